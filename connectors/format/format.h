@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* File formats for sinks: one writer object turns records into the bytes of one file after another.
+ * A writer keeps its buffers and what it compiled from the schema, so the next file of the same schema allocates
+ * nothing. It copies what it needs out of the values: they may die when append returns. Not thread safe. */
+#ifndef SL_FORMAT_FORMAT_H
+#define SL_FORMAT_FORMAT_H
+#include "base/err.h"
+#include "base/str.h"
+#include "convert/convert.h"
+#include "record/schema.h"
+#include "record/value.h"
+
+enum sl_format_codec { SL_CODEC_NONE, SL_CODEC_GZIP, SL_CODEC_SNAPPY, SL_CODEC_ZSTD };
+
+struct sl_format_opts {
+        enum sl_format_codec codec;       /* jsonl: NONE or GZIP (the whole file); parquet: the pages */
+        int level;                        /* of gzip and zstd; -1 = the codec's default */
+        enum sl_decimal_format decimals;  /* jsonl */
+        size_t row_group_bytes;           /* parquet: a row group ends when it holds this much; 0 = 32 MiB */
+        size_t page_bytes;                /* parquet: ditto a page of a column; 0 = 256 KiB */
+};
+
+struct sl_format_ops {
+        const char *name; /* "jsonl", "parquet" */
+        /* What ends a file's name with these options: ".json", ".snappy.parquet". Static. */
+        const char *(*ext)(const struct sl_format_opts *opts);
+        void *(*create)(const struct sl_format_opts *opts);
+        /* Start a file whose bytes are appended to out in file order; out belongs to the caller, who may take bytes away
+         * from it between any two calls. A file that was begun and not finished is forgotten. schema NULL = schemaless.
+         * SL_E_FORMAT (record scope): this format can't hold values of this schema, and why. */
+        enum sl_rc (*begin)(void *writer, const struct sl_schema *schema, struct sl_buf *out, struct sl_err *err);
+        /* Add one record's value; it must be of the schema that begin got. On failure the file is as it was before
+         * (record scope), except for SL_E_IO (memory, compression: the file is lost). */
+        enum sl_rc (*append)(void *writer, const struct sl_value *value, struct sl_err *err);
+        /* Bytes held inside the writer that are not in out yet (an estimate, for budgets and sizes). */
+        size_t (*pending)(const void *writer);
+        /* The rest of the file goes to out. */
+        enum sl_rc (*finish)(void *writer, struct sl_err *err);
+        void (*destroy)(void *writer); /* NULL ok */
+};
+
+extern const struct sl_format_ops sl_format_jsonl;
+extern const struct sl_format_ops sl_format_parquet;
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The connector's configuration as the core fills it from sl_pg_config (Debezium 3.6.1's keys, plus ours). Every key of
+ * Debezium has a row: implemented, accepted without effect (with the reason), or refused by name. */
+#ifndef SL_POSTGRES_CFG_H
+#define SL_POSTGRES_CFG_H
+#include "config/cfgdef.h"
+
+#define SL_PG_VERSION "3.6.1.Final" /* what source.version prints: the Debezium whose records these are */
+
+enum sl_pg_snapshot_mode { SL_PG_SNAP_INITIAL, SL_PG_SNAP_ALWAYS, SL_PG_SNAP_INITIAL_ONLY, SL_PG_SNAP_NO_DATA };
+enum sl_pg_autocreate { SL_PG_PUB_ALL, SL_PG_PUB_DISABLED, SL_PG_PUB_FILTERED, SL_PG_PUB_NO_TABLES };
+enum sl_pg_decimal { SL_PG_DEC_PRECISE, SL_PG_DEC_DOUBLE, SL_PG_DEC_STRING };
+enum sl_pg_time { SL_PG_TIME_ADAPTIVE, SL_PG_TIME_ADAPTIVE_US, SL_PG_TIME_CONNECT };
+enum sl_pg_binary { SL_PG_BIN_BYTES, SL_PG_BIN_BASE64, SL_PG_BIN_BASE64_URL, SL_PG_BIN_HEX };
+enum sl_pg_interval { SL_PG_IV_NUMERIC, SL_PG_IV_STRING };
+enum sl_pg_hstore { SL_PG_HSTORE_JSON, SL_PG_HSTORE_MAP };
+enum sl_pg_adjust { SL_PG_ADJ_NONE, SL_PG_ADJ_AVRO, SL_PG_ADJ_AVRO_UNICODE };
+enum sl_pg_mismatch { SL_PG_MM_NONE, SL_PG_MM_TRUST_SLOT };
+enum sl_pg_convfail { SL_PG_CF_WARN, SL_PG_CF_FAIL };
+
+struct sl_pg_cfg {
+        /* connection */
+        const char *hostname, *user, *password, *dbname, *prefix;
+        int32_t port;
+        int sslmode; /* index into sl_pg_sslmodes */
+        const char *sslcert, *sslkey, *sslrootcert, *sslpassword, *initial_statements;
+        bool keepalive;
+        /* slot, publication, feedback */
+        int plugin;
+        const char *slot, *publication, *stream_params;
+        int autocreate; /* enum sl_pg_autocreate */
+        bool slot_failover, slot_drop, via_root;
+        int64_t status_ms;
+        int mismatch; /* enum sl_pg_mismatch */
+        /* filters */
+        const char *schema_include, *schema_exclude, *table_include, *table_exclude, *column_include, *column_exclude;
+        const char *snapshot_include;
+        bool ignore_builtin;
+        struct sl_cfg_list skipped;
+        bool skip_unchanged;
+        /* values */
+        int decimal, time, binary, interval, hstore, adjust_schema, adjust_field, convfail;
+        int32_t money_digits;
+        const char *placeholder;
+        bool tombstones, unknown_types, extended_headers;
+        /* snapshot */
+        int snapshot; /* enum sl_pg_snapshot_mode */
+        /* heartbeat, topics */
+        int64_t heartbeat_ms;
+        const char *heartbeat_query, *heartbeat_prefix, *heartbeat_topic, *delimiter;
+        /* ours */
+        int64_t backlog_bytes;
+        int32_t backlog_changes;
+};
+extern const struct sl_cfg_enum sl_pg_sslmodes[];
+extern const struct sl_cfg_def sl_pg_config[];
+#endif

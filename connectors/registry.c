@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The connectors of this build. A new one is a folder and one line here. */
+#include "api/plugin.h"
+
+extern const struct sl_source_ops sl_pg_source, sl_file_source;
+extern const struct sl_sink_ops sl_s3_sink, sl_file_sink;
+
+const struct sl_source_ops *const sl_sources[] = {
+        &sl_pg_source,
+        &sl_file_source,
+        NULL,
+};
+
+const struct sl_sink_ops *const sl_sinks[] = {
+        &sl_s3_sink,
+        &sl_file_sink,
+        NULL,
+};

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The S3 sink's configuration: the table, the struct it fills, and the checks beyond it. */
+#ifndef SL_S3_CONFIG_H
+#define SL_S3_CONFIG_H
+#include "config/cfgdef.h"
+#include "connectors/format/format.h"
+
+enum sl_s3_format { SL_S3_JSON, SL_S3_PARQUET };
+enum sl_s3_nulls { SL_S3_NULLS_FAIL, SL_S3_NULLS_IGNORE };
+
+struct sl_s3_cfg {
+        const char *bucket, *region, *store_url;
+        bool path_style;
+        const char *access, *secret, *token;
+        int credentials_provider, storage_class, partitioner, compatibility; /* one legal value each */
+        int format;                            /* enum sl_s3_format */
+        int parquet_codec, compression;        /* enum sl_format_codec */
+        int32_t compression_level;
+        int decimals;                          /* enum sl_decimal_format */
+        int nulls;                             /* enum sl_s3_nulls */
+        int32_t flush_size;
+        int64_t rotate_interval_ms, rotate_schedule_ms, rotate_idle_ms;
+        const char *topics_dir, *dir_delim, *file_delim;
+        int32_t pad_width;
+        int32_t part_size, part_retries, retry_backoff_ms;
+        const char *acl, *sse, *kms_key;
+        const char *proxy;
+        const char *ca_file;
+        int64_t row_group_bytes;
+        bool wan_mode, store_keys, store_headers, tagging;
+};
+
+extern const struct sl_cfg_def sl_s3_defs[];
+/* Cross-field and shape checks; no network. */
+void sl_s3_check(const void *cfg, const char *connector, struct sl_cfg_report *report);
+/* What the format gets. */
+struct sl_format_opts sl_s3_format_opts(const struct sl_s3_cfg *cfg);
+#endif

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Catch-up of a Postgres backlog: Sluice (exactly-once, into Kafka) against pg_recvlogical (TCP, to /dev/null).
+
+The same WAL is read each time through a copy of one slot. The runs alternate; the pairs' ratios, the minimum and the
+median are reported, and the spread of pg_recvlogical's own runs as the noise of this machine (A/A). After each run
+of Sluice the topic is read back and every row must be there exactly once, or the bench fails.
+"""
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import stand  # noqa: E402
+from confluent_kafka import Consumer, TopicPartition  # noqa: E402
+
+ROWS_PER_TRANSACTION = 1000
+PUBLICATION = "bench_pub"
+
+
+def fill(postgres, rows):
+    """The table, its publication, the slot from which all runs are copied, and the rows: 1,000 a transaction, a marker last."""
+    with postgres.connect("bench", autocommit=True) as db:
+        db.execute("""CREATE TABLE bench_rows (id bigint PRIMARY KEY, account int NOT NULL, amount numeric(12,2),
+                      currency varchar(3), note text, created_at timestamptz NOT NULL)""")
+        db.execute(f"CREATE PUBLICATION {PUBLICATION} FOR TABLE bench_rows")
+        db.execute("SELECT pg_create_logical_replication_slot('bench_base', 'pgoutput')")
+        db.execute(f"""DO $$ BEGIN
+            FOR t IN 0..{rows // ROWS_PER_TRANSACTION - 1} LOOP
+                INSERT INTO bench_rows SELECT i, i % 10000, (i % 100000) / 100.0, 'EUR', 'payment number ' || i, now()
+                FROM generate_series(t * {ROWS_PER_TRANSACTION} + 1, (t + 1) * {ROWS_PER_TRANSACTION}) i;
+                COMMIT;
+            END LOOP; END $$""")
+        db.execute("INSERT INTO bench_rows VALUES (0, 0, 0, 'END', 'marker', now())")
+        db.execute("CHECKPOINT")
+        return db.execute("SELECT pg_current_wal_lsn()::text").fetchone()[0]
+
+
+def copy_slot(postgres, name):
+    postgres.sql(f"SELECT pg_copy_logical_replication_slot('bench_base', '{name}')", "bench")
+
+
+def children_cpu():
+    t = os.times()
+    return t.children_user + t.children_system
+
+
+def run_recvlogical(postgres, slot, end, socket=False):
+    copy_slot(postgres, slot)
+    host = postgres.socket_dir if socket else "127.0.0.1"
+    pg_bin = subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True).stdout.strip()
+    cpu, started = children_cpu(), time.monotonic()
+    subprocess.run([f"{pg_bin}/pg_recvlogical", "-h", host, "-p", str(postgres.port), "-U", "postgres", "-d", "bench",
+                    "--slot", slot, "--start", "--endpos", end, "--no-loop", "-f", "/dev/null",
+                    "-o", "proto_version=1", "-o", f"publication_names={PUBLICATION}"], check=True)
+    result = {"seconds": time.monotonic() - started, "cpu_seconds": children_cpu() - cpu}
+    postgres.sql(f"SELECT pg_drop_replication_slot('{slot}')", "bench")
+    return result
+
+
+def connector(postgres, name, host):
+    return {
+        "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+        "database.hostname": host, "database.port": str(postgres.port), "database.user": "postgres",
+        "database.password": "unused", "database.dbname": "bench", "topic.prefix": name,
+        "table.include.list": "public.bench_rows", "plugin.name": "pgoutput", "slot.name": name,
+        "publication.name": PUBLICATION, "publication.autocreate.mode": "disabled", "snapshot.mode": "no_data",
+        "key.converter": "org.apache.kafka.connect.json.JsonConverter", "key.converter.schemas.enable": "false",
+        "value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
+    }
+
+
+class Tail:
+    """Sees committed records at the end of a topic without reading it all (that would take CPU from what is measured)."""
+
+    def __init__(self, bootstrap, topic):
+        self.consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bench-tail", "enable.auto.commit": False,
+                                  "isolation.level": "read_committed", "fetch.wait.max.ms": 5})
+        self.partition = TopicPartition(topic, 0)
+
+    def high(self):
+        with contextlib.suppress(Exception):
+            return self.consumer.get_watermark_offsets(self.partition, timeout=5)[1]
+        return 0
+
+    def has_marker(self):
+        high = self.high()
+        if not high:
+            return False
+        self.consumer.assign([TopicPartition(self.partition.topic, 0, max(0, high - 20))])
+        end = time.monotonic() + 0.3
+        while time.monotonic() < end:
+            message = self.consumer.poll(0.05)
+            if message is None or message.error():
+                continue
+            if message.value() and json.loads(message.value())["after"]["currency"] == "END":
+                return True
+            if message.offset() >= high - 2:
+                return False
+        return False
+
+    def close(self):
+        self.consumer.close()
+
+
+def check_exactly_once(kafka, topic, rows):
+    """Every id once, in commit order, marker last."""
+    expected = 1
+    records = stand.consume_all(kafka.bootstrap, topic)
+    for record in records[:-1]:
+        got = json.loads(record.key)["id"]
+        if got != expected:
+            raise SystemExit(f"bench: row {expected} expected, {got} found at offset {record.offset}")
+        expected += 1
+    if expected != rows + 1 or json.loads(records[-1].key)["id"] != 0:
+        raise SystemExit(f"bench: {expected - 1} rows of {rows} found")
+
+
+def worker_properties(kafka, group):
+    return {"bootstrap.servers": kafka.bootstrap, "group.id": group,
+            "config.storage.topic": f"{group}-configs", "config.storage.replication.factor": "1",
+            "offset.storage.topic": f"{group}-offsets", "offset.storage.replication.factor": "1",
+            "status.storage.topic": f"{group}-status", "status.storage.replication.factor": "1",
+            "key.converter": "org.apache.kafka.connect.json.JsonConverter",
+            "value.converter": "org.apache.kafka.connect.json.JsonConverter"}
+
+
+def run_sluice(binary, workdir, kafka, postgres, name, rows, check, socket=False):
+    copy_slot(postgres, name)
+    topic = f"{name}.public.bench_rows"
+    kafka.create_topic(topic)
+    tail = Tail(kafka.bootstrap, topic)
+    config = connector(postgres, name, postgres.socket_dir if socket else "127.0.0.1")
+    with stand.Worker(binary, workdir / name, worker_properties(kafka, name)) as worker:
+        started = time.monotonic()
+        answer = worker.rest("POST", "/connectors", json={"name": name, "config": config})
+        if getattr(answer, "status_code", 201) != 201:
+            raise SystemExit(f"bench: the connector was refused: {answer.text}")
+        stand.wait_until(tail.has_marker, timeout=180, what=f"the last row of {name}; log: {worker.log_path}", interval=0.02)
+        result = {"seconds": time.monotonic() - started, "cpu_seconds": worker.cpu_seconds(),
+                  "rss_peak_mb": worker.rss_peak_kb() / 1024}
+        worker.rest("DELETE", f"/connectors/{name}")
+    tail.close()
+    if check:
+        check_exactly_once(kafka, topic, rows)
+    postgres.sql(f"SELECT pg_drop_replication_slot('{name}')", "bench")
+    return result
+
+
+def first_record(binary, workdir, kafka, postgres, name):
+    """From exec of a worker whose connector is already stored (a restart) to its first committed record."""
+    copy_slot(postgres, name)
+    topic = f"{name}.public.bench_rows"
+    kafka.create_topic(topic)
+    properties = worker_properties(kafka, name)
+    with stand.Worker(binary, workdir / name, properties) as worker:
+        worker.rest("POST", "/connectors", json={"name": name, "config": connector(postgres, name, "127.0.0.1")})
+        worker.wait_running(name)
+        worker.rest("PUT", f"/connectors/{name}/pause")
+        stand.wait_until(lambda: worker.status(name)["connector"]["state"] == "PAUSED", what="the pause")
+    tail = Tail(kafka.bootstrap, topic)
+    before = tail.high()
+    postgres.sql(f"INSERT INTO bench_rows VALUES ({-int(time.time() * 1000)}, 0, 0, 'EUR', 'first', now())", "bench")
+    # Resumed by a second worker life: the target state is in the config topic.
+    with stand.Worker(binary, workdir / f"{name}-resume", properties) as worker:
+        worker.rest("PUT", f"/connectors/{name}/resume")
+        stand.wait_until(lambda: worker.status(name)["tasks"][0]["state"] == "RUNNING", what="the task")
+    start_from = tail.high()
+    postgres.sql(f"INSERT INTO bench_rows VALUES ({-int(time.time() * 1000)}, 0, 0, 'EUR', 'first', now())", "bench")
+    started = time.monotonic()
+    with stand.Worker(binary, workdir / f"{name}-again", properties):
+        stand.wait_until(lambda: tail.high() > start_from, timeout=30, what="the first record", interval=0.005)
+        seconds = time.monotonic() - started
+    tail.close()
+    del before
+    return seconds
+
+
+def spread(values):
+    return {"min": min(values), "median": statistics.median(values), "max": max(values)}
+
+
+def report(results, rows):
+    base, ours = results["pg_recvlogical_tcp"], results["sluice_tcp"]
+    ratios = [o["seconds"] / b["seconds"] for o, b in zip(ours, base)]
+    summary = {
+        "rows": rows, "runs": len(ours),
+        "wall_seconds": {k: spread([r["seconds"] for r in v]) for k, v in results.items() if isinstance(v, list)},
+        "ratio_to_pg_recvlogical_tcp": spread(ratios),
+        "noise_a_a": max(r["seconds"] for r in base) / min(r["seconds"] for r in base),
+        "cpu_seconds_per_million_rows": spread([r["cpu_seconds"] / rows * 1e6 for r in ours]),
+        "rss_peak_mb": spread([r["rss_peak_mb"] for r in ours]),
+        "first_record_seconds": spread(results["first_record"]) if results["first_record"] else None,
+    }
+    wanted = [("wall time / pg_recvlogical TCP (median)", summary["ratio_to_pg_recvlogical_tcp"]["median"], 0.9),
+              ("CPU seconds per million rows (median)", summary["cpu_seconds_per_million_rows"]["median"], 3.5),
+              ("peak RSS in MB (max)", summary["rss_peak_mb"]["max"], 64.0)]
+    if results["first_record"]:
+        wanted.append(("first record after start in s (median)", summary["first_record_seconds"]["median"], 0.5))
+    summary["wanted"] = [{"what": w, "measured": m, "at_most": a, "met": m <= a} for w, m, a in wanted]
+    print(f"\n{'part':24} {'min s':>8} {'median s':>9} {'max s':>8}")
+    for part, values in summary["wall_seconds"].items():
+        print(f"{part:24} {values['min']:8.2f} {values['median']:9.2f} {values['max']:8.2f}")
+    print(f"\nA/A noise (slowest / fastest pg_recvlogical run): {summary['noise_a_a']:.2f}")
+    for row in summary["wanted"]:
+        print(f"{row['what']:44} {row['measured']:7.2f}  wanted <= {row['at_most']:<5} {'met' if row['met'] else 'MISSED'}")
+    return summary
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--no-socket", action="store_true", help="leave the Unix socket runs out")
+    args = parser.parse_args()
+    binary = os.environ["SLUICE_BINARY"]
+    results = {"pg_recvlogical_tcp": [], "sluice_tcp": [], "pg_recvlogical_socket": [], "sluice_socket": [], "first_record": []}
+    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as tmp, contextlib.ExitStack() as stack:
+        workdir = pathlib.Path(tmp)
+        kafka, postgres = stand.Kafka(workdir / "kafka"), stand.Postgres(workdir / "postgres")
+        stack.callback(stand.stop_all, [kafka, postgres])
+        stand.start_all([kafka, postgres])
+        postgres.create_db("bench")
+        print(f"bench cdc: writing {args.rows} rows ...", flush=True)
+        end = fill(postgres, args.rows)
+        run_recvlogical(postgres, "warm_base", end)
+        run_sluice(binary, workdir, kafka, postgres, "warm_up", args.rows, check=True)
+        for i in range(args.runs):
+            results["pg_recvlogical_tcp"].append(run_recvlogical(postgres, f"base_{i}", end))
+            results["sluice_tcp"].append(run_sluice(binary, workdir, kafka, postgres, f"tcp_{i}", args.rows, check=True))
+            if not args.no_socket:
+                results["pg_recvlogical_socket"].append(run_recvlogical(postgres, f"base_s_{i}", end, socket=True))
+                results["sluice_socket"].append(run_sluice(binary, workdir, kafka, postgres, f"socket_{i}", args.rows,
+                                                           check=False, socket=True))
+            print(f"run {i + 1}: pg_recvlogical {results['pg_recvlogical_tcp'][-1]['seconds']:.2f} s, "
+                  f"sluice {results['sluice_tcp'][-1]}", flush=True)
+        for i in range(args.runs):
+            results["first_record"].append(first_record(binary, workdir, kafka, postgres, f"first_{i}"))
+        if args.no_socket:
+            del results["pg_recvlogical_socket"], results["sluice_socket"]
+        summary = report(results, args.rows)
+    args.out.write_text(json.dumps({"summary": summary, "runs": results}, indent=2) + "\n")
+    print(json.dumps(summary))
+
+
+if __name__ == "__main__":
+    main()

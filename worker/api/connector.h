@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a connector is: one const struct of facts and calls, the last thing in its file, plus one line in
+ * connectors/registry.c. State is `void *task`, task_size bytes, zeroed by the core; config is a struct of
+ * config_size bytes filled from the table. All calls of one task come from that task's thread.
+ *
+ * SOURCE, call order: check? -> partition -> open -> (poll | serve | acked)* -> close
+ *   The core has one poll(2) over everything; a source never blocks longer than 100 ms in poll, serve or acked
+ *   (connecting and starting a snapshot in open may take longer but must watch env->stop).
+ * SINK, call order: check? -> open -> assigned -> (put | flush | serve)* -> revoked -> ... -> close
+ *   put and flush may block in uploads but must call env->tick at least every 100 ms (sl_http does).
+ * A failed call: see err.h for what class and scope mean. Task scope transient: the core closes the task and opens it
+ * again with backoff, from the stored offsets; nothing is lost because positions move only after commits. */
+#ifndef SL_API_CONNECTOR_H
+#define SL_API_CONNECTOR_H
+#include <poll.h>
+#include <stdatomic.h>
+#include "base/err.h"
+#include "config/cfgdef.h"
+#include "record/record.h"
+
+/* What a task waits for when it has nothing to do. The callee adds its descriptors and lowers the timeout. */
+#define SL_WAIT_MAX 8
+struct sl_wait {
+        struct pollfd fds[SL_WAIT_MAX];
+        uint32_t count;
+        int timeout_ms; /* initialised by the core; only ever lowered */
+};
+static inline void sl_wait_fd(struct sl_wait *w, int fd, short events)
+{
+        if (fd >= 0 && w->count < SL_WAIT_MAX)
+                w->fds[w->count++] = (struct pollfd){.fd = fd, .events = events};
+}
+static inline void sl_wait_ms(struct sl_wait *w, int64_t ms)
+{
+        if (ms < w->timeout_ms)
+                w->timeout_ms = ms < 0 ? 0 : (int)ms;
+}
+
+struct sl_task_env {
+        const char *connector; /* name */
+        uint32_t task;
+        const char *metric_labels;      /* connector="x",task="0" */
+        const atomic_bool *stop;        /* set when the task must end */
+        /* Sinks: keep the consumer alive during long work; fails with SL_E_STOPPED when the task must end. NULL for sources. */
+        enum sl_rc (*tick)(void *tick_arg, struct sl_err *err);
+        void *tick_arg;
+        /* Sinks: report a record that can't be written (record scope). SL_OK: handled (dead letter durable, or skipped by
+         * errors.tolerance=all); otherwise fail with the returned class. */
+        enum sl_rc (*report)(void *report_arg, const struct sl_record *rec, const struct sl_err *why, struct sl_err *err);
+        void *report_arg;
+};
+
+struct sl_source_ops {
+        const char *name;                 /* short name, "postgres" */
+        const char *const *aliases;       /* Java class names, NULL-terminated; the first is what plugins lists show */
+        const char *version;
+        const struct sl_cfg_def *config;
+        uint32_t config_size, task_size;
+        /* Checks beyond the table (cross-field, connectivity): adds to report. May be NULL. connector: its name. */
+        void (*check)(const void *cfg, const char *connector, struct sl_cfg_report *report);
+        /* The source partition as compact JSON object text, e.g. {"server":"bank"}: the key of the stored offset. */
+        enum sl_rc (*partition)(const void *cfg, const char *connector, struct sl_buf *out, struct sl_err *err);
+        /* offset_json: the stored offset (compact JSON object), or NULL when there is none. Strings and cfg outlive the task. */
+        enum sl_rc (*open)(void *task, const void *cfg, const struct sl_task_env *env, const char *offset_json,
+                           struct sl_err *err);
+        /* Add what can be read without blocking, until sl_batch_full; sets batch->position after the last record. An empty
+         * batch is normal. *ret_more: true when calling again at once would give more (no need to wait). */
+        enum sl_rc (*poll)(void *task, struct sl_batch *out, bool *ret_more, struct sl_err *err);
+        /* Keep the outside alive without reading rows (status feedback, keepalives); called at least every second while the
+         * core holds the line back. */
+        enum sl_rc (*serve)(void *task, struct sl_err *err);
+        /* Descriptors and deadlines to wait for when poll had nothing. */
+        void (*wait)(void *task, struct sl_wait *w);
+        /* The stored offset's value for a position, compact JSON object text. */
+        enum sl_rc (*offset)(void *task, const struct sl_position *pos, struct sl_buf *out, struct sl_err *err);
+        /* Everything up to pos is durable in Kafka together with its offset: the outside may forget it (LSN feedback). */
+        enum sl_rc (*acked)(void *task, const struct sl_position *pos, struct sl_err *err);
+        void (*close)(void *task); /* accepts a half-open task */
+};
+
+struct sl_tp {
+        const char *topic; /* interned by the core for the life of the task: comparable by pointer */
+        int32_t partition;
+};
+struct sl_tp_offset {
+        struct sl_tp tp;
+        int64_t offset; /* next offset to read (last durable + 1) */
+};
+/* Durable offsets, filled by a sink; arrays in the arena given. */
+struct sl_offsets {
+        struct sl_tp_offset *items;
+        uint32_t count, cap;
+        struct sl_arena *arena;
+};
+static inline void sl_offsets_add(struct sl_offsets *o, struct sl_tp tp, int64_t offset)
+{
+        if (o->count == o->cap) {
+                uint32_t cap = o->cap ? o->cap * 2 : 16;
+                struct sl_tp_offset *items = sl_arena_alloc(o->arena, cap * sizeof(*items));
+                if (o->count)
+                        memcpy(items, o->items, o->count * sizeof(*items));
+                o->items = items;
+                o->cap = cap;
+        }
+        o->items[o->count++] = (struct sl_tp_offset){tp, offset};
+}
+
+struct sl_sink_ops {
+        const char *name;
+        const char *const *aliases;
+        const char *version;
+        const struct sl_cfg_def *config;
+        uint32_t config_size, task_size;
+        void (*check)(const void *cfg, const char *connector, struct sl_cfg_report *report); /* may be NULL */
+        enum sl_rc (*open)(void *task, const void *cfg, const struct sl_task_env *env, struct sl_err *err);
+        /* start: the offset from which each partition will be read (committed offset, or the beginning). */
+        enum sl_rc (*assigned)(void *task, const struct sl_tp_offset *parts, uint32_t n, struct sl_err *err);
+        /* Forget these partitions: drop open files, abort uploads. They will be read again by their next owner. lost: the
+         * membership is gone already. Never fails. Called after a last flush when the partitions are given up in peace. */
+        void (*revoked)(void *task, const struct sl_tp *parts, uint32_t n, bool lost);
+        /* Records of one topic-partition each run, offsets ascending; values live until put returns. rec->topic.ptr is the
+         * interned topic name. An empty batch is called too, at least every second (time rotation). */
+        enum sl_rc (*put)(void *task, const struct sl_batch *batch, struct sl_err *err);
+        /* Add to durable the next offset of every partition that moved since the last call; what it names must be safely in
+         * the target. closing: the task stops; finish what rules allow (S3: nothing is cut early). */
+        enum sl_rc (*flush)(void *task, bool closing, struct sl_offsets *durable, struct sl_err *err);
+        void (*wait)(void *task, struct sl_wait *w); /* may be NULL */
+        void (*close)(void *task);
+};
+#endif

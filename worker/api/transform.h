@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a transform (Single Message Transform) is. One family a file in transforms/, one line in transforms/registry.c.
+ * st is per (transform, task), state_size bytes, zeroed by the core. bind is called once per (key schema, value schema)
+ * pair the first time it is seen and gives a small plan; apply runs per row on that plan and allocates only from the batch
+ * arena. Records may be edited in place: the original bytes are kept by the core. */
+#ifndef SL_API_TRANSFORM_H
+#define SL_API_TRANSFORM_H
+#include "base/err.h"
+#include "config/cfgdef.h"
+#include "record/record.h"
+
+struct sl_transform_ops {
+        const char *name;               /* short, "RegexRouter" */
+        const char *const *aliases;     /* Java class names, NULL-terminated: "...InsertField$Key" and "...InsertField$Value" are two
+                                           ops structs that share calls */
+        int side;                       /* for the calls: 0 = value, 1 = key (or without meaning) */
+        const struct sl_cfg_def *config;
+        uint32_t config_size, state_size;
+        void (*check)(const void *cfg, struct sl_cfg_report *report); /* may be NULL */
+        enum sl_rc (*open)(void *st, const void *cfg, const struct sl_transform_ops *ops, struct sl_err *err); /* may be NULL */
+        /* One record. arena: the batch's. May set rec->dropped. Cache what depends on schemas in st, keyed by schema pointer. */
+        enum sl_rc (*apply)(void *st, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err);
+        void (*close)(void *st);        /* may be NULL; accepts a half-open state */
+};
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP requests over libcurl, for connectors (S3, registries). One sl_http per task: keeps connections alive.
+ * A request runs to its end in the calling thread, which never sleeps blind: while it waits it polls and calls
+ * `tick` at least every 100 ms, so that a consumer keeps its membership and a stop is noticed. Not thread safe.
+ * libcurl appears only in base/http.c. */
+#ifndef SL_BASE_HTTP_H
+#define SL_BASE_HTTP_H
+#include <stdint.h>
+#include "base/err.h"
+#include "base/str.h"
+
+struct sl_http;
+struct sl_http_opts {
+        /* Return SL_OK to go on; anything else ends the request with that class. NULL: none. */
+        enum sl_rc (*tick)(void *arg, struct sl_err *err);
+        void *tick_arg;
+        const char *ca_file;      /* PEM; NULL = system */
+        const char *proxy;        /* NULL = environment */
+        uint32_t connect_timeout_ms; /* 0 = 10 s */
+        uint32_t timeout_ms;         /* whole request; 0 = 300 s */
+};
+struct sl_http_request {
+        const char *method;       /* "GET", "PUT", ... */
+        const char *url;          /* already percent-encoded; sent as it is (no dot-segment squashing) */
+        const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
+        struct sl_str body;       /* ptr NULL = none; must stay valid until the call returns */
+};
+struct sl_http_response {
+        int status;               /* 0 = no answer */
+        struct sl_buf body;       /* owned; ceiling 64 MiB */
+        struct sl_buf headers;    /* raw header lines "Name: value\r\n" */
+};
+
+struct sl_http *sl_http_new(const struct sl_http_opts *opts);
+void sl_http_free(struct sl_http *h); /* NULL ok */
+/* SL_OK whenever the server answered (any status). SL_E_HTTP_UNREACHABLE otherwise; err says which host and why.
+ * SL_E_CONFIG when waiting can't help: malformed URL, other protocol than http(s), unusable CA file.
+ * resp is zeroed or from an earlier call, whose memory is used again. */
+enum sl_rc sl_http_do(struct sl_http *h, const struct sl_http_request *req, struct sl_http_response *resp, struct sl_err *err);
+void sl_http_response_free(struct sl_http_response *resp);
+/* Value of a response header (case-insensitive) as a slice of resp->headers, trimmed; ptr NULL if absent. */
+struct sl_str sl_http_header(const struct sl_http_response *resp, const char *name);
+#endif

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The herder's thread: start-up (wait for Kafka, topics, store), the loop, the queue of calls, the end. See herder.h. */
+#include "cluster/herder_internal.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "cluster/validate.h"
+
+#define KAFKA_WAIT_MS 30000
+#define CALL_LIMIT_MS 90000
+#define STORE_POLL_MS 1000
+#define ENDING_POLL_MS 20
+
+static const struct sl_task_calls real_tasks = {
+        .start = sl_task_start,
+        .pause = sl_task_pause,
+        .resume = sl_task_resume,
+        .stop = sl_task_stop,
+        .join = sl_task_join,
+        .free = sl_task_free,
+};
+
+static struct timespec deadline_after(int64_t ms)
+{
+        struct timespec ts;
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        ts.tv_sec += ms / 1000;
+        ts.tv_nsec += (ms % 1000) * 1000000;
+        if (ts.tv_nsec >= 1000000000) {
+                ts.tv_sec++;
+                ts.tv_nsec -= 1000000000;
+        }
+        return ts;
+}
+
+static bool stopping(struct sl_herder *h)
+{
+        pthread_mutex_lock(&h->lock);
+        bool stop = h->stop;
+        pthread_mutex_unlock(&h->lock);
+        return stop;
+}
+
+static enum sl_rc wait_for_kafka(struct sl_herder *h, struct sl_err *err)
+{
+        struct sl_kafka_cfg kafka = {.worker = &h->opts.cfg->props};
+        SL_TRY(sl_admin_new(&kafka, "sluice-admin", &h->admin, err));
+        int64_t end = sl_mono_ms() + KAFKA_WAIT_MS;
+        for (int tries = 0;; tries++) {
+                struct sl_err why = {0};
+                struct sl_buf id = {0};
+                enum sl_rc rc = sl_admin_ping(h->admin, tries ? 2000 : 1000, &id, &why);
+                if (rc == SL_OK) {
+                        pthread_mutex_lock(&h->lock);
+                        sl_buf_free(&h->cluster_id);
+                        h->cluster_id = id;
+                        pthread_mutex_unlock(&h->lock);
+                        return SL_OK;
+                }
+                sl_buf_free(&id);
+                if (stopping(h))
+                        return sl_fail(err, SL_E_STOPPED, "asked to stop while waiting for Kafka");
+                if (sl_mono_ms() >= end || rc == SL_FATAL) {
+                        *err = why;
+                        return rc;
+                }
+                if (tries % 5 == 0)
+                        sl_warn("waiting for Kafka at %s: %s", sl_props_get(&h->opts.cfg->props, "bootstrap.servers"),
+                                why.msg);
+        }
+}
+
+static enum sl_rc create_initial(struct sl_herder *h, const struct sl_herder_initial *in, struct sl_err *err)
+{
+        struct sl_validate_opts opts = {
+                .plugins = h->opts.plugins,
+                .providers = h->opts.cfg->providers,
+                .worker_group = h->opts.cfg->distributed ? h->opts.cfg->group_id : NULL,
+                .override_policy = h->opts.cfg->override_policy,
+                .offline = true, /* a database that is down for a moment is the task's to wait for */
+        };
+        struct sl_validation v = {0};
+        struct sl_herder_call call = {.op = SL_OP_PUT_CONFIG, .name = in->name, .config = &in->config, .initial = &in->target};
+        enum sl_rc rc = sl_validate(&opts, &in->config, &v, err);
+        for (uint32_t i = 0; rc == SL_OK && i < v.report.count; i++)
+                if (v.report.findings[i].warning)
+                        sl_warn("connector %s: %s", in->name, v.report.findings[i].text);
+                else
+                        sl_error("connector %s: %s", in->name, v.report.findings[i].text);
+        if (rc == SL_OK && v.report.errors)
+                rc = sl_fail(err, SL_E_CONFIG, "connector %s: its configuration has %u error(s), listed above", in->name,
+                             v.report.errors);
+        sl_validation_free(&v);
+        SL_TRY(rc);
+        const struct conn *have = sl_herder_find(h, in->name);
+        json_t *old = have ? sl_props_to_json(&have->config) : NULL, *new = sl_props_to_json(&in->config);
+        bool same = old && json_equal(old, new);
+        json_decref(old);
+        json_decref(new);
+        if (same)
+                return SL_OK; /* a distributed worker started again with the same file */
+        sl_herder_run_call(h, &call);
+        json_decref(call.body);
+        return call.status < 300 ? SL_OK : sl_fail(err, SL_E_STORE, "connector %s: %s", in->name, call.message);
+}
+
+static enum sl_rc start_up(struct sl_herder *h, struct sl_err *err)
+{
+        int64_t began = sl_mono_ms();
+        struct sl_store_opts store = {
+                .cfg = h->opts.cfg, .on_config = sl_herder_apply_config, .on_target = sl_herder_apply_target, .arg = h};
+        if (!h->opts.without_kafka) {
+                SL_TRY(wait_for_kafka(h, err));
+                SL_TRY(sl_store_offsets_topic(h->opts.cfg, h->admin, err));
+                store.admin = h->admin;
+        }
+        SL_TRY(sl_store_open(&store, &h->store, err));
+        for (size_t i = 0; i < h->opts.ninitial; i++)
+                SL_TRY(create_initial(h, &h->opts.initial[i], err));
+        pthread_mutex_lock(&h->lock);
+        sl_herder_reconcile_all(h); /* tasks start before the status topic is read: nothing of it is needed */
+        pthread_mutex_unlock(&h->lock);
+        SL_TRY(sl_store_open_status(h->store, err));
+        pthread_mutex_lock(&h->lock);
+        h->ready = true;
+        h->last_tick = sl_mono_ms();
+        size_t n = h->conns.live;
+        pthread_cond_broadcast(&h->answer);
+        pthread_mutex_unlock(&h->lock);
+        sl_info("%s worker %s is ready after %lld ms with %zu connector(s)",
+                h->opts.cfg->distributed ? "distributed" : "standalone", h->worker_id, (long long)(sl_mono_ms() - began), n);
+        return SL_OK;
+}
+
+/* Take the next call, or wait for one; NULL when there is something else to do. Lock held. */
+static struct sl_herder_call *next_call(struct sl_herder *h, bool ending)
+{
+        if (!h->head && !h->stop && !h->woken) {
+                struct timespec ts = deadline_after(ending ? ENDING_POLL_MS : STORE_POLL_MS);
+                pthread_cond_timedwait(&h->wake, &h->lock, &ts);
+        }
+        h->woken = false;
+        struct sl_herder_call *call = h->stop ? NULL : h->head;
+        if (call) {
+                h->head = call->next;
+                if (!h->head)
+                        h->tail = NULL;
+                call->started = true;
+        }
+        h->last_tick = sl_mono_ms();
+        return call;
+}
+
+static void loop(struct sl_herder *h)
+{
+        int64_t polled = 0;
+        bool ending = false;
+        for (;;) {
+                pthread_mutex_lock(&h->lock);
+                struct sl_herder_call *call = next_call(h, ending);
+                bool stop = h->stop;
+                pthread_mutex_unlock(&h->lock);
+                if (stop)
+                        return;
+                if (call) {
+                        sl_herder_run_call(h, call);
+                        pthread_mutex_lock(&h->lock);
+                        call->done = true;
+                        pthread_cond_broadcast(&h->answer);
+                        pthread_mutex_unlock(&h->lock);
+                }
+                struct sl_err err = {0};
+                if (!call && sl_mono_ms() - polled >= STORE_POLL_MS) {
+                        if (sl_store_poll(h->store, &err) != SL_OK)
+                                sl_log_err(SL_LOG_WARN, &err, "internal topics can't be read");
+                        polled = sl_mono_ms();
+                }
+                pthread_mutex_lock(&h->lock);
+                ending = sl_herder_reconcile_all(h);
+                pthread_mutex_unlock(&h->lock);
+                sl_herder_flush(h);
+        }
+}
+
+/* Nobody waits for ever: what is queued, and whatever comes later, is refused. */
+static void refuse_calls(struct sl_herder *h)
+{
+        pthread_mutex_lock(&h->lock);
+        h->ended = true;
+        for (struct sl_herder_call *c = h->head; c; c = c->next) {
+                c->status = 503;
+                strcpy(c->message, "The worker is shutting down");
+                c->done = true;
+        }
+        h->head = h->tail = NULL;
+        pthread_cond_broadcast(&h->answer);
+        pthread_mutex_unlock(&h->lock);
+}
+
+static void *thread_main(void *arg)
+{
+        struct sl_herder *h = arg;
+        struct sl_err err = {0};
+        enum sl_rc rc = start_up(h, &err);
+        if (rc == SL_OK)
+                loop(h);
+        refuse_calls(h);
+        sl_herder_stop_tasks(h);
+        if (rc != SL_OK && err.id != SL_E_STOPPED) {
+                sl_log_err(SL_LOG_ERROR, &err, "the worker can't start");
+                int code = err.id == SL_E_KAFKA_UNREACHABLE || err.id == SL_E_KAFKA ? 4
+                           : err.id == SL_E_CONFIG || err.id == SL_E_CONFIG_PROVIDER ? 3
+                                                                                      : 1;
+                if (h->opts.failed)
+                        h->opts.failed(h->opts.arg, code);
+        }
+        return NULL;
+}
+
+struct sl_herder *sl_herder_start(const struct sl_herder_opts *opts)
+{
+        struct sl_herder *h = sl_calloc(1, sizeof(*h));
+        pthread_condattr_t mono;
+        h->opts = *opts;
+        h->worker_id = sl_strdup(opts->worker_id);
+        h->opts.worker_id = h->worker_id;
+        h->tasks = opts->tasks ? opts->tasks : &real_tasks;
+        pthread_condattr_init(&mono);
+        pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
+        pthread_mutex_init(&h->lock, NULL);
+        pthread_cond_init(&h->wake, &mono);
+        pthread_cond_init(&h->answer, &mono);
+        pthread_condattr_destroy(&mono);
+        int rc = pthread_create(&h->thread, NULL, thread_main, h);
+        if (rc != 0) {
+                sl_error("no thread could be started: %s", strerror(rc));
+                abort();
+        }
+        return h;
+}
+
+bool sl_herder_stop(struct sl_herder *h)
+{
+        pthread_mutex_lock(&h->lock);
+        h->stop = true;
+        pthread_cond_signal(&h->wake);
+        pthread_mutex_unlock(&h->lock);
+        pthread_join(h->thread, NULL);
+        return h->all_ended;
+}
+
+void sl_herder_free(struct sl_herder *h)
+{
+        if (!h)
+                return;
+        sl_map_free(&h->conns, sl_conn_free);
+        sl_store_close(h->store);
+        sl_admin_free(h->admin);
+        sl_buf_free(&h->cluster_id);
+        pthread_mutex_destroy(&h->lock);
+        pthread_cond_destroy(&h->wake);
+        pthread_cond_destroy(&h->answer);
+        free(h->worker_id);
+        free(h);
+}
+
+static void unqueue(struct sl_herder *h, struct sl_herder_call *call)
+{
+        struct sl_herder_call *before = NULL;
+        for (struct sl_herder_call *c = h->head; c; before = c, c = c->next) {
+                if (c != call)
+                        continue;
+                if (before)
+                        before->next = c->next;
+                else
+                        h->head = c->next;
+                if (h->tail == c)
+                        h->tail = before;
+                return;
+        }
+}
+
+void sl_herder_do(struct sl_herder *h, struct sl_herder_call *call)
+{
+        struct timespec ts = deadline_after(CALL_LIMIT_MS);
+        call->next = NULL;
+        call->done = call->started = false;
+        call->body = NULL;
+        call->message[0] = '\0';
+        pthread_mutex_lock(&h->lock);
+        if (h->ended || h->stop) {
+                call->status = 503;
+                strcpy(call->message, "The worker is shutting down");
+                call->done = true;
+        } else {
+                if (h->tail)
+                        h->tail->next = call;
+                else
+                        h->head = call;
+                h->tail = call;
+                pthread_cond_signal(&h->wake);
+        }
+        while (!call->done) {
+                /* Once started it ends by the time limits of the store. */
+                if (call->started) {
+                        pthread_cond_wait(&h->answer, &h->lock);
+                } else if (pthread_cond_timedwait(&h->answer, &h->lock, &ts) == ETIMEDOUT && !call->started && !call->done) {
+                        unqueue(h, call);
+                        call->status = 500;
+                        strcpy(call->message, "Request timed out");
+                        call->done = true;
+                }
+        }
+        pthread_mutex_unlock(&h->lock);
+}
+
+bool sl_herder_wait_ready(struct sl_herder *h, int timeout_ms)
+{
+        struct timespec ts = deadline_after(timeout_ms);
+        pthread_mutex_lock(&h->lock);
+        while (!h->ready && !h->ended && pthread_cond_timedwait(&h->answer, &h->lock, &ts) != ETIMEDOUT)
+                ;
+        bool ready = h->ready;
+        pthread_mutex_unlock(&h->lock);
+        return ready;
+}
+
+enum sl_herder_health sl_herder_health(struct sl_herder *h)
+{
+        pthread_mutex_lock(&h->lock);
+        enum sl_herder_health health = !h->ready                              ? SL_HEALTH_STARTING
+                                       : sl_mono_ms() - h->last_tick > 10000 ? SL_HEALTH_STUCK
+                                                                              : SL_HEALTH_OK;
+        pthread_mutex_unlock(&h->lock);
+        return health;
+}
+
+const struct sl_herder_opts *sl_herder_options(const struct sl_herder *h)
+{
+        return &h->opts;
+}
+
+void sl_herder_cluster_id(struct sl_herder *h, struct sl_buf *out)
+{
+        pthread_mutex_lock(&h->lock);
+        sl_buf_add(out, h->cluster_id.ptr, h->cluster_id.len);
+        pthread_mutex_unlock(&h->lock);
+}

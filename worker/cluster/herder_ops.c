@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Changes: what the store tells (apply), and what callers ask for (calls). Texts of errors are Connect's. */
+#include "base/log.h"
+#include "cluster/herder_internal.h"
+#include <stdlib.h>
+#include <string.h>
+
+static struct conn *get(struct sl_herder *h, const char *name)
+{
+        return sl_map_get(&h->conns, sl_str_c(name));
+}
+
+struct conn *sl_herder_find(struct sl_herder *h, const char *name)
+{
+        struct conn *c = get(h, name);
+        return c && c->exists ? c : NULL;
+}
+
+static struct conn *make(struct sl_herder *h, const char *name)
+{
+        struct conn *c = get(h, name);
+        if (!c) {
+                c = sl_calloc(1, sizeof(*c));
+                c->name = sl_strdup(name);
+                c->state = "UNASSIGNED";
+                sl_map_put(&h->conns, sl_str_c(name), c);
+        }
+        return c;
+}
+
+void sl_herder_apply_config(void *arg, const char *name, const struct sl_props *config)
+{
+        struct sl_herder *h = arg;
+        pthread_mutex_lock(&h->lock);
+        struct conn *c = config ? make(h, name) : get(h, name);
+        if (c) {
+                c->exists = config != NULL;
+                c->changed = true;
+                sl_props_free(&c->config);
+                if (config)
+                        sl_props_copy(&c->config, config);
+                if (config && !sl_props_get(&c->config, "name"))
+                        sl_props_set(&c->config, "name", name);
+        }
+        pthread_mutex_unlock(&h->lock);
+}
+
+void sl_herder_apply_target(void *arg, const char *name, enum sl_target target)
+{
+        struct sl_herder *h = arg;
+        pthread_mutex_lock(&h->lock);
+        /* The target state of a new connector comes before its config. */
+        struct conn *c = target == SL_TARGET_STARTED ? get(h, name) : make(h, name);
+        if (c && c->target != target) {
+                /* Tasks of a STOPPED connector are made anew from its config. */
+                c->changed |= c->target == SL_TARGET_STOPPED || target == SL_TARGET_STOPPED;
+                c->target = target;
+        }
+        pthread_mutex_unlock(&h->lock);
+}
+
+static void answer(struct sl_herder_call *call, int status, const char *fmt, ...) sl_printf(3, 4);
+static void answer(struct sl_herder_call *call, int status, const char *fmt, ...)
+{
+        va_list ap;
+        va_start(ap, fmt);
+        vsnprintf(call->message, sizeof(call->message), fmt, ap);
+        va_end(ap);
+        call->status = status;
+}
+
+/* A write that failed: the caller is told what and why. */
+static bool stored(struct sl_herder_call *call, enum sl_rc rc, const struct sl_err *err, const char *what)
+{
+        if (rc == SL_OK)
+                return true;
+        sl_log_err(SL_LOG_ERROR, err, "%s %s", what, call->name);
+        answer(call, 500, "%s: %s", what, err->msg);
+        return false;
+}
+
+static void reconcile(struct sl_herder *h, struct conn *c)
+{
+        pthread_mutex_lock(&h->lock);
+        if (c)
+                sl_herder_reconcile(h, c);
+        pthread_mutex_unlock(&h->lock);
+}
+
+static void run_put(struct sl_herder *h, struct sl_herder_call *call)
+{
+        struct sl_err err = {0};
+        const struct conn *have = sl_herder_find(h, call->name);
+        bool existed = have != NULL;
+        if (existed && call->create_only) {
+                answer(call, 409, "Connector %s already exists", call->name);
+                return;
+        }
+        if (!existed && call->patch) {
+                answer(call, 404, "Connector %s not found", call->name);
+                return;
+        }
+        if (!existed && call->initial && *call->initial != SL_TARGET_STARTED &&
+            !stored(call, sl_store_put_target(h->store, call->name, *call->initial, &err), &err,
+                    "Error writing target state to Kafka"))
+                return;
+        if (!stored(call, sl_store_put_config(h->store, call->name, call->config, &err), &err,
+                    "Error writing connector configuration to Kafka"))
+                return;
+        call->status = existed ? 200 : 201;
+        pthread_mutex_lock(&h->lock);
+        struct conn *c = sl_herder_find(h, call->name);
+        if (c) {
+                const char *class = sl_props_get(&c->config, "connector.class");
+                if (class)
+                        (void)sl_plugins_connector(h->opts.plugins, class, &c->source, &c->sink,
+                                                   NULL); /* an unknown one is shown as such */
+                call->body = sl_conn_info_json(h, c); /* its tasks as they were before the change */
+                sl_herder_reconcile(h, c);
+        }
+        pthread_mutex_unlock(&h->lock);
+        sl_info("connector %s: config %s", call->name, existed ? "updated" : "created");
+}
+
+static void run_delete(struct sl_herder *h, struct sl_herder_call *call)
+{
+        struct sl_err err = {0};
+        struct conn *c = sl_herder_find(h, call->name);
+        if (!c) {
+                answer(call, 404, "Connector %s not found", call->name);
+                return;
+        }
+        if (!stored(call, sl_store_put_config(h->store, call->name, NULL, &err), &err,
+                    "Error removing connector configuration from Kafka"))
+                return;
+        reconcile(h, c);
+        sl_info("connector %s: deleted", call->name);
+        call->status = 204;
+}
+
+static void run_target(struct sl_herder *h, struct sl_herder_call *call)
+{
+        struct sl_err err = {0};
+        struct conn *c = sl_herder_find(h, call->name);
+        if (!c) {
+                answer(call, 404, "Unknown connector %s", call->name);
+                return;
+        }
+        if (call->target == SL_TARGET_STOPPED &&
+            !stored(call, sl_store_put_tasks(h->store, call->name, 0, &c->config, NULL, &err), &err,
+                    "Error writing task configurations to Kafka"))
+                return;
+        if (!stored(call, sl_store_put_target(h->store, call->name, call->target, &err), &err,
+                    "Error writing target state to Kafka"))
+                return;
+        reconcile(h, c);
+        sl_info("connector %s: target state %s", call->name, sl_target_name(call->target));
+        call->status = call->target == SL_TARGET_STOPPED ? 204 : 202;
+}
+
+static void run_restart(struct sl_herder *h, struct sl_herder_call *call)
+{
+        pthread_mutex_lock(&h->lock);
+        struct conn *c = sl_herder_find(h, call->name);
+        if (!c) {
+                answer(call, 404, "Unknown connector: %s", call->name);
+        } else {
+                bool failed = strcmp(c->state, "FAILED") == 0;
+                bool plain = !call->include_tasks && !call->only_failed;
+                if (c->target != SL_TARGET_STOPPED)
+                        for (uint32_t i = 0; call->include_tasks && i < c->nslots; i++)
+                                if (!call->only_failed || c->slots[i].state == SL_TASK_FAILED)
+                                        sl_herder_restart_slot(h, c, &c->slots[i]);
+                if (failed || !call->only_failed) {
+                        /* A connector has no life of its own here: one that failed is looked at again, with its tasks. */
+                        c->changed |= failed;
+                        c->state = "RESTARTING";
+                }
+                call->status = plain ? 204 : 202;
+                if (!plain)
+                        call->body = sl_conn_status_json(h, c);
+                c->status_dirty = true;
+                sl_herder_reconcile(h, c);
+        }
+        pthread_mutex_unlock(&h->lock);
+}
+
+static void run_restart_task(struct sl_herder *h, struct sl_herder_call *call)
+{
+        pthread_mutex_lock(&h->lock);
+        struct conn *c = sl_herder_find(h, call->name);
+        if (!c) {
+                answer(call, 404, "Unknown connector: %s", call->name);
+        } else if (call->task >= c->nslots || call->task >= c->want_tasks) {
+                answer(call, 404, "Unknown task: %s-%u", call->name, call->task);
+        } else {
+                sl_herder_restart_slot(h, c, &c->slots[call->task]);
+                sl_herder_reconcile(h, c);
+                call->status = 204;
+        }
+        pthread_mutex_unlock(&h->lock);
+}
+
+void sl_herder_run_call(struct sl_herder *h, struct sl_herder_call *call)
+{
+        switch (call->op) {
+        case SL_OP_PUT_CONFIG:
+                run_put(h, call);
+                return;
+        case SL_OP_DELETE:
+                run_delete(h, call);
+                return;
+        case SL_OP_TARGET:
+                run_target(h, call);
+                return;
+        case SL_OP_RESTART:
+                run_restart(h, call);
+                return;
+        case SL_OP_RESTART_TASK:
+                run_restart_task(h, call);
+                return;
+        }
+}

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reconciling: starting, pausing and ending tasks until they are what the store wants, and writing their states.
+ * A slot's task ends before its successor starts; one that does not end within the time limit is left to itself (it shows
+ * nothing any more; Kafka fences its producer) and is joined whenever it does. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "cluster/herder_internal.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define SOURCE_GRACE_MS 3000 /* a source may be inside a commit when asked to stop */
+#define STATUS_RETRY_MS 1000
+#define SHUTDOWN_WRITE_MS 2000
+
+void sl_conn_free(void *conn)
+{
+        struct conn *c = conn;
+        for (uint32_t i = 0; i < c->nslots; i++)
+                free(c->slots[i].trace);
+        free(c->slots);
+        free(c->trace);
+        free(c->name);
+        sl_props_free(&c->config);
+        sl_props_free(&c->resolved);
+        free(c);
+}
+
+static void on_state(void *arg, const char *connector, uint32_t id, enum sl_task_state state, const char *trace)
+{
+        struct run *r = arg;
+        struct sl_herder *h = r->h;
+        (void)connector;
+        pthread_mutex_lock(&h->lock);
+        struct conn *c = r->conn;
+        if (c && id < c->nslots && c->slots[id].run == r) {
+                struct slot *slot = &c->slots[id];
+                /* Between two lives of a restarted task RESTARTING stays in view. */
+                bool between = r->version != slot->want && !h->stop && slot->state == SL_TASK_RESTARTING;
+                if (!between) {
+                        slot->known = true;
+                        slot->state = state == SL_TASK_STOPPED ? SL_TASK_UNASSIGNED : state;
+                        free(slot->trace);
+                        slot->trace = trace && *trace ? sl_strdup(trace) : NULL;
+                        slot->status_dirty = true;
+                }
+                h->woken = true;
+                pthread_cond_signal(&h->wake);
+        }
+        pthread_mutex_unlock(&h->lock);
+}
+
+static void set_conn_state(struct conn *c, const char *state, const struct sl_err *why)
+{
+        struct sl_buf trace = {0};
+        if (why)
+                sl_err_trace(why, &trace);
+        if (strcmp(c->state, state) != 0 || why || c->trace)
+                c->status_dirty = true;
+        c->state = state;
+        free(c->trace);
+        c->trace = why ? sl_strdup(sl_buf_cstr(&trace)) : NULL;
+        sl_buf_free(&trace);
+}
+
+/* Everything about the config that the herder itself needs; the rest is for the tasks to find. */
+static enum sl_rc read_config(struct sl_herder *h, struct conn *c, uint32_t *ret_tasks, struct sl_err *err)
+{
+        sl_props_free(&c->resolved);
+        SL_TRY(sl_providers_resolve(h->opts.cfg->providers, &c->config, &c->resolved, err));
+        const char *class = sl_props_get(&c->resolved, "connector.class"), *max = sl_props_get(&c->resolved, "tasks.max");
+        if (!class)
+                return sl_fail(err, SL_E_CONFIG, "Connector config contains no connector type");
+        SL_TRY(sl_plugins_connector(h->opts.plugins, class, &c->source, &c->sink, err));
+        int64_t n = 1;
+        if (c->sink && max && (!sl_parse_i64(sl_str_c(max), &n) || n < 1 || n > 1000))
+                return sl_fail(err, SL_E_CONFIG, "Invalid value %s for configuration tasks.max: a number from 1 to 1000 is needed",
+                               max);
+        *ret_tasks = c->source ? 1 : (uint32_t)n;
+        return SL_OK;
+}
+
+static void prepare(struct sl_herder *h, struct conn *c)
+{
+        struct sl_err err = {0};
+        uint32_t tasks = 0;
+        c->changed = false;
+        c->usable = read_config(h, c, &tasks, &err) == SL_OK;
+        c->want_tasks = c->usable && c->target != SL_TARGET_STOPPED ? tasks : 0;
+        c->tasks_dirty = c->usable;
+        if (!c->usable) {
+                sl_log_err(SL_LOG_ERROR, &err, "connector %s can't be started", c->name);
+                set_conn_state(c, "FAILED", &err);
+                return;
+        }
+        if (c->nslots < c->want_tasks) {
+                c->slots = sl_realloc(c->slots, c->want_tasks * sizeof(*c->slots));
+                memset(c->slots + c->nslots, 0, (c->want_tasks - c->nslots) * sizeof(*c->slots));
+                c->nslots = c->want_tasks;
+        }
+        uint64_t version = ++h->version;
+        for (uint32_t i = 0; i < c->nslots; i++)
+                c->slots[i].want = version;
+}
+
+static void begin_stop(struct sl_herder *h, struct conn *c, struct run *r)
+{
+        h->tasks->stop(r->task);
+        r->stopping = true;
+        r->deadline = sl_mono_ms() + h->opts.cfg->shutdown_ms + (c->source ? SOURCE_GRACE_MS : 0);
+}
+
+static void end_run(struct sl_herder *h, struct run *r)
+{
+        h->tasks->free(r->task);
+        free(r);
+}
+
+/* A slot whose task was told to stop: true while it still ends. */
+static bool wait_end(struct sl_herder *h, struct conn *c, struct slot *slot)
+{
+        struct run *r = slot->run;
+        if (h->tasks->join(r->task, 0)) {
+                slot->run = NULL;
+                end_run(h, r);
+                return false;
+        }
+        if (sl_mono_ms() < r->deadline)
+                return true;
+        sl_warn("task %s-%u did not end in time and is left to itself", c->name, r->id);
+        slot->run = NULL;
+        r->conn = NULL;
+        r->next = h->late;
+        h->late = r;
+        return false;
+}
+
+static void start_slot(struct sl_herder *h, struct conn *c, uint32_t i)
+{
+        struct slot *slot = &c->slots[i];
+        struct run *r = sl_calloc(1, sizeof(*r));
+        *r = (struct run){.h = h, .conn = c, .id = i, .version = slot->want, .paused = c->target == SL_TARGET_PAUSED};
+        struct sl_task_opts opts = {
+                .connector = c->name,
+                .id = i,
+                .worker = &h->opts.cfg->props,
+                .config = &c->resolved,
+                .source = c->source,
+                .sink = c->sink,
+                .admin = h->admin,
+                .paused = r->paused,
+                .on_state = on_state,
+                .arg = r,
+        };
+        slot->run = r;
+        r->task = h->tasks->start(&opts); /* its reports wait for our lock */
+}
+
+static bool reconcile_slot(struct sl_herder *h, struct conn *c, uint32_t i)
+{
+        struct slot *slot = &c->slots[i];
+        bool want = c->exists && c->usable && !h->stop && c->target != SL_TARGET_STOPPED && i < c->want_tasks;
+        struct run *r = slot->run;
+        if (r && !r->stopping && (!want || r->version != slot->want))
+                begin_stop(h, c, r);
+        if (r && r->stopping && wait_end(h, c, slot))
+                return true;
+        if (!want)
+                return false;
+        bool paused = c->target == SL_TARGET_PAUSED;
+        if (!slot->run) {
+                start_slot(h, c, i);
+        } else if (slot->run->paused != paused) {
+                (paused ? h->tasks->pause : h->tasks->resume)(slot->run->task);
+                slot->run->paused = paused;
+        }
+        return false;
+}
+
+static void shrink(struct conn *c)
+{
+        uint32_t keep = c->exists && c->target != SL_TARGET_STOPPED ? c->want_tasks : 0;
+        while (c->nslots > keep && !c->slots[c->nslots - 1].run)
+                free(c->slots[--c->nslots].trace);
+}
+
+bool sl_herder_reconcile(struct sl_herder *h, struct conn *c)
+{
+        bool ending = false;
+        if (c->exists && c->changed)
+                prepare(h, c);
+        for (uint32_t i = 0; i < c->nslots; i++)
+                ending |= reconcile_slot(h, c, i);
+        shrink(c);
+        if (c->exists && c->usable && !h->stop) {
+                static const char *const states[] = {"RUNNING", "PAUSED", "STOPPED"};
+                set_conn_state(c, states[c->target], NULL);
+        } else if (c->exists && !c->usable && c->target == SL_TARGET_STOPPED) {
+                set_conn_state(c, "STOPPED", NULL);
+        }
+        return ending;
+}
+
+static void join_late(struct sl_herder *h)
+{
+        for (struct run **at = &h->late; *at;) {
+                struct run *r = *at;
+                if (!h->tasks->join(r->task, 0)) {
+                        at = &r->next;
+                        continue;
+                }
+                *at = r->next;
+                end_run(h, r);
+        }
+}
+
+bool sl_herder_reconcile_all(struct sl_herder *h)
+{
+        bool ending = false;
+        struct sl_map_entry *e;
+        for (size_t i = 0; sl_map_next(&h->conns, &i, &e);)
+                ending |= sl_herder_reconcile(h, e->value);
+        join_late(h);
+        return ending;
+}
+
+void sl_herder_restart_slot(struct sl_herder *h, struct conn *c, struct slot *slot)
+{
+        (void)c;
+        slot->want = ++h->version;
+        slot->state = SL_TASK_RESTARTING;
+        slot->known = slot->status_dirty = true;
+}
+
+/* One change to be written, taken out of the model so that the lock need not be held while Kafka is asked. */
+struct pending {
+        struct conn *conn;
+        int64_t task; /* -1: the connector */
+        const char *state;
+        char *trace;
+};
+
+static bool take_task(struct conn *c, struct pending *ret)
+{
+        for (uint32_t k = 0; c->exists && k < c->nslots; k++) {
+                struct slot *slot = &c->slots[k];
+                if (!slot->status_dirty)
+                        continue;
+                slot->status_dirty = false;
+                *ret = (struct pending){.conn = c, .task = k, .state = sl_task_state_name(slot->state)};
+                ret->trace = slot->trace ? sl_strdup(slot->trace) : NULL;
+                if (c->told_tasks <= k)
+                        c->told_tasks = k + 1;
+                return true;
+        }
+        if (c->told_tasks <= c->nslots)
+                return false;
+        *ret = (struct pending){.conn = c, .task = --c->told_tasks}; /* gone: to be forgotten, from the last */
+        return true;
+}
+
+static bool take_pending(struct sl_herder *h, struct pending *ret)
+{
+        struct sl_map_entry *e;
+        for (size_t i = 0; sl_map_next(&h->conns, &i, &e);) {
+                struct conn *c = e->value;
+                if (take_task(c, ret))
+                        return true;
+                if (c->exists ? !c->status_dirty : c->nslots > 0)
+                        continue; /* a deleted connector is forgotten once its tasks have ended */
+                c->status_dirty = false;
+                *ret = (struct pending){.conn = c, .task = -1, .state = c->exists ? c->state : NULL};
+                ret->trace = c->exists && c->trace ? sl_strdup(c->trace) : NULL;
+                return true;
+        }
+        return false;
+}
+
+/* The status was not written: remember that it is still to be. */
+static void put_back(struct pending *p)
+{
+        struct conn *c = p->conn;
+        if (p->task < 0)
+                c->status_dirty = true;
+        else if (!p->state)
+                c->told_tasks = (uint32_t)p->task + 1;
+        else if ((uint32_t)p->task < c->nslots)
+                c->slots[p->task].status_dirty = true;
+}
+
+static void write_statuses(struct sl_herder *h)
+{
+        for (;;) {
+                struct pending p;
+                pthread_mutex_lock(&h->lock);
+                bool any = take_pending(h, &p);
+                pthread_mutex_unlock(&h->lock);
+                if (!any)
+                        return;
+                struct sl_err err = {0};
+                struct sl_status status = {
+                        .state = p.state,
+                        .trace = p.trace,
+                        .worker_id = h->worker_id,
+                        .version = p.conn->source ? p.conn->source->version : p.conn->sink ? p.conn->sink->version : NULL,
+                };
+                enum sl_rc rc = sl_store_put_status(h->store, p.conn->name, p.task, &status, &err);
+                pthread_mutex_lock(&h->lock);
+                if (rc != SL_OK) {
+                        put_back(&p);
+                } else if (!p.state && p.task < 0 && !p.conn->exists) {
+                        sl_map_remove(&h->conns, sl_str_c(p.conn->name));
+                        sl_conn_free(p.conn);
+                }
+                pthread_mutex_unlock(&h->lock);
+                free(p.trace);
+                if (rc != SL_OK) {
+                        sl_log_err(SL_LOG_WARN, &err, "a status could not be written and is tried again");
+                        h->status_retry = sl_mono_ms() + STATUS_RETRY_MS;
+                        return;
+                }
+        }
+}
+
+/* The Java class that runs a task of this connector: Connector becomes Task; Debezium's keep both words. */
+static char *task_class(const struct conn *c)
+{
+        const char *const *aliases = c->source ? c->source->aliases : c->sink->aliases;
+        const char *class = sl_props_get(&c->resolved, "connector.class");
+        if (aliases && aliases[0] && !strchr(class, '.'))
+                class = aliases[0];
+        size_t n = strlen(class), cut = strlen("Connector");
+        bool replace = n > cut && strcmp(class + n - cut, "Connector") == 0 && strncmp(class, "io.debezium.", 12) != 0;
+        struct sl_buf out = {0};
+        sl_buf_add(&out, class, replace ? n - cut : n);
+        sl_buf_adds(&out, "Task");
+        char *text = sl_strdup(sl_buf_cstr(&out));
+        sl_buf_free(&out);
+        return text;
+}
+
+static void write_task_configs(struct sl_herder *h)
+{
+        struct sl_map_entry *e;
+        for (size_t i = 0; sl_map_next(&h->conns, &i, &e);) {
+                struct conn *c = e->value; /* only this thread changes conns, so reading without the lock is safe */
+                if (!c->tasks_dirty || !c->exists || !c->usable)
+                        continue;
+                struct sl_err err = {0};
+                char *class = task_class(c);
+                enum sl_rc rc = sl_store_put_tasks(h->store, c->name, c->want_tasks, &c->config, class, &err);
+                free(class);
+                c->tasks_dirty = false;
+                if (rc != SL_OK)
+                        sl_log_err(SL_LOG_WARN, &err, "connector %s: task configs could not be written; only a Java worker "
+                                                      "would need them",
+                                   c->name);
+        }
+}
+
+void sl_herder_flush(struct sl_herder *h)
+{
+        if (sl_mono_ms() < h->status_retry)
+                return;
+        write_task_configs(h);
+        write_statuses(h);
+}
+
+void sl_herder_stop_tasks(struct sl_herder *h)
+{
+        bool ending = true;
+        for (;;) {
+                pthread_mutex_lock(&h->lock);
+                h->stop = true;
+                ending = sl_herder_reconcile_all(h);
+                if (ending && !h->woken) {
+                        struct timespec ts;
+                        clock_gettime(CLOCK_MONOTONIC, &ts);
+                        ts.tv_nsec += 10 * 1000000;
+                        if (ts.tv_nsec >= 1000000000) {
+                                ts.tv_sec++;
+                                ts.tv_nsec -= 1000000000;
+                        }
+                        pthread_cond_timedwait(&h->wake, &h->lock, &ts);
+                }
+                h->woken = false;
+                struct sl_map_entry *e;
+                for (size_t i = 0; !ending && sl_map_next(&h->conns, &i, &e);) {
+                        struct conn *c = e->value;
+                        if (c->exists && strcmp(c->state, "FAILED") != 0)
+                                set_conn_state(c, "UNASSIGNED", NULL);
+                }
+                pthread_mutex_unlock(&h->lock);
+                if (!ending)
+                        break;
+        }
+        if (h->store) {
+                sl_store_set_limit(h->store, SHUTDOWN_WRITE_MS);
+                write_statuses(h);
+        }
+        h->all_ended = h->late == NULL;
+}

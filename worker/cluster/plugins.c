@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Look-up and listing of plugins (see plugins.h). The order of the list is Connect's: sinks, sources, transformations,
+ * converters, header converters. Every Java class name that a plugin answers to is listed, because deployment tools check the
+ * list for the class they are about to post. */
+#include "cluster/plugins.h"
+#include "base/json.h"
+#include "pipeline/conncfg.h"
+
+static void list_classes(struct sl_buf *out, const char *name, const char *const *aliases)
+{
+        for (size_t i = 0; aliases && aliases[i]; i++)
+                sl_buf_printf(out, "%s%s", out->len ? ", " : "", aliases[i]);
+        sl_buf_printf(out, "%s%s", out->len ? ", " : "", name);
+}
+
+enum sl_rc sl_plugins_connector(const struct sl_plugins *pl, const char *given, const struct sl_source_ops **ret_source,
+                                const struct sl_sink_ops **ret_sink, struct sl_err *err)
+{
+        for (size_t i = 0; pl->sources[i]; i++) {
+                if (!sl_plugin_named(pl->sources[i]->name, pl->sources[i]->aliases, "Connector", given))
+                        continue;
+                *ret_source = pl->sources[i];
+                *ret_sink = NULL;
+                return SL_OK;
+        }
+        for (size_t i = 0; pl->sinks[i]; i++) {
+                if (!sl_plugin_named(pl->sinks[i]->name, pl->sinks[i]->aliases, "Connector", given))
+                        continue;
+                *ret_sink = pl->sinks[i];
+                *ret_source = NULL;
+                return SL_OK;
+        }
+        struct sl_buf names = {0};
+        for (size_t i = 0; pl->sources[i]; i++)
+                list_classes(&names, pl->sources[i]->name, pl->sources[i]->aliases);
+        for (size_t i = 0; pl->sinks[i]; i++)
+                list_classes(&names, pl->sinks[i]->name, pl->sinks[i]->aliases);
+        enum sl_rc rc = sl_fail(err, SL_E_CONFIG,
+                                "Failed to find any class that implements Connector and which name matches %.200s, "
+                                "available connectors are: %s",
+                                given, sl_buf_cstr(&names));
+        sl_buf_free(&names);
+        return rc;
+}
+
+const struct sl_transform_ops *sl_plugins_transform(const struct sl_plugins *pl, const char *given)
+{
+        for (size_t i = 0; pl->transforms[i]; i++)
+                if (sl_plugin_named(pl->transforms[i]->name, pl->transforms[i]->aliases, "", given))
+                        return pl->transforms[i];
+        return NULL;
+}
+
+const struct sl_converter_ops *sl_plugins_converter(const struct sl_plugins *pl, const char *given)
+{
+        for (size_t i = 0; pl->converters[i]; i++)
+                if (sl_plugin_named(pl->converters[i]->name, pl->converters[i]->aliases, "Converter", given))
+                        return pl->converters[i];
+        return NULL;
+}
+
+static void add_plugin(json_t *list, const char *const *aliases, const char *name, const char *type, const char *version)
+{
+        for (size_t i = 0; i == 0 || (aliases && aliases[i]); i++) {
+                json_t *row = json_object();
+                json_object_set_new(row, "class", json_string(aliases && aliases[i] ? aliases[i] : name));
+                json_object_set_new(row, "type", json_string(type));
+                if (version)
+                        json_object_set_new(row, "version", json_string(version));
+                json_array_append_new(list, row);
+        }
+}
+
+json_t *sl_plugins_json(const struct sl_plugins *pl, bool connectors_only)
+{
+        json_t *list = json_array();
+        for (size_t i = 0; pl->sinks[i]; i++)
+                add_plugin(list, pl->sinks[i]->aliases, pl->sinks[i]->name, "sink", pl->sinks[i]->version);
+        for (size_t i = 0; pl->sources[i]; i++)
+                add_plugin(list, pl->sources[i]->aliases, pl->sources[i]->name, "source", pl->sources[i]->version);
+        if (connectors_only)
+                return list;
+        for (size_t i = 0; pl->transforms[i]; i++)
+                add_plugin(list, pl->transforms[i]->aliases, pl->transforms[i]->name, "transformation",
+                           SL_KAFKA_COMPATIBLE);
+        for (size_t i = 0; pl->converters[i]; i++)
+                add_plugin(list, pl->converters[i]->aliases, pl->converters[i]->name, "converter", SL_KAFKA_COMPATIBLE);
+        for (size_t i = 0; pl->converters[i]; i++)
+                if (pl->converters[i]->header)
+                        add_plugin(list, pl->converters[i]->aliases, pl->converters[i]->name, "header_converter",
+                                   SL_KAFKA_COMPATIBLE);
+        return list;
+}
+
+bool sl_plugins_tables(const struct sl_plugins *pl, const char *given, const struct sl_cfg_def *ret[2])
+{
+        const struct sl_source_ops *source = NULL;
+        const struct sl_sink_ops *sink = NULL;
+        ret[0] = ret[1] = NULL;
+        if (sl_plugins_connector(pl, given, &source, &sink, NULL) == SL_OK) {
+                ret[0] = source ? sl_source_common_defs : sl_sink_common_defs;
+                ret[1] = source ? source->config : sink->config;
+                return true;
+        }
+        const struct sl_transform_ops *transform = sl_plugins_transform(pl, given);
+        const struct sl_converter_ops *converter = transform ? NULL : sl_plugins_converter(pl, given);
+        if (transform)
+                ret[0] = transform->config;
+        else if (converter)
+                ret[0] = converter->config;
+        return transform || converter;
+}

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Validation of connector configs (see validate.h). The tables of transforms and converters are copied with the prefix that
+ * their keys have in the config, so that parsing, texts and the REST answer all speak of the full key. */
+#include "cluster/validate.h"
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+#include "kafka/client.h"
+
+static enum sl_rc no_class(const struct sl_props *raw, struct sl_err *err)
+{
+        struct sl_buf dump = {0};
+        const char *key, *value;
+        for (size_t i = 0; sl_props_next(raw, &i, &key, &value);)
+                sl_buf_printf(&dump, "%s%s=%s", dump.len ? ", " : "", key,
+                              !value ? "null" : sl_cfg_is_secret(NULL, 0, key) ? SL_MASK : value);
+        enum sl_rc rc = sl_fail(err, SL_E_CONFIG, "Connector config {%.800s} contains no connector type", sl_buf_cstr(&dump));
+        sl_buf_free(&dump);
+        return rc;
+}
+
+/* Resolve key by key, so that each reference that fails is an error of its own key. */
+static void resolve(const struct sl_validate_opts *opts, const struct sl_props *raw, struct sl_validation *v)
+{
+        const char *key, *value;
+        for (size_t i = 0; sl_props_next(raw, &i, &key, &value);) {
+                struct sl_props one = {0};
+                struct sl_err err = {0};
+                sl_props_set(&one, key, value);
+                if (!opts->providers || !value)
+                        sl_props_set(&v->resolved, key, value);
+                else if (sl_providers_resolve(opts->providers, &one, &v->resolved, &err) != SL_OK) {
+                        sl_cfg_add_error(&v->report, key, "Could not read configuration %s: %s", key, err.msg);
+                        sl_props_set(&v->resolved, key, value);
+                }
+                sl_props_free(&one);
+        }
+}
+
+static void add_table(struct sl_validation *v, const struct sl_cfg_def *defs)
+{
+        struct sl_vtable *tables = sl_arena_alloc(&v->arena, (v->ntables + 1) * sizeof(*tables));
+        if (v->ntables)
+                memcpy(tables, v->tables, v->ntables * sizeof(*tables));
+        tables[v->ntables++].defs = defs;
+        v->tables = tables;
+}
+
+/* A copy of the table with prefix before every name. */
+static struct sl_cfg_def *prefixed(struct sl_arena *arena, const struct sl_cfg_def *defs, const char *prefix,
+                                   const char *group)
+{
+        size_t n = 0;
+        while (defs[n].name)
+                n++;
+        struct sl_cfg_def *copy = sl_arena_zalloc(arena, (n + 1) * sizeof(*copy));
+        for (size_t i = 0; i < n; i++) {
+                copy[i] = defs[i];
+                copy[i].name = sl_arena_printf(arena, "%s%s", prefix, defs[i].name);
+                if (defs[i].alias_of)
+                        copy[i].alias_of = sl_arena_printf(arena, "%s%s", prefix, defs[i].alias_of);
+                if (!defs[i].display)
+                        copy[i].display = defs[i].name;
+                if (group)
+                        copy[i].group = group;
+        }
+        return copy;
+}
+
+static void keys_with_prefix(const struct sl_props *props, const char *prefix, struct sl_props *out)
+{
+        const char *key, *value;
+        for (size_t i = 0; sl_props_next(props, &i, &key, &value);)
+                if (strncmp(key, prefix, strlen(prefix)) == 0)
+                        sl_props_set(out, key, value);
+}
+
+struct transform_keys {
+        const char *type, *predicate;
+        bool negate;
+};
+static const struct sl_cfg_def transform_rows[] = {
+        {SL_CFG_CLASS(struct transform_keys, type, "type"), .flags = SL_CFG_REQUIRED, .importance = SL_HIGH,
+         .doc = "Class or alias of the transform."},
+        {SL_CFG_STR(struct transform_keys, predicate, "predicate"), .importance = SL_MEDIUM,
+         .unsupported = "Predicates are not built in yet: remove the key.",
+         .doc = "Alias of a predicate that decides for which records the transform runs."},
+        {SL_CFG_BOOL(struct transform_keys, negate, "negate"), .def = "false", .importance = SL_MEDIUM,
+         .doc = "Run the transform where the predicate says no."},
+        {0}};
+
+static void check_transform(const struct sl_validate_opts *opts, struct sl_validation *v, const char *alias)
+{
+        const char *prefix = sl_arena_printf(&v->arena, "transforms.%s.", alias);
+        const char *group = sl_arena_printf(&v->arena, "Transforms: %s", alias);
+        struct transform_keys *keys = sl_arena_zalloc(&v->arena, sizeof(*keys));
+        const struct sl_cfg_def *rows = prefixed(&v->arena, transform_rows, prefix, group), *own = NULL;
+        const char *negate = sl_arena_printf(&v->arena, "%snegate", prefix);
+        sl_cfg_parse(rows, &v->resolved, keys, &v->arena, &v->report);
+        add_table(v, rows);
+        if (sl_props_get(&v->resolved, negate) &&
+            !sl_props_has(&v->resolved, sl_arena_printf(&v->arena, "%spredicate", prefix)))
+                sl_cfg_add_error(&v->report, negate,
+                                 "Config '%s' was provided but there is no config '%spredicate' defining a predicate to be "
+                                 "negated.",
+                                 negate, prefix);
+        const struct sl_transform_ops *ops = keys->type ? sl_plugins_transform(opts->plugins, keys->type) : NULL;
+        if (keys->type && !ops)
+                sl_cfg_add_error(&v->report, rows[0].name,
+                                 "Invalid value %s for configuration %s: Class %s could not be found.", keys->type,
+                                 rows[0].name, keys->type);
+        if (!ops)
+                return;
+        uint32_t before = v->report.errors;
+        void *cfg = sl_arena_zalloc(&v->arena, ops->config_size + 1);
+        own = prefixed(&v->arena, ops->config, prefix, group);
+        sl_cfg_parse(own, &v->resolved, cfg, &v->arena, &v->report);
+        add_table(v, own);
+        if (ops->check && v->report.errors == before) {
+                struct sl_cfg_report sub = {0};
+                ops->check(cfg, &sub);
+                for (uint32_t i = 0; i < sub.count; i++) {
+                        const char *key = sl_arena_printf(&v->arena, "%s%s", prefix, sub.findings[i].key);
+                        if (sub.findings[i].warning)
+                                sl_cfg_add_warning(&v->report, key, "%s", sub.findings[i].text);
+                        else
+                                sl_cfg_add_error(&v->report, key, "%s", sub.findings[i].text);
+                }
+                sl_cfg_report_free(&sub);
+        }
+        struct sl_props mine = {0};
+        const struct sl_cfg_def *tables[] = {rows, own};
+        keys_with_prefix(&v->resolved, prefix, &mine);
+        sl_cfg_check_unknown(tables, 2, &mine, &v->report);
+        sl_props_free(&mine);
+}
+
+static void check_transforms(const struct sl_validate_opts *opts, struct sl_validation *v)
+{
+        const struct sl_cfg_list *list = &v->common.transforms;
+        for (uint32_t i = 0; i < list->count; i++)
+                for (uint32_t k = 0; k < i; k++)
+                        if (strcmp(list->items[i], list->items[k]) == 0) {
+                                sl_cfg_add_error(&v->report, "transforms",
+                                                 "Invalid value %s for configuration transforms: Duplicate alias provided.",
+                                                 sl_props_get(&v->resolved, "transforms"));
+                                return;
+                        }
+        for (uint32_t i = 0; i < list->count; i++)
+                check_transform(opts, v, list->items[i]);
+        const char *key, *value;
+        for (size_t i = 0; sl_props_next(&v->resolved, &i, &key, &value);) {
+                if (strncmp(key, "transforms.", 11) != 0)
+                        continue;
+                bool used = false;
+                for (uint32_t k = 0; k < list->count && !used; k++) {
+                        size_t n = strlen(list->items[k]);
+                        used = strncmp(key + 11, list->items[k], n) == 0 && key[11 + n] == '.';
+                }
+                if (!used)
+                        sl_cfg_add_warning(&v->report, key, "%s has no effect: its alias is not listed in transforms", key);
+        }
+        if (v->common.predicates.count)
+                sl_cfg_add_error(&v->report, "predicates",
+                                 "Predicates are not built in yet: remove predicates and the predicate keys of the "
+                                 "transforms.");
+}
+
+static void check_converter(const struct sl_validate_opts *opts, struct sl_validation *v, const char *key, const char *given,
+                            bool header)
+{
+        if (!given)
+                return; /* keys below it have no effect then, as in Connect */
+        const struct sl_converter_ops *ops = sl_plugins_converter(opts->plugins, given);
+        if (!ops || (header && !ops->header)) {
+                sl_cfg_add_error(&v->report, key, "Invalid value %s for configuration %s: Class %s could not be found.", given,
+                                 key, given);
+                return;
+        }
+        const char *prefix = sl_arena_printf(&v->arena, "%s.", key);
+        struct sl_cfg_def *defs = prefixed(&v->arena, ops->config, prefix, NULL);
+        void *cfg = sl_arena_zalloc(&v->arena, ops->config_size + 1);
+        sl_cfg_parse(defs, &v->resolved, cfg, &v->arena, &v->report);
+        add_table(v, defs);
+        struct sl_props mine = {0};
+        const struct sl_cfg_def *tables[] = {defs};
+        keys_with_prefix(&v->resolved, prefix, &mine);
+        sl_props_remove(&mine, sl_arena_printf(&v->arena, "%splugin.version", prefix));
+        sl_cfg_check_unknown(tables, 1, &mine, &v->report);
+        sl_props_free(&mine);
+}
+
+static void check_dlq(struct sl_validation *v)
+{
+        static const char key[] = "errors.deadletterqueue.topic.name";
+        const char *dlq = v->common.dlq_topic, *regex = v->common.topics_regex;
+        if (!dlq || !*dlq)
+                return;
+        for (uint32_t i = 0; i < v->common.topics.count; i++)
+                if (strcmp(v->common.topics.items[i], dlq) == 0)
+                        sl_cfg_add_error(&v->report, key,
+                                         "The DLQ topic '%s' may not be included in the list of topics ('topics=[%s]') "
+                                         "consumed by the connector",
+                                         dlq, sl_props_get(&v->resolved, "topics"));
+        if (!regex || !*regex)
+                return;
+        regex_t re;
+        if (regcomp(&re, sl_arena_printf(&v->arena, "^(%s)$", regex), REG_EXTENDED | REG_NOSUB) != 0)
+                return; /* a construct that only Java has: nothing can be said here */
+        if (regexec(&re, dlq, 0, NULL, 0) == 0)
+                sl_cfg_add_error(&v->report, key,
+                                 "The DLQ topic '%s' may not be matched by the regex for the topics ('topics.regex=%s') "
+                                 "consumed by the connector",
+                                 dlq, regex);
+        regfree(&re);
+}
+
+static void check_sink(const struct sl_validate_opts *opts, struct sl_validation *v)
+{
+        bool topics = v->common.topics.count > 0, regex = v->common.topics_regex && *v->common.topics_regex;
+        if (topics == regex) {
+                const char *text = topics ? "topics and topics.regex are mutually exclusive options, but both are set."
+                                          : "Must configure one of topics or topics.regex";
+                sl_cfg_add_error(&v->report, "topics", "%s", text);
+                sl_cfg_add_error(&v->report, "topics.regex", "%s", text);
+        }
+        check_dlq(v);
+        if (!opts->worker_group || !v->common.name)
+                return;
+        const char *group = sl_props_get(&v->resolved, "consumer.override.group.id");
+        if (group && strcmp(group, opts->worker_group) == 0)
+                sl_cfg_add_error(&v->report, "consumer.override.group.id",
+                                 "Consumer group %s conflicts with Connect worker group %s", group, opts->worker_group);
+        else if (!group && strncmp(opts->worker_group, "connect-", 8) == 0 &&
+                 strcmp(opts->worker_group + 8, v->common.name) == 0)
+                sl_cfg_add_error(&v->report, "name",
+                                 "Consumer group for sink connector named %s conflicts with Connect worker group %s",
+                                 v->common.name, opts->worker_group);
+}
+
+static void check_name(struct sl_validation *v)
+{
+        struct sl_buf codes = {0};
+        for (const char *p = v->common.name; p && *p; p++)
+                if ((unsigned char)*p < 32 || *p == 127)
+                        sl_buf_printf(&codes, "%s%d", codes.len ? ", " : "", *p);
+        if (codes.len)
+                sl_cfg_add_error(&v->report, "name",
+                                 "Invalid value for configuration name: String may not contain control sequences but had the "
+                                 "following ASCII chars: %s",
+                                 sl_buf_cstr(&codes));
+        sl_buf_free(&codes);
+}
+
+static void check_policy(const struct sl_validate_opts *opts, struct sl_validation *v)
+{
+        static const char *const prefixes[] = {"producer.override.", "consumer.override.", "admin.override."};
+        static const char *const principal[] = {"sasl.jaas.config", "sasl.mechanism", "security.protocol"};
+        const char *policy = opts->override_policy ? opts->override_policy : "All", *key, *value;
+        if (strcmp(policy, "All") == 0)
+                return;
+        for (size_t i = 0; sl_props_next(&v->resolved, &i, &key, &value);) {
+                for (size_t k = 0; k < 3; k++) {
+                        size_t n = strlen(prefixes[k]);
+                        bool allowed = strncmp(key, prefixes[k], n) != 0;
+                        for (size_t m = 0; m < 3 && !allowed && strcmp(policy, "Principal") == 0; m++)
+                                allowed = strcmp(key + n, principal[m]) == 0;
+                        if (!allowed)
+                                sl_cfg_add_error(&v->report, key,
+                                                 "The '%s' policy does not allow '%s' to be overridden in the connector "
+                                                 "configuration.",
+                                                 policy, key + n);
+                }
+        }
+}
+
+/* A mask that had nothing stored behind it would become the password. */
+static void check_masks(const struct sl_validate_opts *opts, const struct sl_props *raw, const char *class,
+                        struct sl_validation *v)
+{
+        const char *key, *value;
+        for (size_t i = 0; sl_props_next(raw, &i, &key, &value);)
+                if (value && strcmp(value, SL_MASK) == 0 && sl_config_is_secret(opts->plugins, class, key))
+                        sl_cfg_add_error(&v->report, key,
+                                         "%s is the mask " SL_MASK " that REST shows for a secret, and no value is stored for "
+                                         "it: give the value, or a reference such as ${env:NAME}",
+                                         key);
+}
+
+enum sl_rc sl_validate(const struct sl_validate_opts *opts, const struct sl_props *raw, struct sl_validation *v,
+                       struct sl_err *err)
+{
+        const char *class = sl_props_get(raw, "connector.class");
+        if (!class || !*class)
+                return no_class(raw, err);
+        sl_arena_init(&v->arena, 0);
+        resolve(opts, raw, v);
+        class = sl_props_get(&v->resolved, "connector.class");
+        char *trimmed = sl_arena_strdup(&v->arena, class + strspn(class, " \t\r\n"));
+        for (size_t n = strlen(trimmed); n && strchr(" \t\r\n", trimmed[n - 1]);)
+                trimmed[--n] = '\0';
+        SL_TRY(sl_plugins_connector(opts->plugins, trimmed, &v->source, &v->sink, err));
+
+        const struct sl_cfg_def *common = v->source ? sl_source_common_defs : sl_sink_common_defs;
+        const struct sl_cfg_def *own = v->source ? v->source->config : v->sink->config;
+        sl_cfg_parse(common, &v->resolved, &v->common, &v->arena, &v->report);
+        add_table(v, common);
+        check_name(v);
+        v->own = sl_arena_zalloc(&v->arena, (v->source ? v->source->config_size : v->sink->config_size) + 1);
+        sl_cfg_parse(own, &v->resolved, v->own, &v->arena, &v->report);
+        add_table(v, own);
+        check_transforms(opts, v);
+        check_converter(opts, v, "header.converter", v->common.header_converter, true);
+        check_converter(opts, v, "key.converter", v->common.key_converter, false);
+        check_converter(opts, v, "value.converter", v->common.value_converter, false);
+        if (v->sink)
+                check_sink(opts, v);
+        sl_kafka_check_overrides(&v->resolved, &v->report);
+        check_policy(opts, v);
+        check_masks(opts, raw, trimmed, v);
+        const struct sl_cfg_def *tables[] = {common, own};
+        sl_cfg_check_unknown(tables, 2, &v->resolved, &v->report);
+
+        const char *name = v->common.name ? v->common.name : "";
+        if (opts->offline || v->report.errors)
+                return SL_OK;
+        if (v->source && v->source->check)
+                v->source->check(v->own, name, &v->report);
+        else if (v->sink && v->sink->check)
+                v->sink->check(v->own, name, &v->report);
+        return SL_OK;
+}
+
+void sl_validation_free(struct sl_validation *v)
+{
+        sl_props_free(&v->resolved);
+        sl_cfg_report_free(&v->report);
+        sl_arena_free(&v->arena);
+        memset(v, 0, sizeof(*v));
+}
+
+static void add_group(json_t *groups, const char *group)
+{
+        size_t i;
+        json_t *have;
+        json_array_foreach(groups, i, have)
+                if (strcmp(json_string_value(have), group) == 0)
+                        return;
+        json_array_append_new(groups, json_string(group));
+}
+
+/* Errors on keys that no table shows come first, without a definition, as in Connect. */
+static void add_undefined(const struct sl_validation *v, json_t *configs, const json_t *defined)
+{
+        json_t *seen = json_object();
+        for (uint32_t i = 0; i < v->report.count; i++) {
+                const struct sl_cfg_finding *f = &v->report.findings[i];
+                if (f->warning || !f->key || json_object_get(defined, f->key))
+                        continue;
+                json_t *errors = json_object_get(seen, f->key);
+                if (!errors) {
+                        json_t *row = json_object(), *value = json_object();
+                        errors = json_array();
+                        json_object_set_new(row, "definition", json_null());
+                        json_object_set_new(value, "name", json_string(f->key));
+                        json_object_set_new(value, "value", json_null());
+                        json_object_set_new(value, "recommended_values", json_array());
+                        json_object_set(value, "errors", errors);
+                        json_object_set_new(value, "visible", json_true());
+                        json_object_set_new(row, "value", value);
+                        json_array_append_new(configs, row);
+                        json_object_set_new(seen, f->key, errors);
+                }
+                json_array_append_new(errors, json_string(f->text));
+        }
+        json_decref(seen);
+}
+
+json_t *sl_validation_json(const struct sl_validation *v, const char *name)
+{
+        json_t *groups = json_array(), *rows = json_array(), *configs = json_array(), *defined = json_object();
+        for (uint32_t t = 0; t < v->ntables; t++) {
+                json_t *part = sl_cfg_validate_json(v->tables[t].defs, "", &v->resolved, &v->report), *row;
+                size_t i;
+                json_array_foreach(part, i, row) {
+                        const json_t *def = json_object_get(row, "definition");
+                        const char *key = json_string_value(json_object_get(def, "name"));
+                        const char *group = json_string_value(json_object_get(def, "group"));
+                        if (!key || json_object_get(defined, key))
+                                continue;
+                        json_object_set_new(defined, key, json_true());
+                        if (group)
+                                add_group(groups, group);
+                        json_array_append(rows, row);
+                }
+                json_decref(part);
+        }
+        add_undefined(v, configs, defined);
+        json_array_extend(configs, rows);
+        json_decref(rows);
+        json_decref(defined);
+        json_t *out = json_object();
+        json_object_set_new(out, "name", json_string(name));
+        json_object_set_new(out, "error_count", json_integer(v->report.errors));
+        json_object_set_new(out, "groups", groups);
+        json_object_set_new(out, "configs", configs);
+        return out;
+}
+
+bool sl_config_is_secret(const struct sl_plugins *pl, const char *connector_class, const char *key)
+{
+        const struct sl_cfg_def *tables[2] = {NULL, NULL};
+        size_t n = 0;
+        if (connector_class && sl_plugins_tables(pl, connector_class, tables))
+                n = tables[1] ? 2 : 1;
+        return sl_cfg_is_secret(n ? tables : NULL, n, key);
+}
+
+/* Nothing but references: shows where the secret is, not what it is. */
+static bool only_references(const char *value)
+{
+        while (strncmp(value, "${", 2) == 0) {
+                const char *end = strchr(value, '}');
+                if (!end || !memchr(value, ':', (size_t)(end - value)))
+                        return false;
+                value = end + 1;
+        }
+        return *value == '\0';
+}
+
+json_t *sl_config_masked_json(const struct sl_plugins *pl, const struct sl_props *config)
+{
+        json_t *out = json_object();
+        const char *key, *value, *class = sl_props_get(config, "connector.class");
+        for (size_t i = 0; sl_props_next(config, &i, &key, &value);) {
+                bool mask = value && !only_references(value) && sl_config_is_secret(pl, class, key);
+                json_object_set_new(out, key, !value ? json_null() : json_string(mask ? SL_MASK : value));
+        }
+        return out;
+}
+
+void sl_config_unmask(const struct sl_plugins *pl, struct sl_props *config, const struct sl_props *stored)
+{
+        const char *key, *value, *class = sl_props_get(config, "connector.class");
+        struct sl_props kept = {0};
+        for (size_t i = 0; sl_props_next(config, &i, &key, &value);) {
+                const char *old = stored ? sl_props_get(stored, key) : NULL;
+                if (old && value && strcmp(value, SL_MASK) == 0 && sl_config_is_secret(pl, class, key))
+                        sl_props_set(&kept, key, old);
+        }
+        sl_props_copy(config, &kept);
+        sl_props_free(&kept);
+}

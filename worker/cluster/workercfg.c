@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of the worker's keys and its loading (see workercfg.h). Names, defaults and meanings are those of Kafka Connect
+ * 4.2's WorkerConfig, RestServerConfig, DistributedConfig and StandaloneConfig; a default that differs says so in its doc.
+ * Keys of Kafka clients (security.*, sasl.*, ssl.*, timeouts) are only known here: worker/kafka translates them. */
+#include "cluster/workercfg.h"
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include "pipeline/task.h"
+
+#define T struct sl_worker_cfg
+#define JSON_CONVERTER "org.apache.kafka.connect.json.JsonConverter"
+#define CLIENT(key) {SL_CFG_NONE(key, SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN}
+#define CLIENT_KEY(key) {SL_CFG_NONE(key, SL_CFG_T_STRING), .flags = SL_CFG_HIDDEN}
+#define NO_EFFECT(key, why)                                                                                          \
+        {                                                                                                            \
+                SL_CFG_NONE(key, SL_CFG_T_STRING), .flags = SL_CFG_IGNORED, .group = "Accepted", .doc = why          \
+        }
+#define NO_JVM "There is no JVM here; the metrics are at GET /metrics."
+#define NO_PROTOCOL "Workers here don't use Connect's rebalance protocol."
+#define NO_KEYS "Workers here don't sign requests to each other."
+
+const struct sl_cfg_def sl_worker_defs[] = {
+        {SL_CFG_LIST(T, bootstrap, "bootstrap.servers"), .def = "localhost:9092", .importance = SL_HIGH, .group = "Kafka",
+         .doc = "Addresses of the Kafka brokers."},
+        {SL_CFG_STR(T, group_id, "group.id"), .importance = SL_HIGH, .group = "Cluster",
+         .doc = "Name of the cluster of workers. Set: distributed worker; not set: standalone worker."},
+        {SL_CFG_CLASS(T, key_converter, "key.converter"), .def = JSON_CONVERTER, .importance = SL_HIGH,
+         .group = "Converters", .doc = "Converter of keys for connectors that set none."},
+        {SL_CFG_CLASS(T, value_converter, "value.converter"), .def = JSON_CONVERTER, .importance = SL_HIGH,
+         .group = "Converters", .doc = "Converter of values for connectors that set none."},
+        {SL_CFG_CLASS(T, header_converter, "header.converter"),
+         .def = "org.apache.kafka.connect.storage.SimpleHeaderConverter", .group = "Converters",
+         .doc = "Converter of headers for connectors that set none."},
+        {SL_CFG_STR(T, config_topic, "config.storage.topic"), .importance = SL_HIGH, .group = "Cluster",
+         .doc = "Compacted topic that holds connector configs. Required with group.id."},
+        {SL_CFG_INT(T, config_replication, "config.storage.replication.factor"), .def = "3", .group = "Cluster",
+         .doc = "Used when the topic has to be created; -1 = the broker's default."},
+        {SL_CFG_STR(T, offset_topic, "offset.storage.topic"), .importance = SL_HIGH, .group = "Cluster",
+         .doc = "Compacted topic that holds source offsets. Required with group.id; a standalone worker keeps its "
+                "offsets in a topic too, connect-offsets unless this says otherwise."},
+        {SL_CFG_INT(T, offset_replication, "offset.storage.replication.factor"), .def = "3", .group = "Cluster",
+         .doc = "Used when the topic has to be created; -1 = the broker's default, which a standalone worker uses."},
+        {SL_CFG_INT(T, offset_partitions, "offset.storage.partitions"), .def = "25", .group = "Cluster",
+         .doc = "Used when the topic has to be created."},
+        {SL_CFG_STR(T, status_topic, "status.storage.topic"), .importance = SL_HIGH, .group = "Cluster",
+         .doc = "Compacted topic that holds connector and task states. Required with group.id."},
+        {SL_CFG_INT(T, status_replication, "status.storage.replication.factor"), .def = "3", .group = "Cluster",
+         .doc = "Used when the topic has to be created; -1 = the broker's default."},
+        {SL_CFG_INT(T, status_partitions, "status.storage.partitions"), .def = "5", .group = "Cluster",
+         .doc = "Used when the topic has to be created."},
+        CLIENT("config.storage."), CLIENT("offset.storage."), CLIENT("status.storage."),
+        {SL_CFG_STR(T, offset_file, "offset.storage.file.filename"), .group = "Cluster",
+         .doc = "Accepted from standalone workers' files: the offsets live in a Kafka topic (offset.storage.topic), so "
+                "that rows and offsets are one transaction; the file is neither read nor written."},
+        {SL_CFG_LONG(T, shutdown_ms, "task.shutdown.graceful.timeout.ms"), .def = "5000", .flags = SL_CFG_HAS_MIN,
+         .group = "Worker", .doc = "How long all tasks together may take to end, in milliseconds."},
+        {SL_CFG_LIST(T, listeners, "listeners"), .def = "http://127.0.0.1:8083", .group = "REST",
+         .doc = "Addresses of the REST server, http://host:port. An empty host means all interfaces. Differs from "
+                "Connect's default (all interfaces) because REST can do everything and asks nobody who they are."},
+        {SL_CFG_STR(T, advertised_host, "rest.advertised.host.name"), .group = "REST",
+         .doc = "Host name in worker_id and Location, when it isn't the listener's."},
+        {SL_CFG_INT(T, advertised_port, "rest.advertised.port"), .def = "0", .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX,
+         .max = 65535, .group = "REST", .doc = "Port in worker_id and Location; 0 = the listener's."},
+        {SL_CFG_STR(T, advertised_listener, "rest.advertised.listener"), .group = "REST", .doc = "http."},
+        {SL_CFG_LIST(T, admin_listeners, "admin.listeners"), .group = "REST",
+         .doc = "Not set: /admin is served on the listeners. Empty: it is off. Listeners of its own are refused."},
+        {SL_CFG_LIST(T, cors_origins, "access.control.allow.origin"), .def = "", .group = "REST",
+         .doc = "Origins that browsers may call from (CORS), or *. Empty = off."},
+        {SL_CFG_STR(T, cors_methods, "access.control.allow.methods"), .def = "", .group = "REST",
+         .doc = "Methods that browsers may use (CORS)."},
+        {SL_CFG_NONE("rest.extension.classes", SL_CFG_T_LIST),
+         .unsupported = "REST extensions are Java classes and can't be loaded; remove the key. To ask for a password, put "
+                        "a reverse proxy before the loopback listener."},
+        {SL_CFG_NONE("response.http.headers.config", SL_CFG_T_STRING),
+         .unsupported = "Extra response headers are not built in; remove the key and let a reverse proxy add them."},
+        {SL_CFG_NONE("listeners.https.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX,
+         .unsupported = "REST is served over http only; remove the listeners.https.* keys and put a TLS proxy before it."},
+        {SL_CFG_NONE("admin.listeners.https.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX,
+         .unsupported = "REST is served over http only; remove the admin.listeners.https.* keys."},
+        {SL_CFG_STR(T, override_policy, "connector.client.config.override.policy"), .def = "All", .group = "Worker",
+         .doc = "Which client overrides connectors may set: All, None or Principal."},
+        {SL_CFG_BOOL(T, topic_tracking, "topic.tracking.enable"), .def = "true", .group = "Worker",
+         .doc = "Serve GET /connectors/x/topics."},
+        {SL_CFG_BOOL(T, topic_tracking_reset, "topic.tracking.allow.reset"), .def = "true", .group = "Worker",
+         .doc = "Serve PUT /connectors/x/topics/reset."},
+        {SL_CFG_NONE("config.providers", SL_CFG_T_LIST), .def = "", .group = "Worker",
+         .doc = "Names of the configuration providers. env is always there; file and dir only when named here."},
+        CLIENT("config.providers."), CLIENT("key.converter."), CLIENT("value.converter."), CLIENT("header.converter."),
+        CLIENT("producer."), CLIENT("consumer."), CLIENT("admin."), CLIENT("sasl."), CLIENT("ssl."), CLIENT("sluice."),
+        CLIENT("metrics.context."), CLIENT_KEY("security.protocol"), CLIENT_KEY("client.id"),
+        CLIENT_KEY("client.dns.lookup"), CLIENT_KEY("client.rack"), CLIENT_KEY("request.timeout.ms"),
+        CLIENT_KEY("metadata.max.age.ms"), CLIENT_KEY("connections.max.idle.ms"), CLIENT_KEY("send.buffer.bytes"),
+        CLIENT_KEY("receive.buffer.bytes"), CLIENT_KEY("reconnect.backoff.ms"), CLIENT_KEY("reconnect.backoff.max.ms"),
+        CLIENT_KEY("retry.backoff.ms"), CLIENT_KEY("retry.backoff.max.ms"),
+        CLIENT_KEY("socket.connection.setup.timeout.ms"), CLIENT_KEY("socket.connection.setup.timeout.max.ms"),
+        CLIENT_KEY("metadata.recovery.strategy"), CLIENT_KEY("metadata.recovery.rebootstrap.trigger.ms"),
+        CLIENT_KEY("security.providers"), CLIENT_KEY("session.timeout.ms"), CLIENT_KEY("heartbeat.interval.ms"),
+        CLIENT_KEY("rebalance.timeout.ms"),
+        NO_EFFECT("offset.flush.interval.ms", "Offsets are stored with the rows, in the same Kafka transaction."),
+        NO_EFFECT("offset.flush.timeout.ms", "Offsets are stored with the rows, in the same Kafka transaction."),
+        NO_EFFECT("plugin.path", "All plugins are built in; Java plugins can't be loaded."),
+        NO_EFFECT("plugin.discovery", "All plugins are built in."),
+        NO_EFFECT("topic.creation.enable", "Topics are made by the broker's auto-creation."),
+        NO_EFFECT("exactly.once.source.support", "Exactly-once is always on for sources."),
+        NO_EFFECT("connect.protocol", NO_PROTOCOL), NO_EFFECT("worker.sync.timeout.ms", NO_PROTOCOL),
+        NO_EFFECT("worker.unsync.backoff.ms", NO_PROTOCOL),
+        NO_EFFECT("scheduled.rebalance.max.delay.ms", NO_PROTOCOL), NO_EFFECT("inter.worker.key.ttl.ms", NO_KEYS),
+        NO_EFFECT("inter.worker.key.generation.algorithm", NO_KEYS), NO_EFFECT("inter.worker.key.size", NO_KEYS),
+        NO_EFFECT("inter.worker.signature.algorithm", NO_KEYS),
+        NO_EFFECT("inter.worker.verification.algorithms", NO_KEYS), NO_EFFECT("metric.reporters", NO_JVM),
+        NO_EFFECT("metrics.sample.window.ms", NO_JVM), NO_EFFECT("metrics.num.samples", NO_JVM),
+        NO_EFFECT("metrics.recording.level", NO_JVM), NO_EFFECT("auto.include.jmx.reporter", NO_JVM),
+        {SL_CFG_NONE("internal.key.converter", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_IGNORED,
+         .doc = "Removed in Kafka 3.0."},
+        {SL_CFG_NONE("internal.value.converter", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_IGNORED,
+         .doc = "Removed in Kafka 3.0."},
+        {0}};
+
+bool sl_worker_env_key(const char *variable, struct sl_buf *out)
+{
+        static const char prefix[] = "CONNECT_";
+        /* Kubernetes makes CONNECT_PORT_8083_TCP and the like for a service called connect; log4j and JVM settings of
+         * the Java images are not worker keys. */
+        static const char *const foreign[] = {"PORT", "SERVICE_", "LOG4J", "TOOLS_LOG4J", "PLUGIN_PATH"};
+        if (strncmp(variable, prefix, sizeof(prefix) - 1) != 0)
+                return false;
+        const char *p = variable + sizeof(prefix) - 1;
+        if (!*p)
+                return false;
+        for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+                if (strncmp(p, foreign[i], strlen(foreign[i])) == 0)
+                        return false;
+        while (*p) {
+                size_t n = strspn(p, "_");
+                if (n == 0) {
+                        sl_buf_addc(out, (char)tolower((unsigned char)*p++));
+                } else {
+                        sl_buf_addc(out, n == 1 ? '.' : n == 2 ? '_' : '-');
+                        p += n;
+                }
+        }
+        return true;
+}
+
+static enum sl_rc read_sources(const struct sl_worker_cfg_opts *opts, struct sl_props *raw, struct sl_err *err)
+{
+        if (opts->path)
+                SL_TRY(sl_props_load(raw, opts->path, err));
+        for (char *const *e = opts->env; e && *e; e++) {
+                const char *eq = strchr(*e, '=');
+                struct sl_buf key = {0};
+                char *name = eq ? sl_strndup(*e, (size_t)(eq - *e)) : NULL;
+                if (name && sl_worker_env_key(name, &key))
+                        sl_props_set(raw, sl_buf_cstr(&key), eq + 1);
+                free(name);
+                sl_buf_free(&key);
+        }
+        for (const char *const *s = opts->sets; s && *s; s++) {
+                const char *eq = strchr(*s, '=');
+                if (!eq || eq == *s)
+                        return sl_fail(err, SL_E_CONFIG, "--set needs key=value");
+                char *key = sl_strndup(*s, (size_t)(eq - *s));
+                sl_props_set(raw, key, eq + 1);
+                free(key);
+        }
+        return SL_OK;
+}
+
+/* An empty value of a key that we refuse asks for nothing. */
+static void drop_empty_unsupported(struct sl_props *props)
+{
+        for (const struct sl_cfg_def *d = sl_worker_defs; d->name; d++) {
+                const char *value = sl_props_get(props, d->name);
+                if (d->unsupported && value && !value[strspn(value, " \t")])
+                        sl_props_remove(props, d->name);
+        }
+}
+
+static void default_to(struct sl_props *props, const char *key, const char *value)
+{
+        if (value && !sl_props_get(props, key))
+                sl_props_set(props, key, value);
+}
+
+static void check_mode(struct sl_worker_cfg *cfg, struct sl_cfg_report *r)
+{
+        static const char *const needed[] = {"config.storage.topic", "offset.storage.topic", "status.storage.topic"};
+        cfg->distributed = cfg->group_id && *cfg->group_id;
+        for (size_t i = 0; cfg->distributed && i < 3; i++) {
+                const char *value = sl_props_get(&cfg->props, needed[i]);
+                if (!value || !*value)
+                        sl_cfg_add_error(r, needed[i], "Missing required configuration \"%s\" which has no default value.",
+                                         needed[i]);
+        }
+        if (cfg->distributed)
+                return;
+        if (cfg->offset_file && *cfg->offset_file)
+                sl_cfg_add_warning(r, "offset.storage.file.filename",
+                                   "source offsets are kept in the Kafka topic '%s', not in a file; the file is not used",
+                                   cfg->offset_topic ? cfg->offset_topic : SL_OFFSET_TOPIC_STANDALONE);
+        if (!cfg->offset_topic || !*cfg->offset_topic)
+                cfg->offset_topic = SL_OFFSET_TOPIC_STANDALONE;
+        if (!sl_props_get(&cfg->props, "offset.storage.replication.factor"))
+                cfg->offset_replication = -1;
+        default_to(&cfg->props, SL_OFFSET_TOPIC_KEY, cfg->offset_topic);
+}
+
+static void check_rest(struct sl_worker_cfg *cfg, struct sl_cfg_report *r)
+{
+        if (cfg->listeners.count == 0)
+                sl_cfg_add_error(r, "listeners", "Invalid value [] for configuration listeners: Empty list");
+        for (uint32_t i = 0; i < cfg->listeners.count; i++) {
+                struct sl_listener l;
+                struct sl_err err = {0};
+                if (sl_listener_parse(cfg->listeners.items[i], &l, &err) != SL_OK)
+                        sl_cfg_add_error(r, "listeners", "Invalid value %s for configuration listeners: %s",
+                                         cfg->listeners.items[i], err.msg);
+        }
+        cfg->admin_off = sl_props_has(&cfg->props, "admin.listeners") && cfg->admin_listeners.count == 0;
+        if (cfg->admin_listeners.count)
+                sl_cfg_add_error(r, "admin.listeners",
+                                 "Listeners of their own for /admin are not built in: remove admin.listeners to serve it on "
+                                 "the listeners, or leave it empty to turn it off");
+        if (cfg->advertised_listener && strcasecmp(cfg->advertised_listener, "http") != 0)
+                sl_cfg_add_error(r, "rest.advertised.listener", "REST is served over http only; remove the key");
+        static const char *const policies[] = {"All", "None", "Principal"};
+        for (size_t i = 0; i < 3; i++)
+                if (strcmp(cfg->override_policy ? cfg->override_policy : "All", policies[i]) == 0)
+                        return;
+        sl_cfg_add_error(r, "connector.client.config.override.policy",
+                         "Invalid value %s for configuration connector.client.config.override.policy: String must be one "
+                         "of: All, None, Principal",
+                         cfg->override_policy);
+}
+
+enum sl_rc sl_worker_cfg_load(const struct sl_worker_cfg_opts *opts, struct sl_worker_cfg *cfg, struct sl_cfg_report *r,
+                              struct sl_err *err)
+{
+        struct sl_props raw = {0};
+        sl_arena_init(&cfg->arena, 0);
+        enum sl_rc rc = read_sources(opts, &raw, err);
+        if (rc == SL_OK)
+                rc = sl_providers_new(&raw, &cfg->providers, err);
+        if (rc == SL_OK)
+                rc = sl_providers_resolve(cfg->providers, &raw, &cfg->props, err);
+        sl_props_free(&raw);
+        SL_TRY(rc);
+        drop_empty_unsupported(&cfg->props);
+        sl_cfg_parse(sl_worker_defs, &cfg->props, cfg, &cfg->arena, r);
+        const struct sl_cfg_def *tables[] = {sl_worker_defs};
+        sl_cfg_check_unknown(tables, 1, &cfg->props, r);
+        check_mode(cfg, r);
+        check_rest(cfg, r);
+        default_to(&cfg->props, "bootstrap.servers", "localhost:9092");
+        default_to(&cfg->props, "key.converter", cfg->key_converter);
+        default_to(&cfg->props, "value.converter", cfg->value_converter);
+        default_to(&cfg->props, "header.converter", cfg->header_converter);
+        return SL_OK;
+}
+
+void sl_worker_cfg_free(struct sl_worker_cfg *cfg)
+{
+        sl_providers_free(cfg->providers);
+        sl_props_free(&cfg->props);
+        sl_arena_free(&cfg->arena);
+        memset(cfg, 0, sizeof(*cfg));
+}
+
+enum sl_rc sl_listener_parse(const char *text, struct sl_listener *ret, struct sl_err *err)
+{
+        if (strncasecmp(text, "https://", 8) == 0)
+                return sl_fail(err, SL_E_CONFIG, "REST is served over http only; use http:// on loopback and put a TLS proxy "
+                                                 "before it");
+        if (strncasecmp(text, "http://", 7) != 0)
+                return sl_fail(err, SL_E_CONFIG, "a listener is written http://host:port");
+        const char *host = text + 7, *end, *colon;
+        if (*host == '[') {
+                host++;
+                end = strchr(host, ']');
+                colon = end ? end + 1 : NULL;
+        } else {
+                colon = end = strrchr(host, ':');
+        }
+        int64_t port = -1;
+        if (!end || !colon || *colon != ':' || !sl_parse_i64(sl_str_c(colon + 1), &port) || port < 0 || port > 65535)
+                return sl_fail(err, SL_E_CONFIG, "a listener is written http://host:port with a port from 0 to 65535");
+        size_t n = (size_t)(end - host);
+        if (n >= sizeof(ret->host))
+                return sl_fail(err, SL_E_CONFIG, "the host name of the listener is too long");
+        memcpy(ret->host, host, n);
+        ret->host[n] = '\0';
+        ret->port = (uint16_t)port;
+        return SL_OK;
+}
+
+static bool listed(const char *const *list, const char *item)
+{
+        for (; list && *list; list++)
+                if (strcmp(*list, item) == 0)
+                        return true;
+        return false;
+}
+
+const char *const *sl_worker_topic_config(const struct sl_worker_cfg *cfg, const char *prefix, const char *const *not,
+                                          const char *const *extra, struct sl_arena *arena)
+{
+        size_t room = cfg->props.map.live * 2 + 1, n = 0, plen = strlen(prefix);
+        for (size_t i = 0; extra && extra[i]; i++)
+                room++;
+        const char **out = sl_arena_alloc(arena, room * sizeof(*out));
+        const char *key, *value;
+        for (size_t i = 0; sl_props_next(&cfg->props, &i, &key, &value);) {
+                if (strncmp(key, prefix, plen) != 0 || !value || listed(not, key + plen) ||
+                    strcmp(key + plen, "cleanup.policy") == 0)
+                        continue;
+                out[n++] = sl_arena_strdup(arena, key + plen);
+                out[n++] = sl_arena_strdup(arena, value);
+        }
+        size_t given = n;
+        for (size_t i = 0; extra && extra[i]; i += 2) {
+                bool have = false;
+                for (size_t k = 0; k < given; k += 2)
+                        have |= strcmp(out[k], extra[i]) == 0;
+                if (!have) {
+                        out[n++] = extra[i];
+                        out[n++] = extra[i + 1];
+                }
+        }
+        out[n] = NULL;
+        return out;
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Admin calls over librdkafka's admin API, each on a queue of its own and waited for. The handle is a bare producer that never
+ * produces and never lets a broker create a topic. Does not retry: callers know whether a failure may pass. */
+#include <pthread.h>
+#include <stdlib.h>
+#include "base/clock.h"
+#include "kafka/admin.h"
+#include "kafka/kconf.h"
+
+struct sl_admin {
+        rd_kafka_t *rk;
+        char *servers; /* for messages */
+        pthread_mutex_t lock; /* around polling for client errors */
+        struct sl_err refused; /* authentication or TLS: no later call can succeed until it is mended */
+        bool all_down;
+        char down_reason[256];
+};
+
+/* From rd_kafka_poll, under the lock. */
+static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+        struct sl_admin *a = opaque;
+        enum sl_rc ignored = SL_OK;
+
+        (void)rk;
+        if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL) {
+                sl_err_clear(&a->refused);
+                ignored = sl_kafka_fail(&a->refused, (rd_kafka_resp_err_t)code, "%s", reason);
+        } else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+                a->all_down = true;
+        } else if (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__RESOLVE) {
+                size_t n = strnlen(reason, sizeof(a->down_reason) - 1);
+                memcpy(a->down_reason, reason, n);
+                a->down_reason[n] = '\0';
+        }
+        (void)ignored; /* kept in a->refused */
+}
+
+enum sl_rc sl_admin_new(const struct sl_kafka_cfg *cfg, const char *client_id, struct sl_admin **ret, struct sl_err *err)
+{
+        rd_kafka_conf_t *conf;
+        char why[512], servers[1024];
+        size_t room = sizeof(servers);
+
+        SL_TRY(sl_kconf_new(cfg, SL_K_ADMIN, client_id, &conf, err));
+        struct sl_admin *a = sl_calloc(1, sizeof(*a));
+        if (rd_kafka_conf_get(conf, "bootstrap.servers", servers, &room) != RD_KAFKA_CONF_OK)
+                snprintf(servers, sizeof(servers), "bootstrap.servers");
+        a->servers = sl_strdup(servers);
+        pthread_mutex_init(&a->lock, NULL);
+        rd_kafka_conf_set_error_cb(conf, on_error);
+        rd_kafka_conf_set_opaque(conf, a);
+        a->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
+        if (!a->rk) {
+                rd_kafka_conf_destroy(conf);
+                sl_admin_free(a);
+                return sl_fail(err, SL_E_CONFIG, "The admin client's configuration is refused: %s", why);
+        }
+        *ret = a;
+        return SL_OK;
+}
+
+void sl_admin_free(struct sl_admin *a)
+{
+        if (!a)
+                return;
+        if (a->rk)
+                rd_kafka_destroy(a->rk);
+        pthread_mutex_destroy(&a->lock);
+        free(a->servers);
+        free(a);
+}
+
+/* --- Failures -------------------------------------------------------------------------------------------------------- */
+
+/* Why a call that timed out did: the credentials, the network, or neither (SL_OK). */
+static enum sl_rc blame(struct sl_admin *a, struct sl_err *err)
+{
+        enum sl_rc rc = SL_OK;
+
+        pthread_mutex_lock(&a->lock);
+        a->all_down = false;
+        rd_kafka_poll(a->rk, 0);
+        if (a->refused.id != SL_E_NONE) {
+                rc = a->refused.rc;
+                if (err && err->id == SL_E_NONE)
+                        *err = a->refused;
+        } else if (a->all_down) {
+                rc = sl_fail(err, SL_E_KAFKA_UNREACHABLE, "No broker of bootstrap.servers=%s answers%s%s", a->servers,
+                             *a->down_reason ? ": " : "", a->down_reason);
+        }
+        pthread_mutex_unlock(&a->lock);
+        return rc;
+}
+
+static enum sl_rc admin_fail(struct sl_admin *a, rd_kafka_resp_err_t code, const char *reason, const char *what,
+                             struct sl_err *err)
+{
+        if (code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT)
+                SL_TRY(blame(a, err));
+        return sl_kafka_fail(err, code, "%s%s%s", what, reason ? ": " : "", reason ? reason : "");
+}
+
+enum sl_rc sl_admin_ping(struct sl_admin *a, int timeout_ms, struct sl_buf *ret_cluster_id, struct sl_err *err)
+{
+        int64_t deadline = sl_mono_ms() + timeout_ms;
+
+        for (;;) {
+                int64_t left = deadline - sl_mono_ms();
+                const struct rd_kafka_metadata *metadata;
+                rd_kafka_resp_err_t code =
+                        rd_kafka_metadata(a->rk, 0, NULL, &metadata, left < 1 ? 1 : left < 500 ? (int)left : 500);
+                if (!code) {
+                        rd_kafka_metadata_destroy(metadata);
+                        break;
+                }
+                pthread_mutex_lock(&a->lock);
+                rd_kafka_poll(a->rk, 0);
+                bool refused = a->refused.id != SL_E_NONE;
+                if (refused && err && err->id == SL_E_NONE)
+                        *err = a->refused;
+                sl_err_clear(&a->refused);
+                pthread_mutex_unlock(&a->lock);
+                if (refused)
+                        return SL_FATAL;
+                if (sl_mono_ms() >= deadline)
+                        return sl_fail(err, SL_E_KAFKA_UNREACHABLE, "No broker of bootstrap.servers=%s answers in %d ms%s%s",
+                                       a->servers, timeout_ms, *a->down_reason ? ": " : "", a->down_reason);
+        }
+        if (!ret_cluster_id)
+                return SL_OK;
+        char *id = rd_kafka_clusterid(a->rk, timeout_ms);
+        if (id)
+                sl_buf_adds(ret_cluster_id, id);
+        rd_kafka_mem_free(a->rk, id);
+        return SL_OK;
+}
+
+/* --- Calls ----------------------------------------------------------------------------------------------------------- */
+
+struct call {
+        struct sl_admin *a;
+        rd_kafka_queue_t *queue;
+        rd_kafka_AdminOptions_t *options;
+        rd_kafka_event_t *event;
+        int timeout_ms;
+};
+
+static void call_begin(struct call *call, struct sl_admin *a, rd_kafka_admin_op_t op, int timeout_ms)
+{
+        char why[128];
+
+        *call = (struct call){.a = a, .timeout_ms = timeout_ms};
+        call->queue = rd_kafka_queue_new(a->rk);
+        call->options = rd_kafka_AdminOptions_new(a->rk, op);
+        rd_kafka_AdminOptions_set_request_timeout(call->options, timeout_ms < 1 ? 1 : timeout_ms > 3600000 ? 3600000 : timeout_ms,
+                                                  why, sizeof(why));
+}
+
+static enum sl_rc call_wait(struct call *call, const char *what, struct sl_err *err)
+{
+        call->event = rd_kafka_queue_poll(call->queue, call->timeout_ms + 500); /* it times out by itself */
+        if (!call->event)
+                return admin_fail(call->a, RD_KAFKA_RESP_ERR__TIMED_OUT, NULL, what, err);
+        rd_kafka_resp_err_t code = rd_kafka_event_error(call->event);
+        return code ? admin_fail(call->a, code, rd_kafka_event_error_string(call->event), what, err) : SL_OK;
+}
+
+static void call_end(struct call *call)
+{
+        if (call->event)
+                rd_kafka_event_destroy(call->event);
+        rd_kafka_AdminOptions_destroy(call->options);
+        rd_kafka_queue_destroy(call->queue);
+}
+
+static enum sl_rc read_partitions(struct call *call, const char *topic, int32_t *ret, struct sl_err *err)
+{
+        size_t n = 0, count = 0;
+        const rd_kafka_TopicDescription_t **topics =
+                rd_kafka_DescribeTopics_result_topics(rd_kafka_event_DescribeTopics_result(call->event), &n);
+        const rd_kafka_error_t *e = n ? rd_kafka_TopicDescription_error(topics[0]) : NULL;
+        rd_kafka_resp_err_t code = e ? rd_kafka_error_code(e) : RD_KAFKA_RESP_ERR_NO_ERROR;
+
+        if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
+                *ret = 0;
+                return SL_OK;
+        }
+        if (code)
+                return sl_kafka_fail(err, code, "Topic %s could not be described", topic);
+        if (n)
+                rd_kafka_TopicDescription_partitions(topics[0], &count);
+        *ret = (int32_t)count;
+        return SL_OK;
+}
+
+enum sl_rc sl_admin_topic_partitions(struct sl_admin *a, const char *topic, int timeout_ms, int32_t *ret, struct sl_err *err)
+{
+        struct call call;
+        rd_kafka_TopicCollection_t *topics = rd_kafka_TopicCollection_of_topic_names(&topic, 1);
+
+        call_begin(&call, a, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, timeout_ms);
+        rd_kafka_DescribeTopics(a->rk, topics, call.options, call.queue);
+        enum sl_rc rc = call_wait(&call, "A topic could not be described", err);
+        if (rc == SL_OK)
+                rc = read_partitions(&call, topic, ret, err);
+        call_end(&call);
+        rd_kafka_TopicCollection_destroy(topics);
+        return rc;
+}
+
+static enum sl_rc read_created(struct call *call, const char *topic, bool *ret_created, struct sl_err *err)
+{
+        size_t n = 0;
+        const rd_kafka_topic_result_t **results =
+                rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(call->event), &n);
+        rd_kafka_resp_err_t code = n ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR__BAD_MSG;
+
+        if (code && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+                const char *text = n ? rd_kafka_topic_result_error_string(results[0]) : NULL;
+                return sl_kafka_fail(err, code, "Topic %s could not be created%s%s", topic, text ? ": " : "", text ? text : "");
+        }
+        *ret_created = !code;
+        return SL_OK;
+}
+
+enum sl_rc sl_admin_create_topic(struct sl_admin *a, const struct sl_topic_spec *spec, int timeout_ms, bool *ret_created,
+                                 struct sl_err *err)
+{
+        struct call call;
+        char why[256];
+        rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(spec->name, spec->partitions > 0 ? spec->partitions : -1,
+                                                           spec->replication > 0 ? spec->replication : -1, why, sizeof(why));
+
+        if (!topic)
+                return sl_fail(err, SL_E_KAFKA_FATAL, "Topic %s can't be created: %s", spec->name, why);
+        for (const char *const *kv = spec->config; kv && kv[0]; kv += 2) {
+                rd_kafka_resp_err_t code = rd_kafka_NewTopic_set_config(topic, kv[0], kv[1]);
+                if (code) {
+                        rd_kafka_NewTopic_destroy(topic);
+                        return sl_kafka_fail(err, code, "Topic %s can't have the configuration %s", spec->name, kv[0]);
+                }
+        }
+        call_begin(&call, a, RD_KAFKA_ADMIN_OP_CREATETOPICS, timeout_ms);
+        rd_kafka_AdminOptions_set_operation_timeout(call.options, timeout_ms < 1 ? 1 : timeout_ms, why, sizeof(why));
+        rd_kafka_CreateTopics(a->rk, &topic, 1, call.options, call.queue);
+        enum sl_rc rc = call_wait(&call, "A topic could not be created", err);
+        if (rc == SL_OK)
+                rc = read_created(&call, spec->name, ret_created, err);
+        call_end(&call);
+        rd_kafka_NewTopic_destroy(topic);
+        return rc;
+}
+
+static enum sl_rc read_config(struct call *call, const char *topic, const char *key, struct sl_buf *out, struct sl_err *err)
+{
+        size_t n = 0, entries = 0;
+        const rd_kafka_ConfigResource_t **resources =
+                rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(call->event), &n);
+
+        if (!n || rd_kafka_ConfigResource_error(resources[0])) {
+                const char *text = n ? rd_kafka_ConfigResource_error_string(resources[0]) : NULL;
+                return sl_kafka_fail(err, n ? rd_kafka_ConfigResource_error(resources[0]) : RD_KAFKA_RESP_ERR__BAD_MSG,
+                                     "The configuration of topic %s could not be read%s%s", topic, text ? ": " : "", text ? text : "");
+        }
+        const rd_kafka_ConfigEntry_t **list = rd_kafka_ConfigResource_configs(resources[0], &entries);
+        for (size_t i = 0; i < entries; i++)
+                if (strcmp(rd_kafka_ConfigEntry_name(list[i]), key) == 0) {
+                        const char *value = rd_kafka_ConfigEntry_value(list[i]);
+                        sl_buf_adds(out, value ? value : "");
+                }
+        return SL_OK;
+}
+
+enum sl_rc sl_admin_topic_config(struct sl_admin *a, const char *topic, const char *key, int timeout_ms, struct sl_buf *out,
+                                 struct sl_err *err)
+{
+        struct call call;
+        rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+
+        call_begin(&call, a, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout_ms);
+        rd_kafka_DescribeConfigs(a->rk, &resource, 1, call.options, call.queue);
+        enum sl_rc rc = call_wait(&call, "A topic's configuration could not be read", err);
+        if (rc == SL_OK)
+                rc = read_config(&call, topic, key, out, err);
+        call_end(&call);
+        rd_kafka_ConfigResource_destroy(resource);
+        return rc;
+}
+
+static enum sl_rc read_watermark(struct call *call, const char *topic, int32_t partition, int64_t *ret, struct sl_err *err)
+{
+        size_t n = 0;
+        const rd_kafka_ListOffsetsResultInfo_t **infos =
+                rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(call->event), &n);
+        const rd_kafka_topic_partition_t *part = n ? rd_kafka_ListOffsetsResultInfo_topic_partition(infos[0]) : NULL;
+
+        if (!part || part->err)
+                return sl_kafka_fail(err, part ? part->err : RD_KAFKA_RESP_ERR__BAD_MSG, "The end of %s-%d could not be read", topic,
+                                     partition);
+        *ret = part->offset;
+        return SL_OK;
+}
+
+enum sl_rc sl_admin_high_watermark(struct sl_admin *a, const char *topic, int32_t partition, int timeout_ms, int64_t *ret,
+                                   struct sl_err *err)
+{
+        struct call call;
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+
+        rd_kafka_topic_partition_list_add(list, topic, partition)->offset = RD_KAFKA_OFFSET_SPEC_LATEST;
+        call_begin(&call, a, RD_KAFKA_ADMIN_OP_LISTOFFSETS, timeout_ms);
+        rd_kafka_error_t *e =
+                rd_kafka_AdminOptions_set_isolation_level(call.options, RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED);
+        enum sl_rc rc = e ? sl_kafka_fail_error(err, e, "A partition's end can't be asked for") : SL_OK;
+        if (rc == SL_OK) {
+                rd_kafka_ListOffsets(a->rk, list, call.options, call.queue);
+                rc = call_wait(&call, "A partition's end could not be read", err);
+        }
+        if (rc == SL_OK)
+                rc = read_watermark(&call, topic, partition, ret, err);
+        call_end(&call);
+        rd_kafka_topic_partition_list_destroy(list);
+        return rc;
+}
+
+static enum sl_rc read_group(struct call *call, const char *group, struct sl_offsets *out, struct sl_err *err)
+{
+        size_t n = 0;
+        const rd_kafka_group_result_t **groups =
+                rd_kafka_ListConsumerGroupOffsets_result_groups(rd_kafka_event_ListConsumerGroupOffsets_result(call->event), &n);
+        const rd_kafka_error_t *e = n ? rd_kafka_group_result_error(groups[0]) : NULL;
+
+        if (e)
+                return sl_kafka_fail(err, rd_kafka_error_code(e), "The offsets of group %s could not be read: %s", group,
+                                     rd_kafka_error_string(e));
+        const rd_kafka_topic_partition_list_t *list = n ? rd_kafka_group_result_partitions(groups[0]) : NULL;
+        for (int i = 0; list && i < list->cnt; i++) {
+                const rd_kafka_topic_partition_t *part = &list->elems[i];
+                if (!part->err && part->offset >= 0)
+                        sl_offsets_add(out, (struct sl_tp){sl_arena_strdup(out->arena, part->topic), part->partition}, part->offset);
+        }
+        return SL_OK;
+}
+
+enum sl_rc sl_admin_group_offsets(struct sl_admin *a, const char *group, int timeout_ms, struct sl_offsets *out,
+                                  struct sl_err *err)
+{
+        struct call call;
+        rd_kafka_ListConsumerGroupOffsets_t *request = rd_kafka_ListConsumerGroupOffsets_new(group, NULL);
+
+        call_begin(&call, a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout_ms);
+        rd_kafka_ListConsumerGroupOffsets(a->rk, &request, 1, call.options, call.queue);
+        enum sl_rc rc = call_wait(&call, "A consumer group's offsets could not be read", err);
+        if (rc == SL_OK)
+                rc = read_group(&call, group, out, err);
+        call_end(&call);
+        rd_kafka_ListConsumerGroupOffsets_destroy(request);
+        return rc;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A key-value store in a compacted topic: Connect's config, offset and status topics. Reads to the end at open, then on
+ * refresh; every record goes to `apply` in log order (latest wins; value NULL = tombstone). Keys and values are bytes.
+ * The owner serialises calls (one thread, or a lock). Reads are read_committed, up to the high watermark that read_uncommitted
+ * ListOffsets gives: a refresh therefore waits for open transactions before that point (at most timeout). */
+#ifndef SL_KAFKA_COMPACT_H
+#define SL_KAFKA_COMPACT_H
+#include "kafka/admin.h"
+#include "kafka/client.h"
+
+struct sl_compact;
+struct sl_compact_opts {
+        struct sl_kafka_cfg cfg;
+        struct sl_admin *admin;   /* borrowed */
+        const char *topic;
+        int32_t partitions;       /* when the topic has to be made */
+        int32_t replication;
+        const char *const *topic_config; /* extra key, value, NULL; cleanup.policy=compact is always set */
+        const char *key_filter;   /* non-NULL: read only the partition this key lives in (murmur2, Java's partitioner) */
+        const char *role;         /* worker key for messages: "offset.storage.topic" */
+        void (*apply)(void *arg, struct sl_str key, struct sl_str value /* ptr NULL = tombstone */, int64_t offset);
+        void *apply_arg;
+};
+/* Makes the topic if it is missing, checks cleanup.policy=compact (Connect's sentence if not), reads all. */
+enum sl_rc sl_compact_open(const struct sl_compact_opts *opts, int timeout_ms, struct sl_compact **ret, struct sl_err *err);
+/* Write one record, wait until it is stored, and read it back (apply is called). value.ptr NULL = tombstone. */
+enum sl_rc sl_compact_put(struct sl_compact *c, struct sl_str key, struct sl_str value, int timeout_ms, struct sl_err *err);
+/* Read to the current end. */
+enum sl_rc sl_compact_refresh(struct sl_compact *c, int timeout_ms, struct sl_err *err);
+/* Apply what has arrived by now without waiting and without asking for the end. */
+enum sl_rc sl_compact_poll(struct sl_compact *c, struct sl_err *err);
+void sl_compact_close(struct sl_compact *c); /* NULL ok */
+#endif

@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The consumer of a sink task over librdkafka's group consumer, read in batches, with the eager rebalance protocols.
+ * librdkafka calls back about a rebalance in the middle of reading a batch, when it already holds messages of the partitions
+ * that go away. So the callback only notes it; poll acts on it when the read has returned, and drops those messages first.
+ * Does not commit by itself, and does not fail when brokers are away: librdkafka reconnects. */
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "kafka/consumer.h"
+#include "kafka/kconf.h"
+#include "kafka/regex.h"
+
+#define CHUNK 256
+#define COMMITTED_MS 10000
+#define SEEK_MS 10000
+#define CLOSE_MS 10000
+
+struct rebalance {
+        struct rebalance *next;
+        rd_kafka_resp_err_t code;
+        bool lost;
+        rd_kafka_topic_partition_list_t *parts;
+};
+struct sl_consumer {
+        rd_kafka_t *rk;
+        rd_kafka_queue_t *queue;
+        int fd;
+        struct sl_map names; /* interned topic names: name -> char * */
+        const char *last_name;
+        size_t last_len;
+        rd_kafka_topic_partition_list_t *assigned;  /* NULL = none; offset: where it began, or invalid */
+        rd_kafka_topic_partition_list_t *assigning; /* while `assigned` runs: seeks change it */
+        struct rebalance *pending, **pending_end;
+        bool paused, closing;
+        struct sl_err failure;
+        void (*on_assigned)(void *arg, const struct sl_tp_offset *parts, uint32_t n);
+        void (*on_revoked)(void *arg, const struct sl_tp *parts, uint32_t n, bool lost);
+        void *arg;
+        rd_kafka_message_t *chunk[CHUNK];
+};
+
+const char *sl_consumer_intern(struct sl_consumer *c, const char *topic)
+{
+        struct sl_str name = sl_str_c(topic);
+        char *kept = sl_map_get(&c->names, name);
+
+        if (!kept) {
+                kept = sl_strdup(topic);
+                sl_map_put(&c->names, name, kept);
+        }
+        return kept;
+}
+
+/* --- Rebalances ------------------------------------------------------------------------------------------------------ */
+
+static void call_assigned(struct sl_consumer *c, const rd_kafka_topic_partition_list_t *parts)
+{
+        struct sl_tp_offset *items = sl_malloc(((size_t)parts->cnt + 1) * sizeof(*items));
+
+        for (int i = 0; i < parts->cnt; i++)
+                items[i] = (struct sl_tp_offset){
+                        .tp = {sl_consumer_intern(c, parts->elems[i].topic), parts->elems[i].partition},
+                        .offset = parts->elems[i].offset >= 0 ? parts->elems[i].offset : -1};
+        if (c->on_assigned)
+                c->on_assigned(c->arg, items, (uint32_t)parts->cnt);
+        free(items);
+}
+
+static void call_revoked(struct sl_consumer *c, const rd_kafka_topic_partition_list_t *parts, bool lost)
+{
+        struct sl_tp *items = sl_malloc(((size_t)parts->cnt + 1) * sizeof(*items));
+
+        for (int i = 0; i < parts->cnt; i++)
+                items[i] = (struct sl_tp){sl_consumer_intern(c, parts->elems[i].topic), parts->elems[i].partition};
+        if (c->on_revoked)
+                c->on_revoked(c->arg, items, (uint32_t)parts->cnt, lost);
+        free(items);
+}
+
+static void note_failure(struct sl_consumer *c, rd_kafka_resp_err_t code, const char *what)
+{
+        enum sl_rc ignored = sl_kafka_fail(&c->failure, code, "%s", what);
+        (void)ignored; /* kept; poll returns it */
+}
+
+static void forget_assignment(struct sl_consumer *c)
+{
+        rd_kafka_resp_err_t code = rd_kafka_assign(c->rk, NULL);
+
+        if (code)
+                note_failure(c, code, "Partitions could not be given back");
+        if (c->assigned)
+                rd_kafka_topic_partition_list_destroy(c->assigned);
+        c->assigned = NULL;
+}
+
+static void assign(struct sl_consumer *c, rd_kafka_topic_partition_list_t *parts)
+{
+        rd_kafka_resp_err_t code = rd_kafka_committed(c->rk, parts, COMMITTED_MS);
+
+        for (int i = 0; !code && i < parts->cnt; i++)
+                code = parts->elems[i].err;
+        if (code) { /* without them rows would be read twice or skipped: leave it to the restart */
+                note_failure(c, code, "The committed offsets of the consumer group could not be read");
+                forget_assignment(c);
+                return;
+        }
+        c->assigning = rd_kafka_topic_partition_list_copy(parts);
+        call_assigned(c, parts);
+        if (c->assigned)
+                rd_kafka_topic_partition_list_destroy(c->assigned);
+        c->assigned = c->assigning;
+        c->assigning = NULL;
+        code = rd_kafka_assign(c->rk, c->assigned);
+        if (!code && c->paused)
+                code = rd_kafka_pause_partitions(c->rk, c->assigned);
+        if (code)
+                note_failure(c, code, "Partitions could not be taken over");
+}
+
+static void handle(struct sl_consumer *c, const struct rebalance *r)
+{
+        if (r->code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+                assign(c, r->parts);
+                return;
+        }
+        if (r->code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
+                if (r->parts->cnt)
+                        call_revoked(c, r->parts, r->lost);
+        } else {
+                note_failure(c, r->code, "The consumer group could not be joined");
+        }
+        forget_assignment(c);
+}
+
+static void handle_pending(struct sl_consumer *c)
+{
+        while (c->pending) {
+                struct rebalance *r = c->pending;
+                c->pending = r->next;
+                if (!c->pending)
+                        c->pending_end = &c->pending;
+                handle(c, r);
+                rd_kafka_topic_partition_list_destroy(r->parts);
+                free(r);
+        }
+}
+
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *parts, void *opaque)
+{
+        struct sl_consumer *c = opaque;
+        struct rebalance *r = sl_calloc(1, sizeof(*r));
+
+        r->code = code;
+        r->lost = code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS && rd_kafka_assignment_lost(rk);
+        r->parts = rd_kafka_topic_partition_list_copy(parts);
+        *c->pending_end = r;
+        c->pending_end = &r->next;
+        if (c->closing)
+                handle_pending(c);
+}
+
+static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+        struct sl_consumer *c = opaque;
+        char text[512];
+
+        if (code == RD_KAFKA_RESP_ERR__FATAL)
+                note_failure(c, rd_kafka_fatal_error(rk, text, sizeof(text)), "The consumer can't go on");
+        else if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL)
+                note_failure(c, (rd_kafka_resp_err_t)code, reason);
+}
+
+/* --- Life ------------------------------------------------------------------------------------------------------------ */
+
+static enum sl_rc subscribe(struct sl_consumer *c, const struct sl_consumer_opts *opts, struct sl_err *err)
+{
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
+        struct sl_buf regex = {0};
+        enum sl_rc rc = SL_OK;
+
+        for (uint32_t i = 0; opts->topics && i < opts->topics->count; i++)
+                rd_kafka_topic_partition_list_add(list, opts->topics->items[i], RD_KAFKA_PARTITION_UA);
+        if (opts->topics_regex) {
+                rc = sl_kafka_topics_regex(opts->topics_regex, &regex, err);
+                rd_kafka_topic_partition_list_add(list, sl_buf_cstr(&regex), RD_KAFKA_PARTITION_UA);
+        }
+        if (rc == SL_OK) {
+                rd_kafka_resp_err_t code = rd_kafka_subscribe(c->rk, list);
+                if (code)
+                        rc = sl_kafka_fail(err, code, "The topics %s can't be subscribed to", sl_buf_cstr(&regex));
+        }
+        sl_buf_free(&regex);
+        rd_kafka_topic_partition_list_destroy(list);
+        return rc;
+}
+
+static enum sl_rc start(struct sl_consumer *c, const struct sl_consumer_opts *opts, struct sl_err *err)
+{
+        rd_kafka_conf_t *conf;
+        char why[512], group[8];
+        size_t room = sizeof(group);
+        uint64_t one = 1;
+
+        SL_TRY(sl_kconf_new(&opts->cfg, SL_K_CONSUMER, opts->client_id, &conf, err));
+        rd_kafka_conf_res_t res = rd_kafka_conf_get(conf, "group.id", NULL, &room);
+        if (res != RD_KAFKA_CONF_OK || room <= 1) /* consumer.override.group.id wins, as in Connect */
+                rd_kafka_conf_set(conf, "group.id", opts->group_id, why, sizeof(why));
+        rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+        rd_kafka_conf_set_error_cb(conf, on_error);
+        rd_kafka_conf_set_opaque(conf, c);
+        c->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
+        if (!c->rk) {
+                rd_kafka_conf_destroy(conf);
+                return sl_fail(err, SL_E_CONFIG, "The consumer's configuration is refused: %s", why);
+        }
+        rd_kafka_poll_set_consumer(c->rk);
+        c->queue = rd_kafka_queue_get_consumer(c->rk);
+        rd_kafka_queue_io_event_enable(c->queue, c->fd, &one, sizeof(one));
+        return subscribe(c, opts, err);
+}
+
+enum sl_rc sl_consumer_new(const struct sl_consumer_opts *opts, struct sl_consumer **ret, struct sl_err *err)
+{
+        struct sl_consumer *c = sl_calloc(1, sizeof(*c));
+
+        c->on_assigned = opts->assigned;
+        c->on_revoked = opts->revoked;
+        c->arg = opts->arg;
+        c->pending_end = &c->pending;
+        c->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        enum sl_rc rc = c->fd < 0 ? sl_fail(err, SL_E_IO, "no file descriptor left for a consumer") : start(c, opts, err);
+        if (rc != SL_OK) {
+                sl_consumer_close(c);
+                return rc;
+        }
+        *ret = c;
+        return SL_OK;
+}
+
+static void destroy_chunk(struct sl_consumer *c, ssize_t n)
+{
+        for (ssize_t i = 0; i < n; i++)
+                rd_kafka_message_destroy(c->chunk[i]);
+}
+
+/* Leave the group, at most CLOSE_MS: with its coordinator away, librdkafka's own close would wait for long. */
+static void leave(struct sl_consumer *c)
+{
+        int64_t deadline = sl_mono_ms() + CLOSE_MS;
+        rd_kafka_queue_t *last = rd_kafka_queue_new(c->rk);
+
+        handle_pending(c);
+        c->closing = true;
+        rd_kafka_error_t *e = rd_kafka_consumer_close_queue(c->rk, last);
+        if (e) { /* already fatal: the broker has put us out */
+                rd_kafka_error_destroy(e);
+        } else {
+                while (!rd_kafka_consumer_closed(c->rk) && sl_mono_ms() < deadline)
+                        destroy_chunk(c, rd_kafka_consume_batch_queue(last, 50, c->chunk, 1));
+        }
+        if (c->assigned && c->assigned->cnt) { /* no orderly end: the owner must hear of it all the same */
+                call_revoked(c, c->assigned, true);
+                forget_assignment(c);
+        }
+        rd_kafka_queue_destroy(last);
+}
+
+void sl_consumer_close(struct sl_consumer *c)
+{
+        if (!c)
+                return;
+        if (c->rk) {
+                rd_kafka_queue_io_event_enable(c->queue, -1, NULL, 0);
+                leave(c);
+                rd_kafka_queue_destroy(c->queue);
+                rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        }
+        if (c->assigned)
+                rd_kafka_topic_partition_list_destroy(c->assigned);
+        sl_map_free(&c->names, free);
+        if (c->fd >= 0)
+                close(c->fd);
+        free(c);
+}
+
+/* --- Reading --------------------------------------------------------------------------------------------------------- */
+
+static void release_message(void *message)
+{
+        rd_kafka_message_destroy(message);
+}
+
+static void intern_last(struct sl_consumer *c, const char *topic)
+{
+        if (sl_unlikely(!c->last_name || strcmp(c->last_name, topic) != 0)) {
+                c->last_name = sl_consumer_intern(c, topic);
+                c->last_len = strlen(c->last_name);
+        }
+}
+
+static void add_headers(struct sl_batch *batch, struct sl_record *rec, rd_kafka_message_t *m)
+{
+        rd_kafka_headers_t *headers;
+
+        if (rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+                return;
+        size_t n = rd_kafka_header_cnt(headers);
+        rec->headers = sl_arena_zalloc(&batch->arena, n * sizeof(*rec->headers));
+        rec->header_count = (uint32_t)n;
+        for (size_t i = 0; i < n; i++) {
+                const char *name = "";
+                const void *value = NULL;
+                size_t size = 0;
+                rd_kafka_header_get_all(headers, i, &name, &value, &size);
+                rec->headers[i].key = sl_str_c(name);
+                rec->headers[i].raw = (struct sl_str){value, size};
+        }
+}
+
+static void add_record(struct sl_consumer *c, struct sl_batch *batch, rd_kafka_message_t *m)
+{
+        struct sl_record *rec = sl_batch_add(batch);
+        rd_kafka_timestamp_type_t type;
+        int64_t timestamp = rd_kafka_message_timestamp(m, &type);
+
+        intern_last(c, rd_kafka_topic_name(m->rkt));
+        rec->topic = (struct sl_str){c->last_name, c->last_len};
+        rec->partition = m->partition;
+        rec->offset = m->offset;
+        rec->timestamp_ms = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp;
+        rec->raw_key = (struct sl_str){m->key, m->key ? m->key_len : 0};
+        rec->raw_value = (struct sl_str){m->payload, m->payload ? m->len : 0};
+        add_headers(batch, rec, m);
+        sl_batch_adopt(batch, m, release_message, m->len + m->key_len);
+}
+
+/* A message that carries an error instead of a record. What passes by itself is logged. */
+static void error_message(struct sl_consumer *c, const rd_kafka_message_t *m)
+{
+        switch ((int)m->err) {
+        case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+        case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED: /* the group has gone on without us: the next polls join again */
+                return;
+        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+        case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+        case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+        case RD_KAFKA_RESP_ERR__TRANSPORT:
+        case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+        case RD_KAFKA_RESP_ERR__RESOLVE:
+        case RD_KAFKA_RESP_ERR__TIMED_OUT:
+                sl_warn("kafka consumer: %s", rd_kafka_message_errstr(m));
+                return;
+        default:
+                note_failure(c, m->err, rd_kafka_message_errstr(m));
+        }
+}
+
+static void take_chunk(struct sl_consumer *c, struct sl_batch *batch, ssize_t n)
+{
+        for (ssize_t i = 0; i < n; i++) {
+                rd_kafka_message_t *m = c->chunk[i];
+                if (sl_likely(!m->err)) {
+                        add_record(c, batch, m);
+                        continue;
+                }
+                error_message(c, m);
+                rd_kafka_message_destroy(m);
+        }
+}
+
+/* Read what is there into the batch, without waiting. True when the queue had no more. */
+static bool drain(struct sl_consumer *c, struct sl_batch *batch)
+{
+        uint32_t before = batch->count;
+
+        while (!sl_batch_full(batch)) {
+                uint32_t room = batch->max_records - batch->count;
+                ssize_t n = rd_kafka_consume_batch_queue(c->queue, 0, c->chunk, room < CHUNK ? room : CHUNK);
+                if (c->pending) { /* what was read belongs to an assignment that has ended: its next owner reads it again */
+                        destroy_chunk(c, n);
+                        batch->count = before;
+                        handle_pending(c);
+                        return false;
+                }
+                if (n <= 0)
+                        return true;
+                take_chunk(c, batch, n);
+        }
+        return false;
+}
+
+enum sl_rc sl_consumer_poll(struct sl_consumer *c, struct sl_batch *batch, int timeout_ms, struct sl_err *err)
+{
+        uint32_t before = batch->count;
+        bool empty = drain(c, batch);
+
+        if (empty && batch->count == before && timeout_ms > 0) {
+                struct pollfd wait = {.fd = c->fd, .events = POLLIN};
+                if (poll(&wait, 1, timeout_ms) > 0)
+                        sl_consumer_fd_clear(c);
+                empty = drain(c, batch);
+        }
+        if (!empty) { /* the fd is written only when the queue becomes non-empty */
+                uint64_t one = 1;
+                ssize_t written = write(c->fd, &one, sizeof(one));
+                (void)written; /* a full counter is readable as well */
+        }
+        if (sl_likely(c->failure.id == SL_E_NONE || batch->count > before)) /* records first, the failure next time */
+                return SL_OK;
+        if (err && err->id == SL_E_NONE)
+                *err = c->failure;
+        enum sl_rc rc = c->failure.rc;
+        if (rc != SL_FATAL)
+                sl_err_clear(&c->failure);
+        return rc;
+}
+
+/* --- Positions ------------------------------------------------------------------------------------------------------- */
+
+static enum sl_rc list_result(rd_kafka_resp_err_t code, const rd_kafka_topic_partition_list_t *list, const char *what,
+                              struct sl_err *err)
+{
+        for (int i = 0; !code && i < list->cnt; i++)
+                if (list->elems[i].err)
+                        return sl_kafka_fail(err, list->elems[i].err, "%s (%s-%d)", what, list->elems[i].topic,
+                                             list->elems[i].partition);
+        return code ? sl_kafka_fail(err, code, "%s", what) : SL_OK;
+}
+
+enum sl_rc sl_consumer_pause_all(struct sl_consumer *c, struct sl_err *err)
+{
+        c->paused = true;
+        if (!c->assigned)
+                return SL_OK;
+        return list_result(rd_kafka_pause_partitions(c->rk, c->assigned), c->assigned, "Partitions could not be paused", err);
+}
+
+enum sl_rc sl_consumer_resume_all(struct sl_consumer *c, struct sl_err *err)
+{
+        c->paused = false;
+        if (!c->assigned)
+                return SL_OK;
+        return list_result(rd_kafka_resume_partitions(c->rk, c->assigned), c->assigned, "Partitions could not be resumed", err);
+}
+
+enum sl_rc sl_consumer_seek(struct sl_consumer *c, struct sl_tp tp, int64_t offset, struct sl_err *err)
+{
+        if (c->assigning) { /* inside `assigned`: the partition is not being read yet */
+                rd_kafka_resp_err_t code = rd_kafka_topic_partition_list_set_offset(c->assigning, tp.topic, tp.partition, offset);
+                return code ? sl_kafka_fail(err, code, "%s-%d is not assigned", tp.topic, tp.partition) : SL_OK;
+        }
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+        rd_kafka_topic_partition_list_add(list, tp.topic, tp.partition)->offset = offset;
+        rd_kafka_error_t *e = rd_kafka_seek_partitions(c->rk, list, SEEK_MS);
+        enum sl_rc rc = e ? sl_kafka_fail_error(err, e, "A partition's position could not be set")
+                          : list_result(RD_KAFKA_RESP_ERR_NO_ERROR, list, "A partition's position could not be set", err);
+        rd_kafka_topic_partition_list_destroy(list);
+        return rc;
+}
+
+enum sl_rc sl_consumer_commit(struct sl_consumer *c, const struct sl_tp_offset *items, uint32_t n, int timeout_ms,
+                              struct sl_err *err)
+{
+        if (!n)
+                return SL_OK;
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
+        for (uint32_t i = 0; i < n; i++)
+                rd_kafka_topic_partition_list_add(list, items[i].tp.topic, items[i].tp.partition)->offset = items[i].offset;
+        rd_kafka_queue_t *answers = rd_kafka_queue_new(c->rk);
+        rd_kafka_resp_err_t code = rd_kafka_commit_queue(c->rk, list, answers, NULL, NULL);
+        enum sl_rc rc;
+        if (code) {
+                rc = sl_kafka_fail(err, code, "Offsets could not be committed");
+        } else {
+                rd_kafka_event_t *ev = rd_kafka_queue_poll(answers, timeout_ms);
+                if (!ev)
+                        rc = sl_kafka_fail(err, RD_KAFKA_RESP_ERR__TIMED_OUT, "Offsets could not be committed in %d ms", timeout_ms);
+                else
+                        rc = list_result(rd_kafka_event_error(ev), rd_kafka_event_topic_partition_list(ev),
+                                         "Offsets could not be committed", err);
+                if (ev)
+                        rd_kafka_event_destroy(ev);
+        }
+        rd_kafka_queue_destroy(answers);
+        rd_kafka_topic_partition_list_destroy(list);
+        return rc;
+}
+
+int64_t sl_consumer_lag(struct sl_consumer *c)
+{
+        int64_t sum = 0;
+
+        if (!c->assigned)
+                return -1;
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(c->assigned);
+        rd_kafka_resp_err_t code = rd_kafka_position(c->rk, list);
+        for (int i = 0; i < list->cnt && sum >= 0; i++) {
+                const rd_kafka_topic_partition_t *part = &list->elems[i];
+                int64_t low, high, at = part->offset >= 0 ? part->offset : c->assigned->elems[i].offset;
+                if (code || rd_kafka_get_watermark_offsets(c->rk, part->topic, part->partition, &low, &high) || high < 0)
+                        sum = -1;
+                else
+                        sum += high > (at >= 0 ? at : low) ? high - (at >= 0 ? at : low) : 0;
+        }
+        rd_kafka_topic_partition_list_destroy(list);
+        return sum;
+}
+
+int sl_consumer_fd(const struct sl_consumer *c)
+{
+        return c->fd;
+}
+
+void sl_consumer_fd_clear(struct sl_consumer *c)
+{
+        uint64_t count;
+        ssize_t n = read(c->fd, &count, sizeof(count));
+        (void)n; /* empty already: nothing to clear */
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Transforms and converters of one task run (see chain.h). Caching per schema is the plugins' own business. */
+#include "pipeline/chain.h"
+
+#include <stdlib.h>
+
+#include "api/plugin.h"
+#include "convert/convert.h"
+
+struct step {
+        const struct sl_transform_ops *ops;
+        void *st;
+};
+struct sl_chain {
+        struct sl_arena arena;
+        struct step *steps;
+        uint32_t count;
+};
+
+static const struct sl_transform_ops *find_transform(const char *name)
+{
+        for (size_t i = 0; sl_transforms[i]; i++)
+                if (sl_plugin_named(sl_transforms[i]->name, sl_transforms[i]->aliases, "", name))
+                        return sl_transforms[i];
+        return NULL;
+}
+
+/* Parse a table whose keys stand behind prefix; the first error becomes err. */
+static enum sl_rc parse(const struct sl_cfg_def *defs, const char *prefix, const struct sl_props *props, void *out,
+                        struct sl_arena *arena, struct sl_err *err)
+{
+        struct sl_cfg_report report = {0};
+        enum sl_rc rc = SL_OK;
+        sl_cfg_parse_at(defs, prefix, props, out, arena, &report);
+        for (uint32_t i = 0; i < report.count && rc == SL_OK; i++)
+                if (!report.findings[i].warning)
+                        rc = sl_fail(err, SL_E_CONFIG, "%s", report.findings[i].text);
+        sl_cfg_report_free(&report);
+        return rc;
+}
+
+static enum sl_rc add_step(struct sl_chain *c, const char *alias, const struct sl_props *config, struct sl_err *err)
+{
+        char *prefix = sl_arena_printf(&c->arena, "transforms.%s.", alias);
+        const char *type = sl_props_get(config, sl_arena_printf(&c->arena, "%stype", prefix));
+        const struct sl_transform_ops *ops = type ? find_transform(type) : NULL;
+        if (!ops)
+                return sl_fail(err, SL_E_CONFIG, "Invalid value %s for configuration %stype: Class %s could not be found.",
+                               type ? type : "null", prefix, type ? type : "null");
+        struct step *step = &c->steps[c->count];
+        void *cfg = sl_arena_zalloc(&c->arena, ops->config_size ? ops->config_size : 1);
+        step->st = sl_arena_zalloc(&c->arena, ops->state_size ? ops->state_size : 1);
+        SL_TRY(parse(ops->config, prefix, config, cfg, &c->arena, err));
+        step->ops = ops;
+        c->count++;
+        return ops->open ? ops->open(step->st, cfg, ops, err) : SL_OK;
+}
+
+enum sl_rc sl_chain_new(const struct sl_props *config, const struct sl_conn_cfg *common, struct sl_chain **ret,
+                        struct sl_err *err)
+{
+        struct sl_chain *c = sl_calloc(1, sizeof(*c));
+        sl_arena_init(&c->arena, 4096);
+        c->steps = sl_arena_zalloc(&c->arena, (common->transforms.count + 1) * sizeof(*c->steps));
+        for (uint32_t i = 0; i < common->transforms.count; i++) {
+                enum sl_rc rc = add_step(c, common->transforms.items[i], config, err);
+                if (rc != SL_OK) {
+                        sl_chain_free(c);
+                        return rc;
+                }
+        }
+        *ret = c;
+        return SL_OK;
+}
+
+enum sl_rc sl_chain_apply(struct sl_chain *c, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
+{
+        for (uint32_t i = 0; i < c->count && !rec->dropped; i++) {
+                enum sl_rc rc = c->steps[i].ops->apply(c->steps[i].st, rec, arena, err);
+                if (sl_unlikely(rc != SL_OK)) {
+                        err->stage = SL_STAGE_TRANSFORMATION;
+                        return rc;
+                }
+        }
+        return SL_OK;
+}
+
+void sl_chain_free(struct sl_chain *c)
+{
+        if (!c)
+                return;
+        for (uint32_t i = 0; i < c->count; i++)
+                if (c->steps[i].ops->close)
+                        c->steps[i].ops->close(c->steps[i].st);
+        sl_arena_free(&c->arena);
+        free(c);
+}
+
+static enum sl_rc open_converter(struct sl_codec *c, struct sl_converter *conv, const char *key, const char *fallback,
+                                 const struct sl_props *worker, const struct sl_props *config, struct sl_err *err)
+{
+        const struct sl_props *from = sl_props_get(config, key) ? config : worker;
+        const char *class = sl_props_get(from, key);
+        if (!class)
+                class = fallback;
+        const struct sl_converter_ops *ops = sl_converter_find(class);
+        if (!ops)
+                return sl_fail(err, SL_E_CONFIG, "Invalid value %s for configuration %s: Class %s could not be found.",
+                               class, key, class);
+        void *cfg = sl_arena_zalloc(&c->arena, ops->config_size ? ops->config_size : 1);
+        SL_TRY(parse(ops->config, sl_arena_printf(&c->arena, "%s.", key), from, cfg, &c->arena, err));
+        conv->st = sl_arena_zalloc(&c->arena, ops->state_size ? ops->state_size : 1);
+        conv->ops = ops;
+        return ops->open ? ops->open(conv->st, cfg, strcmp(key, "key.converter") == 0, err) : SL_OK;
+}
+
+enum sl_rc sl_codec_open(struct sl_codec *c, const struct sl_props *worker, const struct sl_props *config, struct sl_err *err)
+{
+        sl_arena_init(&c->arena, 4096);
+        SL_TRY(open_converter(c, &c->key, "key.converter", "org.apache.kafka.connect.json.JsonConverter", worker, config,
+                              err));
+        SL_TRY(open_converter(c, &c->value, "value.converter", "org.apache.kafka.connect.json.JsonConverter", worker,
+                              config, err));
+        return open_converter(c, &c->header, "header.converter", "org.apache.kafka.connect.storage.SimpleHeaderConverter",
+                              worker, config, err);
+}
+
+void sl_codec_close(struct sl_codec *c)
+{
+        struct sl_converter *all[] = {&c->key, &c->value, &c->header};
+        for (size_t i = 0; i < 3; i++)
+                if (all[i]->ops && all[i]->ops->close)
+                        all[i]->ops->close(all[i]->st);
+        sl_arena_free(&c->arena);
+        *c = (struct sl_codec){0};
+}
+
+enum sl_rc sl_codec_decode(struct sl_codec *c, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
+{
+        enum sl_rc rc = c->key.ops->decode(c->key.st, rec->topic, rec->raw_key, arena, &rec->key_schema, &rec->key, err);
+        if (sl_unlikely(rc != SL_OK)) {
+                err->stage = SL_STAGE_KEY_CONVERTER;
+                return rc;
+        }
+        rc = c->value.ops->decode(c->value.st, rec->topic, rec->raw_value, arena, &rec->value_schema, &rec->value, err);
+        if (sl_unlikely(rc != SL_OK)) {
+                err->stage = SL_STAGE_VALUE_CONVERTER;
+                return rc;
+        }
+        for (uint32_t i = 0; i < rec->header_count; i++) {
+                struct sl_header *h = &rec->headers[i];
+                rc = c->header.ops->decode(c->header.st, rec->topic, h->raw, arena, &h->schema, &h->value, err);
+                if (sl_unlikely(rc != SL_OK)) {
+                        err->stage = SL_STAGE_HEADER_CONVERTER;
+                        return rc;
+                }
+        }
+        return SL_OK;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The common connector keys as tables (names, defaults and texts of Kafka Connect 4.2's ConnectorConfig family). */
+#include "pipeline/conncfg.h"
+
+static const struct sl_cfg_enum tolerances[] = {{"none", SL_TOLERATE_NONE, NULL}, {"all", SL_TOLERATE_ALL, NULL}, {0}};
+
+#define T struct sl_conn_cfg
+#define COMMON_KEYS                                                                                                   \
+        {SL_CFG_STR(T, name, "name"), .flags = SL_CFG_REQUIRED | SL_CFG_NONEMPTY, .importance = SL_HIGH,              \
+         .group = "Common", .display = "Connector name", .doc = "Globally unique name of this connector."},           \
+                {SL_CFG_STR(T, connector_class, "connector.class"), .flags = SL_CFG_REQUIRED, .importance = SL_HIGH,  \
+                 .group = "Common", .display = "Connector class",                                                     \
+                 .doc = "Name or alias of the connector; Java class names are understood."},                          \
+                {SL_CFG_INT(T, tasks_max, "tasks.max"), .def = "1", .flags = SL_CFG_HAS_MIN, .min = 1,                \
+                 .importance = SL_HIGH, .group = "Common", .display = "Tasks max",                                    \
+                 .doc = "Maximum number of tasks. A source has one; a sink starts this many."},                       \
+                {SL_CFG_NONE("tasks.max.enforce", SL_CFG_T_BOOLEAN), .def = "true", .flags = SL_CFG_IGNORED,          \
+                 .group = "Common", .doc = "No connector here makes more tasks than tasks.max."},                     \
+                {SL_CFG_CLASS(T, key_converter, "key.converter"), .group = "Common",                                  \
+                 .display = "Key converter class", .doc = "Converter of keys; the worker's if not set."},             \
+                {SL_CFG_CLASS(T, value_converter, "value.converter"), .group = "Common",                              \
+                 .display = "Value converter class", .doc = "Converter of values; the worker's if not set."},         \
+                {SL_CFG_CLASS(T, header_converter, "header.converter"), .group = "Common",                            \
+                 .display = "Header converter class", .doc = "Converter of headers; the worker's if not set."},       \
+                {SL_CFG_NONE("key.converter.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN},             \
+                {SL_CFG_NONE("value.converter.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN},           \
+                {SL_CFG_NONE("header.converter.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN},          \
+                {SL_CFG_LIST(T, transforms, "transforms"), .def = "", .group = "Transforms", .display = "Transforms", \
+                 .doc = "Aliases of the transforms to run, in order."},                                               \
+                {SL_CFG_NONE("transforms.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN},                \
+                {SL_CFG_LIST(T, predicates, "predicates"), .def = "", .group = "Predicates", .display = "Predicates", \
+                 .doc = "Aliases of the predicates that transforms can name."},                                       \
+                {SL_CFG_NONE("predicates.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN},                \
+                {SL_CFG_NONE("config.action.reload", SL_CFG_T_STRING), .def = "restart", .flags = SL_CFG_IGNORED,     \
+                 .group = "Common", .doc = "Providers here (env, file, dir) have no time to live: nothing to reload."}, \
+                {SL_CFG_LONG(T, retry_timeout_ms, "errors.retry.timeout"), .def = "0", .flags = SL_CFG_HAS_MIN,       \
+                 .min = -1, .importance = SL_MEDIUM, .group = "Error Handling", .display = "Retry Timeout for Errors", \
+                 .doc = "How long, in milliseconds, a failed operation on a record is tried again; -1 = forever."},   \
+                {SL_CFG_LONG(T, retry_delay_max_ms, "errors.retry.delay.max.ms"), .def = "60000",                     \
+                 .flags = SL_CFG_HAS_MIN, .min = 1, .importance = SL_MEDIUM, .group = "Error Handling",               \
+                 .display = "Maximum Delay Between Retries for Errors", .doc = "Longest pause between two tries."},   \
+                {SL_CFG_ENUM(T, tolerance, "errors.tolerance", tolerances), .def = "none", .importance = SL_MEDIUM,   \
+                 .group = "Error Handling", .display = "Error Tolerance",                                             \
+                 .doc = "none: a record that fails stops the task. all: it is skipped, and dead-lettered by sinks "   \
+                        "that have a dead-letter topic."},                                                            \
+                {SL_CFG_BOOL(T, log_errors, "errors.log.enable"), .def = "false", .importance = SL_MEDIUM,            \
+                 .group = "Error Handling", .display = "Log Errors", .doc = "Log each failed record."},               \
+                {SL_CFG_BOOL(T, log_messages, "errors.log.include.messages"), .def = "false",                         \
+                 .importance = SL_MEDIUM, .group = "Error Handling", .display = "Log Error Details",                  \
+                 .doc = "Add topic, partition, offset and timestamp of the record to the log line."},                 \
+                {SL_CFG_LONG(T, memory_bytes, "sluice.task.memory.bytes"), .def = "33554432",                         \
+                 .flags = SL_CFG_HAS_MIN, .min = 4 << 20, .importance = SL_MEDIUM, .group = "Sluice",                 \
+                 .doc = "Budget of one task for rows and queues. Over it the line stops reading."},                   \
+                {SL_CFG_INT(T, restart_max, "sluice.task.restart.max"), .def = "-1", .flags = SL_CFG_HAS_MIN,         \
+                 .min = -1, .importance = SL_MEDIUM, .group = "Sluice",                                               \
+                 .doc = "How often in a row a task restarts by itself after a transient failure; -1 = no limit, "     \
+                        "0 = Connect's behaviour: the task stays FAILED."},                                           \
+        {                                                                                                             \
+                SL_CFG_NONE("connector.plugin.version", SL_CFG_T_STRING), .flags = SL_CFG_IGNORED, .group = "Common", \
+                        .doc = "There is one version of each plugin: the program's."                                  \
+        }
+
+const struct sl_cfg_def sl_source_common_defs[] = {
+        COMMON_KEYS,
+        {SL_CFG_NONE("topic.creation.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX,
+         .unsupported = "Topic creation groups are not built in yet: remove the topic.creation.* keys (the broker's "
+                        "auto.create.topics.enable applies) or create the topics first."},
+        {SL_CFG_NONE("exactly.once.support", SL_CFG_T_STRING), .def = "requested", .flags = SL_CFG_IGNORED,
+         .group = "Exactly Once Support", .doc = "Every source here supports exactly-once; it is the default."},
+        {SL_CFG_NONE("transaction.boundary", SL_CFG_T_STRING), .def = "poll", .flags = SL_CFG_IGNORED,
+         .group = "Exactly Once Support",
+         .doc = "Transactions are cut by sluice.transaction.interval.ms and sluice.transaction.bytes."},
+        {SL_CFG_NONE("transaction.boundary.interval.ms", SL_CFG_T_LONG), .flags = SL_CFG_IGNORED,
+         .group = "Exactly Once Support", .doc = "See sluice.transaction.interval.ms."},
+        {SL_CFG_NONE("offsets.storage.topic", SL_CFG_T_STRING),
+         .unsupported = "An offsets topic of its own is not built in yet; remove this key, the worker's "
+                        "offset.storage.topic is used."},
+        {SL_CFG_LONG(T, txn_interval_ms, "sluice.transaction.interval.ms"), .def = "250", .flags = SL_CFG_HAS_MIN,
+         .min = 1, .group = "Sluice",
+         .doc = "A busy source commits its Kafka transaction at least this often; a drained one at once."},
+        {SL_CFG_LONG(T, txn_bytes, "sluice.transaction.bytes"), .def = "67108864", .flags = SL_CFG_HAS_MIN,
+         .min = 1 << 16, .group = "Sluice", .doc = "... or after this many bytes of encoded records."},
+        {SL_CFG_NONE("producer.override.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN},
+        {SL_CFG_NONE("consumer.override.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN},
+        {SL_CFG_NONE("admin.override.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN},
+        {0}};
+
+const struct sl_cfg_def sl_sink_common_defs[] = {
+        COMMON_KEYS,
+        {SL_CFG_LIST(T, topics, "topics"), .def = "", .importance = SL_HIGH, .group = "Common", .display = "Topics",
+         .doc = "Topics to read, separated by commas."},
+        {SL_CFG_STR(T, topics_regex, "topics.regex"), .def = "", .importance = SL_HIGH, .group = "Common",
+         .display = "Topics regex", .doc = "Java regular expression of the topics to read; instead of topics."},
+        {SL_CFG_STR(T, dlq_topic, "errors.deadletterqueue.topic.name"), .def = "", .importance = SL_MEDIUM,
+         .group = "Error Handling", .display = "Dead Letter Queue Topic Name",
+         .doc = "Topic for records that failed (with errors.tolerance=all). Empty = none."},
+        {SL_CFG_INT(T, dlq_replication, "errors.deadletterqueue.topic.replication.factor"), .def = "3",
+         .importance = SL_MEDIUM, .group = "Error Handling", .display = "Dead Letter Queue Topic Replication Factor",
+         .doc = "Used when the dead-letter topic has to be created."},
+        {SL_CFG_BOOL(T, dlq_headers, "errors.deadletterqueue.context.headers.enable"), .def = "false",
+         .importance = SL_MEDIUM, .group = "Error Handling", .display = "Enable Error Context Headers",
+         .doc = "Add __connect.errors.* headers that say what failed and why."},
+        {SL_CFG_NONE("producer.override.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN},
+        {SL_CFG_NONE("consumer.override.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN},
+        {SL_CFG_NONE("admin.override.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN},
+        {0}};

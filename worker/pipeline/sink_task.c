@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sink line, one thread a task:
+ *   consumer poll -> converter decode -> sl_chain_apply -> ops->put -> ops->flush (what is durable) -> offset commit
+ * An offset is committed only when the sink says that everything before it is safely in the target, or when the sink holds nothing of
+ * the partition and all behind it was skipped (filtered, or dead-lettered and stored). On revoke a last flush and commit come before
+ * the sink forgets the partition. Does not know S3 or files. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "kafka/consumer.h"
+#include "pipeline/errpolicy.h"
+#include "pipeline/internal.h"
+
+#define BATCH_RECORDS 1000
+#define FLUSH_MS 1000
+#define POLL_MS 500
+#define COMMIT_TIMEOUT_MS 10000
+#define COMMIT_PATIENCE_MS 60000 /* commits may fail this long (coordinator moves) before the task opens again */
+
+/* What we know of one assigned partition. Offsets are "next to read"; 0 = nothing yet. */
+struct part {
+        struct sl_tp tp;
+        int64_t consumed;  /* taken from Kafka */
+        int64_t put;       /* handed to the sink */
+        int64_t durable;   /* the sink said so */
+        int64_t committed; /* in the group */
+};
+
+struct line {
+        struct sl_task *t;
+        struct sl_arena arena;
+        struct sl_conn_cfg common;
+        void *cfg, *sink;
+        bool sink_open;
+        struct sl_task_env env;
+        struct sl_chain *chain;
+        struct sl_codec codec;
+        struct sl_errpolicy *policy;
+        struct sl_consumer *consumer;
+        struct sl_batch batch;
+        struct sl_arena offsets_arena;
+        struct part *parts;
+        uint32_t part_count, part_cap;
+        int64_t flushed_ms, put_ms, commit_failing_ms;
+        struct sl_err pending; /* an error inside a rebalance callback, raised by the next loop */
+        struct sl_metric *m_read, *m_put, *m_commits, *m_lag;
+};
+
+static struct part *find_part(struct line *l, const char *topic, int32_t partition)
+{
+        for (uint32_t i = 0; i < l->part_count; i++)
+                if (l->parts[i].tp.topic == topic && l->parts[i].tp.partition == partition)
+                        return &l->parts[i];
+        return NULL;
+}
+
+/* ---- durable offsets ---- */
+
+/* The offset that may be committed for a partition: what the sink made durable, or all that was consumed when the sink holds nothing. */
+static int64_t committable(const struct part *p)
+{
+        return p->put <= p->durable ? p->consumed : p->durable;
+}
+
+static enum sl_rc commit(struct line *l, struct sl_err *err)
+{
+        uint32_t n = 0;
+        sl_arena_reset(&l->offsets_arena);
+        struct sl_tp_offset *items = sl_arena_alloc(&l->offsets_arena, (l->part_count + 1) * sizeof(*items));
+        for (uint32_t i = 0; i < l->part_count; i++)
+                if (committable(&l->parts[i]) > l->parts[i].committed)
+                        items[n++] = (struct sl_tp_offset){l->parts[i].tp, committable(&l->parts[i])};
+        if (n == 0)
+                return SL_OK;
+        /* Dead letters are part of "handled": they must be stored before their offsets are. */
+        SL_TRY(sl_errpolicy_flush(l->policy, err));
+        if (SL_FAULT("sink.before_commit"))
+                return sl_fail(err, SL_E_KAFKA, "fault point sink.before_commit");
+        SL_TRY(sl_consumer_commit(l->consumer, items, n, COMMIT_TIMEOUT_MS, err));
+        for (uint32_t i = 0; i < n; i++)
+                find_part(l, items[i].tp.topic, items[i].tp.partition)->committed = items[i].offset;
+        sl_metric_add(l->m_commits, 1);
+        return SL_OK;
+}
+
+static enum sl_rc flush(struct line *l, bool closing, struct sl_err *err)
+{
+        sl_arena_reset(&l->offsets_arena);
+        struct sl_offsets durable = {.arena = &l->offsets_arena};
+        l->flushed_ms = sl_mono_ms();
+        SL_TRY(l->t->sink->flush(l->sink, closing, &durable, err));
+        for (uint32_t i = 0; i < durable.count; i++) {
+                struct part *p = find_part(l, durable.items[i].tp.topic, durable.items[i].tp.partition);
+                if (p && durable.items[i].offset > p->durable)
+                        p->durable = durable.items[i].offset;
+        }
+        struct sl_err why = {0};
+        enum sl_rc rc = commit(l, &why);
+        if (rc == SL_OK) {
+                l->commit_failing_ms = 0;
+                return SL_OK;
+        }
+        /* A commit that fails loses nothing: it is tried again with newer offsets, for a while. */
+        if (!l->commit_failing_ms)
+                l->commit_failing_ms = sl_mono_ms();
+        if (rc == SL_TRANSIENT && !closing && sl_mono_ms() - l->commit_failing_ms < COMMIT_PATIENCE_MS) {
+                sl_log_err(SL_LOG_WARN, &why, "offset commit failed, will be tried again");
+                return SL_OK;
+        }
+        *err = why;
+        return rc;
+}
+
+/* ---- rebalance callbacks, from inside sl_consumer_poll ---- */
+
+static void assigned(void *arg, const struct sl_tp_offset *parts, uint32_t n)
+{
+        struct line *l = arg;
+        for (uint32_t i = 0; i < n; i++) {
+                if (l->part_count == l->part_cap) {
+                        l->part_cap = l->part_cap ? l->part_cap * 2 : 16;
+                        l->parts = sl_realloc(l->parts, l->part_cap * sizeof(*l->parts));
+                }
+                int64_t at = parts[i].offset > 0 ? parts[i].offset : 0;
+                l->parts[l->part_count++] =
+                        (struct part){.tp = parts[i].tp, .consumed = at, .put = at, .durable = at, .committed = at};
+        }
+        sl_info("assigned %u partitions", n);
+        if (n && l->pending.rc == SL_OK) {
+                enum sl_rc rc = l->t->sink->assigned(l->sink, parts, n, &l->pending);
+                (void)rc; /* kept in pending, raised by the loop */
+        }
+}
+
+static void forget(struct line *l, const struct sl_tp *tp)
+{
+        struct part *p = find_part(l, tp->topic, tp->partition);
+        if (p)
+                *p = l->parts[--l->part_count];
+}
+
+static void revoked(void *arg, const struct sl_tp *parts, uint32_t n, bool lost)
+{
+        struct line *l = arg;
+        sl_info("%s %u partitions", lost ? "lost" : "gave up", n);
+        if (!lost && l->pending.rc == SL_OK) {
+                struct sl_err err = {0};
+                if (flush(l, true, &err) != SL_OK)
+                        sl_log_err(SL_LOG_WARN, &err, "last commit before giving up partitions failed: the next owner reads again");
+        }
+        l->t->sink->revoked(l->sink, parts, n, lost);
+        for (uint32_t i = 0; i < n; i++)
+                forget(l, &parts[i]);
+}
+
+/* ---- records ---- */
+
+static enum sl_rc tick(void *arg, struct sl_err *err)
+{
+        struct line *l = arg;
+        return atomic_load(&l->t->stop) ? sl_fail(err, SL_E_STOPPED, "the task is stopping") : SL_OK;
+}
+
+static enum sl_rc report(void *arg, const struct sl_record *rec, const struct sl_err *why, struct sl_err *err)
+{
+        struct line *l = arg;
+        struct sl_err staged = *why;
+        staged.stage = SL_STAGE_TASK_PUT;
+        return sl_errpolicy_resolve(l->policy, rec, &staged, err);
+}
+
+static enum sl_rc decode_and_transform(struct line *l, struct sl_record *rec, struct sl_err *err)
+{
+        struct sl_record original = *rec;
+        struct sl_retry retry = {0};
+        for (;;) {
+                enum sl_rc rc = sl_codec_decode(&l->codec, rec, &l->batch.arena, err);
+                if (rc == SL_OK)
+                        rc = sl_chain_apply(l->chain, rec, &l->batch.arena, err);
+                if (sl_likely(rc == SL_OK))
+                        return SL_OK;
+                bool again = sl_errpolicy_retry(l->policy, &retry, err);
+                *rec = original;
+                if (!again)
+                        break;
+                sl_err_clear(err);
+        }
+        rec->dropped = true;
+        return sl_errpolicy_resolve(l->policy, rec, err, err);
+}
+
+/* Decode and transform all, keep what survives (moved together), and note how far each partition was read and handed on. */
+static enum sl_rc prepare(struct line *l, struct sl_err *err)
+{
+        struct sl_batch *b = &l->batch;
+        uint32_t kept = 0;
+        struct part *p = NULL;
+        for (uint32_t i = 0; i < b->count; i++) {
+                struct sl_record *rec = &b->records[i];
+                const char *topic = rec->topic.ptr; /* interned; a transform may rename the record */
+                int32_t partition = rec->partition;
+                if (!p || p->tp.topic != topic || p->tp.partition != partition)
+                        p = find_part(l, topic, partition);
+                SL_TRY(decode_and_transform(l, rec, err));
+                if (!p)
+                        continue; /* given up meanwhile: its next owner reads it */
+                p->consumed = rec->offset + 1;
+                if (rec->dropped)
+                        continue;
+                p->put = rec->offset + 1;
+                if (kept != i)
+                        b->records[kept] = *rec;
+                kept++;
+        }
+        b->count = kept;
+        return SL_OK;
+}
+
+static enum sl_rc raise_pending(struct line *l, struct sl_err *err)
+{
+        if (l->pending.rc == SL_OK)
+                return SL_OK;
+        *err = l->pending;
+        return err->rc;
+}
+
+static enum sl_rc one_round(struct line *l, struct sl_err *err)
+{
+        struct sl_wait w = {.timeout_ms = POLL_MS};
+        if (l->t->sink->wait)
+                l->t->sink->wait(l->sink, &w);
+        sl_batch_reset(&l->batch);
+        SL_TRY(sl_consumer_poll(l->consumer, &l->batch, w.timeout_ms < 0 ? 0 : w.timeout_ms, err));
+        SL_TRY(raise_pending(l, err));
+        sl_metric_add(l->m_read, l->batch.count);
+        SL_TRY(prepare(l, err));
+        int64_t now = sl_mono_ms();
+        if (l->batch.count || now - l->put_ms >= FLUSH_MS || w.timeout_ms < POLL_MS) {
+                l->put_ms = now;
+                SL_TRY(l->t->sink->put(l->sink, &l->batch, err));
+                sl_metric_add(l->m_put, l->batch.count);
+        }
+        if (now - l->flushed_ms >= FLUSH_MS) {
+                SL_TRY(flush(l, false, err));
+                sl_metric_set(l->m_lag, sl_consumer_lag(l->consumer));
+        }
+        return SL_OK;
+}
+
+static void open_metrics(struct line *l)
+{
+        const char *labels = l->t->metric_labels;
+        l->m_read = sl_metric_get(SL_COUNTER, "sluice_sink_records_read_total", "Records read from Kafka.", labels);
+        l->m_put = sl_metric_get(SL_COUNTER, "sluice_sink_records_put_total", "Records handed to the sink.", labels);
+        l->m_commits = sl_metric_get(SL_COUNTER, "sluice_sink_commits_total", "Offset commits.", labels);
+        l->m_lag = sl_metric_get(SL_GAUGE, "sluice_sink_lag_records", "Records between the read position and the high watermark.",
+                                 labels);
+}
+
+static enum sl_rc open_consumer(struct line *l, struct sl_err *err)
+{
+        struct sl_task *t = l->t;
+        char client_id[256], group[256];
+        snprintf(client_id, sizeof(client_id), "connector-consumer-%.200s-%u", t->connector, t->id);
+        snprintf(group, sizeof(group), "connect-%.240s", t->connector);
+        const char *own_group = sl_props_get(&t->config, "consumer.override.group.id");
+        struct sl_consumer_opts opts = {
+                .cfg = {.worker = t->worker, .connector = &t->config},
+                .client_id = client_id,
+                .group_id = own_group ? own_group : group,
+                .topics = &l->common.topics,
+                .topics_regex = l->common.topics_regex && *l->common.topics_regex ? l->common.topics_regex : NULL,
+                .assigned = assigned,
+                .revoked = revoked,
+                .arg = l,
+        };
+        return sl_consumer_new(&opts, &l->consumer, err);
+}
+
+static enum sl_rc open_line(struct line *l, struct sl_err *err)
+{
+        struct sl_task *t = l->t;
+        const struct sl_sink_ops *ops = t->sink;
+        SL_TRY(sl_task_parse(t, sl_sink_common_defs, ops->config, ops->config_size, &l->arena, &l->common, &l->cfg, err));
+        SL_TRY(sl_errpolicy_new(t, &l->common, &l->policy, err));
+        SL_TRY(sl_chain_new(&t->config, &l->common, &l->chain, err));
+        SL_TRY(sl_codec_open(&l->codec, t->worker, &t->config, err));
+        l->env = (struct sl_task_env){.connector = t->connector,
+                                      .task = t->id,
+                                      .metric_labels = t->metric_labels,
+                                      .stop = &t->halt,
+                                      .tick = tick,
+                                      .tick_arg = l,
+                                      .report = report,
+                                      .report_arg = l};
+        l->sink = sl_arena_zalloc(&l->arena, ops->task_size);
+        l->sink_open = true;
+        SL_TRY(ops->open(l->sink, l->cfg, &l->env, err));
+        return open_consumer(l, err);
+}
+
+static void close_line(struct line *l)
+{
+        sl_consumer_close(l->consumer); /* revoked is called from here: last flush, commit, forget */
+        if (l->sink_open)
+                l->t->sink->close(l->sink);
+        sl_codec_close(&l->codec);
+        sl_chain_free(l->chain);
+        sl_errpolicy_free(l->policy);
+        sl_batch_free(&l->batch);
+        sl_arena_free(&l->offsets_arena);
+        free(l->parts);
+        sl_arena_free(&l->arena);
+}
+
+enum sl_rc sl_sink_run(struct sl_task *t, bool *opened, struct sl_err *err)
+{
+        struct line l = {.t = t};
+        sl_arena_init(&l.arena, 16384);
+        open_metrics(&l);
+        enum sl_rc rc = open_line(&l, err);
+        if (rc == SL_OK) {
+                sl_batch_init(&l.batch, BATCH_RECORDS, (size_t)l.common.memory_bytes / 4);
+                *opened = true;
+                sl_task_report(t, SL_TASK_RUNNING, NULL);
+                while (rc == SL_OK && !sl_task_halted(t))
+                        rc = one_round(&l, err);
+        }
+        if (rc != SL_OK)
+                l.pending = *err; /* a sink that failed is not asked to flush once more */
+        close_line(&l);
+        return rc;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records and the batch that owns everything they point at.
+ * One batch = one arena + a record array + adopted foreign buffers (libpq rows, librdkafka messages); one
+ * release frees all. A batch that has reached its working size allocates nothing any more. Not thread safe. */
+#ifndef SL_RECORD_RECORD_H
+#define SL_RECORD_RECORD_H
+#include "base/arena.h"
+#include "base/str.h"
+#include "record/schema.h"
+#include "record/value.h"
+
+struct sl_header {
+        struct sl_str key;
+        const struct sl_schema *schema; /* NULL = schemaless */
+        struct sl_value value;
+        struct sl_str raw;              /* sink: original bytes (ptr NULL = null); source: unset */
+};
+
+struct sl_record {
+        struct sl_str topic;
+        int32_t partition;              /* -1: the partitioner decides */
+        bool dropped;                   /* a transform filtered it: no error, nothing is written */
+        int64_t offset;                 /* sink: Kafka offset; source: -1 */
+        int64_t timestamp_ms;           /* -1 = none (producer time) */
+        const struct sl_schema *key_schema, *value_schema; /* NULL = schemaless */
+        struct sl_value key, value;
+        struct sl_header *headers;
+        uint32_t header_count;
+        struct sl_str raw_key, raw_value; /* sink: the original bytes until the ack, for dead letters; ptr NULL = null */
+        int64_t commit_us;              /* source: wall time of the database commit, 0 = unknown (latency metric) */
+};
+
+/* Where a source stands after the last record of a batch; the words mean something to the connector only. */
+struct sl_position {
+        uint64_t w[8];
+};
+
+struct sl_adopted {
+        void (*release)(void *);
+        void *ptr;
+};
+
+struct sl_batch {
+        struct sl_arena arena;
+        struct sl_record *records;
+        uint32_t count, cap;
+        struct sl_adopted *adopted;
+        uint32_t adopted_count, adopted_cap;
+        size_t bytes;                   /* foreign bytes adopted (budget) */
+        /* Source batches: */
+        bool has_position;              /* position is set; a batch without records may still move it */
+        bool boundary;                  /* the position is a natural cut (database commit): a graceful stop ends here */
+        struct sl_position position;
+        /* Limits that the owner sets before it asks a source to fill the batch. */
+        uint32_t max_records;
+        size_t max_bytes;
+};
+
+void sl_batch_init(struct sl_batch *b, uint32_t max_records, size_t max_bytes);
+/* A new record, zeroed but for partition = -1, offset = -1, timestamp_ms = -1. The pointer is good until the
+ * next add (the array may move). */
+struct sl_record *sl_batch_add(struct sl_batch *b);
+/* The batch calls release(ptr) when it is reset. bytes counts towards b->bytes. */
+void sl_batch_adopt(struct sl_batch *b, void *ptr, void (*release)(void *), size_t bytes);
+static inline bool sl_batch_full(const struct sl_batch *b)
+{
+        return b->count >= b->max_records || b->bytes + sl_arena_used(&b->arena) >= b->max_bytes;
+}
+void sl_batch_reset(struct sl_batch *b); /* keeps memory and limits */
+void sl_batch_free(struct sl_batch *b);  /* accepts a zeroed struct */
+#endif

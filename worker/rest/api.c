@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The route table and what all handlers need: percent-decoding, query, bodies, error bodies. Paths are split before they are
+ * decoded, so a connector name may contain an encoded slash. */
+#include "rest/api.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/json.h"
+#include "rest/route.h"
+
+#define READY_WAIT_MS 90000
+#define JSON_TYPE "application/json"
+
+struct route {
+        const char *method;
+        const char *path; /* "*" stands for one segment */
+        void (*handle)(struct sl_rest_call *c);
+};
+static const struct route routes[] = {
+        {"GET", "/", sl_rest_root},
+        {"GET", "/health", sl_rest_health},
+        {"GET", "/metrics", sl_rest_metrics},
+        {"GET", "/connectors", sl_rest_connectors_list},
+        {"POST", "/connectors", sl_rest_connectors_post},
+        {"GET", "/connectors/*", sl_rest_connector_get},
+        {"DELETE", "/connectors/*", sl_rest_connector_delete},
+        {"GET", "/connectors/*/config", sl_rest_config_get},
+        {"PUT", "/connectors/*/config", sl_rest_config_put},
+        {"PATCH", "/connectors/*/config", sl_rest_config_patch},
+        {"GET", "/connectors/*/status", sl_rest_status_get},
+        {"GET", "/connectors/*/tasks", sl_rest_tasks_get},
+        {"GET", "/connectors/*/tasks/*/status", sl_rest_task_status},
+        {"POST", "/connectors/*/tasks/*/restart", sl_rest_task_restart},
+        {"POST", "/connectors/*/restart", sl_rest_restart},
+        {"PUT", "/connectors/*/pause", sl_rest_pause},
+        {"PUT", "/connectors/*/resume", sl_rest_resume},
+        {"PUT", "/connectors/*/stop", sl_rest_stop},
+        {"GET", "/connectors/*/topics", sl_rest_topics_get},
+        {"PUT", "/connectors/*/topics/reset", sl_rest_topics_reset},
+        {"GET", "/connector-plugins", sl_rest_plugins_list},
+        {"GET", "/connector-plugins/*/config", sl_rest_plugin_config},
+        {"PUT", "/connector-plugins/*/config/validate", sl_rest_plugin_validate},
+        {"GET", "/admin/loggers", sl_rest_loggers_list},
+        {"GET", "/admin/loggers/*", sl_rest_logger_get},
+        {"PUT", "/admin/loggers/*", sl_rest_logger_put},
+};
+
+void sl_rest_error(struct sl_rest_response *resp, int status, const char *message)
+{
+        resp->status = status;
+        sl_buf_clear(&resp->body);
+        sl_buf_printf(&resp->body, "{\"error_code\":%d,\"message\":", status);
+        size_t n = strlen(message);
+        if (!sl_utf8_valid((struct sl_str){message, n}))
+                message = "(the message is not valid UTF-8)", n = strlen(message);
+        sl_buf_add_json_str(&resp->body, message, n);
+        sl_buf_addc(&resp->body, '}');
+        resp->content_type = JSON_TYPE;
+}
+
+void sl_rest_fail(struct sl_rest_call *c, int status, const char *fmt, ...)
+{
+        char *text = NULL;
+        va_list ap;
+        va_start(ap, fmt);
+        int n = vasprintf(&text, fmt, ap);
+        va_end(ap);
+        sl_rest_error(c->resp, status, n < 0 ? "out of memory" : text);
+        if (n >= 0)
+                free(text);
+}
+
+void sl_rest_json(struct sl_rest_call *c, int status, json_t *body)
+{
+        c->resp->status = status;
+        c->resp->content_type = JSON_TYPE;
+        sl_buf_clear(&c->resp->body);
+        sl_json_dump(body, &c->resp->body);
+        json_decref(body);
+}
+
+void sl_rest_empty(struct sl_rest_call *c, int status)
+{
+        c->resp->status = status;
+        sl_buf_clear(&c->resp->body);
+}
+
+void sl_rest_response_free(struct sl_rest_response *resp)
+{
+        sl_buf_free(&resp->body);
+        sl_buf_free(&resp->location);
+        sl_buf_free(&resp->allow);
+}
+
+static int hex(char c)
+{
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        c = (char)(c | 0x20);
+        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool sl_rest_decode(struct sl_str in, bool plus, struct sl_buf *out)
+{
+        size_t start = out->len;
+        for (size_t i = 0; i < in.len; i++) {
+                char c = in.ptr[i];
+                if (c == '%') {
+                        if (in.len - i < 3 || hex(in.ptr[i + 1]) < 0 || hex(in.ptr[i + 2]) < 0)
+                                return false;
+                        c = (char)(hex(in.ptr[i + 1]) << 4 | hex(in.ptr[i + 2]));
+                        i += 2;
+                } else if (c == '+' && plus) {
+                        c = ' ';
+                }
+                if (c == '\0')
+                        return false;
+                sl_buf_addc(out, c);
+        }
+        return sl_utf8_valid((struct sl_str){sl_buf_cstr(out) + start, out->len - start});
+}
+
+void sl_rest_encode(const char *text, struct sl_buf *out)
+{
+        static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+        for (; *text; text++)
+                if (strchr(unreserved, *text))
+                        sl_buf_addc(out, *text);
+                else
+                        sl_buf_printf(out, "%%%02X", (unsigned char)*text);
+}
+
+bool sl_rest_query(const struct sl_rest_call *c, const char *name, size_t index, struct sl_buf *out)
+{
+        const char *p = c->req->query;
+        while (p && *p) {
+                size_t n = strcspn(p, "&"), k = strcspn(p, "=&");
+                struct sl_buf key = {0};
+                bool match = sl_rest_decode((struct sl_str){p, k}, true, &key) && strcmp(sl_buf_cstr(&key), name) == 0;
+                sl_buf_free(&key);
+                if (match && index-- == 0) {
+                        struct sl_str value = {p + k + (k < n), k < n ? n - k - 1 : 0};
+                        size_t start = out->len;
+                        if (!sl_rest_decode(value, true, out))
+                                out->len = start;
+                        return true;
+                }
+                p += n + (p[n] == '&');
+        }
+        return false;
+}
+
+bool sl_rest_query_bool(const struct sl_rest_call *c, const char *name, bool fallback)
+{
+        struct sl_buf value = {0};
+        bool given = sl_rest_query(c, name, 0, &value);
+        bool v = given ? strcasecmp(sl_buf_cstr(&value), "true") == 0 : fallback;
+        sl_buf_free(&value);
+        return v;
+}
+
+/* Java answers 500 for every body that can't be read; clients that tell 4xx from 5xx keep working either way. */
+bool sl_rest_body(struct sl_rest_call *c, json_t **ret)
+{
+        struct sl_err err = {0};
+        json_t *json = NULL;
+        if (!c->req->body.len) {
+                sl_rest_fail(c, 500, "The request has no body; a JSON object is needed");
+                return false;
+        }
+        if (sl_json_parse(c->req->body, &json, &err) != SL_OK) {
+                sl_rest_fail(c, 500, "The request body can't be read: %s", err.msg);
+                return false;
+        }
+        if (!json_is_object(json)) {
+                json_decref(json);
+                sl_rest_fail(c, 500, "Cannot deserialize value: the request body must be a JSON object");
+                return false;
+        }
+        *ret = json;
+        return true;
+}
+
+bool sl_rest_ready(struct sl_rest_call *c)
+{
+        if (sl_herder_wait_ready(c->h, READY_WAIT_MS))
+                return true;
+        sl_rest_fail(c, 500, "Request timed out. The worker is currently starting up or shutting down.");
+        return false;
+}
+
+static bool split_path(struct sl_rest_call *c, struct sl_str *raw)
+{
+        const char *p = c->req->path;
+        while (*p == '/')
+                p++;
+        while (*p) {
+                size_t n = strcspn(p, "/");
+                if (c->nsegments == SL_REST_SEGMENTS)
+                        return false;
+                raw[c->nsegments++] = (struct sl_str){p, n};
+                p += n;
+                if (*p == '/' && p[1] == '/')
+                        return false;
+                p += *p == '/';
+        }
+        return true;
+}
+
+static bool path_matches(const char *pattern, const struct sl_str *raw, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (*pattern++ != '/')
+                        return false;
+                size_t len = strcspn(pattern, "/");
+                bool any = len == 1 && *pattern == '*';
+                if (!any && (raw[i].len != len || memcmp(raw[i].ptr, pattern, len) != 0))
+                        return false;
+                pattern += len;
+        }
+        return *pattern == '\0' || strcmp(pattern, "/") == 0;
+}
+
+/* A body without type, or with the one that curl -d invents, is read as JSON. */
+static bool type_accepted(const struct sl_rest_request *req)
+{
+        static const char *const accepted[] = {JSON_TYPE, "application/x-www-form-urlencoded"};
+        if (!req->content_type || !*req->content_type)
+                return true;
+        size_t n = strcspn(req->content_type, "; \t");
+        for (size_t i = 0; i < 2; i++)
+                if (strlen(accepted[i]) == n && strncasecmp(req->content_type, accepted[i], n) == 0)
+                        return true;
+        return false;
+}
+
+static bool decode_path(struct sl_rest_call *c, const struct sl_str *raw)
+{
+        for (size_t i = 0; i < c->nsegments; i++) {
+                struct sl_buf buf = {0};
+                bool ok = sl_rest_decode(raw[i], false, &buf);
+                c->segments[i] = ok ? sl_strdup(sl_buf_cstr(&buf)) : NULL;
+                sl_buf_free(&buf);
+                if (!ok)
+                        return false;
+        }
+        return true;
+}
+
+/* Errors of the router itself have no Content-Type, as Connect's. */
+static void router_error(struct sl_rest_call *c, int status, const char *message)
+{
+        sl_rest_error(c->resp, status, message);
+        c->resp->content_type = NULL;
+}
+
+static void dispatch(struct sl_rest_call *c)
+{
+        struct sl_str raw[SL_REST_SEGMENTS];
+        const struct route *route = NULL;
+        const char *method = strcmp(c->req->method, "HEAD") == 0 ? "GET" : c->req->method;
+        bool options = strcmp(method, "OPTIONS") == 0;
+        bool known = split_path(c, raw);
+        if (known && c->nsegments && sl_str_eqc(raw[0], "admin") && sl_herder_options(c->h)->cfg->admin_off)
+                known = false;
+        for (size_t i = 0; known && i < sizeof(routes) / sizeof(routes[0]); i++) {
+                if (!path_matches(routes[i].path, raw, c->nsegments))
+                        continue;
+                sl_buf_printf(&c->resp->allow, "%s%s", c->resp->allow.len ? "," : "", routes[i].method);
+                if (strcmp(routes[i].method, method) == 0)
+                        route = &routes[i];
+        }
+        if (!c->resp->allow.len) {
+                router_error(c, 404, "HTTP 404 Not Found");
+        } else if (options) {
+                sl_rest_empty(c, 200);
+                return;
+        } else if (!route) {
+                router_error(c, 405, "HTTP 405 Method Not Allowed");
+                return;
+        } else if (strcmp(method, "GET") != 0 && strcmp(method, "DELETE") != 0 && !type_accepted(c->req)) {
+                router_error(c, 415, "HTTP 415 Unsupported Media Type");
+        } else if (!decode_path(c, raw)) {
+                sl_rest_fail(c, 400, "The path can't be decoded: it must be percent-encoded UTF-8 without NUL");
+        } else {
+                route->handle(c);
+        }
+        sl_buf_clear(&c->resp->allow);
+}
+
+void sl_rest_handle(struct sl_herder *h, const struct sl_rest_request *req, struct sl_rest_response *resp)
+{
+        struct sl_rest_call call = {.h = h, .req = req, .resp = resp};
+        dispatch(&call);
+        for (size_t i = 0; i < SL_REST_SEGMENTS; i++)
+                free(call.segments[i]);
+}

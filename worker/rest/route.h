@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the REST handlers share: the parsed request and small helpers. Handlers: connectors.c (/connectors), plugins.c
+ * (/connector-plugins), admin.c (/, /health, /metrics, /admin/loggers). api.c has the route table. */
+#ifndef SL_REST_ROUTE_H
+#define SL_REST_ROUTE_H
+#include "rest/api.h"
+
+#define SL_REST_SEGMENTS 6
+
+struct sl_rest_call {
+        struct sl_herder *h;
+        const struct sl_rest_request *req;
+        struct sl_rest_response *resp;
+        char *segments[SL_REST_SEGMENTS]; /* decoded path segments */
+        size_t nsegments;
+};
+
+/* Answer with JSON (taken over). */
+void sl_rest_json(struct sl_rest_call *c, int status, json_t *body);
+void sl_rest_empty(struct sl_rest_call *c, int status);
+void sl_rest_fail(struct sl_rest_call *c, int status, const char *fmt, ...) sl_printf(3, 4);
+/* The first value of a query parameter, decoded and added to out; false = not given. index: which one, 0 = the first. */
+bool sl_rest_query(const struct sl_rest_call *c, const char *name, size_t index, struct sl_buf *out);
+bool sl_rest_query_bool(const struct sl_rest_call *c, const char *name, bool fallback);
+/* The body as a JSON object (owned by the caller); false = answered with an error. */
+bool sl_rest_body(struct sl_rest_call *c, json_t **ret);
+/* Reads need the herder to be up; false = answered with an error. */
+bool sl_rest_ready(struct sl_rest_call *c);
+/* Percent-decode; false on a broken escape, a NUL, or text that is not UTF-8. plus: '+' is a space (queries). */
+bool sl_rest_decode(struct sl_str in, bool plus, struct sl_buf *out);
+void sl_rest_encode(const char *text, struct sl_buf *out);
+
+void sl_rest_root(struct sl_rest_call *c);
+void sl_rest_health(struct sl_rest_call *c);
+void sl_rest_metrics(struct sl_rest_call *c);
+void sl_rest_loggers_list(struct sl_rest_call *c);
+void sl_rest_logger_get(struct sl_rest_call *c);
+void sl_rest_logger_put(struct sl_rest_call *c);
+void sl_rest_plugins_list(struct sl_rest_call *c);
+void sl_rest_plugin_config(struct sl_rest_call *c);
+void sl_rest_plugin_validate(struct sl_rest_call *c);
+void sl_rest_connectors_list(struct sl_rest_call *c);
+void sl_rest_connectors_post(struct sl_rest_call *c);
+void sl_rest_connector_get(struct sl_rest_call *c);
+void sl_rest_connector_delete(struct sl_rest_call *c);
+void sl_rest_config_get(struct sl_rest_call *c);
+void sl_rest_config_put(struct sl_rest_call *c);
+void sl_rest_config_patch(struct sl_rest_call *c);
+void sl_rest_status_get(struct sl_rest_call *c);
+void sl_rest_tasks_get(struct sl_rest_call *c);
+void sl_rest_task_status(struct sl_rest_call *c);
+void sl_rest_task_restart(struct sl_rest_call *c);
+void sl_rest_restart(struct sl_rest_call *c);
+void sl_rest_pause(struct sl_rest_call *c);
+void sl_rest_resume(struct sl_rest_call *c);
+void sl_rest_stop(struct sl_rest_call *c);
+void sl_rest_topics_get(struct sl_rest_call *c);
+void sl_rest_topics_reset(struct sl_rest_call *c);
+#endif
