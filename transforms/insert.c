@@ -64,9 +64,10 @@ static void insert_check(const void *config, struct sl_cfg_report *report)
         if (nothing_set(cfg))
                 sl_cfg_add_error(report, "topic.field", "No field insertion configured");
         else if (cfg->fixed && !cfg->fixed_value)
-                sl_cfg_add_error(report, "static.value",
-                                 "Invalid value null for configuration static.value: No value specified for static field: %s",
-                                 cfg->fixed);
+                sl_cfg_add_error(
+                        report, "static.value",
+                        "Invalid value null for configuration static.value: No value specified for static field: %s",
+                        cfg->fixed);
 }
 
 static enum sl_rc insert_open(void *state, const void *config, const struct sl_transform_ops *ops, struct sl_err *err)
@@ -76,8 +77,10 @@ static enum sl_rc insert_open(void *state, const void *config, const struct sl_t
         if (nothing_set(cfg))
                 return sl_fail(err, SL_E_CONFIG, "No field insertion configured");
         if (cfg->fixed && !cfg->fixed_value)
-                return sl_fail(err, SL_E_CONFIG, "Invalid value null for configuration static.value: No value specified for "
-                               "static field: %s", cfg->fixed);
+                return sl_fail(err, SL_E_CONFIG,
+                               "Invalid value null for configuration static.value: No value specified for "
+                               "static field: %s",
+                               cfg->fixed);
         st->cfg = cfg;
         st->key = ops->side == 1;
         add_spec(st, cfg->topic, W_TOPIC);
@@ -95,8 +98,12 @@ static enum sl_rc insert_open(void *state, const void *config, const struct sl_t
 static sl_cold enum sl_rc build_schema(struct insert *st, const struct sl_schema *in, const struct sl_schema **ret,
                                        struct sl_err *err)
 {
-        struct sl_schema out = {.type = SL_STRUCT, .name = in->name, .version = in->version, .doc = in->doc,
-                                .param_count = in->param_count, .params = in->params};
+        struct sl_schema out = {.type = SL_STRUCT,
+                                .name = in->name,
+                                .version = in->version,
+                                .doc = in->doc,
+                                .param_count = in->param_count,
+                                .params = in->params};
         struct sl_field *fields = sl_calloc(in->field_count + st->count, sizeof(*fields));
         const char *twice = NULL;
         memcpy(fields, in->fields, in->field_count * sizeof(*fields));
@@ -121,7 +128,7 @@ static sl_cold enum sl_rc build_schema(struct insert *st, const struct sl_schema
 
 static sl_cold enum sl_rc bind_schema(struct insert *st, const struct sl_schema *in, struct sl_err *err)
 {
-        const struct sl_schema *out;
+        const struct sl_schema *out = NULL;
         SL_TRY(build_schema(st, in, &out, err));
         if (in->id >= st->nplans) {
                 uint32_t n = in->id + 16;
@@ -199,8 +206,9 @@ static enum sl_rc insert_map(struct insert *st, const struct sl_record *rec, str
                              struct sl_arena *arena, struct sl_err *err)
 {
         if (value->type != SL_MAP)
-                return sl_fail(err, SL_E_TRANSFORM, "Only Map objects supported in absence of schema for [" PURPOSE
-                               "], found: %s", sl_java_class(NULL, value));
+                return sl_fail(err, SL_E_TRANSFORM,
+                               "Only Map objects supported in absence of schema for [" PURPOSE "], found: %s",
+                               sl_java_class(NULL, value));
         uint32_t n = value->len;
         struct sl_value *items = sl_arena_alloc(arena, 2 * (size_t)(n + st->count) * sizeof(*items)), v;
         if (n)
@@ -220,7 +228,8 @@ static enum sl_rc insert_apply(void *state, struct sl_record *rec, struct sl_are
         if (value->type == SL_NULL)
                 return SL_OK;
         if (sl_unlikely(st->cfg->offset && rec->offset < 0))
-                return sl_fail(err, SL_E_TRANSFORM, "Only SinkRecord supported for [" PURPOSE "], found: "
+                return sl_fail(err, SL_E_TRANSFORM,
+                               "Only SinkRecord supported for [" PURPOSE "], found: "
                                "org.apache.kafka.connect.source.SourceRecord");
         return *schema ? insert_struct(st, rec, schema, value, arena, err) : insert_map(st, rec, value, arena, err);
 }
@@ -248,19 +257,19 @@ static const struct sl_cfg_def insert_config[] = {
          .doc = "Field name for a fixed text." SUFFIX},
         {SL_CFG_STR(struct insert_cfg, fixed_value, "static.value"), .importance = SL_MEDIUM,
          .doc = "The fixed text; needed with static.field."},
-        {SL_CFG_BOOL(struct insert_cfg, replace_null, "replace.null.with.default"), .def = "true", .importance = SL_MEDIUM,
-         .doc = "Read a null field as the default of its schema."},
+        {SL_CFG_BOOL(struct insert_cfg, replace_null, "replace.null.with.default"), .def = "true",
+         .importance = SL_MEDIUM, .doc = "Read a null field as the default of its schema."},
         {0},
 };
 
 static const char *const key_aliases[] = {"org.apache.kafka.connect.transforms.InsertField$Key", NULL};
 static const char *const value_aliases[] = {"org.apache.kafka.connect.transforms.InsertField$Value", NULL};
 
-#define INSERT_OPS(text, names, which)                                                                               \
-        {                                                                                                            \
-                .name = (text), .aliases = (names), .side = (which), .config = insert_config,                        \
-                .config_size = sizeof(struct insert_cfg), .state_size = sizeof(struct insert), .check = insert_check, \
-                .open = insert_open, .apply = insert_apply, .close = insert_close,                                   \
+#define INSERT_OPS(text, names, which)                                                                                 \
+        {                                                                                                              \
+                .name = (text), .aliases = (names), .side = (which), .config = insert_config,                          \
+                .config_size = sizeof(struct insert_cfg), .state_size = sizeof(struct insert), .check = insert_check,  \
+                .open = insert_open, .apply = insert_apply, .close = insert_close,                                     \
         }
 extern const struct sl_transform_ops sl_insert_field_key, sl_insert_field_value;
 const struct sl_transform_ops sl_insert_field_key = INSERT_OPS("InsertField$Key", key_aliases, 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RegexRouter: a record whose whole topic name matches `regex` gets the name that Java's Matcher.replaceFirst gives.
- * Only the topic changes; partition, timestamp and headers stay. Java's regular expressions run on PCRE2: \uXXXX and the
- * ASCII classes (\p{Alpha}, \p{Lower} ...) are translated; unions and intersections inside [...] are refused by name.
- * The answer per topic is kept, so a row costs a look-up. */
+ * Only the topic changes; partition, timestamp and headers stay. Java's regular expressions run on PCRE2: \uXXXX and
+ * the ASCII classes (\p{Alpha}, \p{Lower} ...) are translated; unions and intersections inside [...] are refused by
+ * name. The answer per topic is kept, so a row costs a look-up. */
 #include "api/transform.h"
 #include "base/map.h"
 
@@ -29,8 +29,8 @@ struct router {
         pcre2_match_data *match;
         struct piece *pieces;
         uint32_t piece_count;
-        char *texts;            /* owns the pieces' text */
-        struct sl_map topics;   /* name -> struct sl_str *, the name to use */
+        char *texts;                     /* owns the pieces' text */
+        struct sl_map topics;            /* name -> struct sl_str *, the name to use */
         struct sl_str last_in, last_out; /* slices of the map's memory */
 };
 
@@ -40,8 +40,8 @@ struct posix {
         const char *java, *pcre;
 };
 static const struct posix posix_classes[] = {
-        {"Lower", "lower"}, {"Upper", "upper"}, {"ASCII", "ascii"}, {"Alpha", "alpha"}, {"Digit", "digit"},
-        {"Alnum", "alnum"}, {"Punct", "punct"}, {"Graph", "graph"}, {"Print", "print"}, {"Blank", "blank"},
+        {"Lower", "lower"}, {"Upper", "upper"},   {"ASCII", "ascii"}, {"Alpha", "alpha"}, {"Digit", "digit"},
+        {"Alnum", "alnum"}, {"Punct", "punct"},   {"Graph", "graph"}, {"Print", "print"}, {"Blank", "blank"},
         {"Cntrl", "cntrl"}, {"XDigit", "xdigit"}, {"Space", "space"},
 };
 
@@ -52,8 +52,8 @@ static size_t translate_escape(const char *p, bool in_class, struct sl_buf *out)
                 sl_buf_printf(out, "\\x{%.4s}", p + 2);
                 return 6;
         }
-        for (size_t i = 0; (p[1] == 'p' || p[1] == 'P') && p[2] == '{' && i < sizeof(posix_classes) / sizeof(*posix_classes);
-             i++) {
+        for (size_t i = 0;
+             (p[1] == 'p' || p[1] == 'P') && p[2] == '{' && i < sizeof(posix_classes) / sizeof(*posix_classes); i++) {
                 size_t n = strlen(posix_classes[i].java);
                 if (strncmp(p + 3, posix_classes[i].java, n) != 0 || p[3 + n] != '}')
                         continue;
@@ -84,7 +84,8 @@ static const char *translate(const char *p, struct sl_buf *out)
                         return "a character class inside a character class (Java's union) is not supported: list the "
                                "characters in one class, or write \\[ for a bracket";
                 if (in_class && p[0] == '&' && p[1] == '&')
-                        return "&& inside a character class (Java's intersection) is not supported: list the characters";
+                        return "&& inside a character class (Java's intersection) is not supported: list the "
+                               "characters";
                 if (p[0] == '(' && p[1] == '*')
                         return "Dangling meta character '*'";
                 if (*p == '[') {
@@ -114,8 +115,8 @@ static pcre2_code *compile(const char *regex, struct sl_buf *why)
         } else {
                 int number;
                 PCRE2_SIZE at;
-                code = pcre2_compile((PCRE2_SPTR)sl_buf_cstr(&text), text.len, PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C, &number,
-                                     &at, NULL);
+                code = pcre2_compile((PCRE2_SPTR)sl_buf_cstr(&text), text.len, PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C,
+                                     &number, &at, NULL);
                 if (!code) {
                         PCRE2_UCHAR message[160];
                         pcre2_get_error_message(number, message, sizeof(message));
@@ -148,9 +149,11 @@ static const char *named_group(const pcre2_code *code, const char *p, struct pie
                 n++;
         }
         name[n] = '\0';
-        int group = n && p[n] == '}' && !is_digit(name[0])
-                            ? pcre2_substring_number_from_name(code, (PCRE2_SPTR)name) : PCRE2_ERROR_NOSUBSTRING;
-        if (n == 0 || p[n] != '}')
+        int group = n && p[n] == '}' && !is_digit(name[0]) ? pcre2_substring_number_from_name(code, (PCRE2_SPTR)name)
+                                                           : PCRE2_ERROR_NOSUBSTRING;
+        if (n == 0)
+                sl_buf_adds(why, "named capturing group has 0 length name");
+        else if (p[n] != '}')
                 sl_buf_adds(why, "named capturing group is missing trailing '}'");
         else if (is_digit(name[0]))
                 sl_buf_printf(why, "capturing group name {%s} starts with digit character", name);
@@ -248,7 +251,8 @@ static void router_check(const void *config, struct sl_cfg_report *report)
         sl_buf_free(&why);
 }
 
-static enum sl_rc router_open(void *st, const void *cfg, const struct sl_transform_ops *ops sl_unused, struct sl_err *err)
+static enum sl_rc router_open(void *st, const void *cfg, const struct sl_transform_ops *ops sl_unused,
+                              struct sl_err *err)
 {
         struct sl_buf why = {0};
         const char *key;
@@ -269,13 +273,15 @@ static enum sl_rc bad_match(int code, struct sl_str topic, struct sl_err *err)
                        (const char *)message);
 }
 
-/* Append the new name to out; nothing when the topic does not match. */
+/* Append the new name (the old one when the topic does not match) to out. */
 static enum sl_rc route(struct router *r, struct sl_str topic, struct sl_buf *out, struct sl_err *err)
 {
         PCRE2_SPTR text = (PCRE2_SPTR)topic.ptr;
         int n = pcre2_match(r->code, text, topic.len, 0, PCRE2_ANCHORED | PCRE2_ENDANCHORED, r->match, NULL);
-        if (n == PCRE2_ERROR_NOMATCH)
+        if (n == PCRE2_ERROR_NOMATCH) {
+                sl_buf_add_str(out, topic);
                 return SL_OK;
+        }
         if (n > 0) /* as Java: the first match of a fresh search is replaced, which may be shorter */
                 n = pcre2_match(r->code, text, topic.len, 0, 0, r->match, NULL);
         if (n <= 0)
@@ -298,14 +304,14 @@ struct answer {
         char text[];
 };
 
-static sl_cold enum sl_rc first_sight(struct router *r, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
+static sl_cold enum sl_rc first_sight(struct router *r, struct sl_record *rec, struct sl_arena *arena,
+                                      struct sl_err *err)
 {
         struct sl_buf name = {0};
         enum sl_rc rc = route(r, rec->topic, &name, err);
-        struct sl_str out = name.len ? (struct sl_str){name.ptr, name.len} : rec->topic;
+        struct sl_str out = {sl_buf_cstr(&name), name.len};
         if (rc == SL_OK && r->topics.live >= MAX_TOPICS) {
-                if (name.len)
-                        rec->topic = (struct sl_str){sl_arena_strndup(arena, out.ptr, out.len), out.len};
+                rec->topic = (struct sl_str){sl_arena_strndup(arena, out.ptr, out.len), out.len};
         } else if (rc == SL_OK) {
                 struct answer *a = sl_malloc(sizeof(*a) + rec->topic.len + out.len + 2);
                 char *in_text = a->text, *out_text = a->text + rec->topic.len + 1;

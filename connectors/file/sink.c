@@ -24,8 +24,8 @@ struct part {
 struct sink_task {
         const struct sink_cfg *cfg;
         int fd;
-        bool opened;  /* fd is ours */
-        bool dirty;   /* lines written since the last fsync */
+        bool opened; /* fd is ours */
+        bool dirty;  /* lines written since the last fsync */
         struct part *parts;
         uint32_t count, cap;
         struct sl_buf buf;
@@ -119,7 +119,10 @@ static enum sl_rc sink_put(void *task, const struct sl_batch *batch, struct sl_e
                         if (!p || p->tp.topic != rec->topic.ptr || p->tp.partition != rec->partition)
                                 p = find(t, rec->topic.ptr, rec->partition);
                         if (!p)
-                                return sl_fail(err, SL_E_INTERNAL, "a record of %.*s-%d, which is not assigned",
+                                return sl_fail(err, SL_E_FILE,
+                                               "A record came under topic %.*s, partition %d, which was not read: "
+                                               "offsets are kept "
+                                               "by the topic read, so remove the transform that renames topics",
                                                SL_FMT(rec->topic), rec->partition);
                         p->next = rec->offset + 1;
                         p->moved = true;
@@ -133,7 +136,8 @@ static enum sl_rc sink_flush(void *task, bool closing sl_unused, struct sl_offse
         struct sink_task *t = task;
         /* EINVAL, EROFS: a pipe or terminal has nothing to make durable. */
         if (t->dirty && fsync(t->fd) < 0 && errno != EINVAL && errno != EROFS)
-                return sl_fail(err, SL_E_FILE, "%s can't be made durable: %m", t->cfg->file ? t->cfg->file : "standard output");
+                return sl_fail(err, SL_E_FILE, "%s can't be made durable: %m",
+                               t->cfg->file ? t->cfg->file : "standard output");
         t->dirty = false;
         for (uint32_t i = 0; i < t->count; i++) {
                 if (t->parts[i].moved)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* FileStreamSource: the lines of one growing file as records, and the connector to learn from: a source is the struct at
- * the end of this file. A line ends with \n, \r or \r\n; a last line without an end waits for it. The value is the line
- * as a string, the key null.
- * Offset: {"position":N}, N = bytes read, the ends of lines included. (Java counts characters there and then skips bytes;
- * for ASCII both are the same.) A file that does not exist yet is waited for. A file that shrank below the offset is
- * waited for until it has grown past it, as in Java. Not done: reading standard input, following a rotated file. */
+/* FileStreamSource: the lines of one growing file as records, and the connector to learn from: a source is the struct
+ * at the end of this file. A line ends with \n, \r or \r\n; a last line without an end waits for it. The value is the
+ * line as a string, the key null. Offset: {"position":N}, N = bytes read, the ends of lines included. (Java counts
+ * characters there and then skips bytes; for ASCII both are the same.) A file that does not exist yet is waited for. A
+ * file that shrank below the offset is waited for until it has grown past it, as in Java. Not done: reading standard
+ * input, following a rotated file. */
 #include "api/connector.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -27,12 +27,12 @@ struct file_cfg {
 struct file_task {
         const struct file_cfg *cfg;
         const struct sl_schema *schema;
-        int fd;                 /* valid when opened */
+        int fd; /* valid when opened */
         bool opened;
-        int64_t next_open_ms;   /* monotonic */
-        struct sl_buf buf;      /* read, not yet given away */
-        size_t from;            /* the first byte of buf that is not given away */
-        uint64_t position;      /* of that byte in the file */
+        int64_t next_open_ms; /* monotonic */
+        struct sl_buf buf;    /* read, not yet given away */
+        size_t from;          /* the first byte of buf that is not given away */
+        uint64_t position;    /* of that byte in the file */
 };
 
 static enum sl_rc file_partition(const void *cfg, const char *connector sl_unused, struct sl_buf *out,
@@ -51,8 +51,10 @@ static enum sl_rc stored_position(const char *offset_json, uint64_t *ret, struct
         SL_TRY(sl_json_parse(sl_str_c(offset_json), &obj, err));
         int64_t position = sl_json_int(obj, "position", -1);
         if (position < 0)
-                return sl_fail(err, SL_E_FILE, "the stored offset %.200s has no \"position\" of 0 or more: correct it with PATCH "
-                               "/connectors/{name}/offsets, or delete it to read the file again", offset_json);
+                return sl_fail(err, SL_E_FILE,
+                               "the stored offset %.200s has no \"position\" of 0 or more: correct it with PATCH "
+                               "/connectors/{name}/offsets, or delete it to read the file again",
+                               offset_json);
         *ret = (uint64_t)position;
         return SL_OK;
 }
@@ -81,7 +83,8 @@ static enum sl_rc try_open(struct file_task *t, struct sl_err *err)
                 return sl_fail(err, SL_E_FILE, "%s can't be read: %m", t->cfg->file);
         t->opened = true;
         if (t->position && lseek(t->fd, (off_t)t->position, SEEK_SET) < 0)
-                return sl_fail(err, SL_E_FILE, "%s can't be read from byte %" PRIu64 ": %m (only regular files can be resumed)",
+                return sl_fail(err, SL_E_FILE,
+                               "%s can't be read from byte %" PRIu64 ": %m (only regular files can be resumed)",
                                t->cfg->file, t->position);
         return SL_OK;
 }
@@ -95,7 +98,8 @@ static enum sl_rc fill(struct file_task *t, size_t *ret_got, struct sl_err *err)
                 t->from = 0;
         }
         if (t->buf.len > MAX_LINE || !sl_buf_room(&t->buf, READ_SIZE))
-                return sl_fail(err, SL_E_FILE, "%s has a line of more than 64 MiB at byte %" PRIu64 ": it is not a text file",
+                return sl_fail(err, SL_E_FILE,
+                               "%s has a line of more than 64 MiB at byte %" PRIu64 ": it is not a text file",
                                t->cfg->file, t->position);
         ssize_t n = read(t->fd, t->buf.ptr + t->buf.len, READ_SIZE);
         if (n < 0 && errno != EAGAIN && errno != EINTR)
@@ -132,7 +136,7 @@ static enum sl_rc file_poll(void *task, struct sl_batch *out, bool *ret_more, st
         struct file_task *t = task;
         uint32_t limit = out->count + (uint32_t)t->cfg->batch_size;
         int64_t now = sl_wall_ms();
-        size_t got, scanned = 0;
+        size_t got = 0, scanned = 0;
         struct sl_str line;
         *ret_more = false;
         SL_TRY(try_open(t, err));
@@ -142,7 +146,8 @@ static enum sl_rc file_poll(void *task, struct sl_batch *out, bool *ret_more, st
                         rec->topic = sl_str_c(t->cfg->topic);
                         rec->timestamp_ms = now;
                         rec->value_schema = t->schema;
-                        rec->value = sl_v_str((struct sl_str){sl_arena_strndup(&out->arena, line.ptr, line.len), line.len});
+                        rec->value =
+                                sl_v_str((struct sl_str){sl_arena_strndup(&out->arena, line.ptr, line.len), line.len});
                 }
                 if (*ret_more)
                         break;
@@ -178,7 +183,8 @@ static enum sl_rc file_offset(void *task sl_unused, const struct sl_position *po
         return SL_OK;
 }
 
-static enum sl_rc file_acked(void *task sl_unused, const struct sl_position *pos sl_unused, struct sl_err *err sl_unused)
+static enum sl_rc file_acked(void *task sl_unused, const struct sl_position *pos sl_unused,
+                             struct sl_err *err sl_unused)
 {
         return SL_OK; /* a file forgets nothing */
 }
@@ -196,7 +202,8 @@ static void file_check(const void *config, const char *connector sl_unused, stru
 {
         const struct file_cfg *cfg = config;
         if (!cfg->file || !*cfg->file)
-                sl_cfg_add_error(report, "file", "Missing required configuration \"file\": a worker does not read its standard "
+                sl_cfg_add_error(report, "file",
+                                 "Missing required configuration \"file\": a worker does not read its standard "
                                  "input; name a file");
 }
 

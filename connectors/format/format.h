@@ -13,11 +13,11 @@
 enum sl_format_codec { SL_CODEC_NONE, SL_CODEC_GZIP, SL_CODEC_SNAPPY, SL_CODEC_ZSTD };
 
 struct sl_format_opts {
-        enum sl_format_codec codec;       /* jsonl: NONE or GZIP (the whole file); parquet: the pages */
-        int level;                        /* of gzip and zstd; -1 = the codec's default */
-        enum sl_decimal_format decimals;  /* jsonl */
-        size_t row_group_bytes;           /* parquet: a row group ends when it holds this much; 0 = 32 MiB */
-        size_t page_bytes;                /* parquet: ditto a page of a column; 0 = 256 KiB */
+        enum sl_format_codec codec;      /* jsonl: NONE or GZIP (the whole file); parquet: the pages */
+        int level;                       /* of gzip and zstd; -1 = the codec's default */
+        enum sl_decimal_format decimals; /* jsonl */
+        size_t row_group_bytes;          /* parquet: a row group ends when it holds this much; 0 = 32 MiB */
+        size_t page_bytes;               /* parquet: ditto a page of a column; 0 = 256 KiB */
 };
 
 struct sl_format_ops {
@@ -25,9 +25,9 @@ struct sl_format_ops {
         /* What ends a file's name with these options: ".json", ".snappy.parquet". Static. */
         const char *(*ext)(const struct sl_format_opts *opts);
         void *(*create)(const struct sl_format_opts *opts);
-        /* Start a file whose bytes are appended to out in file order; out belongs to the caller, who may take bytes away
-         * from it between any two calls. A file that was begun and not finished is forgotten. schema NULL = schemaless.
-         * SL_E_FORMAT (record scope): this format can't hold values of this schema, and why. */
+        /* Start a file whose bytes are appended to out in file order; out belongs to the caller, who may take bytes
+         * away from it between any two calls. A file that was begun and not finished is forgotten. schema NULL =
+         * schemaless. SL_E_FORMAT (record scope): this format can't hold values of this schema, and why. */
         enum sl_rc (*begin)(void *writer, const struct sl_schema *schema, struct sl_buf *out, struct sl_err *err);
         /* Add one record's value; it must be of the schema that begin got. On failure the file is as it was before
          * (record scope), except for SL_E_IO (memory, compression: the file is lost). */

@@ -2,8 +2,9 @@
 /* Parquet files: shreds records into columns (Dremel levels), ends row groups by size, writes the footer.
  * Source of the format: apache/parquet-format, README.md and parquet.thrift.
  *   file = "PAR1", row groups (column chunks in schema order), FileMetaData (Thrift), u32 its length, "PAR1"
- * What the schema becomes is in parquet_schema.c, what a chunk looks like in parquet_column.c. Writes no indexes, no bloom
- * filters, no encryption. A null in a required field with a default becomes the default; elsewhere nulls stay nulls. */
+ * What the schema becomes is in parquet_schema.c, what a chunk looks like in parquet_column.c. Writes no indexes, no
+ * bloom filters, no encryption. A null in a required field with a default becomes the default; elsewhere nulls stay
+ * nulls. */
 #include <stdlib.h>
 
 #include "connectors/format/format.h"
@@ -94,7 +95,8 @@ static enum sl_rc parquet_begin(void *writer, const struct sl_schema *schema, st
 
 /* --- shredding: def is the definition level of the parent, rep the repetition level of the next entry */
 
-static enum sl_rc shred(struct parquet *w, uint32_t at, const struct sl_value *v, uint8_t rep, uint8_t def, struct sl_err *err);
+static enum sl_rc shred(struct parquet *w, uint32_t at, const struct sl_value *v, uint8_t rep, uint8_t def,
+                        struct sl_err *err);
 
 static void shred_null(struct parquet *w, const struct sl_pq_step *s, uint8_t rep, uint8_t def)
 {
@@ -151,7 +153,8 @@ static enum sl_rc shred_repeated(struct parquet *w, uint32_t at, const struct sl
         return SL_OK;
 }
 
-static enum sl_rc shred(struct parquet *w, uint32_t at, const struct sl_value *v, uint8_t rep, uint8_t def, struct sl_err *err)
+static enum sl_rc shred(struct parquet *w, uint32_t at, const struct sl_value *v, uint8_t rep, uint8_t def,
+                        struct sl_err *err)
 {
         const struct sl_pq_step *s = &w->plan.steps[at];
         if (v->type == SL_NULL) {
@@ -164,8 +167,8 @@ static enum sl_rc shred(struct parquet *w, uint32_t at, const struct sl_value *v
                 v = &s->schema->def;
         }
         if (sl_unlikely(v->type != s->type))
-                return sl_fail(err, SL_E_VALUE, "Field %s holds %s where its schema says %s", s->path, sl_type_name(v->type),
-                               sl_type_name(s->type));
+                return sl_fail(err, SL_E_VALUE, "Field %s holds %s where its schema says %s", s->path,
+                               sl_type_name(v->type), sl_type_name(s->type));
         def = (uint8_t)(def + s->optional);
         switch ((enum sl_pq_kind)s->kind) {
         case SL_PQ_LEAF:
@@ -174,8 +177,8 @@ static enum sl_rc shred(struct parquet *w, uint32_t at, const struct sl_value *v
                 return SL_OK;
         case SL_PQ_STRUCT: {
                 if (v->len != s->children)
-                        return sl_fail(err, SL_E_VALUE, "Field %s holds %u fields where its schema has %u", s->path, v->len,
-                                       s->children);
+                        return sl_fail(err, SL_E_VALUE, "Field %s holds %u fields where its schema has %u", s->path,
+                                       v->len, s->children);
                 uint32_t child = at + 1;
                 for (uint32_t i = 0; i < v->len; i++) {
                         SL_TRY(shred(w, child, &v->items[i], rep, def, err));

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Column chunks: dictionary, version 1 data pages, statistics, the chunk's metadata (apache/parquet-format, parquet.thrift).
- *   chunk = [dictionary page] data page ...; page = PageHeader (Thrift), compressed body
- *   data page body = [u32 length, rep levels] [u32 length, def levels] values
- *   values = PLAIN, or one byte of bit width and hybrid runs of dictionary indexes
- * A column starts with a dictionary and leaves it for PLAIN when it does not pay on the first page or grows over 1 MiB.
- * Minimum and maximum are kept for numbers only. */
+/* Column chunks: dictionary, version 1 data pages, statistics, the chunk's metadata (apache/parquet-format,
+ * parquet.thrift). chunk = [dictionary page] data page ...; page = PageHeader (Thrift), compressed body data page body
+ * = [u32 length, rep levels] [u32 length, def levels] values values = PLAIN, or one byte of bit width and hybrid runs
+ * of dictionary indexes A column starts with a dictionary and leaves it for PLAIN when it does not pay on the first
+ * page or grows over 1 MiB. Minimum and maximum are kept for numbers only. */
 #include "connectors/format/parquet_column.h"
 
 #include <math.h>
@@ -17,9 +16,10 @@
 #define DICT_BYTES ((size_t)1 << 20)
 #define DICT_TRIAL 1024 /* values after which an unpromising dictionary is given up */
 
-enum { PAGE_DATA = 0, PAGE_DICTIONARY = 2 };                    /* PageType */
-enum { ENC_PLAIN = 0, ENC_RLE = 3, ENC_RLE_DICTIONARY = 8 };    /* Encoding */
-static const int32_t codec_ids[] = {[SL_CODEC_NONE] = 0, [SL_CODEC_SNAPPY] = 1, [SL_CODEC_GZIP] = 2, [SL_CODEC_ZSTD] = 6};
+enum { PAGE_DATA = 0, PAGE_DICTIONARY = 2 };                 /* PageType */
+enum { ENC_PLAIN = 0, ENC_RLE = 3, ENC_RLE_DICTIONARY = 8 }; /* Encoding */
+static const int32_t codec_ids[] = {
+        [SL_CODEC_NONE] = 0, [SL_CODEC_SNAPPY] = 1, [SL_CODEC_GZIP] = 2, [SL_CODEC_ZSTD] = 6};
 
 /* --- dictionary */
 
@@ -273,13 +273,14 @@ static void put_range(struct sl_thrift *t, const struct sl_pq_column *col)
 /* --- pages */
 
 /* Append pages->body as a page to out. */
-static enum sl_rc put_page(struct sl_pq_column *col, struct sl_pq_pages *pages, int type, int32_t count, int32_t encoding,
-                           struct sl_buf *out, struct sl_err *err)
+static enum sl_rc put_page(struct sl_pq_column *col, struct sl_pq_pages *pages, int type, int32_t count,
+                           int32_t encoding, struct sl_buf *out, struct sl_err *err)
 {
         if (!sl_buf_ok(&pages->body))
                 return sl_fail(err, SL_E_IO, "No memory for a Parquet page");
         sl_buf_clear(&pages->packed);
-        SL_TRY(sl_pq_compress(&pages->codec, pages->body.ptr ? pages->body.ptr : "", pages->body.len, &pages->packed, err));
+        SL_TRY(sl_pq_compress(&pages->codec, pages->body.ptr ? pages->body.ptr : "", pages->body.len, &pages->packed,
+                              err));
         size_t start = out->len;
         struct sl_thrift t = sl_thrift_begin(out);
         sl_thrift_i32(&t, 1, type);
@@ -321,8 +322,8 @@ static enum sl_rc flush_page(struct sl_pq_column *col, struct sl_pq_pages *pages
                 if (col->spec->stats)
                         widen(col, col->vals.ptr, col->vals.len);
         }
-        SL_TRY(put_page(col, pages, PAGE_DATA, (int32_t)col->entries, col->dict_on ? ENC_RLE_DICTIONARY : ENC_PLAIN, &col->chunk,
-                        err));
+        SL_TRY(put_page(col, pages, PAGE_DATA, (int32_t)col->entries, col->dict_on ? ENC_RLE_DICTIONARY : ENC_PLAIN,
+                        &col->chunk, err));
         *(col->dict_on ? &col->dict_pages : &col->plain_pages) = true;
         col->chunk_entries += col->entries;
         col->chunk_values += col->values;
@@ -339,7 +340,8 @@ static enum sl_rc flush_page(struct sl_pq_column *col, struct sl_pq_pages *pages
 
 enum sl_rc sl_pq_column_cut(struct sl_pq_column *col, struct sl_pq_pages *pages, struct sl_err *err)
 {
-        if (col->defs.bad || col->reps.bad || col->vals.bad || col->idx.bad || col->dict.bytes.bad || col->dict.offsets.bad)
+        if (col->defs.bad || col->reps.bad || col->vals.bad || col->idx.bad || col->dict.bytes.bad ||
+            col->dict.offsets.bad)
                 return sl_fail(err, SL_E_IO, "No memory for a Parquet column");
         if (col->dict_on && !col->dict_pages && col->values >= DICT_TRIAL && col->dict.count > col->values / 4 * 3)
                 leave_dictionary(col);
@@ -355,8 +357,8 @@ size_t sl_pq_column_bytes(const struct sl_pq_column *col)
 
 /* --- the chunk */
 
-static void put_metadata(const struct sl_pq_column *col, const struct sl_pq_pages *pages, uint64_t start, uint64_t data_start,
-                         uint64_t packed, struct sl_buf *meta)
+static void put_metadata(const struct sl_pq_column *col, const struct sl_pq_pages *pages, uint64_t start,
+                         uint64_t data_start, uint64_t packed, struct sl_buf *meta)
 {
         const struct sl_pq_column_spec *spec = col->spec;
         struct sl_thrift t = sl_thrift_begin(meta);

@@ -69,7 +69,8 @@ void sl_pq_column_rollback(struct sl_pq_column *col);
 enum sl_rc sl_pq_column_cut(struct sl_pq_column *col, struct sl_pq_pages *pages, struct sl_err *err);
 /* Bytes in memory. */
 size_t sl_pq_column_bytes(const struct sl_pq_column *col);
-/* End the chunk: its pages go to out at file position *pos (moved on), its ColumnChunk struct to meta; adds to the sizes. */
+/* End the chunk: its pages go to out at file position *pos (moved on), its ColumnChunk struct to meta; adds to the
+ * sizes. */
 enum sl_rc sl_pq_column_finish(struct sl_pq_column *col, struct sl_pq_pages *pages, struct sl_buf *out, uint64_t *pos,
                                struct sl_buf *meta, uint64_t *raw_size, uint64_t *packed_size, struct sl_err *err);
 void sl_pq_column_free(struct sl_pq_column *col);

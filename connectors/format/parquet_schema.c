@@ -22,14 +22,36 @@
 #define DEPTH_MAX 60 /* three levels of definition each at most: fits a byte */
 #define NAMES_MAX (DEPTH_MAX * 3)
 
-enum { REQUIRED, OPTIONAL, REPEATED };                                    /* FieldRepetitionType */
-enum { CONV_UTF8 = 0, CONV_MAP = 1, CONV_LIST = 3, CONV_DECIMAL = 5, CONV_DATE = 6, CONV_TIME_MILLIS = 7,
-       CONV_TIMESTAMP_MILLIS = 9 };                                       /* ConvertedType */
-enum { LOGICAL_STRING = 1, LOGICAL_MAP = 2, LOGICAL_LIST = 3, LOGICAL_DECIMAL = 5, LOGICAL_DATE = 6, LOGICAL_TIME = 7,
-       LOGICAL_TIMESTAMP = 8 };                                           /* field ids of the LogicalType union */
+enum { REQUIRED, OPTIONAL, REPEATED }; /* FieldRepetitionType */
+enum {
+        CONV_UTF8 = 0,
+        CONV_MAP = 1,
+        CONV_LIST = 3,
+        CONV_DECIMAL = 5,
+        CONV_DATE = 6,
+        CONV_TIME_MILLIS = 7,
+        CONV_TIMESTAMP_MILLIS = 9
+}; /* ConvertedType */
+enum {
+        LOGICAL_STRING = 1,
+        LOGICAL_MAP = 2,
+        LOGICAL_LIST = 3,
+        LOGICAL_DECIMAL = 5,
+        LOGICAL_DATE = 6,
+        LOGICAL_TIME = 7,
+        LOGICAL_TIMESTAMP = 8
+}; /* field ids of the LogicalType union */
 /* field ids of SchemaElement */
-enum { EL_TYPE = 1, EL_REPETITION = 3, EL_NAME = 4, EL_CHILDREN = 5, EL_CONVERTED = 6, EL_SCALE = 7, EL_PRECISION = 8,
-       EL_LOGICAL = 10 };
+enum {
+        EL_TYPE = 1,
+        EL_REPETITION = 3,
+        EL_NAME = 4,
+        EL_CHILDREN = 5,
+        EL_CONVERTED = 6,
+        EL_SCALE = 7,
+        EL_PRECISION = 8,
+        EL_LOGICAL = 10
+};
 
 struct name {
         const char *ptr;
@@ -42,7 +64,8 @@ struct compiler {
         struct sl_err *err;
 };
 
-static enum sl_rc compile_node(struct compiler *c, const struct sl_schema *s, struct name name, uint8_t def, uint8_t rep);
+static enum sl_rc compile_node(struct compiler *c, const struct sl_schema *s, struct name name, uint8_t def,
+                               uint8_t rep);
 
 static uint32_t add_step(struct sl_pq_plan *p)
 {
@@ -88,7 +111,8 @@ static struct sl_str thrift_path(struct compiler *c)
 }
 
 /* A group's SchemaElement. converted, logical: -1, 0 = none. */
-static void group_element(struct sl_pq_plan *p, struct name name, int repetition, uint32_t children, int converted, int logical)
+static void group_element(struct sl_pq_plan *p, struct name name, int repetition, uint32_t children, int converted,
+                          int logical)
 {
         struct sl_thrift t = sl_thrift_begin(&p->elements);
         if (repetition >= 0)
@@ -200,7 +224,8 @@ static enum sl_pq_type physical(enum sl_type type)
         }
 }
 
-static void compile_leaf(struct compiler *c, uint32_t at, const struct sl_schema *s, struct name name, uint8_t def, uint8_t rep)
+static void compile_leaf(struct compiler *c, uint32_t at, const struct sl_schema *s, struct name name, uint8_t def,
+                         uint8_t rep)
 {
         struct sl_pq_plan *p = c->plan;
         enum sl_pq_type type = physical(s->type);
@@ -233,8 +258,8 @@ static enum sl_rc compile_struct(struct compiler *c, uint32_t at, const struct s
 }
 
 /* The repeated group that lists and maps have, and what is in it. */
-static enum sl_rc compile_repeated(struct compiler *c, uint32_t at, const struct sl_schema *s, struct name name, uint8_t def,
-                                   uint8_t rep)
+static enum sl_rc compile_repeated(struct compiler *c, uint32_t at, const struct sl_schema *s, struct name name,
+                                   uint8_t def, uint8_t rep)
 {
         struct sl_pq_plan *p = c->plan;
         bool list = s->type == SL_ARRAY;
@@ -258,17 +283,20 @@ static enum sl_rc compile_repeated(struct compiler *c, uint32_t at, const struct
         if (!list)
                 rc = compile_node(c, s->key, (struct name){"key", 3}, (uint8_t)(def + 1), (uint8_t)(rep + 1));
         if (rc == SL_OK)
-                rc = compile_node(c, s->value, list ? element : (struct name){"value", 5}, (uint8_t)(def + 1), (uint8_t)(rep + 1));
+                rc = compile_node(c, s->value, list ? element : (struct name){"value", 5}, (uint8_t)(def + 1),
+                                  (uint8_t)(rep + 1));
         c->depth -= up;
         return rc;
 }
 
 /* def, rep: levels of the parent. */
-static enum sl_rc compile_node(struct compiler *c, const struct sl_schema *s, struct name name, uint8_t def, uint8_t rep)
+static enum sl_rc compile_node(struct compiler *c, const struct sl_schema *s, struct name name, uint8_t def,
+                               uint8_t rep)
 {
         struct sl_pq_plan *p = c->plan;
         if (c->depth + 3 >= NAMES_MAX)
-                return sl_fail(c->err, SL_E_FORMAT, "The schema is nested too deep for Parquet (at %s)", dotted_path(c));
+                return sl_fail(c->err, SL_E_FORMAT, "The schema is nested too deep for Parquet (at %s)",
+                               dotted_path(c));
         if (s->type <= SL_NULL || s->type >= SL_TYPE_COUNT)
                 return sl_fail(c->err, SL_E_FORMAT, "Parquet has no type for field %.*s", (int)name.len, name.ptr);
         c->names[c->depth++] = name;
@@ -299,7 +327,8 @@ enum sl_rc sl_pq_plan_compile(struct sl_pq_plan *plan, const struct sl_schema *s
         struct compiler c = {.plan = plan, .err = err};
         if (!schema || schema->type != SL_STRUCT)
                 return sl_fail(err, SL_E_FORMAT,
-                               "Parquet needs record values that are structs with a schema, this one is %s: use a converter with "
+                               "Parquet needs record values that are structs with a schema, this one is %s: use a "
+                               "converter with "
                                "schemas (Avro, or JsonConverter with schemas.enable=true) or JsonFormat",
                                schema ? sl_type_name(schema->type) : "without a schema");
         sl_arena_init(&plan->arena, 4096);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A Connect schema compiled for Parquet: a flat list of steps (pre-order; a step's subtree is steps[i .. next)), the leaf
- * columns, and the footer's schema as ready Thrift bytes. Made once per schema, read per row. */
+/* A Connect schema compiled for Parquet: a flat list of steps (pre-order; a step's subtree is steps[i .. next)), the
+ * leaf columns, and the footer's schema as ready Thrift bytes. Made once per schema, read per row. */
 #ifndef SL_FORMAT_PARQUET_SCHEMA_H
 #define SL_FORMAT_PARQUET_SCHEMA_H
 #include "base/arena.h"
@@ -8,13 +8,20 @@
 #include "record/schema.h"
 
 /* parquet.thrift: Type */
-enum sl_pq_type { SL_PQ_BOOLEAN = 0, SL_PQ_INT32 = 1, SL_PQ_INT64 = 2, SL_PQ_FLOAT = 4, SL_PQ_DOUBLE = 5, SL_PQ_BYTES = 6 };
+enum sl_pq_type {
+        SL_PQ_BOOLEAN = 0,
+        SL_PQ_INT32 = 1,
+        SL_PQ_INT64 = 2,
+        SL_PQ_FLOAT = 4,
+        SL_PQ_DOUBLE = 5,
+        SL_PQ_BYTES = 6
+};
 
 enum sl_pq_kind { SL_PQ_LEAF, SL_PQ_STRUCT, SL_PQ_LIST, SL_PQ_MAP };
 
 struct sl_pq_step {
-        uint8_t kind;    /* enum sl_pq_kind */
-        uint8_t type;    /* enum sl_type that a value must have */
+        uint8_t kind; /* enum sl_pq_kind */
+        uint8_t type; /* enum sl_type that a value must have */
         bool optional;
         uint8_t rep;     /* LIST, MAP: repetition level of the second and later elements */
         uint32_t next;   /* first step after the subtree */
@@ -22,7 +29,7 @@ struct sl_pq_step {
         uint32_t column_end;
         uint32_t children; /* STRUCT: number of fields */
         const struct sl_schema *schema;
-        const char *path;  /* dotted, for error texts and the footer */
+        const char *path; /* dotted, for error texts and the footer */
 };
 
 struct sl_pq_column_spec {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writer for Thrift's compact protocol, the part that Parquet's headers and footer need.
  * Source of the layout: apache/thrift doc/specs/thrift-compact-protocol.md.
- *   field  = (id delta << 4 | type), or type and zigzag id when the delta is not 1..15; bool fields carry their value in
- *            the type; struct ends with 0; list = (size << 4 | element type), or 0xF0 | type and a varint size.
- * Structs do not depend on what stands before them, so pieces can be serialised ahead and pasted into lists. */
+ *   field  = (id delta << 4 | type), or type and zigzag id when the delta is not 1..15; bool fields carry their value
+ * in the type; struct ends with 0; list = (size << 4 | element type), or 0xF0 | type and a varint size. Structs do not
+ * depend on what stands before them, so pieces can be serialised ahead and pasted into lists. */
 #ifndef SL_FORMAT_PARQUET_THRIFT_H
 #define SL_FORMAT_PARQUET_THRIFT_H
 #include "base/str.h"

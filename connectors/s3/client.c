@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* S3 REST calls (AWS documentation: "Amazon S3 API Reference"), path style or bucket in the host name, signed with SigV4
- * over the body's SHA-256. Retries with exponential backoff and full jitter; puts its clock and its region right when the
- * server says they are wrong (once each); reads keys again when they expired (once). Does not cut files, does not know
- * formats. Keys hold "=" and "+": both are escaped in URLs. */
+/* S3 REST calls (AWS documentation: "Amazon S3 API Reference"), path style or bucket in the host name, signed with
+ * SigV4 over the body's SHA-256. Retries with exponential backoff and full jitter; puts its clock and its region right
+ * when the server says they are wrong, reads keys again when they expired: each once a request. Does not cut files,
+ * does not know formats. Keys hold "=" and "+": both are escaped in URLs. */
 #include "connectors/s3/client.h"
 
 #include <inttypes.h>
@@ -26,11 +26,11 @@ struct sl_s3_client {
         struct sl_s3_creds creds;
         struct sl_http *http;
         struct sl_http_response resp;
-        char *region;           /* the config's, or what the server said */
-        struct sl_buf base;     /* scheme://host[:port] */
-        struct sl_buf host;     /* host[:port] as it stands in the Host header */
+        char *region;       /* the config's, or what the server said */
+        struct sl_buf base; /* scheme://host[:port] */
+        struct sl_buf host; /* host[:port] as it stands in the Host header */
         struct sl_buf path, url, auth, headers, code, message;
-        int64_t skew_ms;        /* server's clock minus ours */
+        int64_t skew_ms; /* server's clock minus ours */
         bool fixed_clock, fixed_region, fixed_keys;
         uint64_t random;
 };
@@ -38,12 +38,12 @@ struct sl_s3_client {
 /* One request, kept the same over its tries. */
 struct call {
         const char *method;
-        struct sl_str key;     /* ptr NULL: the bucket itself */
-        const char *query;     /* canonical: encoded, sorted */
-        struct sl_str body;    /* ptr NULL: none */
-        bool object;           /* send the headers of new objects */
+        struct sl_str key;  /* ptr NULL: the bucket itself */
+        const char *query;  /* canonical: encoded, sorted */
+        struct sl_str body; /* ptr NULL: none */
+        bool object;        /* send the headers of new objects */
         int32_t attempts;
-        const char *what;      /* for messages: "write", "complete the upload of" */
+        const char *what; /* for messages: "write", "complete the upload of" */
 };
 
 enum verdict { DONE, RETRY, RETRY_NOW, SETUP, REFUSED };
@@ -118,8 +118,8 @@ static void add_unescaped(struct sl_buf *out, const char *p, size_t n)
         static const struct {
                 const char *name;
                 char c;
-        } entities[] = {{"&quot;", '"'}, {"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&apos;", '\''}, {"&#34;", '"'},
-                        {"&#39;", '\''}, {NULL, 0}};
+        } entities[] = {{"&quot;", '"'},  {"&amp;", '&'}, {"&lt;", '<'},   {"&gt;", '>'},
+                        {"&apos;", '\''}, {"&#34;", '"'}, {"&#39;", '\''}, {NULL, 0}};
         for (size_t i = 0; i < n;) {
                 size_t e = 0, len = 1;
                 char c = p[i];
@@ -186,8 +186,12 @@ static enum sl_rc send_once(struct sl_s3_client *c, const struct call *call, str
         if (call->key.ptr || !c->opts.path_style)
                 sl_buf_addc(&c->path, '/');
         sl_sigv4_encode(&c->path, call->key, true);
-        struct sl_sigv4_request sign = {.method = call->method, .path = {c->path.ptr, c->path.len}, .query = sl_str_c(call->query),
-                                        .headers = list, .header_count = n, .payload_hash = hash};
+        struct sl_sigv4_request sign = {.method = call->method,
+                                        .path = {c->path.ptr, c->path.len},
+                                        .query = sl_str_c(call->query),
+                                        .headers = list,
+                                        .header_count = n,
+                                        .payload_hash = hash};
         struct sl_sigv4_keys keys = {c->creds.access, c->creds.secret};
         sl_buf_clear(&c->auth);
         sl_sigv4_authorization(&sign, &keys, c->region, "s3", date, &c->auth);
@@ -212,7 +216,8 @@ static enum sl_rc send_once(struct sl_s3_client *c, const struct call *call, str
         sl_buf_add(&c->url, c->path.ptr, c->path.len);
         if (call->query)
                 sl_buf_printf(&c->url, "?%s", call->query);
-        struct sl_http_request req = {.method = call->method, .url = sl_buf_cstr(&c->url), .headers = lines, .body = call->body};
+        struct sl_http_request req = {
+                .method = call->method, .url = sl_buf_cstr(&c->url), .headers = lines, .body = call->body};
         return sl_http_do(c->http, &req, &c->resp, err);
 }
 
@@ -275,8 +280,7 @@ static bool fix_keys(struct sl_s3_client *c)
 {
         struct sl_s3_creds fresh = {0};
         struct sl_err ignored = {0};
-        if (c->fixed_keys ||
-            sl_s3_creds_load(c->opts.access, c->opts.secret, c->opts.token, &fresh, &ignored) != SL_OK)
+        if (c->fixed_keys || sl_s3_creds_load(c->opts.access, c->opts.secret, c->opts.token, &fresh, &ignored) != SL_OK)
                 return false;
         c->fixed_keys = true;
         sl_s3_creds_free(&c->creds);
@@ -286,13 +290,34 @@ static bool fix_keys(struct sl_s3_client *c)
 
 static enum verdict judge_code(struct sl_s3_client *c)
 {
-        static const char *const again[] = {"InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout", "BadDigest",
-                                            "XAmzContentSHA256Mismatch", "OperationAborted", "ConditionalRequestConflict",
-                                            "ThrottlingException", "Throttling", "RequestLimitExceeded", NULL};
-        static const char *const setup[] = {"AccessDenied", "NoSuchBucket", "InvalidAccessKeyId", "SignatureDoesNotMatch",
-                                            "AllAccessDisabled", "AccountProblem", "InvalidBucketName", "PermanentRedirect",
-                                            "AuthorizationHeaderMalformed", "InvalidToken", "ExpiredToken", "NotSignedUp",
-                                            "TokenRefreshRequired", "RequestTimeTooSkewed", "InvalidSecurity", NULL};
+        static const char *const again[] = {"InternalError",
+                                            "SlowDown",
+                                            "ServiceUnavailable",
+                                            "RequestTimeout",
+                                            "BadDigest",
+                                            "XAmzContentSHA256Mismatch",
+                                            "OperationAborted",
+                                            "ConditionalRequestConflict",
+                                            "ThrottlingException",
+                                            "Throttling",
+                                            "RequestLimitExceeded",
+                                            NULL};
+        static const char *const setup[] = {"AccessDenied",
+                                            "NoSuchBucket",
+                                            "InvalidAccessKeyId",
+                                            "SignatureDoesNotMatch",
+                                            "AllAccessDisabled",
+                                            "AccountProblem",
+                                            "InvalidBucketName",
+                                            "PermanentRedirect",
+                                            "AuthorizationHeaderMalformed",
+                                            "InvalidToken",
+                                            "ExpiredToken",
+                                            "NotSignedUp",
+                                            "TokenRefreshRequired",
+                                            "RequestTimeTooSkewed",
+                                            "InvalidSecurity",
+                                            NULL};
         if (code_is(c, "RequestTimeTooSkewed") && fix_clock(c))
                 return RETRY_NOW;
         if ((code_is(c, "AuthorizationHeaderMalformed") || c->resp.status == 301) && fix_region(c))
@@ -330,9 +355,11 @@ static const char *advice(const struct sl_s3_client *c)
                 {"NoSuchBucket", "create the bucket or correct s3.bucket.name"},
                 {"InvalidBucketName", "correct s3.bucket.name"},
                 {"InvalidAccessKeyId", "the server does not know the access key: check the credentials"},
-                {"SignatureDoesNotMatch", "the secret key does not belong to the access key, or a proxy changes requests: check "
-                                          "aws.secret.access.key"},
-                {"AccessDenied", "give the credentials s3:PutObject, s3:AbortMultipartUpload and s3:ListBucket on the bucket"},
+                {"SignatureDoesNotMatch",
+                 "the secret key does not belong to the access key, or a proxy changes requests: check "
+                 "aws.secret.access.key"},
+                {"AccessDenied",
+                 "give the credentials s3:PutObject, s3:AbortMultipartUpload and s3:ListBucket on the bucket"},
                 {"PermanentRedirect", "the bucket is in another region: correct s3.region or store.url"},
                 {"AuthorizationHeaderMalformed", "correct s3.region"},
                 {"ExpiredToken", "the session token has expired: give new credentials and restart the task"},
@@ -342,10 +369,12 @@ static const char *advice(const struct sl_s3_client *c)
         for (size_t i = 0; texts[i][0]; i++)
                 if (code_is(c, texts[i][0]))
                         return texts[i][1];
-        return c->resp.status == 404 ? "check s3.bucket.name and store.url" : "see the server's documentation for this code";
+        return c->resp.status == 404 ? "check s3.bucket.name and store.url"
+                                     : "see the server's documentation for this code";
 }
 
-static enum sl_rc fail_answer(struct sl_s3_client *c, const struct call *call, enum verdict v, int32_t tries, struct sl_err *err)
+static enum sl_rc fail_answer(struct sl_s3_client *c, const struct call *call, enum verdict v, int32_t tries,
+                              struct sl_err *err)
 {
         char status[32];
         snprintf(status, sizeof(status), "HTTP status %d", c->resp.status);
@@ -355,12 +384,12 @@ static enum sl_rc fail_answer(struct sl_s3_client *c, const struct call *call, e
         enum sl_rc rc;
         const char *host = sl_buf_cstr(&c->host);
         if (v == RETRY || v == RETRY_NOW)
-                rc = sl_fail(&why, SL_E_S3_RETRY, "S3 at %s could not %s %.*s in bucket %s after %d tries: %s (%s)", host, call->what,
-                             SL_FMT(call->key), bucket, tries, code, sl_buf_cstr(&c->message));
+                rc = sl_fail(&why, SL_E_S3_RETRY, "S3 at %s could not %s s3://%s/%.*s, tried %d times: %s (%s)", host,
+                             call->what, bucket, SL_FMT(call->key), tries, code, sl_buf_cstr(&c->message));
         else
                 rc = sl_fail(&why, v == SETUP ? SL_E_S3_SETUP : SL_E_S3_REFUSED,
-                             "S3 at %s refused to %s %.*s in bucket %s: %s (%s); %s", host, call->what, SL_FMT(call->key), bucket, code,
-                             sl_buf_cstr(&c->message), advice(c));
+                             "S3 at %s refused to %s s3://%s/%.*s: %s (%s); %s", host, call->what, bucket,
+                             SL_FMT(call->key), code, sl_buf_cstr(&c->message), advice(c));
         why.native = c->resp.status;
         if (err && err->rc == SL_OK)
                 *err = why;
@@ -398,14 +427,12 @@ static enum sl_rc wait_before(struct sl_s3_client *c, int32_t attempt, struct sl
         return SL_OK;
 }
 
-/* ret_tries (may be NULL): how many tries it took, also on failure. */
-static enum sl_rc run(struct sl_s3_client *c, const struct call *call, int32_t *ret_tries, struct sl_err *err)
+static enum sl_rc run(struct sl_s3_client *c, const struct call *call, struct sl_err *err)
 {
+        c->fixed_clock = c->fixed_region = c->fixed_keys = false;
         for (int32_t tries = 1;; tries++) {
                 struct sl_err why = {0};
                 sl_buf_clear(&c->code);
-                if (ret_tries)
-                        *ret_tries = tries;
                 enum sl_rc rc = send_once(c, call, &why);
                 if (rc != SL_OK) {
                         if (why.id != SL_E_HTTP_UNREACHABLE) {
@@ -414,8 +441,8 @@ static enum sl_rc run(struct sl_s3_client *c, const struct call *call, int32_t *
                                 return rc;
                         }
                         if (tries >= call->attempts)
-                                return sl_fail(err, SL_E_S3_RETRY, "S3 could not %s %.*s in bucket %s after %d tries: %s", call->what,
-                                               SL_FMT(call->key), c->opts.bucket, tries, why.msg);
+                                return sl_fail(err, SL_E_S3_RETRY, "S3 could not %s s3://%s/%.*s, tried %d times: %s",
+                                               call->what, c->opts.bucket, SL_FMT(call->key), tries, why.msg);
                         SL_TRY(wait_before(c, tries, err));
                         continue;
                 }
@@ -423,7 +450,7 @@ static enum sl_rc run(struct sl_s3_client *c, const struct call *call, int32_t *
                 if (v == DONE)
                         return SL_OK;
                 if (v == RETRY_NOW) {
-                        tries--; /* each kind happens once */
+                        tries--; /* each kind happens once a request */
                         continue;
                 }
                 if (v != RETRY || tries >= call->attempts)
@@ -434,7 +461,8 @@ static enum sl_rc run(struct sl_s3_client *c, const struct call *call, int32_t *
 
 static struct call call_of(const struct sl_s3_client *c, const char *method, struct sl_str key, const char *what)
 {
-        return (struct call){.method = method, .key = key, .attempts = c->opts.attempts > 0 ? c->opts.attempts : 1, .what = what};
+        return (struct call){
+                .method = method, .key = key, .attempts = c->opts.attempts > 0 ? c->opts.attempts : 1, .what = what};
 }
 
 /* --- the calls */
@@ -442,10 +470,10 @@ static struct call call_of(const struct sl_s3_client *c, const char *method, str
 /* 403 without a body hides whether the keys or the rights are wrong; a GET says it. */
 static enum sl_rc ask_why(struct sl_s3_client *c, struct sl_err *err)
 {
-        struct call call = call_of(c, "GET", SL_STR_NULL, "look at the bucket; objects");
+        struct call call = call_of(c, "GET", SL_STR_NULL, "look into");
         call.query = "list-type=2&max-keys=1";
         struct sl_err why = {0};
-        enum sl_rc rc = run(c, &call, NULL, &why);
+        enum sl_rc rc = run(c, &call, &why);
         if (rc == SL_OK || code_is(c, "AccessDenied"))
                 return SL_OK; /* there, and perhaps writable */
         if (err && err->rc == SL_OK)
@@ -455,14 +483,15 @@ static enum sl_rc ask_why(struct sl_s3_client *c, struct sl_err *err)
 
 enum sl_rc sl_s3_head_bucket(struct sl_s3_client *c, struct sl_err *err)
 {
-        struct call call = call_of(c, "HEAD", SL_STR_NULL, "find the bucket; objects");
+        struct call call = call_of(c, "HEAD", SL_STR_NULL, "find");
         struct sl_err why = {0};
-        enum sl_rc rc = run(c, &call, NULL, &why);
+        enum sl_rc rc = run(c, &call, &why);
         if (rc == SL_OK)
                 return SL_OK;
         if (why.native == 404)
                 return sl_fail(err, SL_E_S3_SETUP,
-                               "S3 at %s has no bucket %s (NoSuchBucket): create the bucket or correct s3.bucket.name or store.url",
+                               "S3 at %s has no bucket %s (NoSuchBucket): create the bucket or correct s3.bucket.name "
+                               "or store.url",
                                sl_buf_cstr(&c->host), c->opts.bucket);
         if (why.native == 403 || why.native == 400 || why.native == 301)
                 return ask_why(c, err);
@@ -476,7 +505,7 @@ enum sl_rc sl_s3_put(struct sl_s3_client *c, struct sl_str key, struct sl_str bo
         struct call call = call_of(c, "PUT", key, "write");
         call.body = body;
         call.object = true;
-        return run(c, &call, NULL, err);
+        return run(c, &call, err);
 }
 
 static void upload_clear(struct sl_s3_upload *up)
@@ -500,16 +529,17 @@ enum sl_rc sl_s3_upload_start(struct sl_s3_client *c, struct sl_str key, struct 
         call.body = SL_STR("");
         call.object = true;
         upload_clear(up);
-        SL_TRY(run(c, &call, NULL, err));
+        SL_TRY(run(c, &call, err));
         if (!sl_s3_xml_text(body_of(c), "UploadId", &up->id) || up->id.len == 0) {
                 upload_clear(up);
-                return sl_fail(err, SL_E_S3_REFUSED, "S3 at %s answered without an upload id: is store.url an S3 endpoint?",
+                return sl_fail(err, SL_E_S3_REFUSED,
+                               "S3 at %s answered without an upload id: is store.url an S3 endpoint?",
                                sl_buf_cstr(&c->host));
         }
         return SL_OK;
 }
 
-/* "prefix" + encoded upload id, as a query. */
+/* Append the upload id as a query. */
 static void upload_query(const struct sl_s3_upload *up, struct sl_buf *out)
 {
         sl_buf_adds(out, "uploadId=");
@@ -527,16 +557,18 @@ enum sl_rc sl_s3_upload_part(struct sl_s3_client *c, struct sl_str key, struct s
         sl_cleanup(free_buf) struct sl_buf query = {0};
         struct call call = call_of(c, "PUT", key, "write a part of");
         if (up->count >= PARTS_MAX)
-                return sl_fail(err, SL_E_S3_REFUSED, "Object %.*s needs more than %d parts: raise s3.part.size or lower flush.size",
+                return sl_fail(err, SL_E_S3_REFUSED,
+                               "Object %.*s needs more than %d parts: raise s3.part.size or lower flush.size",
                                SL_FMT(key), PARTS_MAX);
         sl_buf_printf(&query, "partNumber=%" PRId32 "&", up->count + 1);
         upload_query(up, &query);
         call.query = sl_buf_cstr(&query);
         call.body = body;
-        SL_TRY(run(c, &call, NULL, err));
+        SL_TRY(run(c, &call, err));
         struct sl_str etag = sl_http_header(&c->resp, "ETag");
         if (!etag.ptr)
-                return sl_fail(err, SL_E_S3_REFUSED, "S3 at %s answered a part without an ETag: is store.url an S3 endpoint?",
+                return sl_fail(err, SL_E_S3_REFUSED,
+                               "S3 at %s answered a part without an ETag: is store.url an S3 endpoint?",
                                sl_buf_cstr(&c->host));
         up->count++;
         up->bytes += body.len;
@@ -557,7 +589,7 @@ static bool completed_before(struct sl_s3_client *c, struct sl_str key, uint64_t
         struct call call = call_of(c, "HEAD", key, "look at");
         struct sl_err ignored = {0};
         int64_t size;
-        return run(c, &call, NULL, &ignored) == SL_OK && sl_parse_i64(sl_http_header(&c->resp, "Content-Length"), &size) &&
+        return run(c, &call, &ignored) == SL_OK && sl_parse_i64(sl_http_header(&c->resp, "Content-Length"), &size) &&
                (uint64_t)size == bytes;
 }
 
@@ -573,15 +605,16 @@ enum sl_rc sl_s3_upload_complete(struct sl_s3_client *c, struct sl_str key, stru
         sl_buf_adds(&body, "</CompleteMultipartUpload>");
         call.body = (struct sl_str){body.ptr, body.len};
         struct sl_err why = {0};
-        int32_t tries = 0;
-        enum sl_rc rc = run(c, &call, &tries, &why);
+        enum sl_rc rc = run(c, &call, &why);
         if (rc != SL_OK && code_is(c, "NoSuchUpload")) {
-                /* aborted by somebody (a lifecycle rule), or done by a try whose answer was lost */
-                bool there = tries > 1 && completed_before(c, key, up->bytes);
+                /* Aborted by somebody (a lifecycle rule), or done by a try whose answer was lost. That try may have
+                 * been libcurl's own (it repeats a request when a kept connection turns out to be dead), so the number
+                 * of tries says nothing. */
+                bool there = completed_before(c, key, up->bytes);
                 sl_err_clear(&why);
                 rc = there ? SL_OK
-                           : sl_fail(&why, SL_E_S3_RETRY, "The upload of %.*s is gone on the server; it will be written again",
-                                     SL_FMT(key));
+                           : sl_fail(&why, SL_E_S3_RETRY,
+                                     "The upload of %.*s is gone on the server; it will be written again", SL_FMT(key));
         }
         if (rc == SL_OK)
                 upload_clear(up);
@@ -597,7 +630,7 @@ enum sl_rc sl_s3_upload_abort(struct sl_s3_client *c, struct sl_str key, struct 
         upload_query(up, &query);
         call.query = sl_buf_cstr(&query);
         call.attempts = 1;
-        enum sl_rc rc = run(c, &call, NULL, err);
+        enum sl_rc rc = run(c, &call, err);
         upload_clear(up);
         return rc;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The S3 calls that a sink needs, each run to its end with retries. One client a task, used by the task's thread.
  * Errors of all calls: SL_E_S3_RETRY (batch) when tries ran out on something that may pass; SL_E_S3_SETUP when bucket,
- * endpoint or credentials are wrong; SL_E_S3_REFUSED when the server refused for good; SL_E_STOPPED from tick. Messages name
- * the server's own code; native is the HTTP status. */
+ * endpoint or credentials are wrong; SL_E_S3_REFUSED when the server refused for good; SL_E_STOPPED from tick. Messages
+ * name the server's own code; native is the HTTP status. */
 #ifndef SL_S3_CLIENT_H
 #define SL_S3_CLIENT_H
 #include "base/err.h"
@@ -12,13 +12,13 @@
 
 struct sl_s3_client_opts {
         const char *bucket, *region;
-        const char *endpoint;     /* scheme://host[:port], or NULL: Amazon's */
-        bool path_style;          /* bucket in the path instead of the host name */
+        const char *endpoint;                /* scheme://host[:port], or NULL: Amazon's */
+        bool path_style;                     /* bucket in the path instead of the host name */
         const char *access, *secret, *token; /* NULL: see credentials.h */
-        int32_t attempts;         /* tries in total, at least 1 */
-        int64_t backoff_ms;       /* base of the exponential backoff */
-        const char *proxy;        /* NULL = the environment's */
-        const char *ca_file;      /* NULL = the system's */
+        int32_t attempts;                    /* tries in total, at least 1 */
+        int64_t backoff_ms;                  /* base of the exponential backoff */
+        const char *proxy;                   /* NULL = the environment's */
+        const char *ca_file;                 /* NULL = the system's */
         /* lower-case name and value of headers of every new object, NULL name ends (x-amz-acl, encryption) */
         struct {
                 const char *name, *value;
@@ -48,9 +48,10 @@ enum sl_rc sl_s3_upload_start(struct sl_s3_client *c, struct sl_str key, struct 
 enum sl_rc sl_s3_upload_part(struct sl_s3_client *c, struct sl_str key, struct sl_s3_upload *up, struct sl_str body,
                              struct sl_err *err);
 /* The object exists after this; clears *up. */
-enum sl_rc sl_s3_upload_complete(struct sl_s3_client *c, struct sl_str key, struct sl_s3_upload *up, struct sl_err *err);
-/* Forget the upload, one try, and clear *up (also when the server could not be told: it keeps the parts until its lifecycle
- * rule takes them). */
+enum sl_rc sl_s3_upload_complete(struct sl_s3_client *c, struct sl_str key, struct sl_s3_upload *up,
+                                 struct sl_err *err);
+/* Forget the upload, one try, and clear *up (also when the server could not be told: it keeps the parts until its
+ * lifecycle rule takes them). */
 enum sl_rc sl_s3_upload_abort(struct sl_s3_client *c, struct sl_str key, struct sl_s3_upload *up, struct sl_err *err);
 static inline bool sl_s3_upload_open(const struct sl_s3_upload *up)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys of io.confluent.connect.s3.S3SinkConnector, with its names and defaults. What this build can't do is refused by name
- * with the reason; keys that have no meaning here are accepted and say so. Known differences of defaults: none. */
+/* Keys of io.confluent.connect.s3.S3SinkConnector, with its names and defaults. What this build can't do is refused by
+ * name with the reason; keys that have no meaning here are accepted and say so. Known differences of defaults: none. */
 #include "connectors/s3/config.h"
 
 #include <string.h>
@@ -9,29 +9,39 @@
 #define PARTITIONERS "io.confluent.connect.storage.partitioner."
 #define NO_AVRO "Avro files are not built in yet: use ParquetFormat or JsonFormat."
 #define NO_BYTES "ByteArrayFormat is not built in yet: use ParquetFormat or JsonFormat."
-#define NO_PARTITIONER                                                                                               \
-        "only DefaultPartitioner is built in yet: it puts a topic-partition's files under partition=<n>; remove the key."
-#define NO_PROVIDER                                                                                                  \
-        "only the default chain is built in yet (aws.access.key.id and aws.secret.access.key, the environment, the shared "      \
+#define NO_PARTITIONER                                                                                                 \
+        "only DefaultPartitioner is built in yet: it puts a topic-partition's files under partition=<n>; remove the "  \
+        "key."
+#define NO_PROVIDER                                                                                                    \
+        "only the default chain is built in yet (aws.access.key.id and aws.secret.access.key, the environment, the "   \
+        "shared "                                                                                                      \
         "credentials file); remove the key."
+#define NO_ROLE "Assuming roles is not built in yet: give the connector keys of its own and remove this key."
 #define NO_COMPATIBILITY "only NONE is built in: a changed schema starts a new file, nothing is projected."
 #define NO_CODEC "use snappy, gzip, zstd or none."
 
-static const struct sl_cfg_enum formats[] = {
-        {FORMATS "json.JsonFormat", SL_S3_JSON, NULL},       {"JsonFormat", SL_S3_JSON, NULL},
-        {FORMATS "parquet.ParquetFormat", SL_S3_PARQUET, NULL}, {"ParquetFormat", SL_S3_PARQUET, NULL},
-        {FORMATS "avro.AvroFormat", 0, NO_AVRO},             {"AvroFormat", 0, NO_AVRO},
-        {FORMATS "bytearray.ByteArrayFormat", 0, NO_BYTES},  {"ByteArrayFormat", 0, NO_BYTES},
-        {NULL, 0, NULL}};
+static const struct sl_cfg_enum formats[] = {{FORMATS "json.JsonFormat", SL_S3_JSON, NULL},
+                                             {"JsonFormat", SL_S3_JSON, NULL},
+                                             {FORMATS "parquet.ParquetFormat", SL_S3_PARQUET, NULL},
+                                             {"ParquetFormat", SL_S3_PARQUET, NULL},
+                                             {FORMATS "avro.AvroFormat", 0, NO_AVRO},
+                                             {"AvroFormat", 0, NO_AVRO},
+                                             {FORMATS "bytearray.ByteArrayFormat", 0, NO_BYTES},
+                                             {"ByteArrayFormat", 0, NO_BYTES},
+                                             {NULL, 0, NULL}};
 static const struct sl_cfg_enum storages[] = {
         {"io.confluent.connect.s3.storage.S3Storage", 0, NULL}, {"S3Storage", 0, NULL}, {NULL, 0, NULL}};
-static const struct sl_cfg_enum partitioners[] = {
-        {PARTITIONERS "DefaultPartitioner", 0, NULL},      {"DefaultPartitioner", 0, NULL},
-        {PARTITIONERS "FieldPartitioner", 1, NO_PARTITIONER}, {"FieldPartitioner", 1, NO_PARTITIONER},
-        {PARTITIONERS "TimeBasedPartitioner", 1, NO_PARTITIONER}, {"TimeBasedPartitioner", 1, NO_PARTITIONER},
-        {PARTITIONERS "HourlyPartitioner", 1, NO_PARTITIONER}, {"HourlyPartitioner", 1, NO_PARTITIONER},
-        {PARTITIONERS "DailyPartitioner", 1, NO_PARTITIONER}, {"DailyPartitioner", 1, NO_PARTITIONER},
-        {NULL, 0, NULL}};
+static const struct sl_cfg_enum partitioners[] = {{PARTITIONERS "DefaultPartitioner", 0, NULL},
+                                                  {"DefaultPartitioner", 0, NULL},
+                                                  {PARTITIONERS "FieldPartitioner", 1, NO_PARTITIONER},
+                                                  {"FieldPartitioner", 1, NO_PARTITIONER},
+                                                  {PARTITIONERS "TimeBasedPartitioner", 1, NO_PARTITIONER},
+                                                  {"TimeBasedPartitioner", 1, NO_PARTITIONER},
+                                                  {PARTITIONERS "HourlyPartitioner", 1, NO_PARTITIONER},
+                                                  {"HourlyPartitioner", 1, NO_PARTITIONER},
+                                                  {PARTITIONERS "DailyPartitioner", 1, NO_PARTITIONER},
+                                                  {"DailyPartitioner", 1, NO_PARTITIONER},
+                                                  {NULL, 0, NULL}};
 static const struct sl_cfg_enum providers[] = {
         {"software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider", 0, NULL},
         {"com.amazonaws.auth.DefaultAWSCredentialsProviderChain", 0, NULL},
@@ -44,18 +54,22 @@ static const struct sl_cfg_enum providers[] = {
         {"com.amazonaws.auth.WebIdentityTokenCredentialsProvider", 1, NO_PROVIDER},
         {"software.amazon.awssdk.auth.credentials.AnonymousCredentialsProvider", 1, NO_PROVIDER},
         {NULL, 0, NULL}};
-static const struct sl_cfg_enum codecs[] = {
-        {"snappy", SL_CODEC_SNAPPY, NULL}, {"none", SL_CODEC_NONE, NULL}, {"gzip", SL_CODEC_GZIP, NULL},
-        {"zstd", SL_CODEC_ZSTD, NULL},     {"lzo", 0, NO_CODEC},          {"brotli", 0, NO_CODEC},
-        {"lz4", 0, NO_CODEC},              {"lz4_raw", 0, NO_CODEC},      {NULL, 0, NULL}};
+static const struct sl_cfg_enum codecs[] = {{"snappy", SL_CODEC_SNAPPY, NULL},
+                                            {"none", SL_CODEC_NONE, NULL},
+                                            {"gzip", SL_CODEC_GZIP, NULL},
+                                            {"zstd", SL_CODEC_ZSTD, NULL},
+                                            {"lzo", 0, NO_CODEC},
+                                            {"brotli", 0, NO_CODEC},
+                                            {"lz4", 0, NO_CODEC},
+                                            {"lz4_raw", 0, NO_CODEC},
+                                            {NULL, 0, NULL}};
 static const struct sl_cfg_enum compressions[] = {
         {"none", SL_CODEC_NONE, NULL}, {"gzip", SL_CODEC_GZIP, NULL}, {NULL, 0, NULL}};
-static const struct sl_cfg_enum compatibilities[] = {
-        {"NONE", 0, NULL},
-        {"BACKWARD", 1, NO_COMPATIBILITY},
-        {"FORWARD", 1, NO_COMPATIBILITY},
-        {"FULL", 1, NO_COMPATIBILITY},
-        {NULL, 0, NULL}};
+static const struct sl_cfg_enum compatibilities[] = {{"NONE", 0, NULL},
+                                                     {"BACKWARD", 1, NO_COMPATIBILITY},
+                                                     {"FORWARD", 1, NO_COMPATIBILITY},
+                                                     {"FULL", 1, NO_COMPATIBILITY},
+                                                     {NULL, 0, NULL}};
 static const struct sl_cfg_enum null_behaviors[] = {
         {"fail", SL_S3_NULLS_FAIL, NULL},
         {"ignore", SL_S3_NULLS_IGNORE, NULL},
@@ -64,40 +78,62 @@ static const struct sl_cfg_enum null_behaviors[] = {
 static const struct sl_cfg_enum decimal_formats[] = {
         {"BASE64", SL_DECIMAL_BASE64, NULL}, {"NUMERIC", SL_DECIMAL_NUMERIC, NULL}, {NULL, 0, NULL}};
 
+static const struct sl_cfg_enum affixes[] = {{"NONE", 0, NULL},
+                                             {"PREFIX", 1, "only NONE is built in: object names carry no schema name."},
+                                             {"SUFFIX", 1, "only NONE is built in: object names carry no schema name."},
+                                             {NULL, 0, NULL}};
+
 #define CFG struct sl_s3_cfg
-#define IGNORED(key, kind, text) {SL_CFG_NONE(key, kind), .flags = SL_CFG_IGNORED, .group = "Ignored", .doc = (text)}
-#define REFUSED(key, text) {.name = (key), .unsupported = (text)}
+#define IGNORED(key, kind, text)                                                                                       \
+        {                                                                                                              \
+                SL_CFG_NONE(key, kind), .flags = SL_CFG_IGNORED, .group = "Ignored", .doc = (text)                     \
+        }
+#define REFUSED(key, text)                                                                                             \
+        {                                                                                                              \
+                .name = (key), .unsupported = (text)                                                                   \
+        }
 #define TIME_ONLY "Belongs to time-based partitioners; DefaultPartitioner has no use for it."
 #define AVRO_ONLY "Belongs to AvroFormat; the formats of this build have no use for it."
 
 const struct sl_cfg_def sl_s3_defs[] = {
         /* Connector */
-        {SL_CFG_ENUM(CFG, format, "format.class", formats), .flags = SL_CFG_REQUIRED, .importance = SL_HIGH, .group = "Connector",
-         .doc = "The format of the objects: ParquetFormat or JsonFormat (one JSON text a line)."},
-        {SL_CFG_INT(CFG, flush_size, "flush.size"), .flags = SL_CFG_REQUIRED | SL_CFG_HAS_MIN, .min = 1, .importance = SL_HIGH,
-         .group = "Connector", .doc = "Number of records after which a topic-partition's file is complete and uploaded."},
-        {SL_CFG_LONG(CFG, rotate_interval_ms, "rotate.interval.ms"), .def = "-1", .importance = SL_HIGH, .group = "Connector",
-         .doc = "A file ends before a record whose Kafka timestamp is this much later than the file's first one. Depends on records "
-                "only, so cuts are the same at every attempt; without new records nothing ends (see sluice.rotate.idle.ms). "
+        {SL_CFG_ENUM(CFG, format, "format.class", formats), .flags = SL_CFG_REQUIRED, .importance = SL_HIGH,
+         .group = "Connector", .doc = "The format of the objects: ParquetFormat or JsonFormat (one JSON text a line)."},
+        {SL_CFG_INT(CFG, flush_size, "flush.size"), .flags = SL_CFG_REQUIRED | SL_CFG_HAS_MIN, .min = 1,
+         .importance = SL_HIGH, .group = "Connector",
+         .doc = "Number of records after which a topic-partition's file is complete and uploaded."},
+        {SL_CFG_LONG(CFG, rotate_interval_ms, "rotate.interval.ms"), .def = "-1", .importance = SL_HIGH,
+         .group = "Connector",
+         .doc = "A file ends before a record whose Kafka timestamp is this much later than the file's first one. "
+                "Depends on records "
+                "only, so cuts are the same at every attempt; without new records nothing ends (see "
+                "sluice.rotate.idle.ms). "
                 "-1 = off. (Confluent's sink ignores the key with DefaultPartitioner.)"},
         {SL_CFG_LONG(CFG, rotate_schedule_ms, "rotate.schedule.interval.ms"), .def = "-1", .importance = SL_MEDIUM,
-         .group = "Connector", .doc = "Only -1 (off) is possible: scheduled rotation is not built in yet; sluice.rotate.idle.ms bounds "
-                                      "how long the last records of a partition wait."},
-        {SL_CFG_LONG(CFG, rotate_idle_ms, "sluice.rotate.idle.ms"), .def = "-1", .importance = SL_MEDIUM, .group = "Connector",
-         .doc = "A file also ends when its topic-partition got no record for this long (wall clock), so that the tail of the data "
-                "is uploaded. Each record is still in exactly one object, but where these cuts fall depends on the clock: after a "
-                "crash an object that had been uploaded and not committed may be replaced by a longer or shorter one of the same "
+         .group = "Connector",
+         .doc = "Only -1 (off) is possible: scheduled rotation is not built in yet; sluice.rotate.idle.ms bounds "
+                "how long the last records of a partition wait."},
+        {SL_CFG_LONG(CFG, rotate_idle_ms, "sluice.rotate.idle.ms"), .def = "-1", .importance = SL_MEDIUM,
+         .group = "Connector",
+         .doc = "A file also ends when its topic-partition got no record for this long (wall clock), so that the tail "
+                "of the data "
+                "is uploaded. Each record is still in exactly one object, but where these cuts fall depends on the "
+                "clock: after a "
+                "crash an object that had been uploaded and not committed may be replaced by a longer or shorter one "
+                "of the same "
                 "name, followed by the rest. -1 = off."},
-        {SL_CFG_ENUM(CFG, compatibility, "schema.compatibility", compatibilities), .flags = SL_CFG_CASE_INSENSITIVE, .def = "NONE",
-         .importance = SL_HIGH, .group = "Connector", .doc = "NONE: a record with another value schema starts a new file."},
-        {SL_CFG_INT(CFG, pad_width, "filename.offset.zero.pad.width"), .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX, .def = "10",
-         .min = 0, .max = 100, .importance = SL_LOW, .group = "Connector",
+        {SL_CFG_ENUM(CFG, compatibility, "schema.compatibility", compatibilities), .flags = SL_CFG_CASE_INSENSITIVE,
+         .def = "NONE", .importance = SL_HIGH, .group = "Connector",
+         .doc = "NONE: a record with another value schema starts a new file."},
+        {SL_CFG_INT(CFG, pad_width, "filename.offset.zero.pad.width"), .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX,
+         .def = "10", .min = 0, .max = 100, .importance = SL_LOW, .group = "Connector",
          .doc = "Width to which the start offset in object names is padded with zeros."},
         {SL_CFG_ENUM(CFG, parquet_codec, "parquet.codec", codecs), .flags = SL_CFG_CASE_INSENSITIVE, .def = "snappy",
          .importance = SL_LOW, .group = "Connector", .doc = "Compression of Parquet pages: snappy, gzip, zstd, none."},
         {SL_CFG_LONG(CFG, row_group_bytes, "sluice.parquet.row.group.bytes"), .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX,
          .def = "33554432", .min = 1048576, .max = 536870912, .importance = SL_LOW, .group = "Connector",
-         .doc = "A Parquet row group ends when its compressed pages take this much memory; one row group per open file is held."},
+         .doc = "A Parquet row group ends when its compressed pages take this much memory; one row group per open file "
+                "is held."},
         /* Storage */
         {SL_CFG_ENUM(CFG, storage_class, "storage.class", storages), .def = "io.confluent.connect.s3.storage.S3Storage",
          .importance = SL_HIGH, .group = "Storage", .doc = "Only S3Storage; may be left out."},
@@ -107,50 +143,58 @@ const struct sl_cfg_def sl_s3_defs[] = {
          .doc = "Endpoint of an S3 server, scheme://host[:port]; without it, Amazon's for s3.region."},
         {SL_CFG_STR(CFG, dir_delim, "directory.delim"), .flags = SL_CFG_NONEMPTY, .def = "/", .importance = SL_MEDIUM,
          .group = "Storage", .doc = "Delimiter of the elements of object names."},
-        {SL_CFG_STR(CFG, file_delim, "file.delim"), .flags = SL_CFG_NONEMPTY, .def = "+", .importance = SL_MEDIUM, .group = "Storage",
-         .doc = "Delimiter of topic, partition and offset in object names."},
+        {SL_CFG_STR(CFG, file_delim, "file.delim"), .flags = SL_CFG_NONEMPTY, .def = "+", .importance = SL_MEDIUM,
+         .group = "Storage", .doc = "Delimiter of topic, partition and offset in object names."},
         /* Partitioner */
         {SL_CFG_ENUM(CFG, partitioner, "partitioner.class", partitioners), .def = PARTITIONERS "DefaultPartitioner",
          .importance = SL_HIGH, .group = "Partitioner", .doc = "DefaultPartitioner: partition=<Kafka partition>."},
         /* S3 */
-        {SL_CFG_STR(CFG, bucket, "s3.bucket.name"), .flags = SL_CFG_REQUIRED | SL_CFG_NONEMPTY, .importance = SL_HIGH, .group = "S3",
-         .doc = "The bucket; it must exist."},
-        {SL_CFG_STR(CFG, region, "s3.region"), .flags = SL_CFG_NONEMPTY, .def = "us-west-2", .importance = SL_MEDIUM, .group = "S3",
-         .doc = "Region of the bucket."},
+        {SL_CFG_STR(CFG, bucket, "s3.bucket.name"), .flags = SL_CFG_REQUIRED | SL_CFG_NONEMPTY, .importance = SL_HIGH,
+         .group = "S3", .doc = "The bucket; it must exist."},
+        {SL_CFG_STR(CFG, region, "s3.region"), .flags = SL_CFG_NONEMPTY, .def = "us-west-2", .importance = SL_MEDIUM,
+         .group = "S3", .doc = "Region of the bucket."},
         {SL_CFG_STR(CFG, access, "aws.access.key.id"), .def = "", .importance = SL_HIGH, .group = "S3",
-         .doc = "Access key. Without it: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the worker's environment, then the shared "
+         .doc = "Access key. Without it: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the worker's environment, then "
+                "the shared "
                 "credentials file (AWS_PROFILE)."},
         {SL_CFG_SECRET(CFG, secret, "aws.secret.access.key"), .importance = SL_HIGH, .group = "S3",
          .doc = "Secret key that belongs to aws.access.key.id."},
         {SL_CFG_SECRET(CFG, token, "aws.session.token"), .importance = SL_MEDIUM, .group = "S3",
          .doc = "Session token of temporary keys (Sluice only)."},
         {SL_CFG_ENUM(CFG, credentials_provider, "s3.credentials.provider.class", providers),
-         .def = "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider", .importance = SL_LOW, .group = "S3",
-         .doc = "The default chain: config, environment, shared credentials file."},
-        {SL_CFG_INT(CFG, part_size, "s3.part.size"), .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX, .def = "26214400", .min = 5242880,
-         .max = 1073741824, .importance = SL_HIGH, .group = "S3",
-         .doc = "Objects larger than this are uploaded in parts of this size; smaller ones in one request. At most 1 GiB."},
-        {SL_CFG_INT(CFG, part_retries, "s3.part.retries"), .flags = SL_CFG_HAS_MIN, .def = "3", .min = 0, .importance = SL_MEDIUM,
-         .group = "S3", .doc = "How often a request is tried in all."},
+         .def = "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider", .importance = SL_LOW,
+         .group = "S3", .doc = "The default chain: config, environment, shared credentials file."},
+        {SL_CFG_INT(CFG, part_size, "s3.part.size"), .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX, .def = "26214400",
+         .min = 5242880, .max = 1073741824, .importance = SL_HIGH, .group = "S3",
+         .doc = "Objects larger than this are uploaded in parts of this size; smaller ones in one request. At most 1 "
+                "GiB."},
+        {SL_CFG_INT(CFG, part_retries, "s3.part.retries"), .flags = SL_CFG_HAS_MIN, .def = "3", .min = 0,
+         .importance = SL_MEDIUM, .group = "S3", .doc = "How often a request is tried in all."},
         {SL_CFG_INT(CFG, retry_backoff_ms, "s3.retry.backoff.ms"), .flags = SL_CFG_HAS_MIN, .def = "200", .min = 0,
          .importance = SL_LOW, .group = "S3",
          .doc = "Base of the wait between tries; doubles each time up to 20 s, drawn at random from zero to that."},
-        {SL_CFG_BOOL(CFG, path_style, "s3.path.style.access.enabled"), .def = "true", .importance = SL_LOW, .group = "S3",
-         .doc = "With store.url: the bucket in the path (true) or in the host name (false). Amazon's endpoints always get it in the "
+        {SL_CFG_BOOL(CFG, path_style, "s3.path.style.access.enabled"), .def = "true", .importance = SL_LOW,
+         .group = "S3",
+         .doc = "With store.url: the bucket in the path (true) or in the host name (false). Amazon's endpoints always "
+                "get it in the "
                 "host name, except for names with dots."},
-        {SL_CFG_STR(CFG, acl, "s3.acl.canned"), .importance = SL_LOW, .group = "S3", .doc = "Canned ACL of new objects (x-amz-acl)."},
+        {SL_CFG_STR(CFG, acl, "s3.acl.canned"), .importance = SL_LOW, .group = "S3",
+         .doc = "Canned ACL of new objects (x-amz-acl)."},
         {SL_CFG_STR(CFG, sse, "s3.ssea.name"), .def = "", .importance = SL_LOW, .group = "S3",
          .doc = "Server-side encryption of new objects: AES256, aws:kms, aws:kms:dsse."},
         {SL_CFG_STR(CFG, kms_key, "s3.sse.kms.key.id"), .def = "", .importance = SL_LOW, .group = "S3",
          .doc = "KMS key; used with aws:kms."},
-        {SL_CFG_ENUM(CFG, compression, "s3.compression.type", compressions), .flags = SL_CFG_CASE_INSENSITIVE, .def = "none",
-         .importance = SL_LOW, .group = "S3", .doc = "Compression of JsonFormat's objects: none or gzip."},
-        {SL_CFG_INT(CFG, compression_level, "s3.compression.level"), .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX, .def = "-1", .min = -1,
-         .max = 9, .importance = SL_LOW, .group = "S3", .doc = "gzip level, -1 = its default."},
-        {SL_CFG_ENUM(CFG, decimals, "json.decimal.format", decimal_formats), .flags = SL_CFG_CASE_INSENSITIVE, .def = "BASE64",
-         .importance = SL_LOW, .group = "S3", .doc = "How JsonFormat writes Decimal: BASE64 or NUMERIC."},
-        {SL_CFG_ENUM(CFG, nulls, "behavior.on.null.values", null_behaviors), .flags = SL_CFG_CASE_INSENSITIVE, .def = "fail",
-         .importance = SL_LOW, .group = "S3", .doc = "Records without a value (tombstones): fail stops the task, ignore skips them."},
+        {SL_CFG_ENUM(CFG, compression, "s3.compression.type", compressions), .flags = SL_CFG_CASE_INSENSITIVE,
+         .def = "none", .importance = SL_LOW, .group = "S3",
+         .doc = "Compression of JsonFormat's objects: none or gzip."},
+        {SL_CFG_INT(CFG, compression_level, "s3.compression.level"), .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX,
+         .def = "-1", .min = -1, .max = 9, .importance = SL_LOW, .group = "S3", .doc = "gzip level, -1 = its default."},
+        {SL_CFG_ENUM(CFG, decimals, "json.decimal.format", decimal_formats), .flags = SL_CFG_CASE_INSENSITIVE,
+         .def = "BASE64", .importance = SL_LOW, .group = "S3",
+         .doc = "How JsonFormat writes Decimal: BASE64 or NUMERIC."},
+        {SL_CFG_ENUM(CFG, nulls, "behavior.on.null.values", null_behaviors), .flags = SL_CFG_CASE_INSENSITIVE,
+         .def = "fail", .importance = SL_LOW, .group = "S3",
+         .doc = "Records without a value (tombstones): fail stops the task, ignore skips them."},
         {SL_CFG_STR(CFG, proxy, "s3.proxy.url"), .def = "", .importance = SL_LOW, .group = "S3",
          .doc = "HTTP proxy, http://[user:password@]host:port; without it the environment's."},
         {SL_CFG_STR(CFG, ca_file, "sluice.s3.ca.file"), .importance = SL_LOW, .group = "S3",
@@ -163,13 +207,18 @@ const struct sl_cfg_def sl_s3_defs[] = {
          .doc = "Only false: header files are not built in yet."},
         {SL_CFG_BOOL(CFG, tagging, "s3.object.tagging"), .def = "false", .importance = SL_LOW, .group = "S3",
          .doc = "Only false: object tags are not built in yet."},
+        {SL_CFG_ENUM(CFG, affix, "s3.schema.partition.affix.type", affixes), .flags = SL_CFG_CASE_INSENSITIVE,
+         .def = "NONE", .importance = SL_LOW, .group = "S3", .doc = "NONE: object names carry no schema name."},
         /* refused */
-        REFUSED("s3.sse.customer.key", "Encryption with customer keys (SSE-C) is not built in; use s3.ssea.name=AES256 or aws:kms."),
+        REFUSED("s3.sse.customer.key",
+                "Encryption with customer keys (SSE-C) is not built in; use s3.ssea.name=AES256 or aws:kms."),
         REFUSED("s3.object.tagging.key.value.pairs", "Object tags are not built in yet; remove this key."),
         REFUSED("s3.proxy.user", "Put user and password into s3.proxy.url instead."),
         REFUSED("s3.proxy.password", "Put user and password into s3.proxy.url instead."),
-        {.name = "s3.credentials.provider.", .flags = SL_CFG_PREFIX, .unsupported = "Credentials providers of one's own are not built "
-                                                                                    "in; remove this key."},
+        REFUSED("s3.credentials.provider.sts.role.arn", NO_ROLE),
+        REFUSED("s3.credentials.provider.sts.role.session.name", NO_ROLE),
+        REFUSED("s3.credentials.provider.sts.role.external.id", NO_ROLE),
+        REFUSED("s3.credentials.provider.sts.region", NO_ROLE),
         /* accepted without effect */
         IGNORED("retry.backoff.ms", SL_CFG_T_LONG, "Pauses before a task is tried again are the worker's own."),
         IGNORED("shutdown.timeout.ms", SL_CFG_T_LONG, "Nothing is waited for at shutdown."),
@@ -179,7 +228,8 @@ const struct sl_cfg_def sl_s3_defs[] = {
         IGNORED("connect.meta.data", SL_CFG_T_BOOLEAN, AVRO_ONLY),
         IGNORED("allow.optional.map.keys", SL_CFG_T_BOOLEAN, AVRO_ONLY),
         IGNORED("avro.codec", SL_CFG_T_STRING, AVRO_ONLY),
-        IGNORED("partition.field.name", SL_CFG_T_LIST, "Belongs to FieldPartitioner; DefaultPartitioner has no use for it."),
+        IGNORED("partition.field.name", SL_CFG_T_LIST,
+                "Belongs to FieldPartitioner; DefaultPartitioner has no use for it."),
         IGNORED("partition.duration.ms", SL_CFG_T_LONG, TIME_ONLY),
         IGNORED("path.format", SL_CFG_T_STRING, TIME_ONLY),
         IGNORED("locale", SL_CFG_T_STRING, TIME_ONLY),
@@ -187,22 +237,26 @@ const struct sl_cfg_def sl_s3_defs[] = {
         IGNORED("timestamp.extractor", SL_CFG_T_STRING, TIME_ONLY),
         IGNORED("timestamp.field", SL_CFG_T_STRING, TIME_ONLY),
         IGNORED("rotate.file.on.partition.change", SL_CFG_T_BOOLEAN, TIME_ONLY),
-        IGNORED("partitioner.max.open.files", SL_CFG_T_INT, "DefaultPartitioner has one open file per topic-partition."),
+        IGNORED("partitioner.max.open.files", SL_CFG_T_INT,
+                "DefaultPartitioner has one open file per topic-partition."),
         IGNORED("s3.object.behavior.on.tagging.error", SL_CFG_T_STRING, "Object tags are not built in yet."),
-        IGNORED("s3.send.digest", SL_CFG_T_BOOLEAN, "Every request carries the SHA-256 of its body instead of Content-MD5."),
+        IGNORED("s3.send.digest", SL_CFG_T_BOOLEAN,
+                "Every request carries the SHA-256 of its body instead of Content-MD5."),
         IGNORED("s3.http.send.expect.continue", SL_CFG_T_BOOLEAN, "Expect: 100-continue is never sent."),
         IGNORED("s3.elastic.buffer.enable", SL_CFG_T_BOOLEAN, "Buffers always grow with the data up to s3.part.size."),
-        IGNORED("s3.elastic.buffer.init.capacity", SL_CFG_T_INT, "Buffers always grow with the data up to s3.part.size."),
-        IGNORED("s3.schema.partition.affix.type", SL_CFG_T_STRING, "Only NONE is built in: object names carry no schema name."),
+        IGNORED("s3.elastic.buffer.init.capacity", SL_CFG_T_INT,
+                "Buffers always grow with the data up to s3.part.size."),
         IGNORED("format.bytearray.extension", SL_CFG_T_STRING, "Belongs to ByteArrayFormat."),
         IGNORED("format.bytearray.separator", SL_CFG_T_STRING, "Belongs to ByteArrayFormat."),
         IGNORED("report.null.values.to.dlq", SL_CFG_T_BOOLEAN, "Ignored null values are skipped and not reported."),
         IGNORED("tombstone.encoded.partition", SL_CFG_T_STRING, "Tombstones are not written."),
         IGNORED("keys.format.class", SL_CFG_T_CLASS, "Key files are not built in yet (store.kafka.keys)."),
         IGNORED("headers.format.class", SL_CFG_T_CLASS, "Header files are not built in yet (store.kafka.headers)."),
-        IGNORED("max.write.duration.ms", SL_CFG_T_LONG, "The consumer stays in its group during uploads of any length."),
-        IGNORED("enable.conditional.writes", SL_CFG_T_BOOLEAN, "Objects are replaced: offsets are committed after the upload and "
-                                                               "the successor writes the same names."),
+        IGNORED("max.write.duration.ms", SL_CFG_T_LONG,
+                "The consumer stays in its group during uploads of any length."),
+        IGNORED("enable.conditional.writes", SL_CFG_T_BOOLEAN,
+                "Objects are replaced: offsets are committed after the upload and "
+                "the successor writes the same names."),
         IGNORED("max.files.scan.limit", SL_CFG_T_INT, "Belongs to conditional writes."),
         {0}};
 
@@ -212,18 +266,17 @@ static void check_url(const struct sl_s3_cfg *cfg, struct sl_cfg_report *r)
         if (!url)
                 return;
         const char *sep = strstr(url, "://"), *host = sep ? sep + 3 : url;
-        if (sep && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
-                sl_cfg_add_error(r, "store.url", "Invalid value %s for configuration store.url: the scheme must be http or https", url);
-        else if (strchr(host, '@'))
-                sl_cfg_add_error(r, "store.url", "Invalid value for configuration store.url: it must not hold user or password; use "
-                                                 "aws.access.key.id and aws.secret.access.key");
-        else if (!*host || strcspn(host, " \t\r\n?#") != strlen(host) || host[strcspn(host, "/")] != host[strlen(host)] ) {
-                /* one slash at the end is harmless */
-                size_t n = strcspn(host, "/");
-                if (n == 0 || strcmp(host + n, "/") != 0 || strcspn(host, " \t\r\n?#") != strlen(host))
-                        sl_cfg_add_error(r, "store.url",
-                                         "Invalid value %s for configuration store.url: it must be scheme://host[:port]", url);
-        }
+        size_t n = strcspn(host, "/");
+        if (strchr(host, '@')) /* the value is not repeated: it holds a password */
+                sl_cfg_add_error(r, "store.url",
+                                 "Invalid value for configuration store.url: it must not hold user or password; use "
+                                 "aws.access.key.id and aws.secret.access.key");
+        else if (sep && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
+                sl_cfg_add_error(r, "store.url",
+                                 "Invalid value %s for configuration store.url: the scheme must be http or https", url);
+        else if (n == 0 || (host[n] && strcmp(host + n, "/") != 0) || strcspn(host, " \t\r\n?#\\") != strlen(host))
+                sl_cfg_add_error(r, "store.url",
+                                 "Invalid value %s for configuration store.url: it must be scheme://host[:port]", url);
 }
 
 static void refuse_if(bool set, struct sl_cfg_report *r, const char *key, const char *why)
@@ -243,7 +296,8 @@ void sl_s3_check(const void *arg, const char *connector, struct sl_cfg_report *r
         (void)connector;
         check_url(cfg, r);
         refuse_if(cfg->rotate_schedule_ms > 0, r, "rotate.schedule.interval.ms",
-                  "scheduled rotation is not built in yet; set it to -1 and use sluice.rotate.idle.ms or rotate.interval.ms");
+                  "scheduled rotation is not built in yet; set it to -1 and use sluice.rotate.idle.ms or "
+                  "rotate.interval.ms");
         refuse_if(cfg->wan_mode, r, "s3.wan.mode", "transfer acceleration is not built in");
         refuse_if(cfg->store_keys, r, "store.kafka.keys", "key files are not built in yet");
         refuse_if(cfg->store_headers, r, "store.kafka.headers", "header files are not built in yet");
@@ -252,15 +306,19 @@ void sl_s3_check(const void *arg, const char *connector, struct sl_cfg_report *r
                 sl_cfg_add_error(r, given(cfg->access) ? "aws.secret.access.key" : "aws.access.key.id",
                                  "aws.access.key.id and aws.secret.access.key must be set together");
         if (given(cfg->token) && !given(cfg->access))
-                sl_cfg_add_error(r, "aws.session.token", "aws.session.token needs aws.access.key.id and aws.secret.access.key");
+                sl_cfg_add_error(r, "aws.session.token",
+                                 "aws.session.token needs aws.access.key.id and aws.secret.access.key");
         if (cfg->format == SL_S3_PARQUET && cfg->compression != SL_CODEC_NONE)
                 sl_cfg_add_error(r, "s3.compression.type",
-                                 "s3.compression.type is for JsonFormat; ParquetFormat compresses inside the file: use parquet.codec");
+                                 "s3.compression.type is for JsonFormat; ParquetFormat compresses inside the file: use "
+                                 "parquet.codec");
         if (given(cfg->kms_key) && !(given(cfg->sse) && strncmp(cfg->sse, "aws:kms", 7) == 0))
-                sl_cfg_add_warning(r, "s3.sse.kms.key.id", "s3.sse.kms.key.id has no effect without s3.ssea.name=aws:kms");
+                sl_cfg_add_warning(r, "s3.sse.kms.key.id",
+                                   "s3.sse.kms.key.id has no effect without s3.ssea.name=aws:kms");
         if (cfg->rotate_idle_ms > 0 && cfg->rotate_idle_ms < 100)
-                sl_cfg_add_error(r, "sluice.rotate.idle.ms", "Invalid value for configuration sluice.rotate.idle.ms: Value must be at "
-                                                             "least 100, or -1 for off");
+                sl_cfg_add_error(r, "sluice.rotate.idle.ms",
+                                 "Invalid value for configuration sluice.rotate.idle.ms: Value must be at "
+                                 "least 100, or -1 for off");
 }
 
 struct sl_format_opts sl_s3_format_opts(const struct sl_s3_cfg *cfg)

@@ -12,12 +12,12 @@ struct sl_s3_cfg {
         const char *bucket, *region, *store_url;
         bool path_style;
         const char *access, *secret, *token;
-        int credentials_provider, storage_class, partitioner, compatibility; /* one legal value each */
-        int format;                            /* enum sl_s3_format */
-        int parquet_codec, compression;        /* enum sl_format_codec */
+        int credentials_provider, storage_class, partitioner, compatibility, affix; /* one legal value each */
+        int format;                                                                 /* enum sl_s3_format */
+        int parquet_codec, compression;                                             /* enum sl_format_codec */
         int32_t compression_level;
-        int decimals;                          /* enum sl_decimal_format */
-        int nulls;                             /* enum sl_s3_nulls */
+        int decimals; /* enum sl_decimal_format */
+        int nulls;    /* enum sl_s3_nulls */
         int32_t flush_size;
         int64_t rotate_interval_ms, rotate_schedule_ms, rotate_idle_ms;
         const char *topics_dir, *dir_delim, *file_delim;

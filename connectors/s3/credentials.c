@@ -60,8 +60,13 @@ static struct sl_str next_line(struct sl_str *text)
 
 static void profile_key(struct sl_str key, struct sl_str value, struct sl_s3_creds *c, const char **ret_other)
 {
-        static const char *const others[] = {"role_arn",        "credential_process",      "sso_session", "sso_start_url",
-                                             "web_identity_token_file", "credential_source", NULL};
+        static const char *const others[] = {"role_arn",
+                                             "credential_process",
+                                             "sso_session",
+                                             "sso_start_url",
+                                             "web_identity_token_file",
+                                             "credential_source",
+                                             NULL};
         char **member = sl_str_eqc(key, "aws_access_key_id")       ? &c->access
                         : sl_str_eqc(key, "aws_secret_access_key") ? &c->secret
                         : sl_str_eqc(key, "aws_session_token")     ? &c->token
@@ -93,7 +98,8 @@ bool sl_s3_creds_profile(struct sl_str text, const char *profile, struct sl_s3_c
                 if (!inside || !eq)
                         continue;
                 size_t n = (size_t)(eq - line.ptr);
-                profile_key(trim((struct sl_str){line.ptr, n}), trim((struct sl_str){eq + 1, line.len - n - 1}), ret, ret_other);
+                profile_key(trim((struct sl_str){line.ptr, n}), trim((struct sl_str){eq + 1, line.len - n - 1}), ret,
+                            ret_other);
         }
         if (set(ret->access) && set(ret->secret) && !*ret_other)
                 return true;
@@ -130,17 +136,19 @@ static enum sl_rc none_found(const char *path, const char *profile, const char *
                 sl_buf_printf(&hint, " (profile %s in %s uses %s, which is not supported yet)", profile, path, other);
         else if (role)
                 sl_buf_printf(&hint, " (the environment has %s: roles are not supported yet)", role);
-        enum sl_rc rc = sl_fail(err, SL_E_S3_SETUP,
-                                "No AWS credentials%s: set aws.access.key.id and aws.secret.access.key, or AWS_ACCESS_KEY_ID and "
-                                "AWS_SECRET_ACCESS_KEY in the worker's environment, or a key pair for profile %s in %s",
-                                sl_buf_cstr(&hint), profile, path);
+        enum sl_rc rc = sl_fail(
+                err, SL_E_S3_SETUP,
+                "No AWS credentials%s: set aws.access.key.id and aws.secret.access.key, or AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY in the worker's environment, or a key pair for profile %s in %s",
+                sl_buf_cstr(&hint), profile, path);
         sl_buf_free(&hint);
         return rc;
 }
 
 static enum sl_rc load_profile(struct sl_s3_creds *ret, struct sl_err *err)
 {
-        const char *profile = getenv("AWS_PROFILE"), *path = getenv("AWS_SHARED_CREDENTIALS_FILE"), *home = getenv("HOME");
+        const char *profile = getenv("AWS_PROFILE"), *path = getenv("AWS_SHARED_CREDENTIALS_FILE"),
+                   *home = getenv("HOME");
         const char *other = NULL;
         struct sl_buf where = {0}, text = {0};
         if (!set(profile))

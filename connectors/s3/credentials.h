@@ -7,12 +7,12 @@
 
 struct sl_s3_creds {
         char *access, *secret, *token; /* token NULL = none */
-        const char *origin;            /* for messages: "the connector's config", "the environment", "profile ..."; static */
+        const char *origin; /* for messages: "the connector's config", "the environment", "profile ..."; static */
 };
 
-/* access, secret, token: the config's, or NULL (the first two are set together, token may come with them). SL_E_S3_SETUP
- * when nothing is found or what is found is a kind that this build can't use; the message says which. *ret is zeroed by
- * the caller and owned by it. */
+/* access, secret, token: the config's, or NULL (the first two are set together, token may come with them).
+ * SL_E_S3_SETUP when nothing is found or what is found is a kind that this build can't use; the message says which.
+ * *ret is zeroed by the caller and owned by it. */
 enum sl_rc sl_s3_creds_load(const char *access, const char *secret, const char *token, struct sl_s3_creds *ret,
                             struct sl_err *err);
 /* Read keys of `profile` from the text of a credentials file. False if the profile is not there or has no key pair;

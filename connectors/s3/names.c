@@ -4,7 +4,8 @@
 
 #include <inttypes.h>
 
-void sl_s3_object_key(const struct sl_s3_names *names, const char *topic, int32_t partition, int64_t offset, struct sl_buf *out)
+void sl_s3_object_key(const struct sl_s3_names *names, const char *topic, int32_t partition, int64_t offset,
+                      struct sl_buf *out)
 {
         const char *d = names->dir_delim, *f = names->file_delim;
         bool blank = true;
@@ -12,6 +13,6 @@ void sl_s3_object_key(const struct sl_s3_names *names, const char *topic, int32_
                 blank &= (unsigned char)*p <= ' ';
         if (!blank)
                 sl_buf_printf(out, "%s%s", names->topics_dir, d);
-        sl_buf_printf(out, "%s%spartition=%" PRId32 "%s%s%s%" PRId32 "%s%0*" PRId64 "%s", topic, d, partition, d, topic, f,
-                      partition, f, names->pad_width, offset, names->ext);
+        sl_buf_printf(out, "%s%spartition=%" PRId32 "%s%s%s%" PRId32 "%s%0*" PRId64 "%s", topic, d, partition, d, topic,
+                      f, partition, f, names->pad_width, offset, names->ext);
 }

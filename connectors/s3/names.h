@@ -12,5 +12,6 @@ struct sl_s3_names {
         const char *ext;        /* ".json" */
 };
 /* Append the key of the file that starts at offset. */
-void sl_s3_object_key(const struct sl_s3_names *names, const char *topic, int32_t partition, int64_t offset, struct sl_buf *out);
+void sl_s3_object_key(const struct sl_s3_names *names, const char *topic, int32_t partition, int64_t offset,
+                      struct sl_buf *out);
 #endif

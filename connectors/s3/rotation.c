@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rotation rules of one topic-partition with DefaultPartitioner (one open file each).
- * flush.size, rotate.interval.ms and schema changes (schema.compatibility=NONE) look at records only, so every attempt to
- * write the same offsets cuts at the same places. A difference from Confluent's sink: there rotate.interval.ms needs a
- * time-based partitioner and is ignored otherwise; here it works on the records' Kafka timestamps. */
+ * flush.size, rotate.interval.ms and schema changes (schema.compatibility=NONE) look at records only, so every attempt
+ * to write the same offsets cuts at the same places. A difference from Confluent's sink: there rotate.interval.ms needs
+ * a time-based partitioner and is ignored otherwise; here it works on the records' Kafka timestamps. */
 #include "connectors/s3/rotation.h"
 
 void sl_s3_file_start(struct sl_s3_file *f, const struct sl_schema *schema)
@@ -48,6 +48,7 @@ enum sl_s3_cut sl_s3_cut_idle(const struct sl_s3_rules *r, const struct sl_s3_fi
 
 const char *sl_s3_cut_name(enum sl_s3_cut cut)
 {
-        static const char *const names[] = {"none", "flush.size", "rotate.interval.ms", "schema", "sluice.rotate.idle.ms"};
+        static const char *const names[] = {"none", "flush.size", "rotate.interval.ms", "schema",
+                                            "sluice.rotate.idle.ms"};
         return names[cut];
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AWS Signature Version 4 (AWS documentation: "Authenticating Requests: Using the Authorization Header").
- *   canonical request = method, path, query, "name:value" of each signed header sorted by name, "", names joined by ";",
- *                       payload hash; one a line
- *   string to sign    = "AWS4-HMAC-SHA256", date and time, scope "yyyymmdd/region/service/aws4_request", hash of the above
- *   key               = HMAC chain over "AWS4" + secret: date, region, service, "aws4_request"
- * The secret stays on the stack and in OpenSSL; nothing here goes into messages. */
+ *   canonical request = method, path, query, "name:value" of each signed header sorted by name, "", names joined by
+ * ";", payload hash; one a line string to sign    = "AWS4-HMAC-SHA256", date and time, scope
+ * "yyyymmdd/region/service/aws4_request", hash of the above key               = HMAC chain over "AWS4" + secret: date,
+ * region, service, "aws4_request" The secret stays on the stack and in OpenSSL; nothing here goes into messages. */
 #include "connectors/s3/sigv4.h"
 
 #include <assert.h>
@@ -40,8 +39,8 @@ void sl_sigv4_encode(struct sl_buf *out, struct sl_str text, bool keep_slash)
         static const char digits[] = "0123456789ABCDEF";
         for (size_t i = 0; i < text.len; i++) {
                 unsigned char c = (unsigned char)text.ptr[i];
-                bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-                             c == '.' || c == '~' || (keep_slash && c == '/');
+                bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+                             c == '_' || c == '.' || c == '~' || (keep_slash && c == '/');
                 if (plain) {
                         sl_buf_addc(out, (char)c);
                 } else {
@@ -68,7 +67,8 @@ static void hmac(const uint8_t *key, size_t key_len, struct sl_str text, uint8_t
         (void)p;
 }
 
-static void signing_key(const char *secret, struct sl_str date, const char *region, const char *service, uint8_t out[HASH])
+static void signing_key(const char *secret, struct sl_str date, const char *region, const char *service,
+                        uint8_t out[HASH])
 {
         struct sl_buf first = {0};
         sl_buf_adds(&first, "AWS4");
@@ -117,7 +117,8 @@ static void add_names(struct sl_buf *out, const struct sl_sigv4_header **order, 
         }
 }
 
-static void canonical_hash(const struct sl_sigv4_request *req, const struct sl_sigv4_header **order, char out[SL_SHA256_HEX])
+static void canonical_hash(const struct sl_sigv4_request *req, const struct sl_sigv4_header **order,
+                           char out[SL_SHA256_HEX])
 {
         struct sl_buf b = {0};
         sl_buf_adds(&b, req->method);
@@ -149,15 +150,16 @@ void sl_sigv4_authorization(const struct sl_sigv4_request *req, const struct sl_
         char canonical[SL_SHA256_HEX], signature[SL_SHA256_HEX];
         canonical_hash(req, order, canonical);
         struct sl_buf text = {0};
-        sl_buf_printf(&text, "AWS4-HMAC-SHA256\n%s\n%.8s/%s/%s/aws4_request\n%s", amz_date, amz_date, region, service, canonical);
+        sl_buf_printf(&text, "AWS4-HMAC-SHA256\n%s\n%.8s/%s/%s/aws4_request\n%s", amz_date, amz_date, region, service,
+                      canonical);
         uint8_t key[HASH], hash[HASH];
         signing_key(keys->secret, (struct sl_str){amz_date, 8}, region, service, key);
         hmac(key, HASH, (struct sl_str){text.ptr, text.len}, hash);
         OPENSSL_cleanse(key, sizeof(key));
         sl_buf_free(&text);
         to_hex(hash, signature);
-        sl_buf_printf(out, "AWS4-HMAC-SHA256 Credential=%s/%.8s/%s/%s/aws4_request,SignedHeaders=", keys->access, amz_date, region,
-                      service);
+        sl_buf_printf(out, "AWS4-HMAC-SHA256 Credential=%s/%.8s/%s/%s/aws4_request,SignedHeaders=", keys->access,
+                      amz_date, region, service);
         add_names(out, order, req->header_count);
         sl_buf_adds(out, ",Signature=");
         sl_buf_adds(out, signature);

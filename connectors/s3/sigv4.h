@@ -16,8 +16,8 @@ struct sl_sigv4_header {
 };
 struct sl_sigv4_request {
         const char *method;
-        struct sl_str path;  /* percent-encoded once, starts with "/" */
-        struct sl_str query; /* encoded, sorted by name, "name=" for an empty value; len 0 = none */
+        struct sl_str path;                    /* percent-encoded once, starts with "/" */
+        struct sl_str query;                   /* encoded, sorted by name, "name=" for an empty value; len 0 = none */
         const struct sl_sigv4_header *headers; /* all are signed; must hold host and x-amz-date; any order */
         size_t header_count;
         const char *payload_hash; /* hex, or "UNSIGNED-PAYLOAD" */

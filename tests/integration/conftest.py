@@ -61,6 +61,10 @@ class Sluice(stand.Worker):
         self.kafka = kafka
         self.start_timeout *= SLOW
 
+    def _ready(self):
+        """REST answers before the worker has read its topics; only then can it be used."""
+        return self.rest("GET", "/connectors", timeout=5).ok
+
     def create(self, name, config, status=201):
         """POST /connectors; returns the answer's body."""
         answer = self.rest("POST", "/connectors", json={"name": name, "config": config})
@@ -96,7 +100,8 @@ def make_worker(binary, kafka, tmp_path):
 
     def make(properties=None, standalone=False, name="worker", **more):
         group = f"group-{uuid.uuid4().hex[:8]}"
-        base = {"bootstrap.servers": kafka.bootstrap}
+        # A killed worker's consumers leave their groups when their session ends; the default is 45 s.
+        base = {"bootstrap.servers": kafka.bootstrap, "consumer.session.timeout.ms": 6000}
         if standalone:
             base["offset.storage.file.filename"] = tmp_path / "offsets"
             base["offset.storage.topic"] = f"{group}-offsets"

@@ -80,23 +80,36 @@ static void round_trip(struct conv *c, const char *text, struct sl_buf *out)
         free(copy);
 }
 
-/* Java's text, then perhaps more of ours. Java's parser explains itself in its own words behind the sentence, and shows no
- * more than the sentence; a number of its texts end in what its cause would say. */
+/* Java's text, then perhaps more of ours. Java's parser explains itself in its own words behind the sentence, and shows
+ * no more than the sentence; a number of its texts end in what its cause would say. */
 static bool same_error(const char *java, const char *ours)
 {
         return strncmp(java, ours, strlen(java)) == 0;
 }
 
-/* Where we differ on purpose: an answer of ours instead of Java's. */
-static const char *const differences[][3] = {
-        {"", "", ""},
+/* Where we differ on purpose. */
+#define ENV(schema, payload) "{\"schema\":" schema ",\"payload\":" payload "}"
+#define FLOAT "{\"type\":\"float\",\"optional\":false}"
+#define TIMESTAMP                                                                                                      \
+        "{\"type\":\"int64\",\"optional\":false,\"name\":\"org.apache.kafka.connect.data.Timestamp\",\"version\":1}"
+static const char *const differences[][2] = {
+        /* Java 17, which answered, does not find the shortest form; Java 19 and later do, and so do we. */
+        {ENV(FLOAT, "2147483648"), ENV(FLOAT, "2.1474836E9")},
+        {ENV(FLOAT, "-2147483649"), ENV(FLOAT, "-2.1474836E9")},
+        {ENV(FLOAT, "123456789"), ENV(FLOAT, "1.2345679E8")},
+        /* Java cuts to 64 bits. */
+        {ENV(TIMESTAMP, "9223372036854775808"),
+         "ERR Invalid type for Timestamp, underlying representation should be integral but was NUMBER"},
+        /* Said once about the schema instead of about every value. */
+        {ENV("{\"type\":\"bytes\",\"optional\":false,\"name\":\"org.apache.kafka.connect.data.Decimal\"}", "\"AQ==\""),
+         "ERR Invalid Decimal schema: scale parameter not found."},
 };
 
-static const char *expected(const char *config, const char *text, const char *java)
+static const char *expected(const char *text, const char *java)
 {
         for (size_t i = 0; i < sizeof(differences) / sizeof(*differences); i++)
-                if (strcmp(differences[i][0], config) == 0 && strcmp(differences[i][1], text) == 0)
-                        return differences[i][2];
+                if (strcmp(differences[i][0], text) == 0)
+                        return differences[i][1];
         return java;
 }
 
@@ -117,7 +130,7 @@ static void golden(void **state)
                 *text++ = *java++ = '\0';
                 set_letters(&props, line);
                 assert_int_equal(conv_open(&c, "org.apache.kafka.connect.json.JsonConverter", &props, NULL), SL_OK);
-                const char *want = expected(line, text, java);
+                const char *want = expected(text, java);
                 for (int again = 0; again < 2; again++) { /* the second time from the caches */
                         round_trip(&c, text, &out);
                         const char *got = sl_buf_cstr(&out);
@@ -138,6 +151,26 @@ static void golden(void **state)
         assert_int_equal(bad, 0);
 }
 
+/* Java can't read the default of a struct schema ("Invalid default value": it compares a schema with its builder). */
+static void struct_default(void **state)
+{
+        (void)state;
+        struct sl_props props = {0};
+        struct conv c = {0};
+        struct sl_buf out = {0};
+#define STRUCT_DEFAULT                                                                                                 \
+        "{\"type\":\"struct\",\"fields\":[{\"type\":\"struct\",\"fields\":[{\"type\":\"int8\",\"optional\":false,"     \
+        "\"field\":\"z\"}],\"optional\":true,\"default\":{\"z\":9},\"field\":\"f\"}],\"optional\":false}"
+        assert_int_equal(conv_open(&c, "JsonConverter", &props, NULL), SL_OK);
+        round_trip(&c, ENV(STRUCT_DEFAULT, "{\"f\":{\"z\":1}}"), &out);
+        assert_string_equal(sl_buf_cstr(&out), ENV(STRUCT_DEFAULT, "{\"f\":{\"z\":1}}"));
+        round_trip(&c, ENV(STRUCT_DEFAULT, "{}"), &out);
+        assert_string_equal(sl_buf_cstr(&out), ENV(STRUCT_DEFAULT, "{\"f\":{\"z\":9}}"));
+        sl_buf_free(&out);
+        conv_close(&c);
+        sl_props_free(&props);
+}
+
 /* One converter, alternating schemas and more of them than schemas.cache.size. */
 static void schema_cache(void **state)
 {
@@ -149,7 +182,8 @@ static void schema_cache(void **state)
         assert_int_equal(conv_open(&c, "JsonConverter", &props, NULL), SL_OK);
         for (int i = 0; i < 50; i++) {
                 char text[200];
-                snprintf(text, sizeof(text), "{\"schema\":{\"type\":\"int32\",\"optional\":%s,\"version\":%d},\"payload\":%d}",
+                snprintf(text, sizeof(text),
+                         "{\"schema\":{\"type\":\"int32\",\"optional\":%s,\"version\":%d},\"payload\":%d}",
                          i & 1 ? "true" : "false", i % 7 + 1, i);
                 round_trip(&c, text, &out);
                 assert_string_equal(sl_buf_cstr(&out), text);
@@ -166,10 +200,12 @@ static void schema_content(void **state)
         struct conv c = {0};
         struct sl_buf out = {0};
         struct sl_err err = {0};
-        sl_props_set(&props, "schema.content", "{\"type\":\"struct\",\"fields\":[{\"type\":\"int8\",\"field\":\"a\"}]}");
+        sl_props_set(&props, "schema.content",
+                     "{\"type\":\"struct\",\"fields\":[{\"type\":\"int8\",\"field\":\"a\"}]}");
         assert_int_equal(conv_open(&c, "JsonConverter", &props, NULL), SL_OK);
         round_trip(&c, "{\"a\":5}", &out);
-        assert_string_equal(sl_buf_cstr(&out), "{\"schema\":{\"type\":\"struct\",\"fields\":[{\"type\":\"int8\",\"optional\":"
+        assert_string_equal(sl_buf_cstr(&out),
+                            "{\"schema\":{\"type\":\"struct\",\"fields\":[{\"type\":\"int8\",\"optional\":"
                             "false,\"field\":\"a\"}],\"optional\":false},\"payload\":{\"a\":5}}");
         conv_close(&c);
         sl_props_set(&props, "schema.content", "{\"type\":\"in");
@@ -196,18 +232,31 @@ static const struct simple_case simple_cases[] = {
         {"StringConverter", SL_STRING, {.type = SL_STRING, .len = 0, .ptr = ""}, {"", 0}, NULL},
         {"ByteArrayConverter", SL_BYTES, {.type = SL_BYTES, .len = 2, .ptr = "\0\xff"}, {"\0\xff", 2}, NULL},
         {"ByteArrayConverter", SL_NULL, {.type = SL_NULL}, {NULL, 0}, NULL},
-        {"ByteArrayConverter", SL_STRING, {.type = SL_STRING, .len = 1, .ptr = "a"}, {NULL, 0},
+        {"ByteArrayConverter",
+         SL_STRING,
+         {.type = SL_STRING, .len = 1, .ptr = "a"},
+         {NULL, 0},
          "Invalid schema type for ByteArrayConverter: STRING"},
-        {"ByteArrayConverter", SL_NULL, {.type = SL_STRING, .len = 1, .ptr = "a"}, {NULL, 0},
+        {"ByteArrayConverter",
+         SL_NULL,
+         {.type = SL_STRING, .len = 1, .ptr = "a"},
+         {NULL, 0},
          "ByteArrayConverter is not compatible with objects of type class java.lang.String"},
         {"BooleanConverter", SL_BOOLEAN, {.type = SL_BOOLEAN, .i64 = 1}, {"\1", 1}, NULL},
-        {"BooleanConverter", SL_INT8, {.type = SL_INT8, .i64 = 1}, {NULL, 0}, "Invalid schema type for BooleanConverter: INT8"},
+        {"BooleanConverter",
+         SL_INT8,
+         {.type = SL_INT8, .i64 = 1},
+         {NULL, 0},
+         "Invalid schema type for BooleanConverter: INT8"},
         {"ShortConverter", SL_INT16, {.type = SL_INT16, .i64 = -2}, {"\xff\xfe", 2}, NULL},
         {"IntegerConverter", SL_INT32, {.type = SL_INT32, .i64 = 258}, {"\0\0\1\2", 4}, NULL},
         {"LongConverter", SL_INT64, {.type = SL_INT64, .i64 = INT64_MIN}, {"\x80\0\0\0\0\0\0\0", 8}, NULL},
         {"FloatConverter", SL_FLOAT32, {.type = SL_FLOAT32, .f64 = 1.5}, {"\x3f\xc0\0\0", 4}, NULL},
         {"DoubleConverter", SL_FLOAT64, {.type = SL_FLOAT64, .f64 = -2.0}, {"\xc0\0\0\0\0\0\0\0", 8}, NULL},
-        {"IntegerConverter", SL_INT64, {.type = SL_INT64, .i64 = 1}, {NULL, 0},
+        {"IntegerConverter",
+         SL_INT64,
+         {.type = SL_INT64, .i64 = 1},
+         {NULL, 0},
          "Failed to serialize to integer (was class java.lang.Long): "},
         {"SimpleHeaderConverter", SL_STRING, {.type = SL_STRING, .len = 2, .ptr = "hi"}, {"hi", 2}, NULL},
         {"SimpleHeaderConverter", SL_BYTES, {.type = SL_BYTES, .len = 2, .ptr = "\1\2"}, {"AQI=", 4}, NULL},
@@ -224,8 +273,8 @@ static void simple(void **state)
                 struct sl_err err = {0};
                 bool null = false;
                 assert_int_equal(conv_open(&c, s->converter, &props, NULL), SL_OK);
-                enum sl_rc rc = c.ops->encode(c.st, SL_STR("t"), s->schema ? sl_schema_of(s->schema, false) : NULL, &s->value,
-                                              &out, &null, &err);
+                enum sl_rc rc = c.ops->encode(c.st, SL_STR("t"), s->schema ? sl_schema_of(s->schema, false) : NULL,
+                                              &s->value, &out, &null, &err);
                 if (s->error) {
                         assert_int_equal(rc, SL_SCHEMA);
                         assert_string_equal(err.msg, s->error);
@@ -274,8 +323,8 @@ static void simple_decode(void **state)
 static void wrong_length(void **state)
 {
         (void)state;
-        static const char *const names[] = {"ShortConverter", "IntegerConverter", "LongConverter", "FloatConverter",
-                                            "DoubleConverter", "BooleanConverter"};
+        static const char *const names[] = {"ShortConverter", "IntegerConverter", "LongConverter",
+                                            "FloatConverter", "DoubleConverter",  "BooleanConverter"};
         for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
                 struct conv c = {0};
                 struct sl_props props = {0};
@@ -283,7 +332,8 @@ static void wrong_length(void **state)
                 const struct sl_schema *schema;
                 struct sl_value v;
                 assert_int_equal(conv_open(&c, names[i], &props, NULL), SL_OK);
-                assert_int_equal(c.ops->decode(c.st, SL_STR("t"), SL_STR("abc"), NULL, &schema, &v, &err), SL_DESERIALIZATION);
+                assert_int_equal(c.ops->decode(c.st, SL_STR("t"), SL_STR("abc"), NULL, &schema, &v, &err),
+                                 SL_DESERIALIZATION);
                 assert_int_equal(err.id, SL_E_DECODE);
                 conv_close(&c);
                 sl_props_free(&props);
@@ -293,7 +343,8 @@ static void wrong_length(void **state)
 static void names(void **state)
 {
         (void)state;
-        assert_ptr_equal(sl_converter_find("JsonConverter"), sl_converter_find("org.apache.kafka.connect.json.JsonConverter"));
+        assert_ptr_equal(sl_converter_find("JsonConverter"),
+                         sl_converter_find("org.apache.kafka.connect.json.JsonConverter"));
         assert_null(sl_converter_find("org.example.JsonConverter"));
         assert_null(sl_converter_find(""));
 }
@@ -301,9 +352,9 @@ static void names(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(golden),  cmocka_unit_test(schema_cache), cmocka_unit_test(schema_content),
-                cmocka_unit_test(simple),  cmocka_unit_test(simple_decode), cmocka_unit_test(wrong_length),
-                cmocka_unit_test(names),
+                cmocka_unit_test(golden),         cmocka_unit_test(struct_default), cmocka_unit_test(schema_cache),
+                cmocka_unit_test(schema_content), cmocka_unit_test(simple),         cmocka_unit_test(simple_decode),
+                cmocka_unit_test(wrong_length),   cmocka_unit_test(names),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

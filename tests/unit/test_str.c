@@ -344,7 +344,11 @@ static void slow_json(struct sl_buf *b, const uint8_t *p, size_t n)
                         sl_buf_printf(b, "\\%c", "btnfr\"\\"[hit - names]);
                 else if (p[i] < 0x20)
                         sl_buf_printf(b, "\\u%04X", p[i]);
-                else
+                else if (p[i] >= 0xf0 && n - i >= 4 && sl_utf8_valid((struct sl_str){(const char *)p + i, 4})) {
+                        unsigned c = ((p[i] & 7u) << 18 | (p[i + 1] & 63u) << 12 | (p[i + 2] & 63u) << 6 | (p[i + 3] & 63u)) - 0x10000;
+                        sl_buf_printf(b, "\\u%04X\\u%04X", 0xd800 + (c >> 10), 0xdc00 + (c & 0x3ff));
+                        i += 3;
+                } else
                         sl_buf_addc(b, (char)p[i]);
         }
         sl_buf_addc(b, '"');
@@ -361,6 +365,11 @@ static void json_strings_escape_what_jackson_escapes(void **state)
                 uint8_t *in = malloc(n + !n); /* exact size: an overread shows under ASan */
                 for (size_t j = 0; j < n; j++)
                         in[j] = rng() % 16 && i % 3 ? (uint8_t)('a' + rng() % 26) : (uint8_t)rng();
+                if (n >= 4 && i % 7 == 0) {
+                        memcpy(in + rng() % (n - 3), i % 2 ? "\xf0\x9f\x98\x80" : "\xf4\x8f\xbf\xbf", 4);
+                        if (i % 3)
+                                memcpy(in + rng() % (n - 3), "\xf0\x90\x80\x80", 4);
+                }
                 sl_buf_clear(&b);
                 sl_buf_clear(&want);
                 if (i % 5 == 0) {

@@ -40,7 +40,7 @@ static void trim_utf8(char *msg)
                 msg[start] = '\0';
 }
 
-static void format(char *msg, size_t size, const char *fmt, va_list ap)
+static sl_printf(3, 0) void format(char *msg, size_t size, const char *fmt, va_list ap)
 {
         int n = vsnprintf(msg, size, fmt, ap);
         if (n < 0)

@@ -155,7 +155,7 @@ static void log_object(struct sl_buf *line, enum sl_log_level level, const char 
         sl_buf_adds(line, "}\n");
 }
 
-static void log_event(enum sl_log_level level, const struct sl_err *err, const char *fmt, va_list ap)
+static sl_printf(3, 0) void log_event(enum sl_log_level level, const struct sl_err *err, const char *fmt, va_list ap)
 {
         int saved = errno; /* callers log between a failed call and their look at errno */
         sl_cleanup(sl_buf_free) struct sl_buf line = {.max = MAX_LINE * 8};

@@ -153,19 +153,36 @@ void sl_buf_add_i64(struct sl_buf *b, int64_t v)
 
 /* ---- JSON strings ---- */
 
+/* Length of the well-formed multi-byte sequence at p, 0 if there is none. */
+static size_t utf8_sequence(const uint8_t *p, size_t left)
+{
+        uint8_t c = p[0];
+        size_t n = c >= 0xc2 && c <= 0xdf ? 2 : (c & 0xf0) == 0xe0 ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
+        if (!n || n > left)
+                return 0;
+        for (size_t i = 1; i < n; i++)
+                if ((p[i] & 0xc0) != 0x80)
+                        return 0;
+        if ((c == 0xe0 && p[1] < 0xa0) || (c == 0xed && p[1] > 0x9f) || (c == 0xf0 && p[1] < 0x90) ||
+            (c == 0xf4 && p[1] > 0x8f))
+                return 0;
+        return n;
+}
+
 static bool json_plain(char c)
 {
-        return (uint8_t)c >= 0x20 && c != '"' && c != '\\';
+        return (uint8_t)c >= 0x20 && (uint8_t)c < 0xf0 && c != '"' && c != '\\';
 }
 
 #define EACH_BYTE(c) (0x0101010101010101u * (uint64_t)(c))
 
-/* Whether one of the eight bytes needs an escape. */
+/* Whether one of the eight bytes needs an escape (bytes from 0xf0 on: see json_escape_wide). */
 static bool json_word_special(uint64_t x)
 {
         uint64_t quote = x ^ EACH_BYTE('"'), back = x ^ EACH_BYTE('\\');
         uint64_t hit =
                 ((x - EACH_BYTE(0x20)) & ~x) | ((quote - EACH_BYTE(1)) & ~quote) | ((back - EACH_BYTE(1)) & ~back);
+        hit |= x & x << 1 & x << 2 & x << 3; /* 0xf0 and up */
         return hit & EACH_BYTE(0x80);
 }
 
@@ -175,10 +192,12 @@ static char *json_copy_plain(char *w, const char **pos, const char *end)
         const char *p = *pos;
 #ifdef __SSE2__
         const __m128i quote = _mm_set1_epi8('"'), back = _mm_set1_epi8('\\'), ctrl = _mm_set1_epi8(0x1f);
+        const __m128i wide = _mm_set1_epi8((char)0xf0);
         for (; end - p >= 16; p += 16, w += 16) {
                 __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
                 __m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(x, quote), _mm_cmpeq_epi8(x, back)),
                                            _mm_cmpeq_epi8(_mm_min_epu8(x, ctrl), x));
+                hit = _mm_or_si128(hit, _mm_cmpeq_epi8(_mm_max_epu8(x, wide), x));
                 unsigned mask = (unsigned)_mm_movemask_epi8(hit);
                 _mm_storeu_si128((__m128i *)(void *)w, x);
                 if (mask) {
@@ -231,6 +250,27 @@ static char *json_escape(char *w, char c)
         }
 }
 
+/* Jackson writes a character beyond U+FFFF as the escapes of its surrogate pair. Bytes that are no such character
+ * pass as they are. */
+static char *json_escape_wide(char *w, const char **pos, const char *end)
+{
+        static const char hex[] = "0123456789ABCDEF";
+        const uint8_t *p = (const uint8_t *)*pos;
+        if (!utf8_sequence(p, (size_t)(end - *pos))) {
+                *w++ = *(*pos)++;
+                return w;
+        }
+        uint32_t c = ((p[0] & 7u) << 18 | (p[1] & 63u) << 12 | (p[2] & 63u) << 6 | (p[3] & 63u)) - 0x10000;
+        uint32_t units[2] = {0xd800 + (c >> 10), 0xdc00 + (c & 0x3ff)};
+        for (int i = 0; i < 2; i++, w += 6) {
+                memcpy(w, "\\u", 2);
+                for (int k = 0; k < 4; k++)
+                        w[2 + k] = hex[units[i] >> (12 - 4 * k) & 15];
+        }
+        *pos += 4;
+        return w;
+}
+
 void sl_buf_add_json_str(struct sl_buf *b, const char *p, size_t n)
 {
         const char *end = p + n;
@@ -243,9 +283,11 @@ void sl_buf_add_json_str(struct sl_buf *b, const char *p, size_t n)
                 if (p == end)
                         break;
                 b->len = (size_t)(w - b->ptr);
-                if (!sl_buf_room(b, 6 + (size_t)(end - p))) /* the escape, the rest, the quote */
+                bool wide = (uint8_t)*p >= 0xf0;
+                if (!sl_buf_room(b, (wide ? 12 : 6) + (size_t)(end - p))) /* the escape, the rest, the quote */
                         return;
-                w = json_escape(b->ptr + b->len, *p++);
+                w = b->ptr + b->len;
+                w = wide ? json_escape_wide(w, &p, end) : json_escape(w, *p++);
         }
         *w++ = '"';
         b->len = (size_t)(w - b->ptr);
@@ -452,22 +494,6 @@ bool sl_parse_f64(struct sl_str s, double *ret)
                 return true;
         }
         return slow_strtod(s, ret);
-}
-
-/* Length of the well-formed multi-byte sequence at p, 0 if there is none. */
-static size_t utf8_sequence(const uint8_t *p, size_t left)
-{
-        uint8_t c = p[0];
-        size_t n = c >= 0xc2 && c <= 0xdf ? 2 : (c & 0xf0) == 0xe0 ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
-        if (!n || n > left)
-                return 0;
-        for (size_t i = 1; i < n; i++)
-                if ((p[i] & 0xc0) != 0x80)
-                        return 0;
-        if ((c == 0xe0 && p[1] < 0xa0) || (c == 0xed && p[1] > 0x9f) || (c == 0xf0 && p[1] < 0x90) ||
-            (c == 0xf4 && p[1] > 0x8f))
-                return 0;
-        return n;
 }
 
 bool sl_utf8_valid(struct sl_str s)

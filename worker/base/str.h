@@ -93,7 +93,8 @@ void sl_buf_add_u64(struct sl_buf *b, uint64_t v);
 void sl_buf_add_f64(struct sl_buf *b, double v);
 void sl_buf_add_f32(struct sl_buf *b, float v);
 /* A JSON string with its quotes; escapes exactly what Jackson escapes by default (quote, backslash, control
- * characters as \b \t \n \f \r or \u00XX). Input is taken as UTF-8 and copied as it is. */
+ * characters as \b \t \n \f \r or \u00XX, characters beyond U+FFFF as two \uXXXX). Input is taken as UTF-8 and
+ * otherwise copied as it is. */
 void sl_buf_add_json_str(struct sl_buf *b, const char *p, size_t n);
 /* Standard-alphabet base64 with padding (RFC 4648 section 4). */
 void sl_buf_add_base64(struct sl_buf *b, const void *p, size_t n);

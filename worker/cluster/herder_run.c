@@ -122,6 +122,10 @@ static bool wait_end(struct sl_herder *h, struct conn *c, struct slot *slot)
         if (h->tasks->join(r->task, 0)) {
                 slot->run = NULL;
                 end_run(h, r);
+                if (h->stop && slot->known && slot->state != SL_TASK_FAILED) {
+                        slot->state = SL_TASK_UNASSIGNED;
+                        slot->status_dirty = true;
+                }
                 return false;
         }
         if (sl_mono_ms() < r->deadline)

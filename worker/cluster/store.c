@@ -11,9 +11,14 @@
 #include "cluster/store.h"
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "kafka/compact.h"
+
+#define OPEN_RETRY_MS 10000
+#define OPEN_PAUSE_MS 20
 
 struct sl_store {
         struct sl_store_opts opts;
@@ -127,7 +132,18 @@ static enum sl_rc open_topic(struct sl_store *st, const char *prefix, const char
                 .apply = apply,
                 .apply_arg = st,
         };
-        enum sl_rc rc = sl_compact_open(&opts, SL_STORE_TIMEOUT_MS, ret, err);
+        enum sl_rc rc;
+        int64_t end = sl_mono_ms() + OPEN_RETRY_MS;
+        for (;;) { /* a topic that was just made, or whose broker just started, has no leader for a moment */
+                struct sl_err why = {0};
+                rc = sl_compact_open(&opts, SL_STORE_TIMEOUT_MS, ret, &why);
+                if (rc == SL_OK || rc != SL_TRANSIENT || sl_mono_ms() >= end) {
+                        if (rc != SL_OK)
+                                *err = why;
+                        break;
+                }
+                nanosleep(&(struct timespec){.tv_nsec = OPEN_PAUSE_MS * 1000000L}, NULL);
+        }
         sl_arena_free(&arena);
         return rc;
 }

@@ -18,7 +18,7 @@
 
 /* ---- report ---- */
 
-static void add_finding(struct sl_cfg_report *r, bool warning, const char *key, const char *fmt, va_list ap)
+static sl_printf(4, 0) void add_finding(struct sl_cfg_report *r, bool warning, const char *key, const char *fmt, va_list ap)
 {
         va_list again;
         va_copy(again, ap);

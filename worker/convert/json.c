@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JsonConverter: values as JSON text, with (schemas.enable=true) or without the envelope {"schema":...,"payload":...}.
- * Ties the parts together: json_write.c and json_read.c do the rows; this file keeps the envelope's head per schema when
- * writing and the parsed schema per distinct bytes when reading. A null value with a schema is a payload of null, not a
- * tombstone, as in Java. Unlike Java, an integer beyond 64 bits without a schema becomes a double (Java cuts it). */
+ * Ties the parts together: json_write.c and json_read.c do the rows; this file keeps the envelope's head per schema
+ * when writing and the parsed schema per distinct bytes when reading. A null value with a schema is a payload of null,
+ * not a tombstone, as in Java. Unlike Java, an integer beyond 64 bits without a schema becomes a double (Java cuts it).
+ */
 #include "base/map.h"
 #include "convert/json.h"
 
@@ -24,10 +25,10 @@ struct seen {
 struct json_state {
         const struct json_cfg *cfg;
         struct sl_json_writer *writer;
-        struct sl_buf *heads;     /* {"schema":...,"payload": by sl_schema.id */
+        struct sl_buf *heads; /* {"schema":...,"payload": by sl_schema.id */
         uint32_t nheads;
         struct sl_json_reader reader;
-        struct sl_map seen;       /* schema bytes -> struct seen */
+        struct sl_map seen; /* schema bytes -> struct seen */
         const struct seen *last;
         const struct sl_schema *content; /* schema.content */
 };
@@ -137,8 +138,8 @@ static sl_cold enum sl_rc bad_text(enum sl_rc rc, struct sl_err *err)
 }
 
 /* The whole text is the payload: no envelope, or schema.content. */
-static enum sl_rc decode_plain(struct json_state *st, struct sl_str bytes, struct sl_arena *arena,
-                               struct sl_value *ret, struct sl_err *err)
+static enum sl_rc decode_plain(struct json_state *st, struct sl_str bytes, struct sl_arena *arena, struct sl_value *ret,
+                               struct sl_err *err)
 {
         bool missing, raw = st->content != NULL;
         struct sl_value v;
@@ -172,9 +173,11 @@ static enum sl_rc json_decode(void *state, struct sl_str topic sl_unused, struct
         if (sl_unlikely(rc != SL_OK))
                 return bad_text(rc, err);
         if (sl_unlikely(!env.ok))
-                return sl_fail(err, SL_E_DECODE, "JsonConverter with schemas.enable requires \"schema\" and \"payload\" fields "
-                               "and may not contain additional fields. If you are trying to deserialize plain JSON data, set "
-                               "schemas.enable=false in your converter configuration.");
+                return sl_fail(
+                        err, SL_E_DECODE,
+                        "JsonConverter with schemas.enable requires \"schema\" and \"payload\" fields "
+                        "and may not contain additional fields. If you are trying to deserialize plain JSON data, set "
+                        "schemas.enable=false in your converter configuration.");
         SL_TRY(schema_of(st, env.schema, &schema, err));
         if (schema)
                 SL_TRY(sl_json_bind(schema, &env.payload, st->cfg->replace_null, arena, ret_value, err));
@@ -195,7 +198,8 @@ static enum sl_rc json_open(void *state, const void *cfg, bool is_key sl_unused,
                 return SL_OK;
         enum sl_rc rc = parse_schema(st, sl_str_c(st->cfg->content), &st->content, err);
         if (rc == SL_OK && !st->content)
-                return sl_fail(err, SL_E_CONFIG, "schema.content must hold a schema in JSON, as JsonConverter writes it");
+                return sl_fail(err, SL_E_CONFIG,
+                               "schema.content must hold a schema in JSON, as JsonConverter writes it");
         if (rc != SL_OK && err) {
                 err->rc = SL_FATAL;
                 err->id = SL_E_CONFIG;
@@ -225,14 +229,16 @@ static const struct sl_cfg_enum decimal_formats[] = {
 };
 
 static const struct sl_cfg_def json_config[] = {
-        {SL_CFG_BOOL(struct json_cfg, enable, "schemas.enable"), .def = "true", .importance = SL_HIGH, .group = "Schemas",
-         .display = "Enable Schemas", .doc = "Write and expect the schema beside every key or value."},
+        {SL_CFG_BOOL(struct json_cfg, enable, "schemas.enable"), .def = "true", .importance = SL_HIGH,
+         .group = "Schemas", .display = "Enable Schemas",
+         .doc = "Write and expect the schema beside every key or value."},
         {SL_CFG_INT(struct json_cfg, cache_size, "schemas.cache.size"), .def = "1000", .importance = SL_HIGH,
          .group = "Schemas", .display = "Schema Cache Size",
          .doc = "How many distinct schema texts are remembered when reading."},
         {SL_CFG_STR(struct json_cfg, content, "schema.content"), .importance = SL_HIGH, .group = "Schemas",
          .display = "Schema Content",
-         .doc = "When set, every message read is a bare payload of this schema. Only with schemas.enable=true, and only for "
+         .doc = "When set, every message read is a bare payload of this schema. Only with schemas.enable=true, and "
+                "only for "
                 "reading."},
         {SL_CFG_ENUM(struct json_cfg, decimals, "decimal.format", decimal_formats), .def = "BASE64",
          .flags = SL_CFG_CASE_INSENSITIVE, .group = "Serialization", .display = "Decimal Format",

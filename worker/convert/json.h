@@ -17,8 +17,8 @@ struct sl_json_reader {
         struct sl_arena *arena;
         struct sl_value *stack; /* members of the containers that are open */
         size_t depth, count, cap;
-        bool raw;               /* numbers stay text */
-        const char *problem;    /* first error; p is where */
+        bool raw;            /* numbers stay text */
+        const char *problem; /* first error; p is where */
 };
 void sl_json_reader_free(struct sl_json_reader *r); /* accepts a zeroed struct */
 
@@ -34,8 +34,8 @@ struct sl_json_envelope {
         struct sl_str schema;    /* the bytes of the member, in text */
         struct sl_value payload; /* raw tree, or plain values when the schema is null */
 };
-/* Read {"schema":...,"payload":...}. known: schema bytes met before; when the member begins with them it is not scanned.
- * SL_E_DECODE for invalid JSON only. */
+/* Read {"schema":...,"payload":...}. known: schema bytes met before; when the member begins with them it is not
+ * scanned. SL_E_DECODE for invalid JSON only. */
 enum sl_rc sl_json_read_envelope(struct sl_json_reader *r, struct sl_str text, struct sl_str known,
                                  struct sl_arena *arena, struct sl_json_envelope *ret, struct sl_err *err);
 /* Member of an object, or NULL. */

@@ -58,7 +58,7 @@ static double double_of(const struct sl_value *node)
         double v = 0;
         if (node->type != SL_JSON_NUMBER || !sl_parse_f64(text_of(node), &v))
                 return 0;
-        return v == 0 && is_whole(node) ? 0 : v; /* an integer -0 is 0 */
+        return v == 0 ? 0 : v; /* Java reads a BigDecimal, which has no -0 */
 }
 
 static enum sl_rc bind_bytes(struct bind *b, const struct sl_value *node, const char *what, struct sl_value *ret)
@@ -66,31 +66,48 @@ static enum sl_rc bind_bytes(struct bind *b, const struct sl_value *node, const 
         uint8_t *out = sl_arena_alloc(b->arena, (size_t)node->len / 4 * 3 + 3);
         int64_t n = sl_base64_decode(node->ptr, node->len, out);
         if (n < 0)
-                return sl_fail(b->err, SL_E_VALUE, "Invalid bytes for %s field: the text is not base64", what);
+                return sl_fail(b->err, SL_E_VALUE, "Invalid bytes%s field: the text is not base64", what);
         *ret = sl_v_bytes(out, (size_t)n);
+        return SL_OK;
+}
+
+/* Signs that repeat are cut off, as a BigDecimal in between does. */
+static enum sl_rc bind_decimal_bytes(struct bind *b, const struct sl_value *node, struct sl_value *ret)
+{
+        SL_TRY(bind_bytes(b, node, " for Decimal", ret));
+        if (!ret->len)
+                return sl_fail(b->err, SL_E_VALUE, "Invalid bytes for Decimal field: there are none");
+        while (ret->len > 1 && (uint8_t)ret->ptr[0] == ((uint8_t)ret->ptr[1] & 0x80 ? 0xff : 0)) {
+                ret->ptr++;
+                ret->len--;
+        }
         return SL_OK;
 }
 
 static enum sl_rc bind_logical(struct bind *b, const struct sl_schema *schema, const struct sl_value *node,
                                struct sl_value *ret)
 {
-        static const char *const names[] = {[SL_LOGICAL_DATE] = "Date", [SL_LOGICAL_TIME] = "Time",
-                                            [SL_LOGICAL_TIMESTAMP] = "Timestamp"};
+        static const char *const names[] = {
+                [SL_LOGICAL_DATE] = "Date", [SL_LOGICAL_TIME] = "Time", [SL_LOGICAL_TIMESTAMP] = "Timestamp"};
         if (schema->logical == SL_LOGICAL_DECIMAL) {
                 if (node->type == SL_JSON_NUMBER)
                         return sl_decimal_parse(text_of(node), schema->decimal_scale, b->arena, ret, b->err);
                 if (node->type == SL_STRING)
-                        return bind_bytes(b, node, "Decimal", ret);
-                return sl_fail(b->err, SL_E_VALUE, "Invalid type for Decimal, underlying representation should be numeric "
-                               "or bytes but was %s", node_name(node));
+                        return bind_decimal_bytes(b, node, ret);
+                return sl_fail(b->err, SL_E_VALUE,
+                               "Invalid type for Decimal, underlying representation should be numeric "
+                               "or bytes but was %s",
+                               node_name(node));
         }
         int64_t v;
         bool wide = schema->logical == SL_LOGICAL_TIMESTAMP;
         if (node->type != SL_JSON_NUMBER || !sl_parse_i64(text_of(node), &v) || (!wide && v != (int32_t)v))
-                return sl_fail(b->err, SL_E_VALUE, "Invalid type for %s, underlying representation should be %s but was %s",
+                return sl_fail(b->err, SL_E_VALUE,
+                               "Invalid type for %s, underlying representation should be %s but was %s",
                                names[schema->logical], wide ? "integral" : "integer", node_name(node));
         if (schema->logical == SL_LOGICAL_TIME && (v < 0 || v > MS_PER_DAY))
-                return sl_fail(b->err, SL_E_VALUE, "Time values must use number of milliseconds greater than 0 and less "
+                return sl_fail(b->err, SL_E_VALUE,
+                               "Time values must use number of milliseconds greater than 0 and less "
                                "than 86400000");
         *ret = sl_v_i64(schema->type, v);
         return SL_OK;
@@ -98,6 +115,27 @@ static enum sl_rc bind_logical(struct bind *b, const struct sl_schema *schema, c
 
 static enum sl_rc bind_value(struct bind *b, const struct sl_schema *schema, const struct sl_value *node,
                              struct sl_value *ret);
+
+/* A getter gave null where the schema wants a value: the field, or a part of its array or map. */
+static enum sl_rc check_nulls(struct bind *b, const struct sl_field *f, const struct sl_value *v)
+{
+        static const char *const part_names[] = {"value of map", "element of array"};
+        const struct sl_schema *s = f->schema;
+        bool array = v->type == SL_ARRAY;
+        if (sl_unlikely(v->type == SL_NULL && !s->optional))
+                return sl_fail(b->err, SL_E_VALUE,
+                               "Invalid value: null used for required field: \"%s\", schema type: %s", f->name,
+                               sl_type_name(s->type));
+        if ((!array && v->type != SL_MAP) || s->value->optional)
+                return SL_OK;
+        for (uint32_t i = 0; i < v->len; i++)
+                if (sl_unlikely(v->items[array ? i : 2 * i + 1].type == SL_NULL))
+                        return sl_fail(b->err, SL_E_VALUE,
+                                       "Invalid value: null used for required %s field: \"%s\", schema "
+                                       "type: %s",
+                                       part_names[array], f->name, sl_type_name(s->value->type));
+        return SL_OK;
+}
 
 static enum sl_rc bind_struct(struct bind *b, const struct sl_schema *schema, const struct sl_value *node,
                               struct sl_value *ret)
@@ -118,23 +156,22 @@ static enum sl_rc bind_struct(struct bind *b, const struct sl_schema *schema, co
                                 next = member + 1;
                 }
                 SL_TRY(bind_value(b, f->schema, member ? member : &SL_V_NULL, &items[i]));
-                if (sl_unlikely(items[i].type == SL_NULL && !f->schema->optional && !f->schema->has_default))
-                        return sl_fail(b->err, SL_E_VALUE, "Invalid value: null used for required field: \"%s\", schema "
-                                       "type: %s", f->name, sl_type_name(f->schema->type));
+                SL_TRY(check_nulls(b, f, &items[i]));
         }
         *ret = sl_v_items(SL_STRUCT, items, schema->field_count);
         return SL_OK;
 }
 
+/* Jackson iterates over any node: an object gives its values, a scalar nothing. */
 static enum sl_rc bind_array(struct bind *b, const struct sl_schema *elem, const struct sl_value *node,
                              struct sl_value *ret)
 {
-        if (node->type != SL_ARRAY)
-                return sl_fail(b->err, SL_E_VALUE, "Arrays should be encoded as JSON arrays, but found %s", node_name(node));
-        struct sl_value *items = sl_arena_alloc(b->arena, node->len * sizeof(*items));
-        for (uint32_t i = 0; i < node->len; i++)
-                SL_TRY(bind_value(b, elem, &node->items[i], &items[i]));
-        *ret = sl_v_items(SL_ARRAY, items, node->len);
+        bool object = node->type == SL_MAP;
+        uint32_t n = node->type == SL_ARRAY || object ? node->len : 0;
+        struct sl_value *items = sl_arena_alloc(b->arena, n * sizeof(*items));
+        for (uint32_t i = 0; i < n; i++)
+                SL_TRY(bind_value(b, elem, &node->items[object ? 2 * i + 1 : i], &items[i]));
+        *ret = sl_v_items(SL_ARRAY, items, n);
         return SL_OK;
 }
 
@@ -144,11 +181,14 @@ static enum sl_rc bind_map(struct bind *b, const struct sl_schema *schema, const
         const struct sl_schema *value = schema ? schema->value : NULL;
         bool object = !schema || schema->key->type == SL_STRING;
         if (object && node->type != SL_MAP)
-                return sl_fail(b->err, SL_E_VALUE, "Maps with string fields should be encoded as JSON objects, but found %s",
+                return sl_fail(b->err, SL_E_VALUE,
+                               "Maps with string fields should be encoded as JSON objects, but found %s",
                                node_name(node));
         if (!object && node->type != SL_ARRAY)
-                return sl_fail(b->err, SL_E_VALUE, "Maps with non-string fields should be encoded as JSON arrays of tuples, "
-                               "but found %s", node_name(node));
+                return sl_fail(b->err, SL_E_VALUE,
+                               "Maps with non-string fields should be encoded as JSON array of tuples, "
+                               "but found %s",
+                               node_name(node));
         struct sl_value *items = sl_arena_alloc(b->arena, 2 * (size_t)node->len * sizeof(*items));
         for (uint32_t i = 0; i < node->len; i++) {
                 const struct sl_value *pair = &node->items[2 * i];
@@ -159,7 +199,8 @@ static enum sl_rc bind_map(struct bind *b, const struct sl_schema *schema, const
                                 return sl_fail(b->err, SL_E_VALUE, "Found invalid map entry instead of array tuple: %s",
                                                node_name(&node->items[i]));
                         if (node->items[i].len != 2)
-                                return sl_fail(b->err, SL_E_VALUE, "Found invalid map entry, expected length 2 but found :%u",
+                                return sl_fail(b->err, SL_E_VALUE,
+                                               "Found invalid map entry, expected length 2 but found :%u",
                                                node->items[i].len);
                         pair = node->items[i].items;
                         SL_TRY(bind_value(b, schema->key, &pair[0], &items[2 * i]));
@@ -180,7 +221,7 @@ static enum sl_rc bind_tagged(struct bind *b, const struct sl_value *node, struc
                 return bind_map(b, NULL, node, ret);
         case SL_JSON_NUMBER:
                 *ret = is_whole(node) && sl_parse_i64(text_of(node), &v) ? sl_v_i64(SL_INT64, v)
-                                                                        : sl_v_f64(SL_FLOAT64, double_of(node));
+                                                                         : sl_v_f64(SL_FLOAT64, double_of(node));
                 return SL_OK;
         default:
                 *ret = *node;
@@ -229,7 +270,7 @@ static enum sl_rc bind_value(struct bind *b, const struct sl_schema *schema, con
                 return SL_OK;
         case SL_BYTES:
                 if (node->type == SL_STRING)
-                        return bind_bytes(b, node, "bytes", ret);
+                        return bind_bytes(b, node, "", ret);
                 *ret = SL_V_NULL;
                 return SL_OK;
         case SL_ARRAY:

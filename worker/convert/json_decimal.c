@@ -7,7 +7,7 @@
 #define SMALL_BYTES 32
 #define SMALL_LIMBS (SMALL_BYTES / 4 + 1)
 /* Digits of a value of n bytes: 8 * log10(2) = 2.41 a byte. */
-#define DIGITS_OF(n) ((n) * 5 / 2 + 12)
+#define DIGITS_OF(n) ((n)*5 / 2 + 12)
 
 /* Magnitude as little-endian 32-bit limbs; how many. */
 static size_t magnitude(const uint8_t *p, size_t n, bool neg, uint32_t *limbs)
@@ -217,13 +217,16 @@ enum sl_rc sl_decimal_parse(struct sl_str text, int32_t scale, struct sl_arena *
         size_t zeros = 0, have = n.whole.len + n.fraction.len;
         while (zeros < have && digit_at(&n, zeros) == '0')
                 zeros++;
-        int64_t digits = (int64_t)have + scale - value_scale; /* digits of the unscaled value, zeros in front included */
+        int64_t digits =
+                (int64_t)have + scale - value_scale; /* digits of the unscaled value, zeros in front included */
         if (zeros == have)
                 digits = 0;
         for (int64_t i = digits < 0 ? 0 : digits; i < (int64_t)have && zeros < have; i++)
                 if (digit_at(&n, (size_t)i) != '0')
-                        return sl_fail(err, SL_E_VALUE, "Decimal value has mismatching scale for given Decimal schema. "
-                                       "Schema has scale %d, value has scale %lld.", scale, (long long)value_scale);
+                        return sl_fail(err, SL_E_VALUE,
+                                       "Decimal value has mismatching scale for given Decimal schema. "
+                                       "Schema has scale %d, value has scale %lld.",
+                                       scale, (long long)value_scale);
         if (digits > MAX_DIGITS)
                 return sl_fail(err, SL_E_TOO_LARGE, "a decimal of %lld digits is more than the %d that are read",
                                (long long)digits, MAX_DIGITS);

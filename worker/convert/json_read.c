@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A JSON parser straight into values in an arena, with what Jackson's tree reader allows as JsonConverter configures it:
- * leading zeros in numbers, a byte order mark, anything after the first value. RFC 8259 otherwise; UTF-8 is not checked,
- * bytes pass as they are. Strings without escapes are slices of the input. It knows nothing of schemas. */
+/* A JSON parser straight into values in an arena, with what Jackson's tree reader allows as JsonConverter configures
+ * it: leading zeros in numbers, a byte order mark, anything after the first value. RFC 8259 otherwise; UTF-8 is not
+ * checked, bytes pass as they are. Strings without escapes are slices of the input. It knows nothing of schemas. */
 #include "convert/json.h"
 
 #include <stdlib.h>
@@ -223,7 +223,7 @@ static bool read_number(struct sl_json_reader *r, struct sl_value *ret)
         else if (whole && sl_parse_i64(text, &i64))
                 *ret = sl_v_i64(SL_INT64, i64);
         else if (sl_parse_f64(text, &f64))
-                *ret = sl_v_f64(SL_FLOAT64, f64);
+                *ret = sl_v_f64(SL_FLOAT64, f64 == 0 ? 0 : f64); /* Java reads a BigDecimal, which has no -0 */
         else
                 return problem(r, "a number can't be read");
         return true;

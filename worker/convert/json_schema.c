@@ -7,9 +7,9 @@
 /* ---- writing ---- */
 
 static const char *const type_names[SL_TYPE_COUNT] = {
-        [SL_BOOLEAN] = "boolean", [SL_INT8] = "int8",     [SL_INT16] = "int16",   [SL_INT32] = "int32",
+        [SL_BOOLEAN] = "boolean", [SL_INT8] = "int8",     [SL_INT16] = "int16",    [SL_INT32] = "int32",
         [SL_INT64] = "int64",     [SL_FLOAT32] = "float", [SL_FLOAT64] = "double", [SL_STRING] = "string",
-        [SL_BYTES] = "bytes",     [SL_ARRAY] = "array",   [SL_MAP] = "map",       [SL_STRUCT] = "struct",
+        [SL_BYTES] = "bytes",     [SL_ARRAY] = "array",   [SL_MAP] = "map",        [SL_STRUCT] = "struct",
 };
 
 static void add_member(struct sl_buf *out, const char *name, const char *text)
@@ -140,7 +140,8 @@ static enum sl_rc parse_fields(const struct parse *p, const struct sl_value *nod
                 SL_TRY(parse_child(p, &list->items[i], "fieldSchema for field cannot be null.", &fields[i].schema));
                 for (uint32_t k = 0; k < i; k++)
                         if (strcmp(fields[k].name, fields[i].name) == 0)
-                                return sl_fail(p->err, SL_E_SCHEMA, "Cannot create field because of field name duplication %s",
+                                return sl_fail(p->err, SL_E_SCHEMA,
+                                               "Cannot create field because of field name duplication %s",
                                                fields[i].name);
         }
         spec->fields = fields;
@@ -151,10 +152,12 @@ static enum sl_rc parse_fields(const struct parse *p, const struct sl_value *nod
 static enum sl_rc parse_children(const struct parse *p, const struct sl_value *node, struct sl_schema *spec)
 {
         if (spec->type == SL_ARRAY)
-                return parse_child(p, MEMBER(node, "items"), "Array schema did not specify the element type", &spec->value);
+                return parse_child(p, MEMBER(node, "items"), "Array schema did not specify the element type",
+                                   &spec->value);
         if (spec->type == SL_MAP) {
                 SL_TRY(parse_child(p, MEMBER(node, "keys"), "Map schema did not specify the key type", &spec->key));
-                return parse_child(p, MEMBER(node, "values"), "Map schema did not specify the value type", &spec->value);
+                return parse_child(p, MEMBER(node, "values"), "Map schema did not specify the value type",
+                                   &spec->value);
         }
         return spec->type == SL_STRUCT ? parse_fields(p, node, spec) : SL_OK;
 }
@@ -210,6 +213,8 @@ static enum sl_rc parse_schema(const struct parse *p, const struct sl_value *nod
         if (v) {
                 SL_TRY(sl_json_bind(schema, v, p->replace_null, p->arena, &spec.def, p->err));
                 spec.has_default = spec.def.type != SL_NULL;
+                if (!spec.has_default && !spec.optional)
+                        return sl_fail(p->err, SL_E_SCHEMA, "Invalid default value");
                 if (spec.has_default)
                         schema = sl_schema_intern(&spec);
         }

@@ -10,19 +10,30 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum op { OP_BOOLEAN, OP_INT, OP_FLOAT32, OP_FLOAT64, OP_STRING, OP_BYTES, OP_DECIMAL_NUMBER, OP_ARRAY, OP_MAP_OBJECT,
-          OP_MAP_PAIRS, OP_STRUCT };
+enum op {
+        OP_BOOLEAN,
+        OP_INT,
+        OP_FLOAT32,
+        OP_FLOAT64,
+        OP_STRING,
+        OP_BYTES,
+        OP_DECIMAL_NUMBER,
+        OP_ARRAY,
+        OP_MAP_OBJECT,
+        OP_MAP_PAIRS,
+        OP_STRUCT
+};
 
 struct step {
         uint8_t op;
-        uint8_t type;        /* the tag a value must have */
-        int32_t scale;       /* OP_DECIMAL_NUMBER */
-        uint32_t span;       /* this step and all below it */
-        uint32_t fields;     /* OP_STRUCT */
-        uint32_t lead, lead_len; /* in text: what stands before the value */
-        uint32_t null, null_len; /* in text: what stands for null; length 0: null is refused */
+        uint8_t type;                   /* the tag a value must have */
+        int32_t scale;                  /* OP_DECIMAL_NUMBER */
+        uint32_t span;                  /* this step and all below it */
+        uint32_t fields;                /* OP_STRUCT */
+        uint32_t lead, lead_len;        /* in text: what stands before the value */
+        uint32_t null, null_len;        /* in text: what stands for null; length 0: null is refused */
         const struct sl_schema *schema; /* for messages */
-        const char *field;   /* for messages; NULL at the top and in arrays and maps */
+        const char *field;              /* for messages; NULL at the top and in arrays and maps */
 };
 
 struct encoder {
@@ -36,7 +47,7 @@ struct sl_json_writer {
         bool replace_null;
         struct encoder **by_id; /* index: sl_schema.id */
         uint32_t nids;
-        struct sl_buf scratch;  /* long decimals */
+        struct sl_buf scratch; /* long decimals */
 };
 
 struct sl_json_writer *sl_json_writer_new(enum sl_decimal_format decimals, bool replace_null_with_default)
@@ -93,8 +104,10 @@ static sl_cold enum sl_rc refuse(const struct step *s, const struct sl_value *v,
 {
         const char *before = s->field ? " (field " : "", *name = s->field ? s->field : "", *after = s->field ? ")" : "";
         if (v->type == SL_NULL)
-                return sl_fail(err, SL_E_CONVERT, "Conversion error: null value for field that is required and has no "
-                               "default value%s%s%s", before, name, after);
+                return sl_fail(err, SL_E_CONVERT,
+                               "Conversion error: null value for field that is required and has no "
+                               "default value%s%s%s",
+                               before, name, after);
         return sl_fail(err, SL_E_CONVERT, "Invalid type for %s: class %s%s%s%s", sl_type_name(s->schema->type),
                        sl_java_class(NULL, v), before, name, after);
 }
@@ -278,10 +291,10 @@ static enum sl_rc write_tagged(const struct sl_value *v, unsigned depth, struct 
 static uint8_t op_of(const struct sl_json_writer *w, const struct sl_schema *schema)
 {
         static const uint8_t ops[SL_TYPE_COUNT] = {
-                [SL_BOOLEAN] = OP_BOOLEAN, [SL_INT8] = OP_INT,         [SL_INT16] = OP_INT,   [SL_INT32] = OP_INT,
-                [SL_INT64] = OP_INT,       [SL_FLOAT32] = OP_FLOAT32,  [SL_FLOAT64] = OP_FLOAT64,
-                [SL_STRING] = OP_STRING,   [SL_BYTES] = OP_BYTES,      [SL_ARRAY] = OP_ARRAY, [SL_MAP] = OP_MAP_PAIRS,
-                [SL_STRUCT] = OP_STRUCT,
+                [SL_BOOLEAN] = OP_BOOLEAN, [SL_INT8] = OP_INT,      [SL_INT16] = OP_INT,
+                [SL_INT32] = OP_INT,       [SL_INT64] = OP_INT,     [SL_FLOAT32] = OP_FLOAT32,
+                [SL_FLOAT64] = OP_FLOAT64, [SL_STRING] = OP_STRING, [SL_BYTES] = OP_BYTES,
+                [SL_ARRAY] = OP_ARRAY,     [SL_MAP] = OP_MAP_PAIRS, [SL_STRUCT] = OP_STRUCT,
         };
         if (schema->logical == SL_LOGICAL_DECIMAL && w->decimals == SL_DECIMAL_NUMERIC)
                 return OP_DECIMAL_NUMBER;
@@ -331,8 +344,12 @@ static enum sl_rc compile(struct sl_json_writer *w, struct encoder *e, const str
         uint32_t at = add_step(e);
         struct sl_buf text = {0};
         enum sl_rc rc = SL_OK;
-        e->steps[at] = (struct step){.op = op_of(w, schema), .type = (uint8_t)schema->type, .fields = schema->field_count,
-                                     .scale = schema->decimal_scale, .schema = schema, .field = field};
+        e->steps[at] = (struct step){.op = op_of(w, schema),
+                                     .type = (uint8_t)schema->type,
+                                     .fields = schema->field_count,
+                                     .scale = schema->decimal_scale,
+                                     .schema = schema,
+                                     .field = field};
         SL_TRY(compile_children(w, e, schema, err));
         e->steps[at].span = e->count - at;
         if (schema->has_default && schema->def.type != SL_NULL && w->replace_null)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The converters without a format of their own: text, raw bytes, one boolean, one big-endian number, and header text.
- * String forms are Java's toString() (record/value.c). Not done here: SimpleHeaderConverter does not guess types when it
- * reads (Java turns "12" into int8, "[1]" into an array ...): every header is read as a string; and when it writes, nested
- * strings are not quoted and logical types print their base value. */
+ * String forms are Java's toString() (record/value.c). Not done here: SimpleHeaderConverter does not guess types when
+ * it reads (Java turns "12" into int8, "[1]" into an array ...): every header is read as a string; and when it writes,
+ * nested strings are not quoted and logical types print their base value. */
 #include "convert/convert.h"
 #include "record/javaclass.h"
 
 #include <strings.h>
 
-static enum sl_rc no_open(void *st sl_unused, const void *cfg sl_unused, bool is_key sl_unused, struct sl_err *err sl_unused)
+static enum sl_rc no_open(void *st sl_unused, const void *cfg sl_unused, bool is_key sl_unused,
+                          struct sl_err *err sl_unused)
 {
         return SL_OK;
 }
@@ -37,8 +38,10 @@ static enum sl_rc string_open(void *st sl_unused, const void *cfg, bool is_key s
 {
         const char *encoding = ((const struct string_cfg *)cfg)->encoding;
         if (encoding && strcasecmp(encoding, "UTF-8") != 0 && strcasecmp(encoding, "UTF8") != 0)
-                return sl_fail(err, SL_E_CONFIG, "Invalid value %s for configuration converter.encoding: only UTF-8 is built "
-                               "in; remove this key", encoding);
+                return sl_fail(err, SL_E_CONFIG,
+                               "Invalid value %s for configuration converter.encoding: only UTF-8 is built "
+                               "in; remove this key",
+                               encoding);
         return SL_OK;
 }
 
@@ -137,7 +140,8 @@ static enum sl_rc boolean_encode(void *st sl_unused, struct sl_str topic sl_unus
                                  const struct sl_value *value, struct sl_buf *out, bool *ret_null, struct sl_err *err)
 {
         if (schema && schema->type != SL_BOOLEAN)
-                return sl_fail(err, SL_E_CONVERT, "Invalid schema type for BooleanConverter: %s", sl_type_name(schema->type));
+                return sl_fail(err, SL_E_CONVERT, "Invalid schema type for BooleanConverter: %s",
+                               sl_type_name(schema->type));
         if (value->type != SL_NULL && value->type != SL_BOOLEAN)
                 return sl_fail(err, SL_E_CONVERT, "BooleanConverter is not compatible with objects of type class %s",
                                sl_java_class(schema, value));
@@ -152,8 +156,8 @@ static enum sl_rc boolean_decode(void *st sl_unused, struct sl_str topic sl_unus
                                  struct sl_value *ret_value, struct sl_err *err)
 {
         if (bytes.ptr && (bytes.len != 1 || (uint8_t)bytes.ptr[0] > 1))
-                return sl_fail(err, SL_E_DECODE, "Failed to deserialize boolean: one byte 0 or 1 is expected, not %zu bytes",
-                               bytes.len);
+                return sl_fail(err, SL_E_DECODE,
+                               "Failed to deserialize boolean: one byte 0 or 1 is expected, not %zu bytes", bytes.len);
         *ret_schema = sl_schema_of(SL_BOOLEAN, true);
         *ret_value = bytes.ptr ? sl_v_bool(bytes.ptr[0] != 0) : SL_V_NULL;
         return SL_OK;
@@ -240,24 +244,29 @@ static enum sl_rc number_decode(enum sl_type type, unsigned size, const char *ja
         return SL_OK;
 }
 
-#define NUMBER_CONVERTER(lower, Class, type, size, java)                                                             \
-        static enum sl_rc lower##_encode(void *st sl_unused, struct sl_str topic sl_unused,                          \
-                                         const struct sl_schema *schema, const struct sl_value *value,               \
-                                         struct sl_buf *out, bool *ret_null, struct sl_err *err)                     \
-        {                                                                                                            \
-                return number_encode(type, size, java, schema, value, out, ret_null, err);                           \
-        }                                                                                                            \
-        static enum sl_rc lower##_decode(void *st sl_unused, struct sl_str topic sl_unused, struct sl_str bytes,     \
-                                         struct sl_arena *arena sl_unused, const struct sl_schema **ret_schema,      \
-                                         struct sl_value *ret_value, struct sl_err *err)                             \
-        {                                                                                                            \
-                return number_decode(type, size, java, bytes, ret_schema, ret_value, err);                           \
-        }                                                                                                            \
-        static const char *const lower##_aliases[] = {"org.apache.kafka.connect.converters." Class, NULL};           \
-        extern const struct sl_converter_ops sl_##lower##_converter;                                                 \
-        const struct sl_converter_ops sl_##lower##_converter = {                                                     \
-                .name = Class, .aliases = lower##_aliases, .header = true, .config = no_config, .open = no_open,     \
-                .encode = lower##_encode, .decode = lower##_decode, .close = no_close}
+#define NUMBER_CONVERTER(lower, Class, type, size, java)                                                               \
+        static enum sl_rc lower##_encode(void *st sl_unused, struct sl_str topic sl_unused,                            \
+                                         const struct sl_schema *schema, const struct sl_value *value,                 \
+                                         struct sl_buf *out, bool *ret_null, struct sl_err *err)                       \
+        {                                                                                                              \
+                return number_encode(type, size, java, schema, value, out, ret_null, err);                             \
+        }                                                                                                              \
+        static enum sl_rc lower##_decode(void *st sl_unused, struct sl_str topic sl_unused, struct sl_str bytes,       \
+                                         struct sl_arena *arena sl_unused, const struct sl_schema **ret_schema,        \
+                                         struct sl_value *ret_value, struct sl_err *err)                               \
+        {                                                                                                              \
+                return number_decode(type, size, java, bytes, ret_schema, ret_value, err);                             \
+        }                                                                                                              \
+        static const char *const lower##_aliases[] = {"org.apache.kafka.connect.converters." Class, NULL};             \
+        extern const struct sl_converter_ops sl_##lower##_converter;                                                   \
+        const struct sl_converter_ops sl_##lower##_converter = {.name = Class,                                         \
+                                                                .aliases = lower##_aliases,                            \
+                                                                .header = true,                                        \
+                                                                .config = no_config,                                   \
+                                                                .open = no_open,                                       \
+                                                                .encode = lower##_encode,                              \
+                                                                .decode = lower##_decode,                              \
+                                                                .close = no_close}
 
 NUMBER_CONVERTER(short, "ShortConverter", SL_INT16, 2, "short");
 NUMBER_CONVERTER(integer, "IntegerConverter", SL_INT32, 4, "integer");

@@ -2,6 +2,7 @@
 /* Admin calls over librdkafka's admin API, each on a queue of its own and waited for. The handle is a bare producer that never
  * produces and never lets a broker create a topic. Does not retry: callers know whether a failure may pass. */
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
 #include "kafka/admin.h"

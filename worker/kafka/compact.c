@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connect's internal topics: read to the end, follow, write. Partitions are read without a consumer group, from the
  * beginning, read_committed. The end is the high watermark that read_uncommitted ListOffsets gives; a partition has reached it
- * when a record or librdkafka's end-of-partition event says so (control records have offsets but are never delivered, and
- * while a transaction is open the event names the last stable offset, which lies before the watermark).
+ * when a record or librdkafka's end-of-partition event says so (control records have offsets but are never
+ * delivered; while a transaction is open the event names the last stable offset, which lies before the watermark).
  * Does not interpret keys or values. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include "base/clock.h"
 #include "kafka/compact.h"
 #include "kafka/kconf.h"
 #include "kafka/producer.h"
 
 #define CHUNK 256
-#define STEP_MS 200
+#define STEP_MS 20
 
 struct part {
         int32_t id;
@@ -153,7 +154,8 @@ static enum sl_rc start_reader(struct sl_compact *c, struct sl_err *err)
         if (!c->topic)
                 return sl_kafka_fail(err, rd_kafka_last_error(), "Topic %s can't be read", c->opts.topic);
         for (uint32_t i = 0; i < c->count; i++) {
-                if (rd_kafka_consume_start_queue(c->topic, c->parts[i].id, RD_KAFKA_OFFSET_BEGINNING, c->queue) != 0)
+                /* Offset 0, not "beginning": that costs a question and half a second. Out of range, it becomes the beginning. */
+                if (rd_kafka_consume_start_queue(c->topic, c->parts[i].id, 0, c->queue) != 0)
                         return sl_kafka_fail(err, rd_kafka_last_error(), "%s-%d can't be read", c->opts.topic, c->parts[i].id);
                 c->parts[i].reading = true;
         }
@@ -186,6 +188,20 @@ static void take(struct sl_compact *c, const rd_kafka_message_t *m)
                               (struct sl_str){m->payload, m->payload ? m->len : 0}, m->offset);
         if (part && next > part->next)
                 part->next = next;
+}
+
+/* The positions know of control records, which are not delivered, sooner than the end-of-partition event does. */
+static void update_positions(struct sl_compact *c)
+{
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->count);
+
+        for (uint32_t i = 0; i < c->count; i++)
+                rd_kafka_topic_partition_list_add(list, c->opts.topic, c->parts[i].id);
+        if (rd_kafka_position(c->rk, list) == RD_KAFKA_RESP_ERR_NO_ERROR)
+                for (uint32_t i = 0; i < c->count; i++)
+                        if (!list->elems[i].err && list->elems[i].offset > c->parts[i].next)
+                                c->parts[i].next = list->elems[i].offset;
+        rd_kafka_topic_partition_list_destroy(list);
 }
 
 /* Apply what comes within timeout_ms (0: what is there). False when nothing came. */
@@ -225,14 +241,37 @@ static const struct part *behind(const struct sl_compact *c)
         return NULL;
 }
 
+/* A partition that was made or moved a moment ago has brokers that don't know yet who leads it. */
+static bool settling(const struct sl_err *err)
+{
+        return err->native == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || err->native == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+               err->native == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+}
+
+static enum sl_rc read_end(struct sl_compact *c, struct part *part, int64_t deadline, struct sl_err *err)
+{
+        for (;;) {
+                struct sl_err why = {0};
+                struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+                enum sl_rc rc = sl_admin_high_watermark(c->opts.admin, c->opts.topic, part->id, left_ms(deadline), &part->target, &why);
+                if (rc == SL_OK)
+                        return SL_OK;
+                if (!settling(&why) || sl_mono_ms() >= deadline) {
+                        if (err && err->id == SL_E_NONE)
+                                *err = why;
+                        return rc;
+                }
+                nanosleep(&pause, NULL);
+        }
+}
+
 enum sl_rc sl_compact_refresh(struct sl_compact *c, int timeout_ms, struct sl_err *err)
 {
         int64_t deadline = sl_mono_ms() + timeout_ms;
         const struct part *part;
 
         for (uint32_t i = 0; i < c->count; i++)
-                SL_TRY(sl_admin_high_watermark(c->opts.admin, c->opts.topic, c->parts[i].id, left_ms(deadline),
-                                               &c->parts[i].target, err));
+                SL_TRY(read_end(c, &c->parts[i], deadline, err));
         while ((part = behind(c))) {
                 int64_t left = deadline - sl_mono_ms();
                 if (left <= 0)
@@ -240,6 +279,7 @@ enum sl_rc sl_compact_refresh(struct sl_compact *c, int timeout_ms, struct sl_er
                                        "transaction of another producer would hold it there)", c->opts.topic, part->id, timeout_ms,
                                        part->next, part->target);
                 read_some(c, left < STEP_MS ? (int)left : STEP_MS);
+                update_positions(c);
                 SL_TRY(verdict(c, err));
         }
         return SL_OK;
@@ -256,7 +296,7 @@ enum sl_rc sl_compact_poll(struct sl_compact *c, struct sl_err *err)
 static enum sl_rc start_writer(struct sl_compact *c, struct sl_err *err)
 {
         char client_id[300];
-        struct sl_producer_opts opts = {.cfg = c->opts.cfg, .client_id = client_id, .queue_bytes = 4 << 20};
+        struct sl_producer_opts opts = {.cfg = c->opts.cfg, .client_id = client_id, .queue_bytes = 4 << 20, .plain = true};
 
         snprintf(client_id, sizeof(client_id), "sluice-writer-%s", c->opts.topic);
         return sl_producer_new(&opts, &c->producer, err);

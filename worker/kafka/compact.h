@@ -10,8 +10,8 @@
 
 struct sl_compact;
 struct sl_compact_opts {
-        struct sl_kafka_cfg cfg;
-        struct sl_admin *admin;   /* borrowed */
+        struct sl_kafka_cfg cfg;  /* borrowed for the life of the store, as admin is */
+        struct sl_admin *admin;
         const char *topic;
         int32_t partitions;       /* when the topic has to be made */
         int32_t replication;

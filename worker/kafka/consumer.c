@@ -35,7 +35,8 @@ struct sl_consumer {
         rd_kafka_topic_partition_list_t *assigned;  /* NULL = none; offset: where it began, or invalid */
         rd_kafka_topic_partition_list_t *assigning; /* while `assigned` runs: seeks change it */
         struct rebalance *pending, **pending_end;
-        bool paused, closing;
+        bool paused, closing, closed;
+        size_t lent; /* messages that batches hold: librdkafka's handle can't be destroyed before them */
         struct sl_err failure;
         void (*on_assigned)(void *arg, const struct sl_tp_offset *parts, uint32_t n);
         void (*on_revoked)(void *arg, const struct sl_tp *parts, uint32_t n, bool lost);
@@ -213,6 +214,7 @@ static enum sl_rc start(struct sl_consumer *c, const struct sl_consumer_opts *op
         rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
         rd_kafka_conf_set_error_cb(conf, on_error);
         rd_kafka_conf_set_opaque(conf, c);
+        rd_kafka_topic_conf_set_opaque(rd_kafka_conf_get_default_topic_conf(conf), c);
         c->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
         if (!c->rk) {
                 rd_kafka_conf_destroy(conf);
@@ -270,16 +272,10 @@ static void leave(struct sl_consumer *c)
         rd_kafka_queue_destroy(last);
 }
 
-void sl_consumer_close(struct sl_consumer *c)
+static void finish(struct sl_consumer *c)
 {
-        if (!c)
-                return;
-        if (c->rk) {
-                rd_kafka_queue_io_event_enable(c->queue, -1, NULL, 0);
-                leave(c);
-                rd_kafka_queue_destroy(c->queue);
+        if (c->rk)
                 rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-        }
         if (c->assigned)
                 rd_kafka_topic_partition_list_destroy(c->assigned);
         sl_map_free(&c->names, free);
@@ -288,11 +284,29 @@ void sl_consumer_close(struct sl_consumer *c)
         free(c);
 }
 
+void sl_consumer_close(struct sl_consumer *c)
+{
+        if (!c)
+                return;
+        if (c->rk) {
+                rd_kafka_queue_io_event_enable(c->queue, -1, NULL, 0);
+                leave(c);
+                rd_kafka_queue_destroy(c->queue);
+        }
+        c->closed = true;
+        if (!c->lent)
+                finish(c);
+}
+
 /* --- Reading --------------------------------------------------------------------------------------------------------- */
 
 static void release_message(void *message)
 {
+        struct sl_consumer *c = rd_kafka_topic_opaque(((rd_kafka_message_t *)message)->rkt);
+
         rd_kafka_message_destroy(message);
+        if (--c->lent == 0 && sl_unlikely(c->closed))
+                finish(c);
 }
 
 static void intern_last(struct sl_consumer *c, const char *topic)
@@ -337,6 +351,7 @@ static void add_record(struct sl_consumer *c, struct sl_batch *batch, rd_kafka_m
         rec->raw_value = (struct sl_str){m->payload, m->payload ? m->len : 0};
         add_headers(batch, rec, m);
         sl_batch_adopt(batch, m, release_message, m->len + m->key_len);
+        c->lent++;
 }
 
 /* A message that carries an error instead of a record. What passes by itself is logged. */

@@ -21,16 +21,20 @@ struct sl_consumer_opts {
 };
 
 enum sl_rc sl_consumer_new(const struct sl_consumer_opts *opts, struct sl_consumer **ret, struct sl_err *err);
-/* Leaves the group (revoked is called). NULL ok. */
+/* Leaves the group (revoked is called), in at most about 10 s. Batches may still hold its messages: its memory goes with the last
+ * of them. NULL ok. */
 void sl_consumer_close(struct sl_consumer *c);
 /* Add up to batch->max_records messages that are there (waiting at most timeout_ms for the first). Fills topic (interned for the
  * life of the consumer), partition, offset, timestamp_ms, raw_key, raw_value, headers[].{key,raw}; messages are adopted by the
- * batch. Also serves rebalances. */
+ * batch. Also serves rebalances: records that this call had read for partitions that go away are taken out again (they are not
+ * yet anybody's), records that the batch held before are the caller's to drop in `revoked`. A failure is reported by a call that
+ * adds no records. */
 enum sl_rc sl_consumer_poll(struct sl_consumer *c, struct sl_batch *batch, int timeout_ms, struct sl_err *err);
 /* Keep reading nothing but stay a member (poll goes on serving rebalances). */
 enum sl_rc sl_consumer_pause_all(struct sl_consumer *c, struct sl_err *err);
 enum sl_rc sl_consumer_resume_all(struct sl_consumer *c, struct sl_err *err);
-/* Go back (or forward) to an offset of an assigned partition; messages already fetched beyond it are dropped. */
+/* Go back (or forward) to an offset of an assigned partition; messages already fetched beyond it are dropped. Inside `assigned`
+ * it sets where the partition begins. */
 enum sl_rc sl_consumer_seek(struct sl_consumer *c, struct sl_tp tp, int64_t offset, struct sl_err *err);
 /* Synchronous, at most timeout_ms. Partitions that are no longer ours are left out by the caller. */
 enum sl_rc sl_consumer_commit(struct sl_consumer *c, const struct sl_tp_offset *items, uint32_t n, int timeout_ms,

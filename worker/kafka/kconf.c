@@ -574,7 +574,7 @@ static enum sl_rc apply_key(struct ctx *x, const char *java, const char *value, 
 
 static void log_line(const rd_kafka_t *rk, int level, const char *fac, const char *buf)
 {
-        if (level <= 4)
+        if (level <= 4 && strcmp(fac, "GETPID") != 0) /* its retries are the normal course after a dead producer */
                 sl_warn("kafka client: %s fac=%s client=%s", buf, fac, rk ? rd_kafka_name(rk) : "");
         else
                 sl_debug("kafka client: %s fac=%s client=%s", buf, fac, rk ? rd_kafka_name(rk) : "");
@@ -589,6 +589,8 @@ static const struct def defaults[] = {
         {ALL, "enable.metrics.push", "false"},
         {ALL, "log.connection.close", "false"}, /* brokers close idle connections all the time */
         {ALL, "log_level", "6"},
+        {ALL, "reconnect.backoff.ms", "50"}, /* these two are Java's; half of the first also delays every start */
+        {ALL, "reconnect.backoff.max.ms", "1000"},
         {A, "allow.auto.create.topics", "false"},
         {P, "partitioner", "murmur2_random"}, /* Java's placement; librdkafka's own is CRC32 */
         {P, "enable.idempotence", "true"},

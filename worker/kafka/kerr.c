@@ -67,11 +67,12 @@ static enum sl_rc fail_as(struct sl_err *err, enum sl_errid id, const char *file
                           const char *text, const char *reason)
 {
         bool first = err && err->id == SL_E_NONE;
-        enum sl_rc rc = sl_err_set(err, id, file, line, "%s: %s", text, reason);
+        bool said = strstr(text, reason) != NULL;
+        enum sl_rc rc = sl_err_set(err, id, file, line, "%s%s%s", text, said ? "" : ": ", said ? "" : reason);
 
         if (first)
                 err->native = native;
-        if (id != SL_E_TOO_LARGE)
+        if (id != SL_E_TOO_LARGE || (err && !first))
                 return rc;
         /* No retry helps, and only the owner of the error policy may skip the record. */
         if (first)

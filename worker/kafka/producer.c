@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The producer of a task over librdkafka: topic handles kept, delivery reports by callback, transactions in steps.
  * With transactions only failures are reported (librdkafka frees delivered messages in its own threads), so what wakes a
- * full sender is an acknowledgement interceptor: it counts bytes only while somebody waits for room.
+ * waiting sender is an acknowledgement interceptor that counts bytes.
+ * An idempotent producer has one request a partition in flight, and librdkafka's broker thread spins while messages older than
+ * linger.ms wait behind it. So transactions have a long linger (full batches and the commit don't wait for it), and commit
+ * lets the queue drain before it asks for the flush, which counts as no linger at all.
  * Does not decide what to do about a failure, and keeps no rows: the line above does. */
 #include <poll.h>
 #include <stdatomic.h>
@@ -17,7 +20,10 @@
 #define STEP_MS 1000
 #define INIT_LIMIT_MS 60000
 #define DEFAULT_QUEUE_BYTES (32u << 20)
-#define MESSAGE_OVERHEAD 200 /* what a message counts beyond key and value when room is awaited */
+#define MESSAGE_OVERHEAD 200 /* what a message counts beyond key and value */
+#define TXN_LINGER_MS 500
+#define DRAIN_BYTES (1 << 20) /* what commit leaves to the flush: about one batch */
+#define DRAIN_PATIENCE_MS 20
 
 /* Tried in turn when the broker's transaction.max.timeout.ms is lower and the user set nothing. */
 static const int txn_timeouts_ms[] = {900000, 300000, 60000, 10000};
@@ -36,7 +42,9 @@ struct sl_producer {
         uint32_t timeout_at; /* index into txn_timeouts_ms */
         int64_t txn_timeout_ms;
         int64_t queue_bytes;
-        _Atomic int64_t room_wanted; /* bytes to be acknowledged before the sender is woken; <= 0: nobody waits */
+        int64_t sent_bytes;
+        _Atomic int64_t acked_bytes; /* of sent_bytes, delivered or failed; written in librdkafka's threads */
+        _Atomic int64_t wake_at;     /* acked_bytes at which the fd is written; INT64_MAX: nobody waits */
         struct sl_err failure;       /* the first delivery or client failure */
         void (*delivered)(void *arg, uint64_t cookie, bool ok);
         void *delivered_arg;
@@ -82,17 +90,21 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
         (void)ignored; /* kept in p->failure */
 }
 
+static int64_t cost(size_t key_len, size_t value_len)
+{
+        return (int64_t)(key_len + value_len) + MESSAGE_OVERHEAD;
+}
+
 /* In librdkafka's threads. */
 static rd_kafka_resp_err_t on_acknowledgement(rd_kafka_t *rk, rd_kafka_message_t *m, void *opaque)
 {
         struct sl_producer *p = opaque;
 
         (void)rk;
-        if (sl_likely(atomic_load_explicit(&p->room_wanted, memory_order_relaxed) <= 0))
-                return RD_KAFKA_RESP_ERR_NO_ERROR;
-        int64_t n = (int64_t)(m->len + m->key_len) + MESSAGE_OVERHEAD;
-        int64_t before = atomic_fetch_sub(&p->room_wanted, n);
-        if (before > 0 && before <= n) {
+        int64_t n = cost(m->key_len, m->len);
+        int64_t acked = atomic_fetch_add_explicit(&p->acked_bytes, n, memory_order_relaxed) + n;
+        if (sl_unlikely(acked >= atomic_load_explicit(&p->wake_at, memory_order_relaxed)) &&
+            atomic_exchange(&p->wake_at, INT64_MAX) != INT64_MAX) {
                 uint64_t one = 1;
                 ssize_t written = write(p->fd, &one, sizeof(one));
                 (void)written; /* a full counter is readable as well */
@@ -168,9 +180,16 @@ static enum sl_rc configure(struct sl_producer *p, const struct sl_producer_opts
         kb = kb > given_kb ? given_kb : kb < 1 ? 1 : kb;
         SL_TRY(conf_set_int(p->conf, "queue.buffering.max.kbytes", kb, err));
         p->queue_bytes = kb * 1024;
+        if (opts->plain && !p->transactional) {
+                SL_TRY(conf_set(p->conf, "enable.idempotence", "false", err));
+                SL_TRY(conf_set(p->conf, "max.in.flight.requests.per.connection", "1", err));
+                SL_TRY(conf_set(p->conf, "acks", "all", err));
+        }
         if (p->transactional) {
                 SL_TRY(conf_set(p->conf, "transactional.id", opts->transactional_id, err));
                 SL_TRY(conf_set(p->conf, "delivery.report.only.error", "true", err));
+                if (!user_set(&opts->cfg, "linger.ms"))
+                        SL_TRY(conf_set_int(p->conf, "linger.ms", TXN_LINGER_MS, err));
                 p->timeout_given = user_set(&opts->cfg, "transaction.timeout.ms");
                 SL_TRY(set_txn_timeout(p, p->timeout_given ? conf_get_int(p->conf, "transaction.timeout.ms") : txn_timeouts_ms[0],
                                        err));
@@ -227,6 +246,7 @@ enum sl_rc sl_producer_new(const struct sl_producer_opts *opts, struct sl_produc
         p->delivered_arg = opts->delivered_arg;
         p->tick = opts->tick;
         p->tick_arg = opts->tick_arg;
+        p->wake_at = INT64_MAX;
         p->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         enum sl_rc rc = p->fd < 0 ? sl_fail(err, SL_E_IO, "no file descriptor left for a producer") : configure(p, opts, err);
         if (rc == SL_OK)
@@ -341,9 +361,32 @@ enum sl_rc sl_producer_begin(struct sl_producer *p, struct sl_err *err)
         return e ? sl_kafka_fail_error(err, e, "A Kafka transaction could not begin") : SL_OK;
 }
 
+/* Sleep while full batches go out; ends early when nothing moves. */
+static enum sl_rc drain(struct sl_producer *p, struct sl_err *err)
+{
+        int64_t target = p->sent_bytes - DRAIN_BYTES, before = -1, acked;
+        int64_t next_tick = sl_mono_ms() + STEP_MS;
+
+        while ((acked = atomic_load(&p->acked_bytes)) < target && acked != before && p->failure.id == SL_E_NONE) {
+                struct pollfd wait = {.fd = p->fd, .events = POLLIN};
+                before = acked;
+                atomic_store(&p->wake_at, target);
+                if (poll(&wait, 1, DRAIN_PATIENCE_MS) > 0)
+                        sl_producer_fd_clear(p);
+                rd_kafka_poll(p->rk, 0);
+                if (sl_mono_ms() >= next_tick) {
+                        next_tick += STEP_MS;
+                        SL_TRY(tick(p, err));
+                }
+        }
+        return SL_OK;
+}
+
 enum sl_rc sl_producer_commit(struct sl_producer *p, struct sl_err *err)
 {
         struct sl_err why = {0};
+
+        SL_TRY(drain(p, err));
         enum sl_rc rc = in_steps(p, rd_kafka_commit_transaction, p->txn_timeout_ms + INIT_LIMIT_MS,
                                  "The Kafka transaction could not be committed", &why);
 
@@ -429,7 +472,7 @@ static enum sl_rc send_failed(struct sl_producer *p, const struct sl_message *m,
 
         if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
                 /* A quarter of the queue: a sender that wakes for one message's room would do little else. */
-                atomic_store(&p->room_wanted, p->queue_bytes / 4);
+                atomic_store(&p->wake_at, atomic_load(&p->acked_bytes) + p->queue_bytes / 4);
                 *ret_full = true;
                 return SL_OK;
         }
@@ -458,8 +501,10 @@ enum sl_rc sl_producer_send(struct sl_producer *p, const struct sl_message *m, b
         } else {
                 code = produce_full(p, m);
         }
-        if (sl_likely(!code))
+        if (sl_likely(!code)) {
+                p->sent_bytes += cost(m->key.len, m->value.len);
                 return SL_OK;
+        }
         return send_failed(p, m, code, ret_full, err);
 }
 

@@ -13,6 +13,8 @@ struct sl_producer_opts {
         const char *client_id;         /* connector-producer-<n>-<t> */
         const char *transactional_id;  /* NULL: idempotent, at least once */
         size_t queue_bytes;            /* ceiling of the send queue; 0 = 32 MiB */
+        bool plain;                    /* not idempotent, one request at a time: in order, may repeat a record after a lost
+                                        * answer, ready at once (a producer id costs half a second). For compacted topics. */
         /* At-least-once mode: one call per record with its cookie, from inside sl_producer_serve. NULL in transactional mode
          * (only failures are reported then, and they fail serve and commit). */
         void (*delivered)(void *arg, uint64_t cookie, bool ok);

@@ -302,13 +302,13 @@ static enum sl_rc open_line(struct line *l, struct sl_err *err)
 
 static void close_line(struct line *l)
 {
+        sl_batch_free(&l->batch); /* its messages are the consumer's: librdkafka's end would wait for them */
         sl_consumer_close(l->consumer); /* revoked is called from here: last flush, commit, forget */
         if (l->sink_open)
                 l->t->sink->close(l->sink);
         sl_codec_close(&l->codec);
         sl_chain_free(l->chain);
         sl_errpolicy_free(l->policy);
-        sl_batch_free(&l->batch);
         sl_arena_free(&l->offsets_arena);
         free(l->parts);
         sl_arena_free(&l->arena);

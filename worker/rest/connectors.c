@@ -253,7 +253,7 @@ void sl_rest_config_patch(struct sl_rest_call *c)
         json_decref(body);
 }
 
-static void view(struct sl_rest_call *c, json_t *(*read)(struct sl_herder *, const char *), const char *missing)
+static void view(struct sl_rest_call *c, json_t *(*read)(struct sl_herder *, const char *))
 {
         if (!sl_rest_ready(c))
                 return;
@@ -261,23 +261,23 @@ static void view(struct sl_rest_call *c, json_t *(*read)(struct sl_herder *, con
         if (body)
                 sl_rest_json(c, 200, body);
         else
-                sl_rest_fail(c, 404, missing[0] == 'N' ? "No status found for connector %s" : "Connector %s not found",
-                             c->segments[1]);
+                sl_rest_fail(c, 404, "%s %s%s", read == sl_herder_status ? "No status found for connector" : "Connector",
+                             c->segments[1], read == sl_herder_status ? "" : " not found");
 }
 
 void sl_rest_connector_get(struct sl_rest_call *c)
 {
-        view(c, sl_herder_info, "Connector");
+        view(c, sl_herder_info);
 }
 
 void sl_rest_status_get(struct sl_rest_call *c)
 {
-        view(c, sl_herder_status, "No status");
+        view(c, sl_herder_status);
 }
 
 void sl_rest_tasks_get(struct sl_rest_call *c)
 {
-        view(c, sl_herder_tasks, "Connector");
+        view(c, sl_herder_tasks);
 }
 
 void sl_rest_config_get(struct sl_rest_call *c)

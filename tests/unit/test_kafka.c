@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Producer, consumer, admin and compacted store against librdkafka's mock cluster: transactions, fencing, slow and absent
+ * brokers, a full queue, rebalances, seeks. What the mock can't do (real transactions, topic configs) is tried in integration. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "kafka/admin.h"
+#include "kafka/consumer.h"
+#include "kafka/producer.h"
+
+static rd_kafka_t *host;
+static rd_kafka_mock_cluster_t *mock;
+static struct sl_props worker;
+static struct sl_kafka_cfg cfg = {&worker, NULL};
+
+#define ok(call)                                                                                                     \
+        do {                                                                                                         \
+                if ((call) != SL_OK)                                                                                 \
+                        fail_msg("%s: %s", #call, err.msg);                                                          \
+        } while (0)
+
+static int setup(void **state)
+{
+        char why[256];
+        rd_kafka_conf_t *conf = rd_kafka_conf_new();
+
+        (void)state;
+        rd_kafka_conf_set(conf, "log_level", "2", NULL, 0);
+        host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
+        mock = rd_kafka_mock_cluster_new(host, 1);
+        sl_props_set(&worker, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(mock));
+        sl_props_set(&worker, "consumer.group.initial.rebalance.delay.ms", "0"); /* unknown keys pass */
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        (void)state;
+        rd_kafka_mock_cluster_destroy(mock);
+        rd_kafka_destroy(host);
+        sl_props_free(&worker);
+        return 0;
+}
+
+static struct sl_producer *producer(const char *id)
+{
+        struct sl_producer_opts opts = {.cfg = cfg, .client_id = "p", .transactional_id = id};
+        struct sl_producer *p = NULL;
+        struct sl_err err = {0};
+
+        ok(sl_producer_new(&opts, &p, &err));
+        if (id)
+                ok(sl_producer_init(p, &err));
+        return p;
+}
+
+static enum sl_rc put(struct sl_producer *p, const char *topic, int partition, const char *key, const char *value,
+                       struct sl_err *err)
+{
+        struct sl_message m = {.topic = sl_str_c(topic), .partition = partition, .key = sl_str_c(key), .value = sl_str_c(value),
+                               .timestamp_ms = -1};
+        bool full;
+
+        enum sl_rc rc = sl_producer_send(p, &m, &full, err);
+        assert_true(rc != SL_OK || !full);
+        return rc;
+}
+
+/* --- Reading --------------------------------------------------------------------------------------------------------- */
+
+struct seen {
+        uint32_t assigned, revoked, lost, parts;
+        int64_t start[8];
+        struct sl_consumer *c; /* set to seek inside assigned */
+        int64_t seek_to;
+};
+
+static void on_assigned(void *arg, const struct sl_tp_offset *parts, uint32_t n)
+{
+        struct seen *seen = arg;
+
+        seen->assigned++;
+        seen->parts = n;
+        for (uint32_t i = 0; i < n; i++) {
+                if (parts[i].tp.partition < 8)
+                        seen->start[parts[i].tp.partition] = parts[i].offset;
+                if (seen->c) {
+                        struct sl_err err = {0};
+                        ok(sl_consumer_seek(seen->c, parts[i].tp, seen->seek_to, &err));
+                }
+        }
+}
+
+static void on_revoked(void *arg, const struct sl_tp *parts, uint32_t n, bool lost)
+{
+        struct seen *seen = arg;
+
+        (void)parts;
+        seen->revoked++;
+        seen->parts -= n;
+        seen->lost += lost;
+}
+
+static struct sl_consumer *consumer(const char *group, const char *topic, struct seen *seen)
+{
+        struct sl_cfg_list topics = {&topic, 1};
+        struct sl_consumer_opts opts = {.cfg = cfg, .client_id = "c", .group_id = group, .topics = &topics,
+                                        .assigned = on_assigned, .revoked = on_revoked, .arg = seen};
+        struct sl_consumer *c = NULL;
+        struct sl_err err = {0};
+
+        ok(sl_consumer_new(&opts, &c, &err));
+        return c;
+}
+
+/* Poll until the batch has n records or the time is up; number of records. */
+static uint32_t read_n(struct sl_consumer *c, struct sl_batch *batch, uint32_t n, int limit_ms)
+{
+        int64_t deadline = sl_mono_ms() + limit_ms;
+        struct sl_err err = {0};
+
+        while (batch->count < n && sl_mono_ms() < deadline)
+                ok(sl_consumer_poll(c, batch, 50, &err));
+        return batch->count;
+}
+
+/* --- Tests ----------------------------------------------------------------------------------------------------------- */
+
+static void test_transaction_commit_and_abort(void **state)
+{
+        struct sl_err err = {0};
+        struct sl_producer *p = producer("txn-1");
+
+        (void)state;
+        for (int round = 0; round < 3; round++) {
+                ok(sl_producer_begin(p, &err));
+                for (int i = 0; i < 1000; i++)
+                        ok(put(p, "t-txn", i & 3, "k", "v", &err));
+                if (round == 1)
+                        ok(sl_producer_abort(p, &err)); /* purged records are no failure */
+                else
+                        ok(sl_producer_commit(p, &err));
+                ok(sl_producer_serve(p, 0, &err));
+                assert_int_equal(sl_producer_queued(p), 0);
+        }
+        sl_producer_free(p);
+}
+
+static void test_failed_record_demands_abort(void **state)
+{
+        struct sl_err err = {0}, why = {0};
+        struct sl_producer *p = producer("txn-2");
+
+        (void)state;
+        ok(sl_producer_begin(p, &err));
+        rd_kafka_mock_push_request_errors(mock, 0 /* Produce */, 1, RD_KAFKA_RESP_ERR_INVALID_RECORD);
+        ok(put(p, "t-fail", 0, "k", "v", &err));
+        assert_int_equal(sl_producer_commit(p, &why), SL_FATAL); /* the same record would fail again: says so */
+        assert_int_equal(why.id, SL_E_KAFKA_FATAL);
+        ok(sl_producer_abort(p, &err));
+        /* The refused record left a hole in the sequence: librdkafka may need one more round to close it. */
+        enum sl_rc rc = SL_TRANSIENT;
+        for (int round = 0; round < 3 && rc != SL_OK; round++) {
+                struct sl_err again = {0};
+                ok(sl_producer_begin(p, &err));
+                ok(put(p, "t-fail", 0, "k", "v2", &err));
+                rc = sl_producer_commit(p, &again);
+                if (rc != SL_OK) {
+                        assert_int_equal(again.id, SL_E_KAFKA_ABORT);
+                        ok(sl_producer_abort(p, &err));
+                }
+        }
+        assert_int_equal(rc, SL_OK);
+        sl_producer_free(p);
+}
+
+static void test_fenced(void **state)
+{
+        struct sl_err err = {0}, why = {0};
+        struct sl_producer *p = producer("txn-3");
+
+        (void)state;
+        ok(sl_producer_begin(p, &err));
+        ok(put(p, "t-fence", 0, "k", "v", &err));
+        rd_kafka_mock_push_request_errors(mock, 26 /* EndTxn */, 1, RD_KAFKA_RESP_ERR_PRODUCER_FENCED);
+        assert_int_equal(sl_producer_commit(p, &why), SL_TRANSIENT);
+        assert_int_equal(why.id, SL_E_KAFKA_FENCED);
+        struct sl_err again = {0};
+        assert_int_not_equal(put(p, "t-fence", 0, "k", "v", &again), SL_OK);
+        assert_int_equal(again.id, SL_E_KAFKA_FENCED);
+        struct sl_err third = {0};
+        assert_int_not_equal(sl_producer_serve(p, 0, &third), SL_OK);
+        assert_int_equal(third.id, SL_E_KAFKA_FENCED);
+        sl_producer_free(p);
+}
+
+static int ticks;
+static enum sl_rc tick(void *arg, struct sl_err *err)
+{
+        int *limit = arg;
+
+        ticks++;
+        return ticks >= *limit ? sl_fail(err, SL_E_STOPPED, "asked to stop") : SL_OK;
+}
+
+static void test_slow_commit_is_resumed_with_ticks(void **state)
+{
+        struct sl_err err = {0};
+        int limit = 1000;
+        struct sl_producer_opts opts = {.cfg = cfg, .client_id = "p", .transactional_id = "txn-4", .tick = tick, .tick_arg = &limit};
+        struct sl_producer *p;
+
+        (void)state;
+        ok(sl_producer_new(&opts, &p, &err));
+        ok(sl_producer_init(p, &err));
+        ok(sl_producer_begin(p, &err));
+        ok(put(p, "t-slow", 0, "k", "v", &err));
+        ticks = 0;
+        rd_kafka_mock_broker_set_rtt(mock, 1, 1500);
+        ok(sl_producer_commit(p, &err));
+        assert_true(ticks >= 1);
+        /* A tick that fails ends the call. */
+        rd_kafka_mock_broker_set_rtt(mock, 1, 0);
+        ok(sl_producer_begin(p, &err));
+        ok(put(p, "t-slow", 0, "k", "v", &err));
+        rd_kafka_mock_broker_set_rtt(mock, 1, 3000);
+        limit = ticks + 1;
+        struct sl_err why = {0};
+        assert_int_equal(sl_producer_commit(p, &why), SL_TRANSIENT);
+        assert_int_equal(why.id, SL_E_STOPPED);
+        rd_kafka_mock_broker_set_rtt(mock, 1, 0);
+        int64_t before = sl_mono_ms();
+        sl_producer_free(p);
+        assert_true(sl_mono_ms() - before < 2000);
+}
+
+static void test_init_lowers_the_transaction_timeout(void **state)
+{
+        struct sl_err err = {0};
+        struct sl_producer_opts opts = {.cfg = cfg, .client_id = "p", .transactional_id = "txn-5"};
+        struct sl_producer *p;
+
+        (void)state;
+        rd_kafka_mock_push_request_errors(mock, 22 /* InitProducerId */, 2, RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT,
+                                          RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT);
+        ok(sl_producer_new(&opts, &p, &err));
+        ok(sl_producer_init(p, &err));
+        ok(sl_producer_begin(p, &err));
+        ok(put(p, "t-init", 0, "k", "v", &err));
+        ok(sl_producer_commit(p, &err));
+        sl_producer_free(p);
+        /* The user's own value is not changed. */
+        sl_props_set(&worker, "producer.transaction.timeout.ms", "900000");
+        rd_kafka_mock_push_request_errors(mock, 22, 1, RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT);
+        ok(sl_producer_new(&opts, &p, &err));
+        struct sl_err why = {0};
+        assert_int_equal(sl_producer_init(p, &why), SL_FATAL);
+        assert_non_null(strstr(why.msg, "producer.override.transaction.timeout.ms"));
+        sl_producer_free(p);
+        sl_props_remove(&worker, "producer.transaction.timeout.ms");
+}
+
+static void test_full_queue_wakes_the_fd(void **state)
+{
+        static char value[20000];
+        struct sl_err err = {0};
+        struct sl_producer_opts opts = {.cfg = cfg, .client_id = "p", .transactional_id = "txn-6", .queue_bytes = 200000};
+        struct sl_producer *p;
+        struct sl_message m = {.topic = SL_STR("t-full"), .value = {value, sizeof(value)}, .timestamp_ms = -1};
+        bool full = false;
+        int sent = 0;
+
+        (void)state;
+        ok(sl_producer_new(&opts, &p, &err));
+        ok(sl_producer_init(p, &err));
+        ok(sl_producer_begin(p, &err));
+        while (!full && sent < 100) {
+                ok(sl_producer_send(p, &m, &full, &err));
+                sent += !full;
+        }
+        assert_true(full);
+        assert_true(sent <= 10);
+        sl_producer_fd_clear(p);
+        struct pollfd wait = {.fd = sl_producer_fd(p), .events = POLLIN};
+        assert_int_equal(poll(&wait, 1, 5000), 1);
+        sl_producer_fd_clear(p);
+        ok(sl_producer_serve(p, 0, &err));
+        ok(sl_producer_commit(p, &err));
+        assert_int_equal(sl_producer_queued(p), 0);
+        sl_producer_free(p);
+}
+
+static void test_too_large_is_known_at_send(void **state)
+{
+        static char value[1100000];
+        struct sl_err err = {0};
+        struct sl_producer *p = producer(NULL);
+        struct sl_message m = {.topic = SL_STR("t-large"), .value = {value, sizeof(value)}, .timestamp_ms = -1};
+        bool full;
+
+        (void)state;
+        assert_int_equal(sl_producer_send(p, &m, &full, &err), SL_FATAL);
+        assert_int_equal(err.id, SL_E_TOO_LARGE);
+        assert_int_equal(err.scope, SL_SCOPE_RECORD);
+        sl_producer_free(p);
+}
+
+struct delivery {
+        uint64_t cookies, failed, count;
+};
+static void on_delivered(void *arg, uint64_t cookie, bool good)
+{
+        struct delivery *d = arg;
+
+        d->cookies += cookie;
+        d->failed += !good;
+        d->count++;
+}
+
+static void test_at_least_once_reports_every_record(void **state)
+{
+        struct delivery d = {0};
+        struct sl_err err = {0};
+        struct sl_producer_opts opts = {.cfg = cfg, .client_id = "p", .delivered = on_delivered, .delivered_arg = &d};
+        struct sl_kheader headers[] = {{SL_STR("a"), SL_STR("1")}, {SL_STR("a"), SL_STR_NULL}};
+        struct sl_producer *p;
+
+        (void)state;
+        ok(sl_producer_new(&opts, &p, &err));
+        for (uint64_t i = 1; i <= 100; i++) {
+                struct sl_message m = {.topic = SL_STR("t-alo"), .partition = 0, .value = SL_STR("v"), .cookie = i, .timestamp_ms = -1,
+                                       .headers = headers, .header_count = i & 1 ? 2 : 0};
+                bool full;
+                ok(sl_producer_send(p, &m, &full, &err));
+        }
+        ok(sl_producer_flush(p, 10000, &err));
+        assert_int_equal(d.count, 100);
+        assert_int_equal(d.cookies, 5050);
+        assert_int_equal(d.failed, 0);
+        rd_kafka_mock_push_request_errors(mock, 0, 1, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+        struct sl_message m = {.topic = SL_STR("t-alo"), .partition = 0, .value = SL_STR("v"), .cookie = 7, .timestamp_ms = -1};
+        bool full;
+        ok(sl_producer_send(p, &m, &full, &err));
+        struct sl_err why = {0};
+        assert_int_equal(sl_producer_flush(p, 10000, &why), SL_FATAL);
+        assert_int_equal(d.failed, 1);
+        sl_producer_free(p);
+}
+
+static void fill(const char *topic, int from, int to)
+{
+        struct sl_producer *p = producer(NULL);
+        struct sl_err err = {0};
+        char value[16];
+
+        for (int i = from; i < to; i++) {
+                snprintf(value, sizeof(value), "%d", i);
+                ok(put(p, topic, 0, NULL, value, &err));
+        }
+        ok(sl_producer_flush(p, 10000, &err));
+        sl_producer_free(p);
+}
+
+static void test_consume_commit_seek_pause(void **state)
+{
+        struct seen seen = {0};
+        struct sl_err err = {0};
+        struct sl_batch batch;
+
+        (void)state;
+        rd_kafka_mock_topic_create(mock, "t-con", 1, 1);
+        fill("t-con", 0, 1000);
+        sl_batch_init(&batch, 5000, 1 << 20);
+        struct sl_consumer *c = consumer("g-con", "t-con", &seen);
+        assert_int_equal(read_n(c, &batch, 1000, 20000), 1000);
+        assert_int_equal(seen.assigned, 1);
+        assert_int_equal(seen.start[0], -1);
+        for (uint32_t i = 0; i < 1000; i++) {
+                char value[16];
+                snprintf(value, sizeof(value), "%u", i);
+                assert_int_equal(batch.records[i].offset, i);
+                assert_true(sl_str_eqc(batch.records[i].raw_value, value));
+                assert_null(batch.records[i].raw_key.ptr);
+                assert_ptr_equal(batch.records[i].topic.ptr, sl_consumer_intern(c, "t-con"));
+        }
+        assert_int_equal(sl_consumer_lag(c), 0);
+        struct sl_tp_offset item = {{sl_consumer_intern(c, "t-con"), 0}, 400};
+        ok(sl_consumer_commit(c, &item, 1, 5000, &err));
+        /* Back, with newer records fetched meanwhile. */
+        fill("t-con", 1000, 1500);
+        usleep(200 * 1000);
+        ok(sl_consumer_seek(c, item.tp, 900, &err));
+        sl_batch_reset(&batch);
+        assert_int_equal(read_n(c, &batch, 600, 20000), 600);
+        assert_int_equal(batch.records[0].offset, 900);
+        /* Paused: nothing comes, not even after a seek; resumed: from where the seek said. */
+        ok(sl_consumer_pause_all(c, &err));
+        ok(sl_consumer_seek(c, item.tp, 1200, &err));
+        sl_batch_reset(&batch);
+        assert_int_equal(read_n(c, &batch, 1, 500), 0);
+        ok(sl_consumer_resume_all(c, &err));
+        assert_int_equal(read_n(c, &batch, 300, 20000), 300);
+        assert_int_equal(batch.records[0].offset, 1200);
+        sl_consumer_close(c);
+        assert_int_equal(seen.revoked, 1);
+        /* A successor begins at the commit, unless told otherwise inside assigned. */
+        struct seen next = {.seek_to = 450};
+        c = consumer("g-con", "t-con", &next);
+        next.c = c;
+        sl_batch_reset(&batch);
+        assert_int_equal(read_n(c, &batch, 1050, 20000), 1050);
+        assert_int_equal(next.start[0], 400);
+        assert_int_equal(batch.records[0].offset, 450);
+        sl_consumer_close(c);
+        sl_batch_free(&batch);
+}
+
+static void test_small_batches_keep_the_fd_readable(void **state)
+{
+        struct seen seen = {0};
+        struct sl_err err = {0};
+        struct sl_batch batch;
+
+        (void)state;
+        rd_kafka_mock_topic_create(mock, "t-small", 1, 1);
+        fill("t-small", 0, 100);
+        sl_batch_init(&batch, 7, 1 << 20);
+        struct sl_consumer *c = consumer("g-small", "t-small", &seen);
+        uint32_t total = read_n(c, &batch, 7, 20000);
+        for (int64_t next = total; total < 100; ) { /* as a line does: wait for the fd, then poll without waiting */
+                struct pollfd wait = {.fd = sl_consumer_fd(c), .events = POLLIN};
+                assert_int_equal(poll(&wait, 1, 5000), 1);
+                sl_consumer_fd_clear(c);
+                sl_batch_reset(&batch);
+                ok(sl_consumer_poll(c, &batch, 0, &err));
+                assert_true(batch.count <= 7);
+                for (uint32_t i = 0; i < batch.count; i++)
+                        assert_int_equal(batch.records[i].offset, next++);
+                total += batch.count;
+        }
+        sl_consumer_close(c);
+        sl_batch_free(&batch);
+}
+
+static void test_rebalance_moves_partitions(void **state)
+{
+        struct seen one = {0}, two = {0};
+        struct sl_err err = {0};
+        struct sl_batch batch;
+
+        (void)state;
+        rd_kafka_mock_topic_create(mock, "t-reb", 4, 1);
+        sl_batch_init(&batch, 5000, 1 << 20);
+        struct sl_consumer *a = consumer("g-reb", "t-reb", &one);
+        for (int64_t end = sl_mono_ms() + 20000; one.parts != 4 && sl_mono_ms() < end;)
+                ok(sl_consumer_poll(a, &batch, 50, &err));
+        assert_int_equal(one.parts, 4);
+        struct sl_consumer *b = consumer("g-reb", "t-reb", &two);
+        for (int64_t end = sl_mono_ms() + 30000; (one.parts != 2 || two.parts != 2) && sl_mono_ms() < end;) {
+                ok(sl_consumer_poll(a, &batch, 20, &err));
+                ok(sl_consumer_poll(b, &batch, 20, &err));
+        }
+        assert_int_equal(one.parts, 2);
+        assert_int_equal(two.parts, 2);
+        assert_int_equal(one.revoked, 1);
+        assert_int_equal(one.lost, 0);
+        sl_consumer_close(b);
+        assert_int_equal(two.parts, 0);
+        for (int64_t end = sl_mono_ms() + 30000; one.parts != 4 && sl_mono_ms() < end;)
+                ok(sl_consumer_poll(a, &batch, 50, &err));
+        assert_int_equal(one.parts, 4);
+        sl_consumer_close(a);
+        assert_int_equal(one.parts, 0);
+        sl_batch_free(&batch);
+}
+
+static void test_close_is_bounded_without_brokers(void **state)
+{
+        struct seen seen = {0};
+        struct sl_batch batch;
+
+        (void)state;
+        rd_kafka_mock_topic_create(mock, "t-gone", 1, 1);
+        fill("t-gone", 0, 1);
+        sl_batch_init(&batch, 10, 1 << 20);
+        struct sl_consumer *c = consumer("g-gone", "t-gone", &seen);
+        assert_int_equal(read_n(c, &batch, 1, 20000), 1);
+        rd_kafka_mock_broker_set_down(mock, 1);
+        int64_t before = sl_mono_ms();
+        sl_consumer_close(c);
+        assert_true(sl_mono_ms() - before < 12000);
+        assert_int_equal(seen.parts, 0);
+        rd_kafka_mock_broker_set_up(mock, 1);
+        sl_batch_free(&batch);
+}
+
+static void test_ping_tells_unreachable(void **state)
+{
+        struct sl_err err = {0};
+        struct sl_admin *a;
+
+        (void)state;
+        ok(sl_admin_new(&cfg, "a", &a, &err));
+        ok(sl_admin_ping(a, 5000, NULL, &err));
+        sl_admin_free(a);
+        struct sl_props nowhere = {0};
+        sl_props_set(&nowhere, "bootstrap.servers", "127.0.0.1:1");
+        struct sl_kafka_cfg cfg2 = {&nowhere, NULL};
+        ok(sl_admin_new(&cfg2, "a", &a, &err));
+        assert_int_equal(sl_admin_ping(a, 700, NULL, &err), SL_TRANSIENT);
+        assert_int_equal(err.id, SL_E_KAFKA_UNREACHABLE);
+        assert_non_null(strstr(err.msg, "127.0.0.1:1"));
+        sl_admin_free(a);
+        sl_props_free(&nowhere);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_transaction_commit_and_abort),
+                cmocka_unit_test(test_failed_record_demands_abort),
+                cmocka_unit_test(test_fenced),
+                cmocka_unit_test(test_slow_commit_is_resumed_with_ticks),
+                cmocka_unit_test(test_init_lowers_the_transaction_timeout),
+                cmocka_unit_test(test_full_queue_wakes_the_fd),
+                cmocka_unit_test(test_too_large_is_known_at_send),
+                cmocka_unit_test(test_at_least_once_reports_every_record),
+                cmocka_unit_test(test_consume_commit_seek_pause),
+                cmocka_unit_test(test_small_batches_keep_the_fd_readable),
+                cmocka_unit_test(test_rebalance_moves_partitions),
+                cmocka_unit_test(test_close_is_bounded_without_brokers),
+                cmocka_unit_test(test_ping_tells_unreachable),
+        };
+        sl_log_init(getenv("DBG") ? SL_LOG_DEBUG : SL_LOG_ERROR, false); if (getenv("DBG")) sl_props_set(&worker, "consumer.debug", "cgrp");
+        if (getenv("T")) cmocka_set_test_filter(getenv("T"));
+        return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* connectors/s3: object keys, and the texts that answers and credentials files are made of. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "connectors/s3/client.h"
+#include "connectors/s3/credentials.h"
+#include "connectors/s3/names.h"
+
+static void expect_key(struct sl_s3_names names, int32_t partition, int64_t offset, const char *want)
+{
+        struct sl_buf b = {0};
+        sl_s3_object_key(&names, "orders", partition, offset, &b);
+        assert_string_equal(sl_buf_cstr(&b), want);
+        sl_buf_free(&b);
+}
+
+static void object_keys(void **state)
+{
+        (void)state;
+        struct sl_s3_names n = {"topics", "/", "+", 10, ".snappy.parquet"};
+        expect_key(n, 3, 4200, "topics/orders/partition=3/orders+3+0000004200.snappy.parquet");
+        expect_key(n, 0, 0, "topics/orders/partition=0/orders+0+0000000000.snappy.parquet");
+        expect_key(n, 12, 123456789012, "topics/orders/partition=12/orders+12+123456789012.snappy.parquet");
+        n.ext = ".json";
+        n.pad_width = 0;
+        expect_key(n, 1, 7, "topics/orders/partition=1/orders+1+7.json");
+        n.topics_dir = "a/b";
+        n.file_delim = "_";
+        n.dir_delim = "|";
+        n.pad_width = 3;
+        expect_key(n, 1, 7, "a/b|orders|partition=1|orders_1_007.json");
+}
+
+/* A blank topics.dir vanishes with its delimiter. */
+static void blank_topics_dir(void **state)
+{
+        (void)state;
+        struct sl_s3_names n = {"", "/", "+", 2, ".json"};
+        expect_key(n, 0, 1, "orders/partition=0/orders+0+01.json");
+        n.topics_dir = "  ";
+        expect_key(n, 0, 1, "orders/partition=0/orders+0+01.json");
+        n.topics_dir = NULL;
+        expect_key(n, 0, 1, "orders/partition=0/orders+0+01.json");
+}
+
+static void expect_xml(const char *xml, const char *tag, const char *want)
+{
+        struct sl_buf b = {0};
+        bool found = sl_s3_xml_text(sl_str_c(xml), tag, &b);
+        assert_int_equal(found, want != NULL);
+        if (want)
+                assert_string_equal(sl_buf_cstr(&b), want);
+        sl_buf_free(&b);
+}
+
+static void xml_answers(void **state)
+{
+        (void)state;
+        static const char error[] =
+                "<?xml version=\"1.0\"?>\n<Error><Code>NoSuchBucket</Code><Message>a &lt;b&gt; &amp; &quot;c"
+                "&quot;</Message><CodeX>no</CodeX></Error>";
+        expect_xml(error, "Code", "NoSuchBucket");
+        expect_xml(error, "Message", "a <b> & \"c\"");
+        expect_xml(error, "Region", NULL);
+        expect_xml("<UploadId></UploadId>", "UploadId", "");
+        expect_xml("<UploadId>cut off", "UploadId", NULL);
+        expect_xml("<UploadId>", "UploadId", NULL);
+        expect_xml("<Upload", "UploadId", NULL);
+        expect_xml("<a>x &unknown; &amp</a>", "a", "x &unknown; &amp");
+        expect_xml("", "Code", NULL);
+        assert_false(sl_s3_xml_text(SL_STR_NULL, "Code", &(struct sl_buf){0}));
+}
+
+/* Full jitter: from zero to a ceiling that doubles and stops at 20 s. */
+static void backoff(void **state)
+{
+        (void)state;
+        assert_int_equal(sl_s3_backoff_ms(200, 1, UINT32_MAX), 200);
+        assert_int_equal(sl_s3_backoff_ms(200, 1, 0), 0);
+        assert_int_equal(sl_s3_backoff_ms(200, 3, UINT32_MAX), 800);
+        assert_int_equal(sl_s3_backoff_ms(200, 1000, UINT32_MAX), 20000);
+        assert_int_equal(sl_s3_backoff_ms(INT32_MAX, 1, UINT32_MAX), 20000);
+        assert_int_equal(sl_s3_backoff_ms(0, 5, UINT32_MAX), 0);
+        for (uint32_t i = 0; i < 100; i++)
+                assert_true(sl_s3_backoff_ms(100, 2, i * 42949672u) <= 200);
+}
+
+static void credentials_file(void **state)
+{
+        (void)state;
+        static const char text[] =
+                "# mine\n[default]\naws_access_key_id = AK\naws_secret_access_key=s/=+\n"
+                "\n[ other ]\r\naws_access_key_id=AK2\r\naws_secret_access_key=S2\r\naws_session_token=T2\r\n"
+                "[role]\nrole_arn=arn:x\nsource_profile=default\n[half]\naws_access_key_id=AK3\n";
+        struct sl_s3_creds c = {0};
+        const char *other;
+        assert_true(sl_s3_creds_profile(SL_STR(text), "default", &c, &other));
+        assert_string_equal(c.access, "AK");
+        assert_string_equal(c.secret, "s/=+");
+        assert_null(c.token);
+        sl_s3_creds_free(&c);
+        assert_true(sl_s3_creds_profile(SL_STR(text), "other", &c, &other));
+        assert_string_equal(c.secret, "S2");
+        assert_string_equal(c.token, "T2");
+        sl_s3_creds_free(&c);
+        assert_false(sl_s3_creds_profile(SL_STR(text), "role", &c, &other));
+        assert_string_equal(other, "role_arn");
+        assert_false(sl_s3_creds_profile(SL_STR(text), "half", &c, &other));
+        assert_null(other);
+        assert_null(c.access);
+        assert_false(sl_s3_creds_profile(SL_STR(text), "none", &c, &other));
+        assert_false(sl_s3_creds_profile(SL_STR(""), "default", &c, &other));
+}
+
+/* Config before environment before file; what is missing is said, what is secret is not. */
+static void credentials_order(void **state)
+{
+        (void)state;
+        struct sl_s3_creds c = {0};
+        struct sl_err err = {0};
+        setenv("AWS_ACCESS_KEY_ID", "ENVKEY", 1);
+        setenv("AWS_SECRET_ACCESS_KEY", "ENVSECRET", 1);
+        setenv("AWS_SESSION_TOKEN", "ENVTOKEN", 1);
+        assert_int_equal(sl_s3_creds_load("CFG", "CFGSECRET", NULL, &c, &err), SL_OK);
+        assert_string_equal(c.access, "CFG");
+        assert_null(c.token); /* the environment's token belongs to the environment's keys */
+        sl_s3_creds_free(&c);
+        assert_int_equal(sl_s3_creds_load("", NULL, NULL, &c, &err), SL_OK);
+        assert_string_equal(c.access, "ENVKEY");
+        assert_string_equal(c.token, "ENVTOKEN");
+        sl_s3_creds_free(&c);
+        unsetenv("AWS_ACCESS_KEY_ID");
+        setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials", 1);
+        setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/nonexistent/token", 1);
+        assert_int_equal(sl_s3_creds_load(NULL, NULL, NULL, &c, &err), SL_FATAL);
+        assert_int_equal(err.id, SL_E_S3_SETUP);
+        assert_non_null(strstr(err.msg, "AWS_WEB_IDENTITY_TOKEN_FILE"));
+        assert_null(strstr(err.msg, "ENVSECRET"));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(object_keys), cmocka_unit_test(blank_topics_dir), cmocka_unit_test(xml_answers),
+                cmocka_unit_test(backoff),     cmocka_unit_test(credentials_file), cmocka_unit_test(credentials_order),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
