@@ -10,9 +10,14 @@ static const struct {
         enum option option;
         bool has_value;
 } options[] = {
-        {"--set", OPT_SET, true},           {"--log-format", OPT_LOG_FORMAT, true}, {"--log-level", OPT_LOG_LEVEL, true},
-        {"--markdown", OPT_MARKDOWN, true}, {"--worker", OPT_WORKER, true},         {"--offline", OPT_OFFLINE, false},
-        {"--help", OPT_HELP, false},        {"-h", OPT_HELP, false},
+        {"--set", OPT_SET, true},
+        {"--log-format", OPT_LOG_FORMAT, true},
+        {"--log-level", OPT_LOG_LEVEL, true},
+        {"--markdown", OPT_MARKDOWN, true},
+        {"--worker", OPT_WORKER, true},
+        {"--offline", OPT_OFFLINE, false},
+        {"--help", OPT_HELP, false},
+        {"-h", OPT_HELP, false},
 };
 
 static bool set_level(const char *value, struct sl_args *ret)

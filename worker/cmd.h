@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The program's commands. Each returns the exit code: 0 done, 1 failed, 2 wrong usage, 3 invalid configuration, 4 a needed
- * service can't be reached, 75 try again. Logs go to standard error, results to standard output. */
+/* The program's commands. Each returns the exit code: 0 done, 1 failed, 2 wrong usage, 3 invalid configuration, 4 a
+ * needed service can't be reached, 75 try again. Logs go to standard error, results to standard output. */
 #ifndef SL_CMD_H
 #define SL_CMD_H
 #include "base/log.h"
@@ -12,14 +12,14 @@ enum { SL_EXIT_OK = 0, SL_EXIT_FAILED = 1, SL_EXIT_USAGE = 2, SL_EXIT_CONFIG = 3
 struct sl_args {
         const char *files[SL_ARGS_MAX + 1]; /* what is no option, NULL-terminated */
         size_t nfiles;
-        const char *sets[SL_ARGS_MAX + 1];  /* --set key=value, NULL-terminated */
+        const char *sets[SL_ARGS_MAX + 1]; /* --set key=value, NULL-terminated */
         size_t nsets;
-        const char *markdown;               /* --markdown NAME */
-        const char *worker;                 /* --worker worker.properties */
-        bool offline;                       /* --offline */
+        const char *markdown; /* --markdown NAME */
+        const char *worker;   /* --worker worker.properties */
+        bool offline;         /* --offline */
         bool help;
-        bool json_log;                      /* --log-format json */
-        enum sl_log_level level;            /* --log-level */
+        bool json_log;           /* --log-format json */
+        enum sl_log_level level; /* --log-level */
 };
 /* Options may stand anywhere, as --name value or --name=value. On failure a sentence is in why (at most n bytes). */
 bool sl_args_parse(int argc, char *const *argv, struct sl_args *ret, char *why, size_t n);

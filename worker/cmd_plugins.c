@@ -3,13 +3,18 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/json.h"
+#include "cluster/workercfg.h"
 #include "cmd.h"
 #include "kafka/client.h"
 
+/* The reference page of a plugin, or of "worker": the worker's own keys. */
 static int print_page(const char *name)
 {
         const struct sl_cfg_def *tables[2];
-        if (!sl_plugins_tables(&sl_built_in, name, tables)) {
+        if (strcmp(name, "worker") == 0) {
+                tables[0] = sl_worker_defs;
+                tables[1] = NULL;
+        } else if (!sl_plugins_tables(&sl_built_in, name, tables)) {
                 fprintf(stderr, "sluice: there is no plugin %.200s; `sluice plugins` lists them\n", name);
                 return SL_EXIT_USAGE;
         }
@@ -37,7 +42,8 @@ int sl_cmd_plugins(const struct sl_args *args)
                 return print_page(args->markdown);
         json_t *list = sl_plugins_json(&sl_built_in, false), *row;
         size_t i;
-        json_array_foreach(list, i, row) {
+        json_array_foreach(list, i, row)
+        {
                 const char *version = sl_json_str(row, "version");
                 printf("%-18s%-80s %s\n", sl_json_str(row, "type"), sl_json_str(row, "class"), version ? version : "");
         }

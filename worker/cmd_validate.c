@@ -21,7 +21,8 @@ static int print_report(const char *path, const struct sl_validation *v)
                 if (v->report.findings[i].warning)
                         print_finding("WARNING", v->report.findings[i].key, v->report.findings[i].text);
         uint32_t warnings = v->report.count - v->report.errors;
-        printf("%s: %s, %u error(s), %u warning(s)\n", path, v->report.errors ? "invalid" : "valid", v->report.errors, warnings);
+        printf("%s: %s, %u error(s), %u warning(s)\n", path, v->report.errors ? "invalid" : "valid", v->report.errors,
+               warnings);
         return v->report.errors ? SL_EXIT_CONFIG : SL_EXIT_OK;
 }
 

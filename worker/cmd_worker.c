@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sluice worker`: read the configuration, bind REST, start the herder, wait for a signal, stop. REST is bound first so that a
- * second worker on the same port fails before it touches Kafka, and so that /health answers while Kafka is awaited. */
+/* `sluice worker`: read the configuration, bind REST, start the herder, wait for a signal, stop. REST is bound first so
+ * that a second worker on the same port fails before it touches Kafka, and so that /health answers while Kafka is
+ * awaited. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -164,7 +165,8 @@ int sl_cmd_worker(const struct sl_args *args)
         if (w.herder && pthread_create(&second, NULL, watch_second_signal, (void *)(intptr_t)w.signal_fd) == 0)
                 pthread_detach(second);
         if (w.herder && !sl_herder_stop(w.herder)) {
-                sl_warn("stopped with tasks that did not end in time; nothing is lost, they go on from their stored offsets");
+                sl_warn("stopped with tasks that did not end in time; nothing is lost, they go on from their stored "
+                        "offsets");
                 _exit(code); /* they still use what would be freed */
         }
         sl_rest_server_free(w.rest);

@@ -36,7 +36,8 @@ static void usage(FILE *out)
                 if (commands[i].run)
                         fprintf(out, "  sluice %s\n      %s\n", commands[i].usage, commands[i].text);
         fputs("\noptions of all commands: --log-format text|json, --log-level off|fatal|error|warn|info|debug|trace\n"
-              "exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid configuration, 4 a needed service can't be reached, "
+              "exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid configuration, 4 a needed service can't be "
+              "reached, "
               "75 try again\n",
               out);
 }

@@ -338,5 +338,5 @@ const struct sl_cfg_def sl_pg_config[] = {
          .doc = "When the task is further behind than this many bytes of WAL it reads in large steps through SQL instead of "
                 "streaming; -1 = never."},
         {SL_CFG_INT(C, backlog_changes, "sluice.backlog.changes"), .def = "200000", .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX,
-         .min = 100, .max = 10000000, .importance = SL_LOW, .group = OURS, .doc = "Changes asked for in one such step."},
+         .min = 100, .max = 10000000, .importance = SL_LOW, .group = OURS, .doc = "Changes asked for in the first such step; later ones grow."},
         {.name = NULL}};

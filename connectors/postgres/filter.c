@@ -169,7 +169,7 @@ const char *sl_pg_adjust_name(int mode, bool dots, const char *name, struct sl_a
                 else if (mode == SL_PG_ADJ_AVRO)
                         *w++ = '_';
                 else
-                        w += sprintf(w, "_u%04x", ch);
+                        w += snprintf(w, 7, "_u%04x", ch);
         }
         *w = 0;
         return out;

@@ -171,7 +171,7 @@ def test_common_types_are_alike_in_snapshot_and_stream(worker, kafka, database):
     assert full["b"] is True and full["i2"] == -2 and full["i8"] == 9007199254740993
     assert full["f4"] == 1.5 and full["f8"] == 2.1
     assert full["n"] == "AeJA"  # 123456
-    assert full["nn"] == {"scale": 2, "value": "bg=="}  # 110
+    assert full["nn"] == {"scale": 1, "value": "Cw=="}  # 11: Debezium strips zeros here
     assert full["t"] == 'a"é😀\\n' and full["c"] == "c    " and full["bin"] == "3q2+7w=="
     assert full["u"] == "11111111-2222-3333-4444-555555555555"
     assert full["j"] == '{"x": [1]}' and full["jb"] == '{"y": 2}'

@@ -264,7 +264,7 @@ def test_no_such_table(worker, kafka, database):
     config = database.config(table_include_list="public.later")
     worker.create("pg", config)
     worker.wait_running("pg")
-    wait_until(lambda: "public.later" in worker.log_text(), what="a warning that no table matches")
+    wait_until(lambda: "No table of database" in worker.log_text(), what="a warning that no table matches")
     database.sql("create table later (id int primary key); insert into later values (1)")
     assert read(kafka, f"{database.prefix}.public.later", 1)[0].value["op"] == "c"
 
@@ -300,10 +300,15 @@ def test_secrets_are_nowhere(make_worker, kafka, database, store, tmp_path, uniq
     ).start()
     assert worker.rest("PUT", "/admin/loggers/root", json={"level": "DEBUG"}).ok
     worker.run("pg", database.config(table_include_list="public.t"))
-    literal = {**database.config(table_include_list="public.t"), "database.password": SECRET}
-    literal |= {"slot.name": database.slot + "x"}
-    worker.create("refused", literal)
-    worker.wait_failed("refused")
+    # A literal password, which works first and later not.
+    role = f"role_{unique}"
+    database.sql(f"create role {role} superuser login replication password '{SECRET}'")
+    literal = {**database.config(table_include_list="public.t"), "database.user": role, "database.password": SECRET}
+    literal |= {"slot.name": database.slot + "x", "topic.prefix": "literal"}
+    worker.run("refused", literal)
+    database.sql(f"alter role {role} password 'another'")
+    assert worker.rest("POST", "/connectors/refused/restart?includeTasks=true").status_code == 202
+    assert role in worker.wait_failed("refused")
     sink = {**s3_config(store, unique, sluice_rotate_idle_ms=500), "aws.secret.access.key": f"${{file:{secrets}:s3}}"}
     kafka.create_topic(unique)
     kafka.produce(unique, [(None, '{"a": 1}')])

@@ -240,13 +240,14 @@ def check_registered(options):
     )
     names = {test["name"] for test in json.loads(listed.stdout)["tests"]}
     for name in tracked():
+        path = pathlib.PurePath(name)
         for folder, suffix, prefix in (("tests/unit", ".c", "unit."), ("tests/integration", ".py", "integration.")):
-            path = pathlib.PurePath(name)
-            if str(path.parent) == folder and path.suffix == suffix and path.stem.startswith("test_"):
-                if prefix + path.stem.removeprefix("test_") not in names:
-                    bad(name, 0, "is not registered in ctest")
-            elif str(path.parent) == "tests/unit" and path.suffix == ".c":
-                bad(name, 0, "unit tests are called test_<name>.c")
+            if str(path.parent) != folder or path.suffix != suffix or path.name == "conftest.py":
+                continue
+            if not path.stem.startswith("test_"):
+                bad(name, 0, f"tests are called test_<name>{suffix}")
+            elif prefix + path.stem.removeprefix("test_") not in names:
+                bad(name, 0, "is not registered in ctest")
 
 
 def check_banned():

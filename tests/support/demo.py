@@ -37,7 +37,7 @@ TRUTH_COLUMNS = ["op", "tx", "id", "account", "amount", "currency", "status", "n
 INSERT = """insert into transactions (id, account, amount, currency, status, note)
     select id, (id * 7919) % 10000, ((id * 104729) % 10000000)::numeric / 100 - 20000,
            (array['EUR','USD','CHF'])[1 + id % 3], 'booked', case when id % 4 = 0 then null else 'note é ' || id end
-    from generate_series({first}, {last}) id """ + RETURNING.format(op="'c'")
+    from generate_series({first}::bigint, {last}) id """ + RETURNING.format(op="'c'")
 UPDATE = """update transactions set status = 'settled', amount = amount + 0.01, updated_at = now()
     where id between {first} and {last} """ + RETURNING.format(op="'u'")
 DELETE = "delete from transactions where id between {first} and {last} " + RETURNING.format(op="'d'")
@@ -104,10 +104,11 @@ def refuse_failed(worker):
 def prepare_database(postgres):
     postgres.create_db(DATABASE)
     postgres.sql((CONFIGS / "bank.sql").read_text(), DATABASE)
+    # What a careful owner gives a CDC user: it may replicate and read, and finds its publication made.
     postgres.sql(
         f"""create role {USER} login replication password '{PASSWORD}';
-            grant create on database {DATABASE} to {USER};
-            alter table {TABLE} owner to {USER}""",
+            grant select on {TABLE} to {USER};
+            create publication bank_publication for table {TABLE}""",
         DATABASE,
     )
 
@@ -165,6 +166,7 @@ class Reader(threading.Thread):
                 "fetch.wait.max.ms": 50,
                 "fetch.error.backoff.ms": 20,
                 "allow.auto.create.topics": False,
+                "log_level": 0,
             }
         )
 
@@ -359,7 +361,7 @@ def show_lag(kafka, postgres, reader, screen):
 def sink_lag(kafka, reader):
     """Records of the topic that the sink has not committed."""
     group = confluent_kafka.ConsumerGroupTopicPartitions("connect-s3-sink")
-    admin = kafka.admin()
+    admin = kafka.admin(**{"log_level": 0})
     answer = admin.list_consumer_group_offsets([group])["connect-s3-sink"].result(10)
     offsets = {part.partition: part.offset for part in answer.topic_partitions if part.topic == TOPIC}
     return max(0, reader.last_offset + 1 - max(offsets.get(0, 0), 0))
@@ -368,7 +370,7 @@ def sink_lag(kafka, reader):
 # --- The walk ---------------------------------------------------------------------------------------------------------
 
 
-def walk(options, screen, directory, parts):
+def walk(options, screen, directory, parts, readers):
     kafka = stand.Kafka(directory / "kafka")
     postgres = stand.Postgres(directory / "postgres")
     store = stand.S3(directory / "s3")
@@ -383,7 +385,8 @@ def walk(options, screen, directory, parts):
     parts.append(worker)
     began = time.monotonic()
     worker.start()
-    screen.detail(f"REST answers after {time.monotonic() - began:.2f} s")
+    stand.wait_until(lambda: worker.rest("GET", "/health").ok, ENDS_WITHIN, "the worker's start")
+    screen.detail(f"the worker is ready after {time.monotonic() - began:.2f} s")
 
     database = {"database.hostname": stand.HOST, "database.port": str(postgres.port), "database.user": USER}
     post(worker, "postgres-source", database)
@@ -391,6 +394,7 @@ def walk(options, screen, directory, parts):
     screen.step("posted postgres-source and s3-sink")
     reader = Reader(kafka.bootstrap)
     reader.start()
+    readers.append(reader)
     expected = SNAPSHOT_ROWS
     wait_for(screen, "snapshot", lambda: reader.records, expected, worker)
     screen.step(f"snapshot: {expected:,} rows are in Kafka")
@@ -450,9 +454,9 @@ def main():
     screen = Screen()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="sluice-demo-"))
     directory.chmod(0o755)
-    parts, code = [], 1
+    parts, readers, code = [], [], 1
     try:
-        running = walk(options, screen, directory, parts)
+        running = walk(options, screen, directory, parts, readers)
         code = 0
         if options.keep:
             keep(screen, directory, *running)
@@ -466,6 +470,8 @@ def main():
                 screen.detail(f"the worker's last lines:\n{part.log_text()[-4000:]}")
     finally:
         stopping = time.monotonic()
+        for reader in readers:
+            reader.end()
         stand.stop_all(list(reversed(parts)))
         if os.environ.get("SLUICE_DEMO_FILES") or (code and options.keep):
             screen.detail(f"files are in {directory}")

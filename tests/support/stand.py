@@ -221,8 +221,10 @@ class Part:
             deadline = time.monotonic() + self.grace
             # Not reaped yet, so that its process group is still ours to kill.
             ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
-            while not os.waitid(os.P_PID, self.process.pid, ended) and time.monotonic() < deadline:
-                time.sleep(0.01)
+            # The second signal reaps one that has ended at once.
+            with contextlib.suppress(ChildProcessError):
+                while not os.waitid(os.P_PID, self.process.pid, ended) and time.monotonic() < deadline:
+                    time.sleep(0.01)
         return self.kill()
 
     def kill(self):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Java's client keys as librdkafka gets them: translation, layers, refusals, JAAS, secrets, regular expressions, error classes. */
+/* Java's client keys as librdkafka gets them: translation, layers, refusals, JAAS, secrets, regular expressions, error
+ * classes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +13,8 @@
 
 #define SECRET "hush-hush"
 
-static enum sl_rc build(const char *const *worker, const char *const *connector, enum sl_kclient kind, rd_kafka_conf_t **ret,
-                        struct sl_err *err)
+static enum sl_rc build(const char *const *worker, const char *const *connector, enum sl_kclient kind,
+                        rd_kafka_conf_t **ret, struct sl_err *err)
 {
         struct sl_props w = {0}, c = {0};
 
@@ -29,7 +30,8 @@ static enum sl_rc build(const char *const *worker, const char *const *connector,
 }
 
 /* The value librdkafka has for key after one worker key was set; "" when it has none. */
-static const char *value_of(enum sl_kclient kind, const char *key, const char *const *worker, const char *const *connector)
+static const char *value_of(enum sl_kclient kind, const char *key, const char *const *worker,
+                            const char *const *connector)
 {
         static char text[512];
         size_t room = sizeof(text);
@@ -95,8 +97,8 @@ static void test_translation(void **state)
                 {SL_K_PRODUCER, "producer.partitioner.ignore.keys", "true", "partitioner", "random"},
                 {SL_K_PRODUCER, "producer.reconnect.backoff.ms", "5000", "reconnect.backoff.max.ms", "5000"},
                 {SL_K_PRODUCER, "producer.sticky.partitioning.linger.ms", "7", "sticky.partitioning.linger.ms", "7"},
-                {SL_K_PRODUCER, "producer.key.serializer", "org.apache.kafka.common.serialization.ByteArraySerializer", "client.id",
-                 "me"},
+                {SL_K_PRODUCER, "producer.key.serializer", "org.apache.kafka.common.serialization.ByteArraySerializer",
+                 "client.id", "me"},
                 {SL_K_CONSUMER, "consumer.fetch.max.wait.ms", "77", "fetch.wait.max.ms", "77"},
                 {SL_K_CONSUMER, "consumer.max.partition.fetch.bytes", "2000000", "fetch.message.max.bytes", "2000000"},
                 {SL_K_CONSUMER, "consumer.fetch.max.bytes", "5000", "message.max.bytes", "5000"},
@@ -106,7 +108,8 @@ static void test_translation(void **state)
                 {SL_K_CONSUMER, "consumer.max.poll.records", "500", "client.id", "me"},
                 {SL_K_CONSUMER, "consumer.group.id", "theirs", "group.id", "theirs"},
                 {SL_K_CONSUMER, "consumer.partition.assignment.strategy",
-                 "org.apache.kafka.clients.consumer.RangeAssignor, org.apache.kafka.clients.consumer.CooperativeStickyAssignor",
+                 "org.apache.kafka.clients.consumer.RangeAssignor, "
+                 "org.apache.kafka.clients.consumer.CooperativeStickyAssignor",
                  "partition.assignment.strategy", "range"},
                 {SL_K_CONSUMER, "consumer.partition.assignment.strategy",
                  "org.apache.kafka.clients.consumer.RoundRobinAssignor", "partition.assignment.strategy", "roundrobin"},
@@ -118,32 +121,39 @@ static void test_translation(void **state)
 
         (void)state;
         for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-                assert_string_equal(value_of(cases[i].kind, cases[i].rk, KV(cases[i].java, cases[i].given), NULL), cases[i].expect);
+                assert_string_equal(value_of(cases[i].kind, cases[i].rk, KV(cases[i].java, cases[i].given), NULL),
+                                    cases[i].expect);
 }
 
 static void test_later_layers_win(void **state)
 {
         (void)state;
-        assert_string_equal(value_of(SL_K_PRODUCER, "queue.buffering.max.ms", KV("producer.linger.ms", "7"), NULL), "7");
+        assert_string_equal(value_of(SL_K_PRODUCER, "queue.buffering.max.ms", KV("producer.linger.ms", "7"), NULL),
+                            "7");
         assert_string_equal(value_of(SL_K_PRODUCER, "queue.buffering.max.ms", KV("producer.linger.ms", "7"),
-                                     KV("producer.override.linger.ms", "9")), "9");
+                                     KV("producer.override.linger.ms", "9")),
+                            "9");
         assert_string_equal(value_of(SL_K_PRODUCER, "bootstrap.servers", KV("bootstrap.servers", "a:1"), NULL), "a:1");
-        assert_string_equal(value_of(SL_K_PRODUCER, "bootstrap.servers", KV("bootstrap.servers", "a:1", "producer.bootstrap.servers",
-                                                                            "b:2"), NULL), "b:2");
+        assert_string_equal(value_of(SL_K_PRODUCER, "bootstrap.servers",
+                                     KV("bootstrap.servers", "a:1", "producer.bootstrap.servers", "b:2"), NULL),
+                            "b:2");
         /* The worker's own keys beside security are not the clients'. */
         assert_string_equal(value_of(SL_K_PRODUCER, "queue.buffering.max.ms", KV("linger.ms", "7"), NULL), "5");
 }
 
 static const char plain[] =
-        "org.apache.kafka.common.security.plain.PlainLoginModule required\n username=\"al ice\" password=\"" SECRET "\\\"1\";";
+        "org.apache.kafka.common.security.plain.PlainLoginModule required\n username=\"al ice\" password=\"" SECRET
+        "\\\"1\";";
 
 static void test_jaas(void **state)
 {
         static const char scram[] =
-                "org.apache.kafka.common.security.scram.ScramLoginModule required username='bob' password=" SECRET " tokenauth=false ;";
+                "org.apache.kafka.common.security.scram.ScramLoginModule required username='bob' password=" SECRET
+                " tokenauth=false ;";
 
         (void)state;
-        const char *const *sasl = KV("security.protocol", "SASL_PLAINTEXT", "sasl.mechanism", "PLAIN", "sasl.jaas.config", plain);
+        const char *const *sasl =
+                KV("security.protocol", "SASL_PLAINTEXT", "sasl.mechanism", "PLAIN", "sasl.jaas.config", plain);
         assert_string_equal(value_of(SL_K_CONSUMER, "sasl.username", sasl, NULL), "al ice");
         assert_string_equal(value_of(SL_K_CONSUMER, "sasl.password", sasl, NULL), SECRET "\"1");
         assert_string_equal(value_of(SL_K_CONSUMER, "security.protocol", sasl, NULL), "sasl_plaintext");
@@ -159,12 +169,13 @@ static void test_security_keys_count_only_when_used(void **state)
         rd_kafka_conf_t *conf;
 
         (void)state;
-        const char *const *keys = KV("ssl.keystore.location", "/rest.jks", "ssl.truststore.location", "/t.jks", "sasl.mechanism",
-                                     "AWS_MSK_IAM");
+        const char *const *keys = KV("ssl.keystore.location", "/rest.jks", "ssl.truststore.location", "/t.jks",
+                                     "sasl.mechanism", "AWS_MSK_IAM");
         assert_int_equal(build(keys, NULL, SL_K_PRODUCER, &conf, &err), SL_OK);
         rd_kafka_conf_destroy(conf);
-        keys = KV("security.protocol", "SSL", "ssl.truststore.type", "PEM", "ssl.truststore.location", "/ca.pem", "ssl.keystore.type",
-                  "PEM", "ssl.keystore.location", "/me.pem", "ssl.endpoint.identification.algorithm", "");
+        keys = KV("security.protocol", "SSL", "ssl.truststore.type", "PEM", "ssl.truststore.location", "/ca.pem",
+                  "ssl.keystore.type", "PEM", "ssl.keystore.location", "/me.pem",
+                  "ssl.endpoint.identification.algorithm", "");
         assert_string_equal(value_of(SL_K_PRODUCER, "ssl.ca.location", keys, NULL), "/ca.pem");
         assert_string_equal(value_of(SL_K_PRODUCER, "ssl.key.location", keys, NULL), "/me.pem");
         assert_string_equal(value_of(SL_K_PRODUCER, "ssl.certificate.location", keys, NULL), "/me.pem");
@@ -204,16 +215,18 @@ static void test_refusals_name_key_and_reason(void **state)
                 {SL_K_ADMIN, "SASL_SSL", "sasl.jaas.config", "com.x.OAuthBearerLoginModule required a=\"b\";", "oidc"},
                 {SL_K_ADMIN, "SASL_SSL", "sasl.jaas.config", "com.x.Krb5LoginModule required a=\"b\";", "keytab"},
                 {SL_K_ADMIN, "SASL_SSL", "sasl.jaas.config", "com.x.PlainLoginModule required;", "username"},
-                {SL_K_ADMIN, "SASL_SSL", "sasl.jaas.config", "com.x.PlainLoginModule required username=\"a", "expected"},
+                {SL_K_ADMIN, "SASL_SSL", "sasl.jaas.config", "com.x.PlainLoginModule required username=\"a",
+                 "expected"},
         };
 
         (void)state;
         for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
                 struct sl_err err = {0};
                 rd_kafka_conf_t *conf;
-                enum sl_rc rc = build(KV("security.protocol", cases[i].protocol, cases[i].key, cases[i].value), NULL, cases[i].kind,
-                                      &conf, &err);
-                if (rc != SL_FATAL || err.id != SL_E_CONFIG || !strstr(err.msg, cases[i].key) || !strstr(err.msg, cases[i].reason))
+                enum sl_rc rc = build(KV("security.protocol", cases[i].protocol, cases[i].key, cases[i].value), NULL,
+                                      cases[i].kind, &conf, &err);
+                if (rc != SL_FATAL || err.id != SL_E_CONFIG || !strstr(err.msg, cases[i].key) ||
+                    !strstr(err.msg, cases[i].reason))
                         fail_msg("%s: rc %d, \"%s\"", cases[i].key, rc, err.msg);
         }
 }
@@ -232,13 +245,16 @@ static void test_secrets_are_not_in_messages(void **state)
         for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
                 struct sl_err err = {0};
                 rd_kafka_conf_t *conf;
-                assert_int_equal(build(KV("security.protocol", "SASL_PLAINTEXT", "sasl.jaas.config", values[i]), NULL, SL_K_PRODUCER,
-                                       &conf, &err), SL_FATAL);
+                assert_int_equal(build(KV("security.protocol", "SASL_PLAINTEXT", "sasl.jaas.config", values[i]), NULL,
+                                       SL_K_PRODUCER, &conf, &err),
+                                 SL_FATAL);
                 assert_null(strstr(err.msg, SECRET));
         }
         struct sl_err err = {0};
         rd_kafka_conf_t *conf;
-        assert_int_equal(build(KV("security.protocol", "SSL", "ssl.keystore.key", SECRET), NULL, SL_K_PRODUCER, &conf, &err), SL_OK);
+        assert_int_equal(
+                build(KV("security.protocol", "SSL", "ssl.keystore.key", SECRET), NULL, SL_K_PRODUCER, &conf, &err),
+                SL_OK);
         rd_kafka_conf_destroy(conf);
 }
 
@@ -271,12 +287,9 @@ static void test_topics_regex(void **state)
         static const struct {
                 const char *java, *yes, *no;
         } cases[] = {
-                {"orders.*", "orders-1", "my-orders"},
-                {"(?:a|b)\\.\\d+", "b.42", "bx42"},
-                {"[\\w.-]+?_x", "A-b.9_x", "a/_x"},
-                {"a|b", "b", "ab"},
-                {"db\\-[^\\d]+", "db-abc", "db-1"},
-                {"x{2}+", "xx", "xxx"},
+                {"orders.*", "orders-1", "my-orders"}, {"(?:a|b)\\.\\d+", "b.42", "bx42"},
+                {"[\\w.-]+?_x", "A-b.9_x", "a/_x"},    {"a|b", "b", "ab"},
+                {"db\\-[^\\d]+", "db-abc", "db-1"},    {"x{2}+", "xx", "xxx"},
                 {"\\Ddb\\W", "xdb.", "1db."},
         };
         static const char *const refused[] = {"(?i)a", "a(?=b)", "\\bx", "\\Qa.b\\E", "[a&&b]", "[abc", "(?<n>a)"};

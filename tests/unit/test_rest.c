@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rest/ and cluster/herder.c together: the HTTP server over a herder with its store in memory and tasks of the test's own,
- * which are threads that report their state, fail when their config says so, and take their time to stop. */
+/* rest/ and cluster/herder.c together: the HTTP server over a herder with its store in memory and tasks of the test's
+ * own, which are threads that report their state, fail when their config says so, and take their time to stop. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -42,9 +42,16 @@ static void toy_check(const void *cfg, const char *connector, struct sl_cfg_repo
 }
 static const char *const source_names[] = {"org.example.ToySourceConnector", NULL};
 static const char *const sink_names[] = {"org.example.ToySinkConnector", NULL};
-static const struct sl_source_ops toy_source = {.name = "toy-source", .aliases = source_names, .version = "1.5",
-                                                .config = toy_defs, .config_size = sizeof(struct toy_cfg), .check = toy_check};
-static const struct sl_sink_ops toy_sink = {.name = "toy-sink", .aliases = sink_names, .version = "1.5", .config = toy_defs,
+static const struct sl_source_ops toy_source = {.name = "toy-source",
+                                                .aliases = source_names,
+                                                .version = "1.5",
+                                                .config = toy_defs,
+                                                .config_size = sizeof(struct toy_cfg),
+                                                .check = toy_check};
+static const struct sl_sink_ops toy_sink = {.name = "toy-sink",
+                                            .aliases = sink_names,
+                                            .version = "1.5",
+                                            .config = toy_defs,
                                             .config_size = sizeof(struct toy_cfg)};
 static const struct sl_source_ops *const sources[] = {&toy_source, NULL};
 static const struct sl_sink_ops *const sinks[] = {&toy_sink, NULL};
@@ -73,13 +80,15 @@ static void *toy_main(void *arg)
                 if (shown_paused != t->pause && !t->fail) {
                         shown_paused = t->pause;
                         pthread_mutex_unlock(&t->lock);
-                        t->opts.on_state(t->opts.arg, t->name, t->opts.id, shown_paused ? SL_TASK_PAUSED : SL_TASK_RUNNING, NULL);
+                        t->opts.on_state(t->opts.arg, t->name, t->opts.id,
+                                         shown_paused ? SL_TASK_PAUSED : SL_TASK_RUNNING, NULL);
                         pthread_mutex_lock(&t->lock);
                         continue;
                 }
                 if (t->fail) {
                         pthread_mutex_unlock(&t->lock);
-                        t->opts.on_state(t->opts.arg, t->name, t->opts.id, SL_TASK_FAILED, "org.example.Oops: it failed");
+                        t->opts.on_state(t->opts.arg, t->name, t->opts.id, SL_TASK_FAILED,
+                                         "org.example.Oops: it failed");
                         pthread_mutex_lock(&t->lock);
                         break;
                 }
@@ -148,7 +157,8 @@ static void toy_free(struct sl_task *task)
 }
 static const struct sl_task_calls toy_tasks = {toy_start, toy_pause, toy_resume, toy_stop, toy_join, toy_free};
 
-/* --- the worker under test and its client --------------------------------------------------------------------------- */
+/* --- the worker under test and its client ---------------------------------------------------------------------------
+ */
 
 static struct sl_worker_cfg cfg;
 static struct sl_rest_server *server;
@@ -163,13 +173,17 @@ static int start_worker(void **state)
         struct sl_err err = {0};
         const char *sets[] = {"listeners=http://127.0.0.1:0", "task.shutdown.graceful.timeout.ms=2000",
                               "access.control.allow.origin=http://ui.example", NULL};
-        if (sl_worker_cfg_load(&(struct sl_worker_cfg_opts){.sets = sets}, &cfg, &report, &err) != SL_OK || report.errors)
+        if (sl_worker_cfg_load(&(struct sl_worker_cfg_opts){.sets = sets}, &cfg, &report, &err) != SL_OK ||
+            report.errors)
                 return -1;
         sl_cfg_report_free(&report);
         if (sl_rest_server_bind(&cfg, &server, &err) != SL_OK)
                 return -1;
-        struct sl_herder_opts opts = {.cfg = &cfg, .plugins = &plugins, .worker_id = sl_rest_server_id(server),
-                                      .without_kafka = true, .tasks = &toy_tasks};
+        struct sl_herder_opts opts = {.cfg = &cfg,
+                                      .plugins = &plugins,
+                                      .worker_id = sl_rest_server_id(server),
+                                      .without_kafka = true,
+                                      .tasks = &toy_tasks};
         herder = sl_herder_start(&opts);
         if (sl_rest_server_serve(server, herder, &err) != SL_OK)
                 return -1;
@@ -208,7 +222,8 @@ static struct answer *call_typed(const char *method, const char *path, const cha
         const char *headers[] = {type_header, NULL};
         snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", port, path);
         snprintf(type_header, sizeof(type_header), "Content-Type: %s", type ? type : "");
-        struct sl_http_request req = {.method = method, .url = url, .headers = type ? headers : NULL, .body = sl_str_c(body)};
+        struct sl_http_request req = {
+                .method = method, .url = url, .headers = type ? headers : NULL, .body = sl_str_c(body)};
         struct sl_http_response resp = {0};
         struct sl_err err = {0};
         json_decref(last.json);
@@ -279,7 +294,8 @@ static void wait_running(int want)
         assert_int_equal(running, want);
 }
 
-/* --- tests ---------------------------------------------------------------------------------------------------------- */
+/* --- tests ----------------------------------------------------------------------------------------------------------
+ */
 
 static void root_and_health(void **state)
 {
@@ -306,8 +322,9 @@ static void life_of_a_connector(void **state)
                                 "{\"name\":\" life \",\"config\":{\"connector.class\":\"ToySource\",\"tasks.max\":3}}");
         assert_int_equal(a->status, 201);
         assert_non_null(strstr(a->location, "/connectors/life"));
-        assert_string_equal(a->text, "{\"name\":\"life\",\"config\":{\"connector.class\":\"ToySource\",\"tasks.max\":\"3\","
-                                     "\"name\":\"life\"},\"tasks\":[],\"type\":\"source\"}");
+        assert_string_equal(a->text,
+                            "{\"name\":\"life\",\"config\":{\"connector.class\":\"ToySource\",\"tasks.max\":\"3\","
+                            "\"name\":\"life\"},\"tasks\":[],\"type\":\"source\"}");
         wait_state("life", 0, "RUNNING");
         a = call("GET", "/connectors/life/status", NULL);
         const json_t *own = json_object_get(a->json, "connector");
@@ -358,7 +375,8 @@ static void put_config_changes_the_tasks(void **state)
         assert_int_equal(a->status, 201);
         wait_state("c", 2, "RUNNING");
         assert_string_equal(call("GET", "/connectors/c/topics", NULL)->text, "{\"c\":{\"topics\":[\"t\",\"u\"]}}");
-        a = call("PUT", "/connectors/c/config", "{\"connector.class\":\"ToySink\",\"topics\":\"t\",\"tasks.max\":\"1\"}");
+        a = call("PUT", "/connectors/c/config",
+                 "{\"connector.class\":\"ToySink\",\"topics\":\"t\",\"tasks.max\":\"1\"}");
         assert_int_equal(a->status, 200);
         assert_int_equal(json_array_size(json_object_get(a->json, "tasks")), 3); /* as before the change */
         wait_running(1);
@@ -403,10 +421,12 @@ static void initial_states(void **state)
         wait_state("i", -1, "STOPPED");
         wait_running(0);
         drop("i");
-        call("POST", "/connectors", "{\"name\":\"i\",\"initial_state\":\"PAUSED\",\"config\":{\"connector.class\":\"ToySource\"}}");
+        call("POST", "/connectors",
+             "{\"name\":\"i\",\"initial_state\":\"PAUSED\",\"config\":{\"connector.class\":\"ToySource\"}}");
         wait_state("i", 0, "PAUSED");
         drop("i");
-        assert_int_equal(call("POST", "/connectors", "{\"name\":\"i\",\"initial_state\":\"X\",\"config\":{}}")->status, 500);
+        assert_int_equal(call("POST", "/connectors", "{\"name\":\"i\",\"initial_state\":\"X\",\"config\":{}}")->status,
+                         500);
 }
 
 static void secrets_stay_inside(void **state)
@@ -426,7 +446,8 @@ static void secrets_stay_inside(void **state)
         assert_string_equal(sl_props_get(&stored, "toy.password"), "geheim");
         sl_props_free(&stored);
         assert_int_equal(
-                call("PUT", "/connectors/new/config", "{\"connector.class\":\"ToySource\",\"toy.password\":\"****\"}")->status,
+                call("PUT", "/connectors/new/config", "{\"connector.class\":\"ToySource\",\"toy.password\":\"****\"}")
+                        ->status,
                 400);
         drop("s");
 }
@@ -470,7 +491,8 @@ static void bad_requests(void **state)
         assert_int_equal(call("POST", "/connectors", "{\"name\":\"x\",\"config\":{\"name\":\"y\"}}")->status, 400);
         assert_int_equal(call("POST", "/connectors", "{\"name\":\"x\",\"config\":{}}")->status, 400);
         assert_non_null(strstr(last.text, "contains no connector type"));
-        assert_int_equal(call("POST", "/connectors", "{\"name\":\"x\",\"config\":{\"connector.class\":\"No\"}}")->status, 400);
+        assert_int_equal(
+                call("POST", "/connectors", "{\"name\":\"x\",\"config\":{\"connector.class\":\"No\"}}")->status, 400);
         assert_non_null(strstr(last.text, "Failed to find any class that implements Connector"));
         assert_int_equal(call("POST", "/connectors",
                               "{\"name\":\"x\",\"config\":{\"connector.class\":\"ToySink\",\"tasks.max\":\"a\"}}")
@@ -517,8 +539,8 @@ static void deep_and_large_bodies(void **state)
 static int dial(void)
 {
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        struct sockaddr_in addr = {
+                .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
         return fd;
 }
@@ -549,8 +571,10 @@ static void large_chunked_body(void **state)
 
 static void *slow_validate(void *arg)
 {
-        struct sl_rest_request req = {.method = "PUT", .path = "/connector-plugins/ToySource/config/validate",
-                                      .body = SL_STR("{\"name\":\"v\",\"connector.class\":\"ToySource\",\"host\":\"slow\"}")};
+        struct sl_rest_request req = {
+                .method = "PUT",
+                .path = "/connector-plugins/ToySource/config/validate",
+                .body = SL_STR("{\"name\":\"v\",\"connector.class\":\"ToySource\",\"host\":\"slow\"}")};
         struct sl_rest_response resp = {0};
         (void)arg;
         sl_rest_handle(herder, &req, &resp);
@@ -592,14 +616,17 @@ static void slow_things_hold_up_nobody(void **state)
                 close(fds[i]);
 }
 
-/* A task that does not stop within the limit is left to itself; its successor runs, and what the old one says is not shown. */
+/* A task that does not stop within the limit is left to itself; its successor runs, and what the old one says is not
+ * shown. */
 static void task_that_does_not_stop(void **state)
 {
         (void)state;
         create("stuck", "\"toy.slow.ms\":\"6000\"");
         wait_state("stuck", 0, "RUNNING");
         int64_t began = sl_mono_ms();
-        assert_int_equal(call("PUT", "/connectors/stuck/config", "{\"connector.class\":\"ToySink\",\"topics\":\"t\"}")->status, 200);
+        assert_int_equal(
+                call("PUT", "/connectors/stuck/config", "{\"connector.class\":\"ToySink\",\"topics\":\"t\"}")->status,
+                200);
         assert_true(sl_mono_ms() - began < 1000);
         usleep(100000);
         wait_running(2);
@@ -626,12 +653,14 @@ static void plugins_and_validate(void **state)
         assert_null(strstr(a->text, "geheim"));
         expect_error("PUT", "/connector-plugins/Other/config/validate", "{\"connector.class\":\"ToySink\"}", 400,
                      "Included connector type ToySink does not match request type Other");
-        a = call("PUT", "/connector-plugins/toy-sink/config/validate", "{\"connector.class\":\"ToySink\",\"name\":\"v\"}");
+        a = call("PUT", "/connector-plugins/toy-sink/config/validate",
+                 "{\"connector.class\":\"ToySink\",\"name\":\"v\"}");
         assert_int_equal(a->status, 200); /* another name of the same plugin */
         a = call("PUT", "/connector-plugins/Nope/config/validate", "{\"connector.class\":\"Nope\"}");
         assert_int_equal(a->status, 500);
         assert_int_equal(strncmp(sl_json_str(a->json, "message"),
-                                 "org.apache.kafka.connect.runtime.rest.errors.BadRequestException: Failed to find", 80),
+                                 "org.apache.kafka.connect.runtime.rest.errors.BadRequestException: Failed to find",
+                                 80),
                          0);
 }
 
@@ -639,13 +668,15 @@ static void loggers(void **state)
 {
         (void)state;
         sl_log_set_level(SL_LOG_WARN);
-        assert_string_equal(call("GET", "/admin/loggers", NULL)->text, "{\"root\":{\"level\":\"WARN\",\"last_modified\":null}}");
+        assert_string_equal(call("GET", "/admin/loggers", NULL)->text,
+                            "{\"root\":{\"level\":\"WARN\",\"last_modified\":null}}");
         assert_string_equal(call("PUT", "/admin/loggers/ROOT", "{\"level\":\"error\"}")->text, "[\"root\"]");
         assert_int_equal(sl_log_get_level(), SL_LOG_ERROR);
         assert_string_equal(call("PUT", "/admin/loggers/root", "{\"level\":\"ERROR\"}")->text, "[]");
         assert_int_equal(call("PUT", "/admin/loggers/root?scope=cluster", "{\"level\":\"ERROR\"}")->status, 204);
         assert_true(sl_json_int(call("GET", "/admin/loggers/root", NULL)->json, "last_modified", 0) > 0);
-        expect_error("PUT", "/admin/loggers/root", "{}", 400, "Desired 'level' parameter was not specified in request.");
+        expect_error("PUT", "/admin/loggers/root", "{}", 400,
+                     "Desired 'level' parameter was not specified in request.");
         expect_error("PUT", "/admin/loggers/root", "{\"level\":\"LOUD\"}", 404, "invalid log level 'LOUD'.");
         expect_error("GET", "/admin/loggers/org.x", NULL, 404, "Logger org.x not found.");
 }
@@ -674,9 +705,10 @@ static void percent_decoding(void **state)
         static const struct {
                 const char *in, *out;
                 bool plus;
-        } cases[] = {{"a%20b", "a b", false}, {"a+b", "a+b", false}, {"a+b", "a b", true}, {"%C3%A4", "\xc3\xa4", false},
-                     {"%", NULL, false},      {"%2", NULL, false},   {"%2x", NULL, false}, {"%c3", NULL, false},
-                     {"%00", NULL, false},    {"", "", false}};
+        } cases[] = {
+                {"a%20b", "a b", false}, {"a+b", "a+b", false}, {"a+b", "a b", true}, {"%C3%A4", "\xc3\xa4", false},
+                {"%", NULL, false},      {"%2", NULL, false},   {"%2x", NULL, false}, {"%c3", NULL, false},
+                {"%00", NULL, false},    {"", "", false}};
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 struct sl_buf out = {0};
                 bool ok = sl_rest_decode(sl_str_c(cases[i].in), cases[i].plus, &out);
@@ -691,14 +723,22 @@ int main(void)
 {
         sl_log_init(SL_LOG_OFF, false);
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(root_and_health),      cmocka_unit_test(life_of_a_connector),
-                cmocka_unit_test(put_config_changes_the_tasks), cmocka_unit_test(failures_show_their_trace),
-                cmocka_unit_test(initial_states),       cmocka_unit_test(secrets_stay_inside),
-                cmocka_unit_test(names_are_any_text),   cmocka_unit_test(bad_requests),
-                cmocka_unit_test(content_types),        cmocka_unit_test(deep_and_large_bodies),
-                cmocka_unit_test(large_chunked_body),   cmocka_unit_test(slow_things_hold_up_nobody),
-                cmocka_unit_test(task_that_does_not_stop), cmocka_unit_test(plugins_and_validate),
-                cmocka_unit_test(loggers),              cmocka_unit_test(cors_and_options),
+                cmocka_unit_test(root_and_health),
+                cmocka_unit_test(life_of_a_connector),
+                cmocka_unit_test(put_config_changes_the_tasks),
+                cmocka_unit_test(failures_show_their_trace),
+                cmocka_unit_test(initial_states),
+                cmocka_unit_test(secrets_stay_inside),
+                cmocka_unit_test(names_are_any_text),
+                cmocka_unit_test(bad_requests),
+                cmocka_unit_test(content_types),
+                cmocka_unit_test(deep_and_large_bodies),
+                cmocka_unit_test(large_chunked_body),
+                cmocka_unit_test(slow_things_hold_up_nobody),
+                cmocka_unit_test(task_that_does_not_stop),
+                cmocka_unit_test(plugins_and_validate),
+                cmocka_unit_test(loggers),
+                cmocka_unit_test(cors_and_options),
                 cmocka_unit_test(percent_decoding),
         };
         int rc = cmocka_run_group_tests(tests, start_worker, stop_worker);

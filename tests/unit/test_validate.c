@@ -32,9 +32,16 @@ static const struct sl_cfg_def toy_defs[] = {
         {0}};
 static const char *const source_names[] = {"org.example.ToySourceConnector", NULL};
 static const char *const sink_names[] = {"org.example.ToySinkConnector", NULL};
-static const struct sl_source_ops toy_source = {.name = "toy-source", .aliases = source_names, .version = "1",
-                                                .config = toy_defs, .config_size = sizeof(struct toy_cfg), .check = toy_check};
-static const struct sl_sink_ops toy_sink = {.name = "toy-sink", .aliases = sink_names, .version = "1", .config = toy_defs,
+static const struct sl_source_ops toy_source = {.name = "toy-source",
+                                                .aliases = source_names,
+                                                .version = "1",
+                                                .config = toy_defs,
+                                                .config_size = sizeof(struct toy_cfg),
+                                                .check = toy_check};
+static const struct sl_sink_ops toy_sink = {.name = "toy-sink",
+                                            .aliases = sink_names,
+                                            .version = "1",
+                                            .config = toy_defs,
                                             .config_size = sizeof(struct toy_cfg)};
 
 struct route_cfg {
@@ -48,8 +55,11 @@ static void route_check(const void *cfg, struct sl_cfg_report *report)
                 sl_cfg_add_error(report, "regex", "The regex ( is not closed");
 }
 static const char *const route_names[] = {"org.example.Route", NULL};
-static const struct sl_transform_ops route = {.name = "Route", .aliases = route_names, .config = route_defs,
-                                              .config_size = sizeof(struct route_cfg), .check = route_check};
+static const struct sl_transform_ops route = {.name = "Route",
+                                              .aliases = route_names,
+                                              .config = route_defs,
+                                              .config_size = sizeof(struct route_cfg),
+                                              .check = route_check};
 
 struct json_cfg {
         bool schemas;
@@ -57,8 +67,8 @@ struct json_cfg {
 static const struct sl_cfg_def json_defs[] = {
         {SL_CFG_BOOL(struct json_cfg, schemas, "schemas.enable"), .def = "true", .doc = "Schemas."}, {0}};
 static const char *const json_names[] = {"org.example.JsonConverter", NULL};
-static const struct sl_converter_ops json_converter = {.name = "JsonConverter", .aliases = json_names, .config = json_defs,
-                                                       .config_size = sizeof(struct json_cfg)};
+static const struct sl_converter_ops json_converter = {
+        .name = "JsonConverter", .aliases = json_names, .config = json_defs, .config_size = sizeof(struct json_cfg)};
 
 static const struct sl_source_ops *const sources[] = {&toy_source, NULL};
 static const struct sl_sink_ops *const sinks[] = {&toy_sink, NULL};
@@ -129,9 +139,11 @@ static void good_configs(void **state)
 static void class_is_missing_or_unknown(void **state)
 {
         (void)state;
-        expect("{\"name\":\"a\",\"password\":\"geheim\"}", "! Connector config {name=a, password=****} contains no connector type");
+        expect("{\"name\":\"a\",\"password\":\"geheim\"}",
+               "! Connector config {name=a, password=****} contains no connector type");
         expect("{\"name\":\"a\",\"connector.class\":\"Nope\"}",
-               "! Failed to find any class that implements Connector and which name matches Nope, available connectors are: "
+               "! Failed to find any class that implements Connector and which name matches Nope, available connectors "
+               "are: "
                "org.example.ToySourceConnector, toy-source, org.example.ToySinkConnector, toy-sink");
 }
 
@@ -139,13 +151,16 @@ static void all_errors_at_once(void **state)
 {
         (void)state;
         checks = 0;
-        char *text = errors_of("{\"name\":\"a\",\"connector.class\":\"ToySource\",\"tasks.max\":\"0\",\"port\":\"x\"}", NULL);
-        assert_non_null(strstr(text, "tasks.max: Invalid value 0 for configuration tasks.max: Value must be at least 1"));
+        char *text = errors_of("{\"name\":\"a\",\"connector.class\":\"ToySource\",\"tasks.max\":\"0\",\"port\":\"x\"}",
+                               NULL);
+        assert_non_null(
+                strstr(text, "tasks.max: Invalid value 0 for configuration tasks.max: Value must be at least 1"));
         assert_non_null(strstr(text, "host: Missing required configuration \"host\" which has no default value."));
         assert_non_null(strstr(text, "port: Invalid value x for configuration port: Not a number of type INT"));
         free(text);
         assert_int_equal(checks, 0); /* nothing is connected to with a config that is wrong */
-        expect("{\"name\":\"a\",\"connector.class\":\"ToySource\",\"host\":\"down\"}", "host: The host down can't be reached\n");
+        expect("{\"name\":\"a\",\"connector.class\":\"ToySource\",\"host\":\"down\"}",
+               "host: The host down can't be reached\n");
 }
 
 static void names(void **state)
@@ -164,18 +179,21 @@ static void transform_keys_have_their_full_names(void **state)
         (void)state;
         expect("{" SOURCE ",\"transforms\":\"r\",\"transforms.r.type\":\"Route\",\"transforms.r.regex\":\"x\"}", "");
         expect("{" SOURCE ",\"transforms\":\"r\",\"transforms.r.type\":\"Route\"}",
-               "transforms.r.regex: Missing required configuration \"transforms.r.regex\" which has no default value.\n");
+               "transforms.r.regex: Missing required configuration \"transforms.r.regex\" which has no default "
+               "value.\n");
         expect("{" SOURCE ",\"transforms\":\"r\",\"transforms.r.type\":\"Route\",\"transforms.r.regex\":\"(\"}",
                "transforms.r.regex: The regex ( is not closed\n");
         expect("{" SOURCE ",\"transforms\":\"r\",\"transforms.r.type\":\"Nope\"}",
-               "transforms.r.type: Invalid value Nope for configuration transforms.r.type: Class Nope could not be found.\n");
+               "transforms.r.type: Invalid value Nope for configuration transforms.r.type: Class Nope could not be "
+               "found.\n");
         expect("{" SOURCE ",\"transforms\":\"r\"}",
                "transforms.r.type: Missing required configuration \"transforms.r.type\" which has no default value.\n");
         expect("{" SOURCE ",\"transforms\":\"r,r\"}",
                "transforms: Invalid value r,r for configuration transforms: Duplicate alias provided.\n");
         expect("{" SOURCE ",\"transforms\":\"r\",\"transforms.r.type\":\"Route\",\"transforms.r.regex\":\"x\","
                "\"transforms.r.negate\":\"true\"}",
-               "transforms.r.negate: Config 'transforms.r.negate' was provided but there is no config 'transforms.r.predicate' "
+               "transforms.r.negate: Config 'transforms.r.negate' was provided but there is no config "
+               "'transforms.r.predicate' "
                "defining a predicate to be negated.\n");
         char *text = errors_of("{" SOURCE ",\"predicates\":\"p\"}", NULL);
         assert_non_null(strstr(text, "predicates: Predicates are not built in"));
@@ -186,13 +204,16 @@ static void converter_keys(void **state)
 {
         (void)state;
         expect("{" SOURCE ",\"value.converter\":\"JsonConverter\",\"value.converter.schemas.enable\":\"maybe\"}",
-               "value.converter.schemas.enable: Invalid value maybe for configuration value.converter.schemas.enable: Expected "
+               "value.converter.schemas.enable: Invalid value maybe for configuration value.converter.schemas.enable: "
+               "Expected "
                "value to be either true or false\n");
-        expect("{" SOURCE ",\"value.converter.schemas.enable\":\"maybe\"}", ""); /* without a converter of its own: no effect */
+        expect("{" SOURCE ",\"value.converter.schemas.enable\":\"maybe\"}",
+               ""); /* without a converter of its own: no effect */
         expect("{" SOURCE ",\"key.converter\":\"X\"}",
                "key.converter: Invalid value X for configuration key.converter: Class X could not be found.\n");
         expect("{" SOURCE ",\"header.converter\":\"JsonConverter\"}", /* it has no header side here */
-               "header.converter: Invalid value JsonConverter for configuration header.converter: Class JsonConverter could not "
+               "header.converter: Invalid value JsonConverter for configuration header.converter: Class JsonConverter "
+               "could not "
                "be found.\n");
 }
 
@@ -224,7 +245,8 @@ static void override_policies(void **state)
 #define OVERRIDES SOURCE ",\"producer.override.linger.ms\":\"5\",\"producer.override.sasl.mechanism\":\"PLAIN\""
         expect("{" OVERRIDES "}", "");
         expect_with("{" OVERRIDES "}", &(struct sl_validate_opts){.override_policy = "Principal"},
-                    "producer.override.linger.ms: The 'Principal' policy does not allow 'linger.ms' to be overridden in the "
+                    "producer.override.linger.ms: The 'Principal' policy does not allow 'linger.ms' to be overridden "
+                    "in the "
                     "connector configuration.\n");
         char *text = errors_of("{" OVERRIDES "}", &(struct sl_validate_opts){.override_policy = "None"});
         assert_non_null(strstr(text, "'None' policy does not allow 'sasl.mechanism'"));
@@ -237,7 +259,8 @@ static void references(void **state)
         setenv("SLUICE_TEST_HOST", "down", 1);
         expect("{\"name\":\"a\",\"connector.class\":\"ToySource\",\"host\":\"${env:SLUICE_TEST_HOST}\"}",
                "host: The host down can't be reached\n");
-        char *text = errors_of("{\"name\":\"a\",\"connector.class\":\"ToySource\",\"host\":\"${env:SLUICE_TEST_MISSING}\"}", NULL);
+        char *text = errors_of(
+                "{\"name\":\"a\",\"connector.class\":\"ToySource\",\"host\":\"${env:SLUICE_TEST_MISSING}\"}", NULL);
         assert_int_equal(strncmp(text, "host: ", 6), 0);
         assert_non_null(strstr(text, "SLUICE_TEST_MISSING"));
         free(text);
@@ -259,17 +282,17 @@ static json_t *entry(const json_t *answer, const char *key)
 {
         size_t i;
         json_t *row;
-        json_array_foreach(json_object_get(answer, "configs"), i, row)
-                if (strcmp(sl_json_str(json_object_get(row, "value"), "name"), key) == 0)
-                        return row;
+        json_array_foreach(json_object_get(answer, "configs"), i,
+                           row) if (strcmp(sl_json_str(json_object_get(row, "value"), "name"), key) == 0) return row;
         return NULL;
 }
 
 static void validate_answer(void **state)
 {
         (void)state;
-        struct sl_props p = config_of("{" SINK ",\"topics\":\"t\",\"toy.phrase\":\"geheim\",\"port\":\"x\",\"transforms\":\"r\","
-                                      "\"transforms.r.type\":\"Route\",\"transforms.r.regex\":\"y\"}");
+        struct sl_props p =
+                config_of("{" SINK ",\"topics\":\"t\",\"toy.phrase\":\"geheim\",\"port\":\"x\",\"transforms\":\"r\","
+                          "\"transforms.r.type\":\"Route\",\"transforms.r.regex\":\"y\"}");
         struct sl_validation v = {0};
         struct sl_buf text = {0};
         assert_int_equal(sl_validate(&(struct sl_validate_opts){.plugins = &plugins}, &p, &v, NULL), SL_OK);
@@ -284,7 +307,8 @@ static void validate_answer(void **state)
         json_t *regex = entry(answer, "transforms.r.regex");
         assert_string_equal(sl_json_str(json_object_get(regex, "value"), "value"), "y");
         assert_string_equal(sl_json_str(json_object_get(regex, "definition"), "group"), "Transforms: r");
-        assert_int_equal(json_array_size(json_object_get(json_object_get(entry(answer, "tasks.max"), "value"), "errors")), 0);
+        assert_int_equal(
+                json_array_size(json_object_get(json_object_get(entry(answer, "tasks.max"), "value"), "errors")), 0);
         assert_true(json_array_size(json_object_get(json_object_get(entry(answer, "port"), "value"), "errors")) >= 1);
         assert_string_equal(json_string_value(json_array_get(json_object_get(answer, "groups"), 0)), "Common");
         json_decref(answer);
@@ -296,8 +320,9 @@ static void validate_answer(void **state)
 static void masks(void **state)
 {
         (void)state;
-        struct sl_props stored = config_of("{" SOURCE ",\"toy.phrase\":\"geheim\",\"x.password\":\"${env:P}\",\"y.token\":"
-                                           "\"a${env:P}\",\"z.secret\":null}");
+        struct sl_props stored =
+                config_of("{" SOURCE ",\"toy.phrase\":\"geheim\",\"x.password\":\"${env:P}\",\"y.token\":"
+                          "\"a${env:P}\",\"z.secret\":null}");
         json_t *shown = sl_config_masked_json(&plugins, &stored);
         assert_string_equal(sl_json_str(shown, "toy.phrase"), "****");
         assert_string_equal(sl_json_str(shown, "x.password"), "${env:P}");
@@ -341,12 +366,18 @@ int main(void)
         if (sl_providers_new(&none, &providers, NULL) != SL_OK)
                 return 1;
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(good_configs),   cmocka_unit_test(class_is_missing_or_unknown),
-                cmocka_unit_test(all_errors_at_once), cmocka_unit_test(names),
-                cmocka_unit_test(transform_keys_have_their_full_names), cmocka_unit_test(converter_keys),
-                cmocka_unit_test(sink_rules),     cmocka_unit_test(override_policies),
-                cmocka_unit_test(references),     cmocka_unit_test(warnings),
-                cmocka_unit_test(validate_answer), cmocka_unit_test(masks),
+                cmocka_unit_test(good_configs),
+                cmocka_unit_test(class_is_missing_or_unknown),
+                cmocka_unit_test(all_errors_at_once),
+                cmocka_unit_test(names),
+                cmocka_unit_test(transform_keys_have_their_full_names),
+                cmocka_unit_test(converter_keys),
+                cmocka_unit_test(sink_rules),
+                cmocka_unit_test(override_policies),
+                cmocka_unit_test(references),
+                cmocka_unit_test(warnings),
+                cmocka_unit_test(validate_answer),
+                cmocka_unit_test(masks),
                 cmocka_unit_test(plugin_list),
         };
         int rc = cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,8 +55,8 @@ static void file_then_environment_then_set(void **state)
         (void)state;
         char *env[] = {"CONNECT_REST_ADVERTISED_PORT=2", "CONNECT_REST_ADVERTISED_HOST_NAME=env", "PATH=/bin", NULL};
         const char *sets[] = {"rest.advertised.port=3", NULL};
-        struct loaded *l = load("rest.advertised.port=1\nrest.advertised.host.name=file\nrest.advertised.listener=http\n", sets,
-                                env);
+        struct loaded *l = load(
+                "rest.advertised.port=1\nrest.advertised.host.name=file\nrest.advertised.listener=http\n", sets, env);
         assert_int_equal(l->rc, SL_OK);
         assert_int_equal(l->report.errors, 0);
         assert_int_equal(l->cfg.advertised_port, 3);
@@ -104,7 +104,8 @@ static void standalone_defaults(void **state)
         assert_int_equal(l->cfg.offset_partitions, 25);
         assert_string_equal(l->cfg.listeners.items[0], "http://127.0.0.1:8083");
         assert_non_null(strstr(finding(l, "offset.storage.file.filename"), "Kafka topic"));
-        assert_string_equal(sl_props_get(&l->cfg.props, "value.converter"), "org.apache.kafka.connect.json.JsonConverter");
+        assert_string_equal(sl_props_get(&l->cfg.props, "value.converter"),
+                            "org.apache.kafka.connect.json.JsonConverter");
         unload(l);
 }
 
@@ -159,7 +160,8 @@ static void bad_sources(void **state)
         struct sl_worker_cfg cfg = {0};
         struct sl_cfg_report r = {0};
         struct sl_err err = {0};
-        assert_int_not_equal(sl_worker_cfg_load(&(struct sl_worker_cfg_opts){.path = "/nonexistent/x"}, &cfg, &r, &err), SL_OK);
+        assert_int_not_equal(sl_worker_cfg_load(&(struct sl_worker_cfg_opts){.path = "/nonexistent/x"}, &cfg, &r, &err),
+                             SL_OK);
         assert_non_null(strstr(err.msg, "/nonexistent/x"));
         sl_cfg_report_free(&r);
         sl_worker_cfg_free(&cfg);
@@ -172,12 +174,18 @@ static void listener_forms(void **state)
                 const char *text, *host;
                 int port;
         } cases[] = {
-                {"http://:8083", "", 8083},          {"HTTP://0.0.0.0:0", "0.0.0.0", 0},
-                {"http://[::1]:9000", "::1", 9000},  {"http://h:65535", "h", 65535},
-                {"http://h", NULL, 0},               {"http://h:", NULL, 0},
-                {"http://h:65536", NULL, 0},         {"http://[::1]9000", NULL, 0},
-                {"ftp://h:1", NULL, 0},              {"https://h:1", NULL, 0},
-                {"http://h:1x", NULL, 0},            {"", NULL, 0},
+                {"http://:8083", "", 8083},
+                {"HTTP://0.0.0.0:0", "0.0.0.0", 0},
+                {"http://[::1]:9000", "::1", 9000},
+                {"http://h:65535", "h", 65535},
+                {"http://h", NULL, 0},
+                {"http://h:", NULL, 0},
+                {"http://h:65536", NULL, 0},
+                {"http://[::1]9000", NULL, 0},
+                {"ftp://h:1", NULL, 0},
+                {"https://h:1", NULL, 0},
+                {"http://h:1x", NULL, 0},
+                {"", NULL, 0},
         };
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 struct sl_listener l;
@@ -193,7 +201,7 @@ static void listener_forms(void **state)
 static void topic_config(void **state)
 {
         (void)state;
-        static const char *const not[] = {"topic", "partitions", NULL};
+        static const char *const not [] = {"topic", "partitions", NULL};
         static const char *const extra[] = {"cleanup.policy", "compact", "segment.bytes", "1048576", NULL};
         struct loaded *l = load("offset.storage.topic=o\noffset.storage.partitions=3\noffset.storage.segment.bytes=99\n"
                                 "offset.storage.cleanup.policy=delete\noffset.storage.min.insync.replicas=2\n",
@@ -214,10 +222,14 @@ int main(void)
                 return 1;
         close(fd);
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(file_then_environment_then_set), cmocka_unit_test(variable_names),
-                cmocka_unit_test(standalone_defaults),            cmocka_unit_test(distributed_needs_three_topics),
-                cmocka_unit_test(unknown_ignored_and_refused_keys), cmocka_unit_test(bad_sources),
-                cmocka_unit_test(listener_forms),                 cmocka_unit_test(topic_config),
+                cmocka_unit_test(file_then_environment_then_set),
+                cmocka_unit_test(variable_names),
+                cmocka_unit_test(standalone_defaults),
+                cmocka_unit_test(distributed_needs_three_topics),
+                cmocka_unit_test(unknown_ignored_and_refused_keys),
+                cmocka_unit_test(bad_sources),
+                cmocka_unit_test(listener_forms),
+                cmocka_unit_test(topic_config),
         };
         int rc = cmocka_run_group_tests(tests, NULL, NULL);
         unlink(path);

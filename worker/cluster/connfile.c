@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading connector files (see connfile.h). A file whose first character is "{" is JSON, everything else Java properties.
- * Unknown fields beside name and config are allowed here, as in Connect's standalone worker. */
+/* Reading connector files (see connfile.h). A file whose first character is "{" is JSON, everything else Java
+ * properties. Unknown fields beside name and config are allowed here, as in Connect's standalone worker. */
 #include "cluster/connfile.h"
 #include <errno.h>
 #include <stdio.h>
@@ -22,7 +22,8 @@ static enum sl_rc read_file(const char *path, struct sl_buf *out, struct sl_err 
         bool bad = ferror(f) != 0;
         fclose(f);
         if (bad || !sl_buf_ok(out))
-                return sl_fail(err, SL_E_IO, "%s can't be read: %s", path, bad ? "input error" : "it is larger than 4 MiB");
+                return sl_fail(err, SL_E_IO, "%s can't be read: %s", path,
+                               bad ? "input error" : "it is larger than 4 MiB");
         return SL_OK;
 }
 
@@ -47,8 +48,8 @@ static enum sl_rc from_json(const json_t *json, struct sl_herder_initial *ret, s
         SL_TRY(sl_props_from_json(&ret->config, inner, err));
         const char *name = sl_json_str(json, "name"), *own = sl_props_get(&ret->config, "name");
         if (name && own && strcmp(name, own) != 0)
-                return sl_fail(err, SL_E_CONFIG, "Connector name configuration (%s) doesn't match connector name (%s)", own,
-                               name);
+                return sl_fail(err, SL_E_CONFIG, "Connector name configuration (%s) doesn't match connector name (%s)",
+                               own, name);
         if (name)
                 sl_props_set(&ret->config, "name", name);
         return SL_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A connector config in a file, as the command line takes it: {"name","config","initial_state"}, a flat JSON map with "name",
- * or Java properties. */
+/* A connector config in a file, as the command line takes it: {"name","config","initial_state"}, a flat JSON map with
+ * "name", or Java properties. */
 #ifndef SL_CLUSTER_CONNFILE_H
 #define SL_CLUSTER_CONNFILE_H
 #include "cluster/herder.h"

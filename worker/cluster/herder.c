@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The herder's thread: start-up (wait for Kafka, topics, store), the loop, the queue of calls, the end. See herder.h. */
+/* The herder's thread: start-up (wait for Kafka, topics, store), the loop, the queue of calls, the end. See herder.h.
+ */
 #include "cluster/herder_internal.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 #include "cluster/validate.h"
 
 #define KAFKA_WAIT_MS 30000
+#define PING_MS 500
+#define TELL_MS 5000
 #define CALL_LIMIT_MS 90000
 #define STORE_POLL_MS 1000
 #define ENDING_POLL_MS 20
@@ -47,11 +50,11 @@ static enum sl_rc wait_for_kafka(struct sl_herder *h, struct sl_err *err)
 {
         struct sl_kafka_cfg kafka = {.worker = &h->opts.cfg->props};
         SL_TRY(sl_admin_new(&kafka, "sluice-admin", &h->admin, err));
-        int64_t end = sl_mono_ms() + KAFKA_WAIT_MS;
-        for (int tries = 0;; tries++) {
+        int64_t end = sl_mono_ms() + KAFKA_WAIT_MS, told = 0;
+        for (;;) {
                 struct sl_err why = {0};
                 struct sl_buf id = {0};
-                enum sl_rc rc = sl_admin_ping(h->admin, tries ? 2000 : 1000, &id, &why);
+                enum sl_rc rc = sl_admin_ping(h->admin, PING_MS, &id, &why);
                 if (rc == SL_OK) {
                         pthread_mutex_lock(&h->lock);
                         sl_buf_free(&h->cluster_id);
@@ -62,13 +65,16 @@ static enum sl_rc wait_for_kafka(struct sl_herder *h, struct sl_err *err)
                 sl_buf_free(&id);
                 if (stopping(h))
                         return sl_fail(err, SL_E_STOPPED, "asked to stop while waiting for Kafka");
-                if (sl_mono_ms() >= end || rc == SL_FATAL) {
+                int64_t now = sl_mono_ms();
+                if (now >= end || rc == SL_FATAL) {
                         *err = why;
                         return rc;
                 }
-                if (tries % 5 == 0)
+                if (now - told >= TELL_MS) {
                         sl_warn("waiting for Kafka at %s: %s", sl_props_get(&h->opts.cfg->props, "bootstrap.servers"),
                                 why.msg);
+                        told = now;
+                }
         }
 }
 
@@ -82,7 +88,8 @@ static enum sl_rc create_initial(struct sl_herder *h, const struct sl_herder_ini
                 .offline = true, /* a database that is down for a moment is the task's to wait for */
         };
         struct sl_validation v = {0};
-        struct sl_herder_call call = {.op = SL_OP_PUT_CONFIG, .name = in->name, .config = &in->config, .initial = &in->target};
+        struct sl_herder_call call = {
+                .op = SL_OP_PUT_CONFIG, .name = in->name, .config = &in->config, .initial = &in->target};
         enum sl_rc rc = sl_validate(&opts, &in->config, &v, err);
         for (uint32_t i = 0; rc == SL_OK && i < v.report.count; i++)
                 if (v.report.findings[i].warning)
@@ -90,8 +97,8 @@ static enum sl_rc create_initial(struct sl_herder *h, const struct sl_herder_ini
                 else
                         sl_error("connector %s: %s", in->name, v.report.findings[i].text);
         if (rc == SL_OK && v.report.errors)
-                rc = sl_fail(err, SL_E_CONFIG, "connector %s: its configuration has %u error(s), listed above", in->name,
-                             v.report.errors);
+                rc = sl_fail(err, SL_E_CONFIG, "connector %s: its configuration has %u error(s), listed above",
+                             in->name, v.report.errors);
         sl_validation_free(&v);
         SL_TRY(rc);
         const struct conn *have = sl_herder_find(h, in->name);
@@ -130,7 +137,8 @@ static enum sl_rc start_up(struct sl_herder *h, struct sl_err *err)
         pthread_cond_broadcast(&h->answer);
         pthread_mutex_unlock(&h->lock);
         sl_info("%s worker %s is ready after %lld ms with %zu connector(s)",
-                h->opts.cfg->distributed ? "distributed" : "standalone", h->worker_id, (long long)(sl_mono_ms() - began), n);
+                h->opts.cfg->distributed ? "distributed" : "standalone", h->worker_id,
+                (long long)(sl_mono_ms() - began), n);
         return SL_OK;
 }
 
@@ -184,16 +192,20 @@ static void loop(struct sl_herder *h)
         }
 }
 
+static void refuse(struct sl_herder_call *call, int status, const char *why)
+{
+        snprintf(call->message, sizeof(call->message), "%s", why);
+        call->status = status;
+        call->done = true;
+}
+
 /* Nobody waits for ever: what is queued, and whatever comes later, is refused. */
 static void refuse_calls(struct sl_herder *h)
 {
         pthread_mutex_lock(&h->lock);
         h->ended = true;
-        for (struct sl_herder_call *c = h->head; c; c = c->next) {
-                c->status = 503;
-                strcpy(c->message, "The worker is shutting down");
-                c->done = true;
-        }
+        for (struct sl_herder_call *c = h->head; c; c = c->next)
+                refuse(c, 503, "The worker is shutting down");
         h->head = h->tail = NULL;
         pthread_cond_broadcast(&h->answer);
         pthread_mutex_unlock(&h->lock);
@@ -210,9 +222,9 @@ static void *thread_main(void *arg)
         sl_herder_stop_tasks(h);
         if (rc != SL_OK && err.id != SL_E_STOPPED) {
                 sl_log_err(SL_LOG_ERROR, &err, "the worker can't start");
-                int code = err.id == SL_E_KAFKA_UNREACHABLE || err.id == SL_E_KAFKA ? 4
+                int code = err.id == SL_E_KAFKA_UNREACHABLE || err.id == SL_E_KAFKA  ? 4
                            : err.id == SL_E_CONFIG || err.id == SL_E_CONFIG_PROVIDER ? 3
-                                                                                      : 1;
+                                                                                     : 1;
                 if (h->opts.failed)
                         h->opts.failed(h->opts.arg, code);
         }
@@ -291,9 +303,7 @@ void sl_herder_do(struct sl_herder *h, struct sl_herder_call *call)
         call->message[0] = '\0';
         pthread_mutex_lock(&h->lock);
         if (h->ended || h->stop) {
-                call->status = 503;
-                strcpy(call->message, "The worker is shutting down");
-                call->done = true;
+                refuse(call, 503, "The worker is shutting down");
         } else {
                 if (h->tail)
                         h->tail->next = call;
@@ -306,11 +316,10 @@ void sl_herder_do(struct sl_herder *h, struct sl_herder_call *call)
                 /* Once started it ends by the time limits of the store. */
                 if (call->started) {
                         pthread_cond_wait(&h->answer, &h->lock);
-                } else if (pthread_cond_timedwait(&h->answer, &h->lock, &ts) == ETIMEDOUT && !call->started && !call->done) {
+                } else if (pthread_cond_timedwait(&h->answer, &h->lock, &ts) == ETIMEDOUT && !call->started &&
+                           !call->done) {
                         unqueue(h, call);
-                        call->status = 500;
-                        strcpy(call->message, "Request timed out");
-                        call->done = true;
+                        refuse(call, 500, "Request timed out");
                 }
         }
         pthread_mutex_unlock(&h->lock);
@@ -330,9 +339,9 @@ bool sl_herder_wait_ready(struct sl_herder *h, int timeout_ms)
 enum sl_herder_health sl_herder_health(struct sl_herder *h)
 {
         pthread_mutex_lock(&h->lock);
-        enum sl_herder_health health = !h->ready                              ? SL_HEALTH_STARTING
+        enum sl_herder_health health = !h->ready                             ? SL_HEALTH_STARTING
                                        : sl_mono_ms() - h->last_tick > 10000 ? SL_HEALTH_STUCK
-                                                                              : SL_HEALTH_OK;
+                                                                             : SL_HEALTH_OK;
         pthread_mutex_unlock(&h->lock);
         return health;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The herder keeps what runs equal to what the store says: one thread that owns the store, the connectors and their tasks.
- * Changes (sl_herder_do) are handed to that thread and waited for; reads look at the model under a short lock, so that a GET
- * never waits for Kafka, a validation or a task that is slow to stop.
- * The store is the only truth: a change is written there and comes back through its callbacks; then the connector is
- * reconciled: tasks that should not run any more are told to stop, and new ones start when the old ones have ended. */
+/* The herder keeps what runs equal to what the store says: one thread that owns the store, the connectors and their
+ * tasks. Changes (sl_herder_do) are handed to that thread and waited for; reads look at the model under a short lock,
+ * so that a GET never waits for Kafka, a validation or a task that is slow to stop. The store is the only truth: a
+ * change is written there and comes back through its callbacks; then the connector is reconciled: tasks that should not
+ * run any more are told to stop, and new ones start when the old ones have ended. */
 #ifndef SL_CLUSTER_HERDER_H
 #define SL_CLUSTER_HERDER_H
 #include "cluster/plugins.h"
@@ -31,9 +31,9 @@ struct sl_herder;
 struct sl_herder_opts {
         const struct sl_worker_cfg *cfg; /* outlives the herder */
         const struct sl_plugins *plugins;
-        const char *worker_id;           /* "host:port"; copied */
-        bool without_kafka;              /* no admin client, store in memory: tests */
-        const struct sl_task_calls *tasks; /* NULL: pipeline/task.h */
+        const char *worker_id;                   /* "host:port"; copied */
+        bool without_kafka;                      /* no admin client, store in memory: tests */
+        const struct sl_task_calls *tasks;       /* NULL: pipeline/task.h */
         const struct sl_herder_initial *initial; /* created once the store is open; outlive the herder */
         size_t ninitial;
         /* The herder gave up starting (exit code 1, 3 or 4); from its thread. */
@@ -42,8 +42,8 @@ struct sl_herder_opts {
 };
 /* Starts the thread; Kafka is connected to there. */
 struct sl_herder *sl_herder_start(const struct sl_herder_opts *opts);
-/* Stop all tasks, wait for them (task.shutdown.graceful.timeout.ms), write UNASSIGNED, end the thread. Pending and later calls
- * are answered with 503. false: a task still runs; the process must end without freeing what tasks use. */
+/* Stop all tasks, wait for them (task.shutdown.graceful.timeout.ms), write UNASSIGNED, end the thread. Pending and
+ * later calls are answered with 503. false: a task still runs; the process must end without freeing what tasks use. */
 bool sl_herder_stop(struct sl_herder *h);
 void sl_herder_free(struct sl_herder *h); /* after a stop that returned true */
 
@@ -57,17 +57,17 @@ enum sl_herder_op { SL_OP_PUT_CONFIG, SL_OP_DELETE, SL_OP_TARGET, SL_OP_RESTART,
 struct sl_herder_call {
         enum sl_herder_op op;
         const char *name;
-        const struct sl_props *config; /* PUT_CONFIG: validated by the caller */
-        bool create_only;              /* PUT_CONFIG: 409 when it exists */
-        bool patch;                    /* PUT_CONFIG: 404 when it does not exist */
-        const enum sl_target *initial; /* PUT_CONFIG of a new connector; NULL = STARTED */
-        enum sl_target target;         /* TARGET */
-        uint32_t task;                 /* RESTART_TASK */
+        const struct sl_props *config;   /* PUT_CONFIG: validated by the caller */
+        bool create_only;                /* PUT_CONFIG: 409 when it exists */
+        bool patch;                      /* PUT_CONFIG: 404 when it does not exist */
+        const enum sl_target *initial;   /* PUT_CONFIG of a new connector; NULL = STARTED */
+        enum sl_target target;           /* TARGET */
+        uint32_t task;                   /* RESTART_TASK */
         bool include_tasks, only_failed; /* RESTART */
         /* result */
-        int status;                    /* HTTP's; errors are 4xx and 5xx */
-        char message[1280];            /* of an error */
-        json_t *body;                  /* owned by the caller; NULL = none */
+        int status;         /* HTTP's; errors are 4xx and 5xx */
+        char message[1280]; /* of an error */
+        json_t *body;       /* owned by the caller; NULL = none */
         /* the queue's */
         bool started, done;
         struct sl_herder_call *next;
@@ -75,8 +75,8 @@ struct sl_herder_call {
 /* Hand the call to the herder and wait, at most 90 s. */
 void sl_herder_do(struct sl_herder *h, struct sl_herder_call *call);
 
-/* Reads; JSON owned by the caller, NULL = no such connector (or task, or status). They wait for the end of the start-up, at
- * most 90 s; false from sl_herder_wait_ready means that it did not come. */
+/* Reads; JSON owned by the caller, NULL = no such connector (or task, or status). They wait for the end of the
+ * start-up, at most 90 s; false from sl_herder_wait_ready means that it did not come. */
 bool sl_herder_wait_ready(struct sl_herder *h, int timeout_ms);
 json_t *sl_herder_names(struct sl_herder *h);
 json_t *sl_herder_info(struct sl_herder *h, const char *name);

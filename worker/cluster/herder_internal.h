@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the herder's files share: the model and its lock. herder.c: thread, queue, start, stop. herder_ops.c: the changes.
- * herder_run.c: reconciling connectors with their running tasks. herder_view.c: reads.
- * Only the herder's thread changes the model, always under the lock (a task's thread sets its own slot's state); so that thread
- * reads without it and everyone else with it. The lock is never held while waiting for Kafka or a task. */
+/* What the herder's files share: the model and its lock. herder.c: thread, queue, start, stop. herder_ops.c: the
+ * changes. herder_run.c: reconciling connectors with their running tasks. herder_view.c: reads. Only the herder's
+ * thread changes the model, always under the lock (a task's thread sets its own slot's state); so that thread reads
+ * without it and everyone else with it. The lock is never held while waiting for Kafka or a task. */
 #ifndef SL_CLUSTER_HERDER_INTERNAL_H
 #define SL_CLUSTER_HERDER_INTERNAL_H
 #include <pthread.h>
@@ -13,35 +13,35 @@ struct conn;
 struct run {
         struct sl_herder *h;
         struct sl_task *task;
-        struct conn *conn;   /* NULL once nobody listens to it any more */
+        struct conn *conn; /* NULL once nobody listens to it any more */
         uint32_t id;
-        uint64_t version;    /* the slot's at start */
+        uint64_t version; /* the slot's at start */
         bool paused, stopping;
-        int64_t deadline;    /* monotonic ms, when stopping */
-        struct run *next;    /* in the list of late ones */
+        int64_t deadline; /* monotonic ms, when stopping */
+        struct run *next; /* in the list of late ones */
 };
 /* Task number i of a connector: what is shown, and what runs. */
 struct slot {
-        bool known;          /* has a status */
+        bool known; /* has a status */
         enum sl_task_state state;
         char *trace;
-        bool status_dirty;   /* to be written to the status topic */
-        uint64_t want;       /* version that should run */
+        bool status_dirty; /* to be written to the status topic */
+        uint64_t want;     /* version that should run */
         struct run *run;
 };
 struct conn {
         char *name;
-        struct sl_props config;   /* as stored */
-        bool exists;              /* false: deleted, tasks still end */
-        bool changed;             /* config or wish to restart not looked at yet */
-        bool tasks_dirty;         /* task records to be written */
+        struct sl_props config; /* as stored */
+        bool exists;            /* false: deleted, tasks still end */
+        bool changed;           /* config or wish to restart not looked at yet */
+        bool tasks_dirty;       /* task records to be written */
         enum sl_target target;
         const struct sl_source_ops *source;
         const struct sl_sink_ops *sink;
         struct sl_props resolved; /* what tasks get */
         bool usable;              /* resolved and class are good */
         uint32_t want_tasks;
-        const char *state;        /* "RUNNING", ... */
+        const char *state; /* "RUNNING", ... */
         char *trace;
         bool status_dirty;
         struct slot *slots;
@@ -57,7 +57,7 @@ struct sl_herder {
         pthread_cond_t wake;   /* for the herder */
         pthread_cond_t answer; /* for callers */
         /* under the lock */
-        struct sl_map conns;   /* name -> struct conn * */
+        struct sl_map conns; /* name -> struct conn * */
         struct sl_herder_call *head, *tail;
         bool ready, stop, ended, woken;
         int64_t last_tick;
@@ -65,9 +65,9 @@ struct sl_herder {
         /* the herder's thread only */
         struct sl_admin *admin;
         struct sl_store *store;
-        struct run *late;      /* told to stop, did not in time */
+        struct run *late; /* told to stop, did not in time */
         uint64_t version;
-        int64_t status_retry;  /* not before, after a failed status write */
+        int64_t status_retry; /* not before, after a failed status write */
         bool all_ended;
 };
 
@@ -77,7 +77,8 @@ void sl_herder_apply_target(void *arg, const char *name, enum sl_target target);
 void sl_herder_run_call(struct sl_herder *h, struct sl_herder_call *call);
 struct conn *sl_herder_find(struct sl_herder *h, const char *name); /* existing ones only */
 /* herder_run.c */
-/* Bring one connector, or all, nearer to what is wanted; true while something is still ending. Lock held by the caller. */
+/* Bring one connector, or all, nearer to what is wanted; true while something is still ending. Lock held by the caller.
+ */
 bool sl_herder_reconcile(struct sl_herder *h, struct conn *c);
 bool sl_herder_reconcile_all(struct sl_herder *h);
 /* Write what changed to the status and config topics. Lock not held. */

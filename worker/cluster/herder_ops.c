@@ -115,7 +115,7 @@ static void run_put(struct sl_herder *h, struct sl_herder_call *call)
                 if (class)
                         (void)sl_plugins_connector(h->opts.plugins, class, &c->source, &c->sink,
                                                    NULL); /* an unknown one is shown as such */
-                call->body = sl_conn_info_json(h, c); /* its tasks as they were before the change */
+                call->body = sl_conn_info_json(h, c);     /* its tasks as they were before the change */
                 sl_herder_reconcile(h, c);
         }
         pthread_mutex_unlock(&h->lock);
@@ -172,7 +172,8 @@ static void run_restart(struct sl_herder *h, struct sl_herder_call *call)
                                 if (!call->only_failed || c->slots[i].state == SL_TASK_FAILED)
                                         sl_herder_restart_slot(h, c, &c->slots[i]);
                 if (failed || !call->only_failed) {
-                        /* A connector has no life of its own here: one that failed is looked at again, with its tasks. */
+                        /* A connector has no life of its own here: one that failed is looked at again, with its tasks.
+                         */
                         c->changed |= failed;
                         c->state = "RESTARTING";
                 }

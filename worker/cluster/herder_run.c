@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reconciling: starting, pausing and ending tasks until they are what the store wants, and writing their states.
- * A slot's task ends before its successor starts; one that does not end within the time limit is left to itself (it shows
- * nothing any more; Kafka fences its producer) and is joined whenever it does. */
+ * A slot's task ends before its successor starts; one that does not end within the time limit is left to itself (it
+ * shows nothing any more; Kafka fences its producer) and is joined whenever it does. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "cluster/herder_internal.h"
@@ -67,14 +67,15 @@ static enum sl_rc read_config(struct sl_herder *h, struct conn *c, uint32_t *ret
 {
         sl_props_free(&c->resolved);
         SL_TRY(sl_providers_resolve(h->opts.cfg->providers, &c->config, &c->resolved, err));
-        const char *class = sl_props_get(&c->resolved, "connector.class"), *max = sl_props_get(&c->resolved, "tasks.max");
+        const char *class = sl_props_get(&c->resolved, "connector.class"),
+                   *max = sl_props_get(&c->resolved, "tasks.max");
         if (!class)
                 return sl_fail(err, SL_E_CONFIG, "Connector config contains no connector type");
         SL_TRY(sl_plugins_connector(h->opts.plugins, class, &c->source, &c->sink, err));
         int64_t n = 1;
         if (c->sink && max && (!sl_parse_i64(sl_str_c(max), &n) || n < 1 || n > 1000))
-                return sl_fail(err, SL_E_CONFIG, "Invalid value %s for configuration tasks.max: a number from 1 to 1000 is needed",
-                               max);
+                return sl_fail(err, SL_E_CONFIG,
+                               "Invalid value %s for configuration tasks.max: a number from 1 to 1000 is needed", max);
         *ret_tasks = c->source ? 1 : (uint32_t)n;
         return SL_OK;
 }
@@ -305,7 +306,9 @@ static void write_statuses(struct sl_herder *h)
                         .state = p.state,
                         .trace = p.trace,
                         .worker_id = h->worker_id,
-                        .version = p.conn->source ? p.conn->source->version : p.conn->sink ? p.conn->sink->version : NULL,
+                        .version = p.conn->source ? p.conn->source->version
+                                   : p.conn->sink ? p.conn->sink->version
+                                                  : NULL,
                 };
                 enum sl_rc rc = sl_store_put_status(h->store, p.conn->name, p.task, &status, &err);
                 pthread_mutex_lock(&h->lock);
@@ -355,8 +358,9 @@ static void write_task_configs(struct sl_herder *h)
                 free(class);
                 c->tasks_dirty = false;
                 if (rc != SL_OK)
-                        sl_log_err(SL_LOG_WARN, &err, "connector %s: task configs could not be written; only a Java worker "
-                                                      "would need them",
+                        sl_log_err(SL_LOG_WARN, &err,
+                                   "connector %s: task configs could not be written; only a Java worker "
+                                   "would need them",
                                    c->name);
         }
 }

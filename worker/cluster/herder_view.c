@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads of the model as Connect's entities (connector info, status, tasks) and as metrics. Literal secrets are masked. */
+/* Reads of the model as Connect's entities (connector info, status, tasks) and as metrics. Literal secrets are masked.
+ */
 #include "base/metrics.h"
 #include "cluster/herder_internal.h"
 #include "cluster/validate.h"
@@ -190,7 +191,8 @@ static void status_row(struct sl_buf *out, const char *metric, const char *conne
 
 void sl_herder_metrics(struct sl_herder *h, struct sl_buf *out)
 {
-        static const char conn_metric[] = "kafka_connect_connector_status", task_metric[] = "kafka_connect_connector_task_status";
+        static const char conn_metric[] = "kafka_connect_connector_status",
+                          task_metric[] = "kafka_connect_connector_task_status";
         struct sl_map_entry *e;
         uint32_t conns = 0, tasks = 0, failed = 0;
         struct sl_buf task_rows = {0};

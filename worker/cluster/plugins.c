@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Look-up and listing of plugins (see plugins.h). The order of the list is Connect's: sinks, sources, transformations,
- * converters, header converters. Every Java class name that a plugin answers to is listed, because deployment tools check the
- * list for the class they are about to post. */
+ * converters, header converters. Every Java class name that a plugin answers to is listed, because deployment tools
+ * check the list for the class they are about to post. */
 #include "cluster/plugins.h"
 #include "base/json.h"
 #include "pipeline/conncfg.h"
@@ -59,7 +59,8 @@ const struct sl_converter_ops *sl_plugins_converter(const struct sl_plugins *pl,
         return NULL;
 }
 
-static void add_plugin(json_t *list, const char *const *aliases, const char *name, const char *type, const char *version)
+static void add_plugin(json_t *list, const char *const *aliases, const char *name, const char *type,
+                       const char *version)
 {
         for (size_t i = 0; i == 0 || (aliases && aliases[i]); i++) {
                 json_t *row = json_object();

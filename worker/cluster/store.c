@@ -6,8 +6,9 @@
  *   target-state-<n>   {"state":"PAUSED","state.v2":"STOPPED"}    state.v2 wins; old workers know no STOPPED
  *   status-connector-<n>, status-task-<n>-<i>
  *                      {"state":"RUNNING","trace":null,"worker_id":"h:8083","generation":1,"version":"..."}
- * Task, commit, restart, fencing, session and logger records of others are left alone: this worker makes its tasks from the
- * connector's config. It writes task and commit records so that a Java worker can take over. Statuses are only written. */
+ * Task, commit, restart, fencing, session and logger records of others are left alone: this worker makes its tasks from
+ * the connector's config. It writes task and commit records so that a Java worker can take over. Statuses are only
+ * written. */
 #include "cluster/store.h"
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,8 @@ static void apply_connector(struct sl_store *st, const char *name, struct sl_str
         if (rc == SL_OK)
                 st->opts.on_config(st->opts.arg, name, &config);
         else
-                sl_log_err(SL_LOG_ERROR, &err, "config topic: the record of connector %s can't be read and is skipped", name);
+                sl_log_err(SL_LOG_ERROR, &err, "config topic: the record of connector %s can't be read and is skipped",
+                           name);
         sl_props_free(&config);
         json_decref(json);
 }
@@ -118,7 +120,7 @@ static enum sl_rc open_topic(struct sl_store *st, const char *prefix, const char
                              int32_t replication, void (*apply)(void *, struct sl_str, struct sl_str, int64_t),
                              struct sl_compact **ret, struct sl_err *err)
 {
-        static const char *const not[] = {"topic", "partitions", "replication.factor", NULL};
+        static const char *const not [] = {"topic", "partitions", "replication.factor", NULL};
         struct sl_arena arena;
         sl_arena_init(&arena, 4096);
         struct sl_compact_opts opts = {
@@ -148,6 +150,19 @@ static enum sl_rc open_topic(struct sl_store *st, const char *prefix, const char
         return rc;
 }
 
+static enum sl_rc one_partition(const struct sl_store_opts *opts, struct sl_err *err)
+{
+        int32_t n = 0;
+        SL_TRY(sl_admin_topic_partitions(opts->admin, opts->cfg->config_topic, SL_STORE_TIMEOUT_MS, &n, err));
+        if (n <= 1)
+                return SL_OK;
+        return sl_fail(
+                err, SL_E_CONFIG,
+                "Topic '%s' supplied via the 'config.storage.topic' property is required to have a single partition in "
+                "order to guarantee consistency of connector configurations, but found %d partitions.",
+                opts->cfg->config_topic, n);
+}
+
 enum sl_rc sl_store_open(const struct sl_store_opts *opts, struct sl_store **ret, struct sl_err *err)
 {
         struct sl_store *st = sl_calloc(1, sizeof(*st));
@@ -156,8 +171,10 @@ enum sl_rc sl_store_open(const struct sl_store_opts *opts, struct sl_store **ret
         st->timeout_ms = SL_STORE_TIMEOUT_MS;
         st->status_timeout_ms = 5000;
         if (opts->admin && opts->cfg->distributed) {
-                enum sl_rc rc = open_topic(st, "config.storage.", opts->cfg->config_topic, 1, opts->cfg->config_replication,
-                                           apply_config, &st->config, err);
+                enum sl_rc rc = open_topic(st, "config.storage.", opts->cfg->config_topic, 1,
+                                           opts->cfg->config_replication, apply_config, &st->config, err);
+                if (rc == SL_OK)
+                        rc = one_partition(opts, err);
                 if (rc != SL_OK) {
                         sl_store_close(st);
                         return rc;
@@ -193,8 +210,8 @@ void sl_store_close(struct sl_store *st)
 }
 
 /* One record of the config topic; in memory mode it is applied as if it had been read. */
-static enum sl_rc put(struct sl_store *st, const char *prefix, const char *name, const char *suffix, struct sl_str value,
-                      struct sl_err *err)
+static enum sl_rc put(struct sl_store *st, const char *prefix, const char *name, const char *suffix,
+                      struct sl_str value, struct sl_err *err)
 {
         struct sl_buf key = {0};
         sl_buf_printf(&key, "%s%s%s", prefix, name, suffix);
@@ -247,7 +264,8 @@ enum sl_rc sl_store_put_target(struct sl_store *st, const char *name, enum sl_ta
 {
         char text[96];
         int n = snprintf(text, sizeof(text), "{\"state\":\"%s\",\"state.v2\":\"%s\"}",
-                         sl_target_name(target == SL_TARGET_STOPPED ? SL_TARGET_PAUSED : target), sl_target_name(target));
+                         sl_target_name(target == SL_TARGET_STOPPED ? SL_TARGET_PAUSED : target),
+                         sl_target_name(target));
         return put(st, "target-state-", name, "", (struct sl_str){text, (size_t)n}, err);
 }
 
@@ -318,8 +336,8 @@ enum sl_rc sl_store_put_status(struct sl_store *st, const char *name, int64_t ta
                 sl_buf_addc(&value, '}');
         }
         struct sl_str text = {status->state ? sl_buf_cstr(&value) : NULL, value.len};
-        enum sl_rc rc = sl_compact_put(st->status, (struct sl_str){sl_buf_cstr(&key), key.len}, text, st->status_timeout_ms,
-                                       err);
+        enum sl_rc rc = sl_compact_put(st->status, (struct sl_str){sl_buf_cstr(&key), key.len}, text,
+                                       st->status_timeout_ms, err);
         sl_buf_free(&key);
         sl_buf_free(&value);
         return rc;
@@ -334,7 +352,7 @@ enum sl_rc sl_store_poll(struct sl_store *st, struct sl_err *err)
 
 enum sl_rc sl_store_offsets_topic(const struct sl_worker_cfg *cfg, struct sl_admin *admin, struct sl_err *err)
 {
-        static const char *const not[] = {"topic", "partitions", "replication.factor", "file.filename", NULL};
+        static const char *const not [] = {"topic", "partitions", "replication.factor", "file.filename", NULL};
         /* 1 MiB is the smallest segment that brokers since 4.0 allow. */
         static const char *const extra[] = {"cleanup.policy", "compact", "segment.bytes", "1048576", NULL};
         struct sl_arena arena;
@@ -348,17 +366,22 @@ enum sl_rc sl_store_offsets_topic(const struct sl_worker_cfg *cfg, struct sl_adm
                 .config = sl_worker_topic_config(cfg, "offset.storage.", not, extra, &arena),
         };
         enum sl_rc rc = sl_admin_create_topic(admin, &spec, SL_STORE_TIMEOUT_MS, &created, err);
+        if (rc != SL_OK)
+                sl_err_prefix(err,
+                              "offset.storage.topic with offset.storage.replication.factor=%d: ", spec.replication);
         if (rc == SL_OK && !created)
-                rc = sl_admin_topic_config(admin, cfg->offset_topic, "cleanup.policy", SL_STORE_TIMEOUT_MS, &policy, err);
+                rc = sl_admin_topic_config(admin, cfg->offset_topic, "cleanup.policy", SL_STORE_TIMEOUT_MS, &policy,
+                                           err);
         if (rc == SL_OK && !created && strcmp(sl_buf_cstr(&policy), "compact") != 0)
-                rc = sl_fail(err, SL_E_CONFIG,
-                             "Topic '%s' supplied via the 'offset.storage.topic' property is required to have "
-                             "'cleanup.policy=compact' to guarantee consistency and durability of source connector offsets, "
-                             "but found the topic currently has 'cleanup.policy=%s'. Continuing would likely result in "
-                             "eventually losing source connector offsets and problems restarting this Connect cluster in "
-                             "the future. Change the 'offset.storage.topic' property in the worker configuration to use a "
-                             "topic with 'cleanup.policy=compact'.",
-                             cfg->offset_topic, sl_buf_cstr(&policy));
+                rc = sl_fail(
+                        err, SL_E_CONFIG,
+                        "Topic '%s' supplied via the 'offset.storage.topic' property is required to have "
+                        "'cleanup.policy=compact' to guarantee consistency and durability of source connector offsets, "
+                        "but found the topic currently has 'cleanup.policy=%s'. Continuing would likely result in "
+                        "eventually losing source connector offsets and problems restarting this Connect cluster in "
+                        "the future. Change the 'offset.storage.topic' property in the worker configuration to use a "
+                        "topic with 'cleanup.policy=compact'.",
+                        cfg->offset_topic, sl_buf_cstr(&policy));
         sl_arena_free(&arena);
         sl_buf_free(&policy);
         return rc;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Validation of connector configs (see validate.h). The tables of transforms and converters are copied with the prefix that
- * their keys have in the config, so that parsing, texts and the REST answer all speak of the full key. */
+/* Validation of connector configs (see validate.h). The tables of transforms and converters are copied with the prefix
+ * that their keys have in the config, so that parsing, texts and the REST answer all speak of the full key. */
 #include "cluster/validate.h"
 #include <regex.h>
 #include <stdlib.h>
@@ -13,10 +13,29 @@ static enum sl_rc no_class(const struct sl_props *raw, struct sl_err *err)
         const char *key, *value;
         for (size_t i = 0; sl_props_next(raw, &i, &key, &value);)
                 sl_buf_printf(&dump, "%s%s=%s", dump.len ? ", " : "", key,
-                              !value ? "null" : sl_cfg_is_secret(NULL, 0, key) ? SL_MASK : value);
-        enum sl_rc rc = sl_fail(err, SL_E_CONFIG, "Connector config {%.800s} contains no connector type", sl_buf_cstr(&dump));
+                              !value                           ? "null"
+                              : sl_cfg_is_secret(NULL, 0, key) ? SL_MASK
+                                                               : value);
+        enum sl_rc rc =
+                sl_fail(err, SL_E_CONFIG, "Connector config {%.800s} contains no connector type", sl_buf_cstr(&dump));
         sl_buf_free(&dump);
         return rc;
+}
+
+/* Java leaves a reference to a provider that the worker does not declare as it is; so do we, but say so. */
+static void warn_undeclared(struct sl_validation *v, const char *key)
+{
+        static const char *const providers[] = {"file", "dir", "directory"};
+        const char *value = sl_props_get(&v->resolved, key);
+        for (size_t i = 0; value && i < 3; i++) {
+                const char *start = sl_arena_printf(&v->arena, "${%s:", providers[i]);
+                if (strstr(value, start))
+                        sl_cfg_add_warning(
+                                &v->report, key,
+                                "%s refers to the configuration provider %s, which the worker's config.providers does "
+                                "not list: the text is used as it is",
+                                key, providers[i]);
+        }
 }
 
 /* Resolve key by key, so that each reference that fails is an error of its own key. */
@@ -30,10 +49,11 @@ static void resolve(const struct sl_validate_opts *opts, const struct sl_props *
                 if (!opts->providers || !value)
                         sl_props_set(&v->resolved, key, value);
                 else if (sl_providers_resolve(opts->providers, &one, &v->resolved, &err) != SL_OK) {
-                        sl_cfg_add_error(&v->report, key, "Could not read configuration %s: %s", key, err.msg);
+                        sl_cfg_add_error(&v->report, key, "%s", err.msg);
                         sl_props_set(&v->resolved, key, value);
                 }
                 sl_props_free(&one);
+                warn_undeclared(v, key);
         }
 }
 
@@ -100,10 +120,11 @@ static void check_transform(const struct sl_validate_opts *opts, struct sl_valid
         add_table(v, rows);
         if (sl_props_get(&v->resolved, negate) &&
             !sl_props_has(&v->resolved, sl_arena_printf(&v->arena, "%spredicate", prefix)))
-                sl_cfg_add_error(&v->report, negate,
-                                 "Config '%s' was provided but there is no config '%spredicate' defining a predicate to be "
-                                 "negated.",
-                                 negate, prefix);
+                sl_cfg_add_error(
+                        &v->report, negate,
+                        "Config '%s' was provided but there is no config '%spredicate' defining a predicate to be "
+                        "negated.",
+                        negate, prefix);
         const struct sl_transform_ops *ops = keys->type ? sl_plugins_transform(opts->plugins, keys->type) : NULL;
         if (keys->type && !ops)
                 sl_cfg_add_error(&v->report, rows[0].name,
@@ -141,9 +162,10 @@ static void check_transforms(const struct sl_validate_opts *opts, struct sl_vali
         for (uint32_t i = 0; i < list->count; i++)
                 for (uint32_t k = 0; k < i; k++)
                         if (strcmp(list->items[i], list->items[k]) == 0) {
-                                sl_cfg_add_error(&v->report, "transforms",
-                                                 "Invalid value %s for configuration transforms: Duplicate alias provided.",
-                                                 sl_props_get(&v->resolved, "transforms"));
+                                sl_cfg_add_error(
+                                        &v->report, "transforms",
+                                        "Invalid value %s for configuration transforms: Duplicate alias provided.",
+                                        sl_props_get(&v->resolved, "transforms"));
                                 return;
                         }
         for (uint32_t i = 0; i < list->count; i++)
@@ -158,7 +180,8 @@ static void check_transforms(const struct sl_validate_opts *opts, struct sl_vali
                         used = strncmp(key + 11, list->items[k], n) == 0 && key[11 + n] == '.';
                 }
                 if (!used)
-                        sl_cfg_add_warning(&v->report, key, "%s has no effect: its alias is not listed in transforms", key);
+                        sl_cfg_add_warning(&v->report, key, "%s has no effect: its alias is not listed in transforms",
+                                           key);
         }
         if (v->common.predicates.count)
                 sl_cfg_add_error(&v->report, "predicates",
@@ -166,15 +189,15 @@ static void check_transforms(const struct sl_validate_opts *opts, struct sl_vali
                                  "transforms.");
 }
 
-static void check_converter(const struct sl_validate_opts *opts, struct sl_validation *v, const char *key, const char *given,
-                            bool header)
+static void check_converter(const struct sl_validate_opts *opts, struct sl_validation *v, const char *key,
+                            const char *given, bool header)
 {
         if (!given)
                 return; /* keys below it have no effect then, as in Connect */
         const struct sl_converter_ops *ops = sl_plugins_converter(opts->plugins, given);
         if (!ops || (header && !ops->header)) {
-                sl_cfg_add_error(&v->report, key, "Invalid value %s for configuration %s: Class %s could not be found.", given,
-                                 key, given);
+                sl_cfg_add_error(&v->report, key, "Invalid value %s for configuration %s: Class %s could not be found.",
+                                 given, key, given);
                 return;
         }
         const char *prefix = sl_arena_printf(&v->arena, "%s.", key);
@@ -208,10 +231,11 @@ static void check_dlq(struct sl_validation *v)
         if (regcomp(&re, sl_arena_printf(&v->arena, "^(%s)$", regex), REG_EXTENDED | REG_NOSUB) != 0)
                 return; /* a construct that only Java has: nothing can be said here */
         if (regexec(&re, dlq, 0, NULL, 0) == 0)
-                sl_cfg_add_error(&v->report, key,
-                                 "The DLQ topic '%s' may not be matched by the regex for the topics ('topics.regex=%s') "
-                                 "consumed by the connector",
-                                 dlq, regex);
+                sl_cfg_add_error(
+                        &v->report, key,
+                        "The DLQ topic '%s' may not be matched by the regex for the topics ('topics.regex=%s') "
+                        "consumed by the connector",
+                        dlq, regex);
         regfree(&re);
 }
 
@@ -245,10 +269,11 @@ static void check_name(struct sl_validation *v)
                 if ((unsigned char)*p < 32 || *p == 127)
                         sl_buf_printf(&codes, "%s%d", codes.len ? ", " : "", *p);
         if (codes.len)
-                sl_cfg_add_error(&v->report, "name",
-                                 "Invalid value for configuration name: String may not contain control sequences but had the "
-                                 "following ASCII chars: %s",
-                                 sl_buf_cstr(&codes));
+                sl_cfg_add_error(
+                        &v->report, "name",
+                        "Invalid value for configuration name: String may not contain control sequences but had the "
+                        "following ASCII chars: %s",
+                        sl_buf_cstr(&codes));
         sl_buf_free(&codes);
 }
 
@@ -266,10 +291,11 @@ static void check_policy(const struct sl_validate_opts *opts, struct sl_validati
                         for (size_t m = 0; m < 3 && !allowed && strcmp(policy, "Principal") == 0; m++)
                                 allowed = strcmp(key + n, principal[m]) == 0;
                         if (!allowed)
-                                sl_cfg_add_error(&v->report, key,
-                                                 "The '%s' policy does not allow '%s' to be overridden in the connector "
-                                                 "configuration.",
-                                                 policy, key + n);
+                                sl_cfg_add_error(
+                                        &v->report, key,
+                                        "The '%s' policy does not allow '%s' to be overridden in the connector "
+                                        "configuration.",
+                                        policy, key + n);
                 }
         }
 }
@@ -282,7 +308,8 @@ static void check_masks(const struct sl_validate_opts *opts, const struct sl_pro
         for (size_t i = 0; sl_props_next(raw, &i, &key, &value);)
                 if (value && strcmp(value, SL_MASK) == 0 && sl_config_is_secret(opts->plugins, class, key))
                         sl_cfg_add_error(&v->report, key,
-                                         "%s is the mask " SL_MASK " that REST shows for a secret, and no value is stored for "
+                                         "%s is the mask " SL_MASK
+                                         " that REST shows for a secret, and no value is stored for "
                                          "it: give the value, or a reference such as ${env:NAME}",
                                          key);
 }
@@ -343,9 +370,7 @@ static void add_group(json_t *groups, const char *group)
 {
         size_t i;
         json_t *have;
-        json_array_foreach(groups, i, have)
-                if (strcmp(json_string_value(have), group) == 0)
-                        return;
+        json_array_foreach(groups, i, have) if (strcmp(json_string_value(have), group) == 0) return;
         json_array_append_new(groups, json_string(group));
 }
 
@@ -382,7 +407,8 @@ json_t *sl_validation_json(const struct sl_validation *v, const char *name)
         for (uint32_t t = 0; t < v->ntables; t++) {
                 json_t *part = sl_cfg_validate_json(v->tables[t].defs, "", &v->resolved, &v->report), *row;
                 size_t i;
-                json_array_foreach(part, i, row) {
+                json_array_foreach(part, i, row)
+                {
                         const json_t *def = json_object_get(row, "definition");
                         const char *key = json_string_value(json_object_get(def, "name"));
                         const char *group = json_string_value(json_object_get(def, "group"));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The full check of a connector config: common keys, the connector's keys, each transform's, converters', Kafka client
- * overrides, rules across keys, and what the connector itself can find out (connectivity). POST and PUT refuse a config by
- * it, PUT .../config/validate shows it, `sluice validate` prints it. Keeps no state: any thread. */
+ * overrides, rules across keys, and what the connector itself can find out (connectivity). POST and PUT refuse a config
+ * by it, PUT .../config/validate shows it, `sluice validate` prints it. Keeps no state: any thread. */
 #ifndef SL_CLUSTER_VALIDATE_H
 #define SL_CLUSTER_VALIDATE_H
 #include "cluster/plugins.h"
@@ -25,11 +25,11 @@ struct sl_vtable {
 struct sl_validation {
         const struct sl_source_ops *source; /* exactly one of the two */
         const struct sl_sink_ops *sink;
-        struct sl_props resolved;           /* the config with its references resolved: holds secrets */
+        struct sl_props resolved; /* the config with its references resolved: holds secrets */
         struct sl_cfg_report report;
-        struct sl_arena arena;              /* tables and parsed structs */
+        struct sl_arena arena; /* tables and parsed structs */
         struct sl_conn_cfg common;
-        void *own;                          /* the connector's parsed struct */
+        void *own; /* the connector's parsed struct */
         struct sl_vtable *tables;
         uint32_t ntables;
 };

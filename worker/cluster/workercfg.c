@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of the worker's keys and its loading (see workercfg.h). Names, defaults and meanings are those of Kafka Connect
- * 4.2's WorkerConfig, RestServerConfig, DistributedConfig and StandaloneConfig; a default that differs says so in its doc.
- * Keys of Kafka clients (security.*, sasl.*, ssl.*, timeouts) are only known here: worker/kafka translates them. */
+/* The table of the worker's keys and its loading (see workercfg.h). Names, defaults and meanings are those of Kafka
+ * Connect 4.2's WorkerConfig, RestServerConfig, DistributedConfig and StandaloneConfig; a default that differs says so
+ * in its doc. Keys of Kafka clients (security.*, sasl.*, ssl.*, timeouts) are only known here: worker/kafka translates
+ * them. */
 #include "cluster/workercfg.h"
 #include <ctype.h>
 #include <stdlib.h>
@@ -10,19 +11,25 @@
 
 #define T struct sl_worker_cfg
 #define JSON_CONVERTER "org.apache.kafka.connect.json.JsonConverter"
-#define CLIENT(key) {SL_CFG_NONE(key, SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN}
-#define CLIENT_KEY(key) {SL_CFG_NONE(key, SL_CFG_T_STRING), .flags = SL_CFG_HIDDEN}
-#define NO_EFFECT(key, why)                                                                                          \
-        {                                                                                                            \
-                SL_CFG_NONE(key, SL_CFG_T_STRING), .flags = SL_CFG_IGNORED, .group = "Accepted", .doc = why          \
+#define CLIENT(key)                                                                                                    \
+        {                                                                                                              \
+                SL_CFG_NONE(key, SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN                              \
+        }
+#define CLIENT_KEY(key)                                                                                                \
+        {                                                                                                              \
+                SL_CFG_NONE(key, SL_CFG_T_STRING), .flags = SL_CFG_HIDDEN                                              \
+        }
+#define NO_EFFECT(key, why)                                                                                            \
+        {                                                                                                              \
+                SL_CFG_NONE(key, SL_CFG_T_STRING), .flags = SL_CFG_IGNORED, .group = "Accepted", .doc = why            \
         }
 #define NO_JVM "There is no JVM here; the metrics are at GET /metrics."
 #define NO_PROTOCOL "Workers here don't use Connect's rebalance protocol."
 #define NO_KEYS "Workers here don't sign requests to each other."
 
 const struct sl_cfg_def sl_worker_defs[] = {
-        {SL_CFG_LIST(T, bootstrap, "bootstrap.servers"), .def = "localhost:9092", .importance = SL_HIGH, .group = "Kafka",
-         .doc = "Addresses of the Kafka brokers."},
+        {SL_CFG_LIST(T, bootstrap, "bootstrap.servers"), .def = "localhost:9092", .importance = SL_HIGH,
+         .group = "Kafka", .doc = "Addresses of the Kafka brokers."},
         {SL_CFG_STR(T, group_id, "group.id"), .importance = SL_HIGH, .group = "Cluster",
          .doc = "Name of the cluster of workers. Set: distributed worker; not set: standalone worker."},
         {SL_CFG_CLASS(T, key_converter, "key.converter"), .def = JSON_CONVERTER, .importance = SL_HIGH,
@@ -49,7 +56,9 @@ const struct sl_cfg_def sl_worker_defs[] = {
          .doc = "Used when the topic has to be created; -1 = the broker's default."},
         {SL_CFG_INT(T, status_partitions, "status.storage.partitions"), .def = "5", .group = "Cluster",
          .doc = "Used when the topic has to be created."},
-        CLIENT("config.storage."), CLIENT("offset.storage."), CLIENT("status.storage."),
+        CLIENT("config.storage."),
+        CLIENT("offset.storage."),
+        CLIENT("status.storage."),
         {SL_CFG_STR(T, offset_file, "offset.storage.file.filename"), .group = "Cluster",
          .doc = "Accepted from standalone workers' files: the offsets live in a Kafka topic (offset.storage.topic), so "
                 "that rows and offsets are one transaction; the file is neither read nor written."},
@@ -70,12 +79,14 @@ const struct sl_cfg_def sl_worker_defs[] = {
         {SL_CFG_STR(T, cors_methods, "access.control.allow.methods"), .def = "", .group = "REST",
          .doc = "Methods that browsers may use (CORS)."},
         {SL_CFG_NONE("rest.extension.classes", SL_CFG_T_LIST),
-         .unsupported = "REST extensions are Java classes and can't be loaded; remove the key. To ask for a password, put "
-                        "a reverse proxy before the loopback listener."},
+         .unsupported =
+                 "REST extensions are Java classes and can't be loaded; remove the key. To ask for a password, put "
+                 "a reverse proxy before the loopback listener."},
         {SL_CFG_NONE("response.http.headers.config", SL_CFG_T_STRING),
          .unsupported = "Extra response headers are not built in; remove the key and let a reverse proxy add them."},
         {SL_CFG_NONE("listeners.https.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX,
-         .unsupported = "REST is served over http only; remove the listeners.https.* keys and put a TLS proxy before it."},
+         .unsupported =
+                 "REST is served over http only; remove the listeners.https.* keys and put a TLS proxy before it."},
         {SL_CFG_NONE("admin.listeners.https.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX,
          .unsupported = "REST is served over http only; remove the admin.listeners.https.* keys."},
         {SL_CFG_STR(T, override_policy, "connector.client.config.override.policy"), .def = "All", .group = "Worker",
@@ -86,16 +97,37 @@ const struct sl_cfg_def sl_worker_defs[] = {
          .doc = "Serve PUT /connectors/x/topics/reset."},
         {SL_CFG_NONE("config.providers", SL_CFG_T_LIST), .def = "", .group = "Worker",
          .doc = "Names of the configuration providers. env is always there; file and dir only when named here."},
-        CLIENT("config.providers."), CLIENT("key.converter."), CLIENT("value.converter."), CLIENT("header.converter."),
-        CLIENT("producer."), CLIENT("consumer."), CLIENT("admin."), CLIENT("sasl."), CLIENT("ssl."), CLIENT("sluice."),
-        CLIENT("metrics.context."), CLIENT_KEY("security.protocol"), CLIENT_KEY("client.id"),
-        CLIENT_KEY("client.dns.lookup"), CLIENT_KEY("client.rack"), CLIENT_KEY("request.timeout.ms"),
-        CLIENT_KEY("metadata.max.age.ms"), CLIENT_KEY("connections.max.idle.ms"), CLIENT_KEY("send.buffer.bytes"),
-        CLIENT_KEY("receive.buffer.bytes"), CLIENT_KEY("reconnect.backoff.ms"), CLIENT_KEY("reconnect.backoff.max.ms"),
-        CLIENT_KEY("retry.backoff.ms"), CLIENT_KEY("retry.backoff.max.ms"),
-        CLIENT_KEY("socket.connection.setup.timeout.ms"), CLIENT_KEY("socket.connection.setup.timeout.max.ms"),
-        CLIENT_KEY("metadata.recovery.strategy"), CLIENT_KEY("metadata.recovery.rebootstrap.trigger.ms"),
-        CLIENT_KEY("security.providers"), CLIENT_KEY("session.timeout.ms"), CLIENT_KEY("heartbeat.interval.ms"),
+        CLIENT("config.providers."),
+        CLIENT("key.converter."),
+        CLIENT("value.converter."),
+        CLIENT("header.converter."),
+        CLIENT("producer."),
+        CLIENT("consumer."),
+        CLIENT("admin."),
+        CLIENT("sasl."),
+        CLIENT("ssl."),
+        CLIENT("sluice."),
+        CLIENT("metrics.context."),
+        CLIENT_KEY("security.protocol"),
+        CLIENT_KEY("client.id"),
+        CLIENT_KEY("client.dns.lookup"),
+        CLIENT_KEY("client.rack"),
+        CLIENT_KEY("request.timeout.ms"),
+        CLIENT_KEY("metadata.max.age.ms"),
+        CLIENT_KEY("connections.max.idle.ms"),
+        CLIENT_KEY("send.buffer.bytes"),
+        CLIENT_KEY("receive.buffer.bytes"),
+        CLIENT_KEY("reconnect.backoff.ms"),
+        CLIENT_KEY("reconnect.backoff.max.ms"),
+        CLIENT_KEY("retry.backoff.ms"),
+        CLIENT_KEY("retry.backoff.max.ms"),
+        CLIENT_KEY("socket.connection.setup.timeout.ms"),
+        CLIENT_KEY("socket.connection.setup.timeout.max.ms"),
+        CLIENT_KEY("metadata.recovery.strategy"),
+        CLIENT_KEY("metadata.recovery.rebootstrap.trigger.ms"),
+        CLIENT_KEY("security.providers"),
+        CLIENT_KEY("session.timeout.ms"),
+        CLIENT_KEY("heartbeat.interval.ms"),
         CLIENT_KEY("rebalance.timeout.ms"),
         NO_EFFECT("offset.flush.interval.ms", "Offsets are stored with the rows, in the same Kafka transaction."),
         NO_EFFECT("offset.flush.timeout.ms", "Offsets are stored with the rows, in the same Kafka transaction."),
@@ -103,14 +135,20 @@ const struct sl_cfg_def sl_worker_defs[] = {
         NO_EFFECT("plugin.discovery", "All plugins are built in."),
         NO_EFFECT("topic.creation.enable", "Topics are made by the broker's auto-creation."),
         NO_EFFECT("exactly.once.source.support", "Exactly-once is always on for sources."),
-        NO_EFFECT("connect.protocol", NO_PROTOCOL), NO_EFFECT("worker.sync.timeout.ms", NO_PROTOCOL),
+        NO_EFFECT("connect.protocol", NO_PROTOCOL),
+        NO_EFFECT("worker.sync.timeout.ms", NO_PROTOCOL),
         NO_EFFECT("worker.unsync.backoff.ms", NO_PROTOCOL),
-        NO_EFFECT("scheduled.rebalance.max.delay.ms", NO_PROTOCOL), NO_EFFECT("inter.worker.key.ttl.ms", NO_KEYS),
-        NO_EFFECT("inter.worker.key.generation.algorithm", NO_KEYS), NO_EFFECT("inter.worker.key.size", NO_KEYS),
+        NO_EFFECT("scheduled.rebalance.max.delay.ms", NO_PROTOCOL),
+        NO_EFFECT("inter.worker.key.ttl.ms", NO_KEYS),
+        NO_EFFECT("inter.worker.key.generation.algorithm", NO_KEYS),
+        NO_EFFECT("inter.worker.key.size", NO_KEYS),
         NO_EFFECT("inter.worker.signature.algorithm", NO_KEYS),
-        NO_EFFECT("inter.worker.verification.algorithms", NO_KEYS), NO_EFFECT("metric.reporters", NO_JVM),
-        NO_EFFECT("metrics.sample.window.ms", NO_JVM), NO_EFFECT("metrics.num.samples", NO_JVM),
-        NO_EFFECT("metrics.recording.level", NO_JVM), NO_EFFECT("auto.include.jmx.reporter", NO_JVM),
+        NO_EFFECT("inter.worker.verification.algorithms", NO_KEYS),
+        NO_EFFECT("metric.reporters", NO_JVM),
+        NO_EFFECT("metrics.sample.window.ms", NO_JVM),
+        NO_EFFECT("metrics.num.samples", NO_JVM),
+        NO_EFFECT("metrics.recording.level", NO_JVM),
+        NO_EFFECT("auto.include.jmx.reporter", NO_JVM),
         {SL_CFG_NONE("internal.key.converter", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_IGNORED,
          .doc = "Removed in Kafka 3.0."},
         {SL_CFG_NONE("internal.value.converter", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_IGNORED,
@@ -190,15 +228,17 @@ static void check_mode(struct sl_worker_cfg *cfg, struct sl_cfg_report *r)
         for (size_t i = 0; cfg->distributed && i < 3; i++) {
                 const char *value = sl_props_get(&cfg->props, needed[i]);
                 if (!value || !*value)
-                        sl_cfg_add_error(r, needed[i], "Missing required configuration \"%s\" which has no default value.",
+                        sl_cfg_add_error(r, needed[i],
+                                         "Missing required configuration \"%s\" which has no default value.",
                                          needed[i]);
         }
         if (cfg->distributed)
                 return;
         if (cfg->offset_file && *cfg->offset_file)
-                sl_cfg_add_warning(r, "offset.storage.file.filename",
-                                   "source offsets are kept in the Kafka topic '%s', not in a file; the file is not used",
-                                   cfg->offset_topic ? cfg->offset_topic : SL_OFFSET_TOPIC_STANDALONE);
+                sl_cfg_add_warning(
+                        r, "offset.storage.file.filename",
+                        "source offsets are kept in the Kafka topic '%s', not in a file; the file is not used",
+                        cfg->offset_topic ? cfg->offset_topic : SL_OFFSET_TOPIC_STANDALONE);
         if (!cfg->offset_topic || !*cfg->offset_topic)
                 cfg->offset_topic = SL_OFFSET_TOPIC_STANDALONE;
         if (!sl_props_get(&cfg->props, "offset.storage.replication.factor"))
@@ -219,19 +259,21 @@ static void check_rest(struct sl_worker_cfg *cfg, struct sl_cfg_report *r)
         }
         cfg->admin_off = sl_props_has(&cfg->props, "admin.listeners") && cfg->admin_listeners.count == 0;
         if (cfg->admin_listeners.count)
-                sl_cfg_add_error(r, "admin.listeners",
-                                 "Listeners of their own for /admin are not built in: remove admin.listeners to serve it on "
-                                 "the listeners, or leave it empty to turn it off");
+                sl_cfg_add_error(
+                        r, "admin.listeners",
+                        "Listeners of their own for /admin are not built in: remove admin.listeners to serve it on "
+                        "the listeners, or leave it empty to turn it off");
         if (cfg->advertised_listener && strcasecmp(cfg->advertised_listener, "http") != 0)
                 sl_cfg_add_error(r, "rest.advertised.listener", "REST is served over http only; remove the key");
         static const char *const policies[] = {"All", "None", "Principal"};
         for (size_t i = 0; i < 3; i++)
                 if (strcmp(cfg->override_policy ? cfg->override_policy : "All", policies[i]) == 0)
                         return;
-        sl_cfg_add_error(r, "connector.client.config.override.policy",
-                         "Invalid value %s for configuration connector.client.config.override.policy: String must be one "
-                         "of: All, None, Principal",
-                         cfg->override_policy);
+        sl_cfg_add_error(
+                r, "connector.client.config.override.policy",
+                "Invalid value %s for configuration connector.client.config.override.policy: String must be one "
+                "of: All, None, Principal",
+                cfg->override_policy);
 }
 
 enum sl_rc sl_worker_cfg_load(const struct sl_worker_cfg_opts *opts, struct sl_worker_cfg *cfg, struct sl_cfg_report *r,
@@ -270,8 +312,9 @@ void sl_worker_cfg_free(struct sl_worker_cfg *cfg)
 enum sl_rc sl_listener_parse(const char *text, struct sl_listener *ret, struct sl_err *err)
 {
         if (strncasecmp(text, "https://", 8) == 0)
-                return sl_fail(err, SL_E_CONFIG, "REST is served over http only; use http:// on loopback and put a TLS proxy "
-                                                 "before it");
+                return sl_fail(err, SL_E_CONFIG,
+                               "REST is served over http only; use http:// on loopback and put a TLS proxy "
+                               "before it");
         if (strncasecmp(text, "http://", 7) != 0)
                 return sl_fail(err, SL_E_CONFIG, "a listener is written http://host:port");
         const char *host = text + 7, *end, *colon;
@@ -302,7 +345,7 @@ static bool listed(const char *const *list, const char *item)
         return false;
 }
 
-const char *const *sl_worker_topic_config(const struct sl_worker_cfg *cfg, const char *prefix, const char *const *not,
+const char *const *sl_worker_topic_config(const struct sl_worker_cfg *cfg, const char *prefix, const char *const * not,
                                           const char *const *extra, struct sl_arena *arena)
 {
         size_t room = cfg->props.map.live * 2 + 1, n = 0, plen = strlen(prefix);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The worker's own configuration: the properties file, CONNECT_* variables over it, --set over both; ${env:...} and the
- * other providers resolved; one table that knows every key of Kafka Connect's worker (works, accepted without effect, or
- * refused with the reason). Distributed when group.id is set, else standalone. */
+ * other providers resolved; one table that knows every key of Kafka Connect's worker (works, accepted without effect,
+ * or refused with the reason). Distributed when group.id is set, else standalone. */
 #ifndef SL_CLUSTER_WORKERCFG_H
 #define SL_CLUSTER_WORKERCFG_H
 #include "config/cfgdef.h"
@@ -21,18 +21,18 @@ struct sl_worker_cfg {
         int32_t advertised_port; /* 0 = the listener's */
         int32_t config_replication, offset_replication, offset_partitions, status_replication, status_partitions;
         int64_t shutdown_ms;
-        bool admin_off;          /* admin.listeners= (empty): no /admin */
+        bool admin_off; /* admin.listeners= (empty): no /admin */
         bool topic_tracking, topic_tracking_reset;
 };
 extern const struct sl_cfg_def sl_worker_defs[];
 
 struct sl_worker_cfg_opts {
-        const char *path;         /* worker.properties; NULL = none */
-        const char *const *sets;  /* "key=value" of --set, NULL-terminated; may be NULL */
-        char *const *env;         /* environ, or a test's; NULL = none */
+        const char *path;        /* worker.properties; NULL = none */
+        const char *const *sets; /* "key=value" of --set, NULL-terminated; may be NULL */
+        char *const *env;        /* environ, or a test's; NULL = none */
 };
-/* Fill cfg (zeroed). Errors of single keys go to r (the caller prints them all); SL_E_IO, SL_E_CONFIG when the file can't be
- * read, a --set has no "=", or a provider is wrong. */
+/* Fill cfg (zeroed). Errors of single keys go to r (the caller prints them all); SL_E_IO, SL_E_CONFIG when the file
+ * can't be read, a --set has no "=", or a provider is wrong. */
 enum sl_rc sl_worker_cfg_load(const struct sl_worker_cfg_opts *opts, struct sl_worker_cfg *cfg, struct sl_cfg_report *r,
                               struct sl_err *err);
 void sl_worker_cfg_free(struct sl_worker_cfg *cfg); /* accepts a zeroed struct */
@@ -43,11 +43,12 @@ struct sl_listener {
 };
 /* "http://host:port", "http://:8083", "HTTP://[::1]:0". https is refused with the reason. */
 enum sl_rc sl_listener_parse(const char *text, struct sl_listener *ret, struct sl_err *err);
-/* All keys of the form prefix* as a topic's config: array of key, value, ..., NULL in arena. The keys named in `not` (NULL-
- * terminated, without prefix) and cleanup.policy are left out. */
-const char *const *sl_worker_topic_config(const struct sl_worker_cfg *cfg, const char *prefix, const char *const *not,
+/* All keys of the form prefix* as a topic's config: array of key, value, ..., NULL in arena. The keys named in `not`
+ * (NULL- terminated, without prefix) and cleanup.policy are left out. */
+const char *const *sl_worker_topic_config(const struct sl_worker_cfg *cfg, const char *prefix, const char *const * not,
                                           const char *const *extra, struct sl_arena *arena);
-/* The configuration key that a CONNECT_ variable means ("CONNECT_BOOTSTRAP_SERVERS" -> bootstrap.servers: one underscore is
- * a dot, two are an underscore, three a dash), appended to out; false when the variable is not meant for the configuration. */
+/* The configuration key that a CONNECT_ variable means ("CONNECT_BOOTSTRAP_SERVERS" -> bootstrap.servers: one
+ * underscore is a dot, two are an underscore, three a dash), appended to out; false when the variable is not meant for
+ * the configuration. */
 bool sl_worker_env_key(const char *variable, struct sl_buf *out);
 #endif

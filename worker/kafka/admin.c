@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Admin calls over librdkafka's admin API, each on a queue of its own and waited for. The handle is a bare producer that never
- * produces and never lets a broker create a topic. Does not retry: callers know whether a failure may pass. */
+/* Admin calls over librdkafka's admin API, each on a queue of its own and waited for. The handle is a bare producer
+ * that never produces and never lets a broker create a topic. Does not retry: callers know whether a failure may pass.
+ */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +11,8 @@
 
 struct sl_admin {
         rd_kafka_t *rk;
-        char *servers; /* for messages */
-        pthread_mutex_t lock; /* around polling for client errors */
+        char *servers;         /* for messages */
+        pthread_mutex_t lock;  /* around polling for client errors */
         struct sl_err refused; /* authentication or TLS: no later call can succeed until it is mended */
         bool all_down;
         char down_reason[256];
@@ -37,7 +38,8 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
         (void)ignored; /* kept in a->refused */
 }
 
-enum sl_rc sl_admin_new(const struct sl_kafka_cfg *cfg, const char *client_id, struct sl_admin **ret, struct sl_err *err)
+enum sl_rc sl_admin_new(const struct sl_kafka_cfg *cfg, const char *client_id, struct sl_admin **ret,
+                        struct sl_err *err)
 {
         rd_kafka_conf_t *conf;
         char why[512], servers[1024];
@@ -72,7 +74,8 @@ void sl_admin_free(struct sl_admin *a)
         free(a);
 }
 
-/* --- Failures -------------------------------------------------------------------------------------------------------- */
+/* --- Failures --------------------------------------------------------------------------------------------------------
+ */
 
 /* Why a call that timed out did: the credentials, the network, or neither (SL_OK). */
 static enum sl_rc blame(struct sl_admin *a, struct sl_err *err)
@@ -109,8 +112,10 @@ enum sl_rc sl_admin_ping(struct sl_admin *a, int timeout_ms, struct sl_buf *ret_
         for (;;) {
                 int64_t left = deadline - sl_mono_ms();
                 const struct rd_kafka_metadata *metadata;
-                rd_kafka_resp_err_t code =
-                        rd_kafka_metadata(a->rk, 0, NULL, &metadata, left < 1 ? 1 : left < 500 ? (int)left : 500);
+                rd_kafka_resp_err_t code = rd_kafka_metadata(a->rk, 0, NULL, &metadata,
+                                                             left < 1     ? 1
+                                                             : left < 500 ? (int)left
+                                                                          : 500);
                 if (!code) {
                         rd_kafka_metadata_destroy(metadata);
                         break;
@@ -125,8 +130,9 @@ enum sl_rc sl_admin_ping(struct sl_admin *a, int timeout_ms, struct sl_buf *ret_
                 if (refused)
                         return SL_FATAL;
                 if (sl_mono_ms() >= deadline)
-                        return sl_fail(err, SL_E_KAFKA_UNREACHABLE, "No broker of bootstrap.servers=%s answers in %d ms%s%s",
-                                       a->servers, timeout_ms, *a->down_reason ? ": " : "", a->down_reason);
+                        return sl_fail(err, SL_E_KAFKA_UNREACHABLE,
+                                       "No broker of bootstrap.servers=%s answers in %d ms%s%s", a->servers, timeout_ms,
+                                       *a->down_reason ? ": " : "", a->down_reason);
         }
         if (!ret_cluster_id)
                 return SL_OK;
@@ -137,7 +143,8 @@ enum sl_rc sl_admin_ping(struct sl_admin *a, int timeout_ms, struct sl_buf *ret_
         return SL_OK;
 }
 
-/* --- Calls ----------------------------------------------------------------------------------------------------------- */
+/* --- Calls -----------------------------------------------------------------------------------------------------------
+ */
 
 struct call {
         struct sl_admin *a;
@@ -154,7 +161,10 @@ static void call_begin(struct call *call, struct sl_admin *a, rd_kafka_admin_op_
         *call = (struct call){.a = a, .timeout_ms = timeout_ms};
         call->queue = rd_kafka_queue_new(a->rk);
         call->options = rd_kafka_AdminOptions_new(a->rk, op);
-        rd_kafka_AdminOptions_set_request_timeout(call->options, timeout_ms < 1 ? 1 : timeout_ms > 3600000 ? 3600000 : timeout_ms,
+        rd_kafka_AdminOptions_set_request_timeout(call->options,
+                                                  timeout_ms < 1         ? 1
+                                                  : timeout_ms > 3600000 ? 3600000
+                                                                         : timeout_ms,
                                                   why, sizeof(why));
 }
 
@@ -195,7 +205,8 @@ static enum sl_rc read_partitions(struct call *call, const char *topic, int32_t 
         return SL_OK;
 }
 
-enum sl_rc sl_admin_topic_partitions(struct sl_admin *a, const char *topic, int timeout_ms, int32_t *ret, struct sl_err *err)
+enum sl_rc sl_admin_topic_partitions(struct sl_admin *a, const char *topic, int timeout_ms, int32_t *ret,
+                                     struct sl_err *err)
 {
         struct call call;
         rd_kafka_TopicCollection_t *topics = rd_kafka_TopicCollection_of_topic_names(&topic, 1);
@@ -219,19 +230,21 @@ static enum sl_rc read_created(struct call *call, const char *topic, bool *ret_c
 
         if (code && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
                 const char *text = n ? rd_kafka_topic_result_error_string(results[0]) : NULL;
-                return sl_kafka_fail(err, code, "Topic %s could not be created%s%s", topic, text ? ": " : "", text ? text : "");
+                return sl_kafka_fail(err, code, "Topic %s could not be created%s%s", topic, text ? ": " : "",
+                                     text ? text : "");
         }
         *ret_created = !code;
         return SL_OK;
 }
 
-enum sl_rc sl_admin_create_topic(struct sl_admin *a, const struct sl_topic_spec *spec, int timeout_ms, bool *ret_created,
-                                 struct sl_err *err)
+enum sl_rc sl_admin_create_topic(struct sl_admin *a, const struct sl_topic_spec *spec, int timeout_ms,
+                                 bool *ret_created, struct sl_err *err)
 {
         struct call call;
         char why[256];
-        rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(spec->name, spec->partitions > 0 ? spec->partitions : -1,
-                                                           spec->replication > 0 ? spec->replication : -1, why, sizeof(why));
+        rd_kafka_NewTopic_t *topic =
+                rd_kafka_NewTopic_new(spec->name, spec->partitions > 0 ? spec->partitions : -1,
+                                      spec->replication > 0 ? spec->replication : -1, why, sizeof(why));
 
         if (!topic)
                 return sl_fail(err, SL_E_KAFKA_FATAL, "Topic %s can't be created: %s", spec->name, why);
@@ -253,7 +266,8 @@ enum sl_rc sl_admin_create_topic(struct sl_admin *a, const struct sl_topic_spec 
         return rc;
 }
 
-static enum sl_rc read_config(struct call *call, const char *topic, const char *key, struct sl_buf *out, struct sl_err *err)
+static enum sl_rc read_config(struct call *call, const char *topic, const char *key, struct sl_buf *out,
+                              struct sl_err *err)
 {
         size_t n = 0, entries = 0;
         const rd_kafka_ConfigResource_t **resources =
@@ -262,7 +276,8 @@ static enum sl_rc read_config(struct call *call, const char *topic, const char *
         if (!n || rd_kafka_ConfigResource_error(resources[0])) {
                 const char *text = n ? rd_kafka_ConfigResource_error_string(resources[0]) : NULL;
                 return sl_kafka_fail(err, n ? rd_kafka_ConfigResource_error(resources[0]) : RD_KAFKA_RESP_ERR__BAD_MSG,
-                                     "The configuration of topic %s could not be read%s%s", topic, text ? ": " : "", text ? text : "");
+                                     "The configuration of topic %s could not be read%s%s", topic, text ? ": " : "",
+                                     text ? text : "");
         }
         const rd_kafka_ConfigEntry_t **list = rd_kafka_ConfigResource_configs(resources[0], &entries);
         for (size_t i = 0; i < entries; i++)
@@ -273,8 +288,8 @@ static enum sl_rc read_config(struct call *call, const char *topic, const char *
         return SL_OK;
 }
 
-enum sl_rc sl_admin_topic_config(struct sl_admin *a, const char *topic, const char *key, int timeout_ms, struct sl_buf *out,
-                                 struct sl_err *err)
+enum sl_rc sl_admin_topic_config(struct sl_admin *a, const char *topic, const char *key, int timeout_ms,
+                                 struct sl_buf *out, struct sl_err *err)
 {
         struct call call;
         rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
@@ -289,7 +304,8 @@ enum sl_rc sl_admin_topic_config(struct sl_admin *a, const char *topic, const ch
         return rc;
 }
 
-static enum sl_rc read_watermark(struct call *call, const char *topic, int32_t partition, int64_t *ret, struct sl_err *err)
+static enum sl_rc read_watermark(struct call *call, const char *topic, int32_t partition, int64_t *ret,
+                                 struct sl_err *err)
 {
         size_t n = 0;
         const rd_kafka_ListOffsetsResultInfo_t **infos =
@@ -297,14 +313,14 @@ static enum sl_rc read_watermark(struct call *call, const char *topic, int32_t p
         const rd_kafka_topic_partition_t *part = n ? rd_kafka_ListOffsetsResultInfo_topic_partition(infos[0]) : NULL;
 
         if (!part || part->err)
-                return sl_kafka_fail(err, part ? part->err : RD_KAFKA_RESP_ERR__BAD_MSG, "The end of %s-%d could not be read", topic,
-                                     partition);
+                return sl_kafka_fail(err, part ? part->err : RD_KAFKA_RESP_ERR__BAD_MSG,
+                                     "The end of %s-%d could not be read", topic, partition);
         *ret = part->offset;
         return SL_OK;
 }
 
-enum sl_rc sl_admin_high_watermark(struct sl_admin *a, const char *topic, int32_t partition, int timeout_ms, int64_t *ret,
-                                   struct sl_err *err)
+enum sl_rc sl_admin_high_watermark(struct sl_admin *a, const char *topic, int32_t partition, int timeout_ms,
+                                   int64_t *ret, struct sl_err *err)
 {
         struct call call;
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
@@ -328,18 +344,19 @@ enum sl_rc sl_admin_high_watermark(struct sl_admin *a, const char *topic, int32_
 static enum sl_rc read_group(struct call *call, const char *group, struct sl_offsets *out, struct sl_err *err)
 {
         size_t n = 0;
-        const rd_kafka_group_result_t **groups =
-                rd_kafka_ListConsumerGroupOffsets_result_groups(rd_kafka_event_ListConsumerGroupOffsets_result(call->event), &n);
+        const rd_kafka_group_result_t **groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
+                rd_kafka_event_ListConsumerGroupOffsets_result(call->event), &n);
         const rd_kafka_error_t *e = n ? rd_kafka_group_result_error(groups[0]) : NULL;
 
         if (e)
-                return sl_kafka_fail(err, rd_kafka_error_code(e), "The offsets of group %s could not be read: %s", group,
-                                     rd_kafka_error_string(e));
+                return sl_kafka_fail(err, rd_kafka_error_code(e), "The offsets of group %s could not be read: %s",
+                                     group, rd_kafka_error_string(e));
         const rd_kafka_topic_partition_list_t *list = n ? rd_kafka_group_result_partitions(groups[0]) : NULL;
         for (int i = 0; list && i < list->cnt; i++) {
                 const rd_kafka_topic_partition_t *part = &list->elems[i];
                 if (!part->err && part->offset >= 0)
-                        sl_offsets_add(out, (struct sl_tp){sl_arena_strdup(out->arena, part->topic), part->partition}, part->offset);
+                        sl_offsets_add(out, (struct sl_tp){sl_arena_strdup(out->arena, part->topic), part->partition},
+                                       part->offset);
         }
         return SL_OK;
 }

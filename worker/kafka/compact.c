@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connect's internal topics: read to the end, follow, write. Partitions are read without a consumer group, from the
- * beginning, read_committed. The end is the high watermark that read_uncommitted ListOffsets gives; a partition has reached it
- * when a record or librdkafka's end-of-partition event says so (control records have offsets but are never
+ * beginning, read_committed. The end is the high watermark that read_uncommitted ListOffsets gives; a partition has
+ * reached it when a record or librdkafka's end-of-partition event says so (control records have offsets but are never
  * delivered; while a transaction is open the event names the last stable offset, which lies before the watermark).
  * Does not interpret keys or values. */
 #include <stdio.h>
@@ -41,7 +41,8 @@ static const char *purpose(const char *role)
         return strncmp(role, "status.", 7) == 0 ? "connector and task statuses" : "connector configurations";
 }
 
-/* --- The topic ------------------------------------------------------------------------------------------------------- */
+/* --- The topic -------------------------------------------------------------------------------------------------------
+ */
 
 static int left_ms(int64_t deadline)
 {
@@ -68,7 +69,8 @@ static enum sl_rc check_policy(struct sl_compact *c, int64_t deadline, struct sl
 {
         struct sl_buf policy = {0};
         struct sl_err why = {0};
-        enum sl_rc rc = sl_admin_topic_config(c->opts.admin, c->opts.topic, "cleanup.policy", left_ms(deadline), &policy, &why);
+        enum sl_rc rc =
+                sl_admin_topic_config(c->opts.admin, c->opts.topic, "cleanup.policy", left_ms(deadline), &policy, &why);
         const char *role = c->opts.role, *holds = purpose(role), *topic = c->opts.topic;
 
         /* Without the right to describe it Connect goes on as well. */
@@ -78,12 +80,17 @@ static enum sl_rc check_policy(struct sl_compact *c, int64_t deadline, struct sl
         else if (rc != SL_OK && err && err->id == SL_E_NONE)
                 *err = why;
         else if (rc == SL_OK && strcmp(sl_buf_cstr(&policy), "compact") != 0)
-                rc = sl_fail(err, SL_E_CONFIG,
-                             "Topic '%s' supplied via the '%s' property is required to have 'cleanup.policy=compact' to guarantee "
-                             "consistency and durability of %s, but found the topic currently has 'cleanup.policy=%s'. Continuing "
-                             "would likely result in eventually losing %s and problems restarting this Connect cluster in the "
-                             "future. Change the '%s' property in the Connect worker configurations to use a topic with "
-                             "'cleanup.policy=compact'.", topic, role, holds, sl_buf_cstr(&policy), holds, role);
+                rc = sl_fail(
+                        err, SL_E_CONFIG,
+                        "Topic '%s' supplied via the '%s' property is required to have 'cleanup.policy=compact' to "
+                        "guarantee "
+                        "consistency and durability of %s, but found the topic currently has 'cleanup.policy=%s'. "
+                        "Continuing "
+                        "would likely result in eventually losing %s and problems restarting this Connect cluster in "
+                        "the "
+                        "future. Change the '%s' property in the Connect worker configurations to use a topic with "
+                        "'cleanup.policy=compact'.",
+                        topic, role, holds, sl_buf_cstr(&policy), holds, role);
         sl_buf_free(&policy);
         return rc;
 }
@@ -101,13 +108,15 @@ static enum sl_rc ensure_topic(struct sl_compact *c, int64_t deadline, int32_t *
                         SL_TRY(create(c, deadline, err));
                 made = true;
                 if (sl_mono_ms() >= deadline)
-                        return sl_fail(err, SL_E_KAFKA, "Topic %s is still unknown to the brokers after its creation", c->opts.topic);
+                        return sl_fail(err, SL_E_KAFKA, "Topic %s is still unknown to the brokers after its creation",
+                                       c->opts.topic);
                 struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
                 nanosleep(&pause, NULL);
         }
 }
 
-/* --- Reading --------------------------------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------------------------------
+ */
 
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
@@ -131,9 +140,17 @@ static enum sl_rc force(rd_kafka_conf_t *conf, const char *key, const char *valu
 
 static enum sl_rc start_reader(struct sl_compact *c, struct sl_err *err)
 {
-        static const char *const forced[] = {"enable.partition.eof", "true", "isolation.level", "read_committed",
-                                             "auto.offset.reset", "earliest", "allow.auto.create.topics", "false",
-                                             "queued.max.messages.kbytes", "2048", NULL};
+        static const char *const forced[] = {"enable.partition.eof",
+                                             "true",
+                                             "isolation.level",
+                                             "read_committed",
+                                             "auto.offset.reset",
+                                             "earliest",
+                                             "allow.auto.create.topics",
+                                             "false",
+                                             "queued.max.messages.kbytes",
+                                             "2048",
+                                             NULL};
         rd_kafka_conf_t *conf;
         char why[512], client_id[300];
         enum sl_rc rc = SL_OK;
@@ -147,16 +164,20 @@ static enum sl_rc start_reader(struct sl_compact *c, struct sl_err *err)
         c->rk = rc == SL_OK ? rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why)) : NULL;
         if (!c->rk) {
                 rd_kafka_conf_destroy(conf);
-                return rc != SL_OK ? rc : sl_fail(err, SL_E_CONFIG, "The reader of topic %s is refused: %s", c->opts.topic, why);
+                return rc != SL_OK
+                               ? rc
+                               : sl_fail(err, SL_E_CONFIG, "The reader of topic %s is refused: %s", c->opts.topic, why);
         }
         c->queue = rd_kafka_queue_new(c->rk);
         c->topic = rd_kafka_topic_new(c->rk, c->opts.topic, NULL);
         if (!c->topic)
                 return sl_kafka_fail(err, rd_kafka_last_error(), "Topic %s can't be read", c->opts.topic);
         for (uint32_t i = 0; i < c->count; i++) {
-                /* Offset 0, not "beginning": that costs a question and half a second. Out of range, it becomes the beginning. */
+                /* Offset 0, not "beginning": that costs a question and half a second. Out of range, it becomes the
+                 * beginning. */
                 if (rd_kafka_consume_start_queue(c->topic, c->parts[i].id, 0, c->queue) != 0)
-                        return sl_kafka_fail(err, rd_kafka_last_error(), "%s-%d can't be read", c->opts.topic, c->parts[i].id);
+                        return sl_kafka_fail(err, rd_kafka_last_error(), "%s-%d can't be read", c->opts.topic,
+                                             c->parts[i].id);
                 c->parts[i].reading = true;
         }
         return SL_OK;
@@ -178,7 +199,8 @@ static void take(struct sl_compact *c, const rd_kafka_message_t *m)
         if (m->err && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
                 /* Lost leaders and connections come back; a refusal doesn't. */
                 struct sl_err why = {0};
-                if (sl_kafka_fail(&why, m->err, "Topic %s can't be read: %s", c->opts.topic, rd_kafka_message_errstr(m)) == SL_FATAL &&
+                if (sl_kafka_fail(&why, m->err, "Topic %s can't be read: %s", c->opts.topic,
+                                  rd_kafka_message_errstr(m)) == SL_FATAL &&
                     c->failure.id == SL_E_NONE)
                         c->failure = why;
                 return;
@@ -244,7 +266,8 @@ static const struct part *behind(const struct sl_compact *c)
 /* A partition that was made or moved a moment ago has brokers that don't know yet who leads it. */
 static bool settling(const struct sl_err *err)
 {
-        return err->native == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || err->native == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+        return err->native == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+               err->native == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
                err->native == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
 }
 
@@ -253,7 +276,8 @@ static enum sl_rc read_end(struct sl_compact *c, struct part *part, int64_t dead
         for (;;) {
                 struct sl_err why = {0};
                 struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
-                enum sl_rc rc = sl_admin_high_watermark(c->opts.admin, c->opts.topic, part->id, left_ms(deadline), &part->target, &why);
+                enum sl_rc rc = sl_admin_high_watermark(c->opts.admin, c->opts.topic, part->id, left_ms(deadline),
+                                                        &part->target, &why);
                 if (rc == SL_OK)
                         return SL_OK;
                 if (!settling(&why) || sl_mono_ms() >= deadline) {
@@ -275,9 +299,10 @@ enum sl_rc sl_compact_refresh(struct sl_compact *c, int timeout_ms, struct sl_er
         while ((part = behind(c))) {
                 int64_t left = deadline - sl_mono_ms();
                 if (left <= 0)
-                        return sl_fail(err, SL_E_KAFKA, "%s-%d could not be read to its end in %d ms: at offset %ld of %ld (an open "
-                                       "transaction of another producer would hold it there)", c->opts.topic, part->id, timeout_ms,
-                                       part->next, part->target);
+                        return sl_fail(err, SL_E_KAFKA,
+                                       "%s-%d could not be read to its end in %d ms: at offset %ld of %ld (an open "
+                                       "transaction of another producer would hold it there)",
+                                       c->opts.topic, part->id, timeout_ms, part->next, part->target);
                 read_some(c, left < STEP_MS ? (int)left : STEP_MS);
                 update_positions(c);
                 SL_TRY(verdict(c, err));
@@ -291,21 +316,25 @@ enum sl_rc sl_compact_poll(struct sl_compact *c, struct sl_err *err)
         return verdict(c, err);
 }
 
-/* --- Writing --------------------------------------------------------------------------------------------------------- */
+/* --- Writing ---------------------------------------------------------------------------------------------------------
+ */
 
 static enum sl_rc start_writer(struct sl_compact *c, struct sl_err *err)
 {
         char client_id[300];
-        struct sl_producer_opts opts = {.cfg = c->opts.cfg, .client_id = client_id, .queue_bytes = 4 << 20, .plain = true};
+        struct sl_producer_opts opts = {
+                .cfg = c->opts.cfg, .client_id = client_id, .queue_bytes = 4 << 20, .plain = true};
 
         snprintf(client_id, sizeof(client_id), "sluice-writer-%s", c->opts.topic);
         return sl_producer_new(&opts, &c->producer, err);
 }
 
-enum sl_rc sl_compact_put(struct sl_compact *c, struct sl_str key, struct sl_str value, int timeout_ms, struct sl_err *err)
+enum sl_rc sl_compact_put(struct sl_compact *c, struct sl_str key, struct sl_str value, int timeout_ms,
+                          struct sl_err *err)
 {
         int64_t deadline = sl_mono_ms() + timeout_ms;
-        struct sl_message m = {.topic = sl_str_c(c->opts.topic), .partition = -1, .key = key, .value = value, .timestamp_ms = -1};
+        struct sl_message m = {
+                .topic = sl_str_c(c->opts.topic), .partition = -1, .key = key, .value = value, .timestamp_ms = -1};
         bool full = false;
 
         if (!c->producer)
@@ -323,7 +352,8 @@ enum sl_rc sl_compact_put(struct sl_compact *c, struct sl_str key, struct sl_str
         return sl_compact_refresh(c, left_ms(deadline), err);
 }
 
-/* --- Life ------------------------------------------------------------------------------------------------------------ */
+/* --- Life ------------------------------------------------------------------------------------------------------------
+ */
 
 static void choose_parts(struct sl_compact *c, int32_t partitions)
 {
@@ -332,10 +362,12 @@ static void choose_parts(struct sl_compact *c, int32_t partitions)
         c->count = key ? 1 : (uint32_t)partitions;
         c->parts = sl_calloc(c->count, sizeof(*c->parts));
         for (uint32_t i = 0; i < c->count; i++)
-                c->parts[i].id = key ? rd_kafka_msg_partitioner_murmur2(NULL, key, strlen(key), partitions, NULL, NULL) : (int32_t)i;
+                c->parts[i].id = key ? rd_kafka_msg_partitioner_murmur2(NULL, key, strlen(key), partitions, NULL, NULL)
+                                     : (int32_t)i;
 }
 
-enum sl_rc sl_compact_open(const struct sl_compact_opts *opts, int timeout_ms, struct sl_compact **ret, struct sl_err *err)
+enum sl_rc sl_compact_open(const struct sl_compact_opts *opts, int timeout_ms, struct sl_compact **ret,
+                           struct sl_err *err)
 {
         int64_t deadline = sl_mono_ms() + timeout_ms;
         struct sl_compact *c = sl_calloc(1, sizeof(*c));

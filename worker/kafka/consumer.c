@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The consumer of a sink task over librdkafka's group consumer, read in batches, with the eager rebalance protocols.
- * librdkafka calls back about a rebalance in the middle of reading a batch, when it already holds messages of the partitions
- * that go away. So the callback only notes it; poll acts on it when the read has returned, and drops those messages first.
- * Does not commit by itself, and does not fail when brokers are away: librdkafka reconnects. */
+ * librdkafka calls back about a rebalance in the middle of reading a batch, when it already holds messages of the
+ * partitions that go away. So the callback only notes it; poll acts on it when the read has returned, and drops those
+ * messages first. Does not commit by itself, and does not fail when brokers are away: librdkafka reconnects. */
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -17,7 +17,7 @@
 #define CHUNK 256
 #define COMMITTED_MS 10000
 #define SEEK_MS 10000
-#define CLOSE_MS 10000
+#define CLOSE_MS 5000
 
 struct rebalance {
         struct rebalance *next;
@@ -56,7 +56,8 @@ const char *sl_consumer_intern(struct sl_consumer *c, const char *topic)
         return kept;
 }
 
-/* --- Rebalances ------------------------------------------------------------------------------------------------------ */
+/* --- Rebalances ------------------------------------------------------------------------------------------------------
+ */
 
 static void call_assigned(struct sl_consumer *c, const rd_kafka_topic_partition_list_t *parts)
 {
@@ -176,7 +177,8 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
                 note_failure(c, (rd_kafka_resp_err_t)code, reason);
 }
 
-/* --- Life ------------------------------------------------------------------------------------------------------------ */
+/* --- Life ------------------------------------------------------------------------------------------------------------
+ */
 
 static enum sl_rc subscribe(struct sl_consumer *c, const struct sl_consumer_opts *opts, struct sl_err *err)
 {
@@ -235,7 +237,8 @@ enum sl_rc sl_consumer_new(const struct sl_consumer_opts *opts, struct sl_consum
         c->arg = opts->arg;
         c->pending_end = &c->pending;
         c->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-        enum sl_rc rc = c->fd < 0 ? sl_fail(err, SL_E_IO, "no file descriptor left for a consumer") : start(c, opts, err);
+        enum sl_rc rc =
+                c->fd < 0 ? sl_fail(err, SL_E_IO, "no file descriptor left for a consumer") : start(c, opts, err);
         if (rc != SL_OK) {
                 sl_consumer_close(c);
                 return rc;
@@ -298,7 +301,8 @@ void sl_consumer_close(struct sl_consumer *c)
                 finish(c);
 }
 
-/* --- Reading --------------------------------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------------------------------
+ */
 
 static void release_message(void *message)
 {
@@ -396,7 +400,8 @@ static bool drain(struct sl_consumer *c, struct sl_batch *batch)
         while (!sl_batch_full(batch)) {
                 uint32_t room = batch->max_records - batch->count;
                 ssize_t n = rd_kafka_consume_batch_queue(c->queue, 0, c->chunk, room < CHUNK ? room : CHUNK);
-                if (c->pending) { /* what was read belongs to an assignment that has ended: its next owner reads it again */
+                if (c->pending) { /* what was read belongs to an assignment that has ended: its next owner reads it
+                                     again */
                         destroy_chunk(c, n);
                         batch->count = before;
                         handle_pending(c);
@@ -435,7 +440,8 @@ enum sl_rc sl_consumer_poll(struct sl_consumer *c, struct sl_batch *batch, int t
         return rc;
 }
 
-/* --- Positions ------------------------------------------------------------------------------------------------------- */
+/* --- Positions -------------------------------------------------------------------------------------------------------
+ */
 
 static enum sl_rc list_result(rd_kafka_resp_err_t code, const rd_kafka_topic_partition_list_t *list, const char *what,
                               struct sl_err *err)
@@ -452,7 +458,8 @@ enum sl_rc sl_consumer_pause_all(struct sl_consumer *c, struct sl_err *err)
         c->paused = true;
         if (!c->assigned)
                 return SL_OK;
-        return list_result(rd_kafka_pause_partitions(c->rk, c->assigned), c->assigned, "Partitions could not be paused", err);
+        return list_result(rd_kafka_pause_partitions(c->rk, c->assigned), c->assigned, "Partitions could not be paused",
+                           err);
 }
 
 enum sl_rc sl_consumer_resume_all(struct sl_consumer *c, struct sl_err *err)
@@ -460,20 +467,23 @@ enum sl_rc sl_consumer_resume_all(struct sl_consumer *c, struct sl_err *err)
         c->paused = false;
         if (!c->assigned)
                 return SL_OK;
-        return list_result(rd_kafka_resume_partitions(c->rk, c->assigned), c->assigned, "Partitions could not be resumed", err);
+        return list_result(rd_kafka_resume_partitions(c->rk, c->assigned), c->assigned,
+                           "Partitions could not be resumed", err);
 }
 
 enum sl_rc sl_consumer_seek(struct sl_consumer *c, struct sl_tp tp, int64_t offset, struct sl_err *err)
 {
         if (c->assigning) { /* inside `assigned`: the partition is not being read yet */
-                rd_kafka_resp_err_t code = rd_kafka_topic_partition_list_set_offset(c->assigning, tp.topic, tp.partition, offset);
+                rd_kafka_resp_err_t code =
+                        rd_kafka_topic_partition_list_set_offset(c->assigning, tp.topic, tp.partition, offset);
                 return code ? sl_kafka_fail(err, code, "%s-%d is not assigned", tp.topic, tp.partition) : SL_OK;
         }
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
         rd_kafka_topic_partition_list_add(list, tp.topic, tp.partition)->offset = offset;
         rd_kafka_error_t *e = rd_kafka_seek_partitions(c->rk, list, SEEK_MS);
-        enum sl_rc rc = e ? sl_kafka_fail_error(err, e, "A partition's position could not be set")
-                          : list_result(RD_KAFKA_RESP_ERR_NO_ERROR, list, "A partition's position could not be set", err);
+        enum sl_rc rc =
+                e ? sl_kafka_fail_error(err, e, "A partition's position could not be set")
+                  : list_result(RD_KAFKA_RESP_ERR_NO_ERROR, list, "A partition's position could not be set", err);
         rd_kafka_topic_partition_list_destroy(list);
         return rc;
 }
@@ -485,7 +495,8 @@ enum sl_rc sl_consumer_commit(struct sl_consumer *c, const struct sl_tp_offset *
                 return SL_OK;
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
         for (uint32_t i = 0; i < n; i++)
-                rd_kafka_topic_partition_list_add(list, items[i].tp.topic, items[i].tp.partition)->offset = items[i].offset;
+                rd_kafka_topic_partition_list_add(list, items[i].tp.topic, items[i].tp.partition)->offset =
+                        items[i].offset;
         rd_kafka_queue_t *answers = rd_kafka_queue_new(c->rk);
         rd_kafka_resp_err_t code = rd_kafka_commit_queue(c->rk, list, answers, NULL, NULL);
         enum sl_rc rc;
@@ -494,7 +505,8 @@ enum sl_rc sl_consumer_commit(struct sl_consumer *c, const struct sl_tp_offset *
         } else {
                 rd_kafka_event_t *ev = rd_kafka_queue_poll(answers, timeout_ms);
                 if (!ev)
-                        rc = sl_kafka_fail(err, RD_KAFKA_RESP_ERR__TIMED_OUT, "Offsets could not be committed in %d ms", timeout_ms);
+                        rc = sl_kafka_fail(err, RD_KAFKA_RESP_ERR__TIMED_OUT, "Offsets could not be committed in %d ms",
+                                           timeout_ms);
                 else
                         rc = list_result(rd_kafka_event_error(ev), rd_kafka_event_topic_partition_list(ev),
                                          "Offsets could not be committed", err);
@@ -517,7 +529,8 @@ int64_t sl_consumer_lag(struct sl_consumer *c)
         for (int i = 0; i < list->cnt && sum >= 0; i++) {
                 const rd_kafka_topic_partition_t *part = &list->elems[i];
                 int64_t low, high, at = part->offset >= 0 ? part->offset : c->assigned->elems[i].offset;
-                if (code || rd_kafka_get_watermark_offsets(c->rk, part->topic, part->partition, &low, &high) || high < 0)
+                if (code || rd_kafka_get_watermark_offsets(c->rk, part->topic, part->partition, &low, &high) ||
+                    high < 0)
                         sum = -1;
                 else
                         sum += high > (at >= 0 ? at : low) ? high - (at >= 0 ? at : low) : 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Java's client configuration keys -> librdkafka's: one table, one row a key. What a row can't express is a function.
  * Layers, later ones win: our defaults, the worker's security keys, "producer." and its kind, "producer.override." and
- * its kind. ssl.* and sasl.* count only when security.protocol uses them, as in Java (a worker may carry ssl.* for REST).
- * Does not connect, and knows nothing of group ids, topics or transactions: the clients force theirs afterwards. */
+ * its kind. ssl.* and sasl.* count only when security.protocol uses them, as in Java (a worker may carry ssl.* for
+ * REST). Does not connect, and knows nothing of group ids, topics or transactions: the clients force theirs afterwards.
+ */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +35,8 @@ struct row {
         const char *arg; /* what the function wants to know: allowed values, reason of a refusal */
 };
 
-/* --- Setting and refusing -------------------------------------------------------------------------------------------- */
+/* --- Setting and refusing --------------------------------------------------------------------------------------------
+ */
 
 static enum sl_rc set(const struct ctx *x, const char *rk, const char *value)
 {
@@ -86,7 +88,8 @@ static enum sl_rc only(const struct ctx *x, const struct row *row, const char *v
 
         snprintf(list, sizeof(list), "%.*s", (int)(why - row->arg), row->arg);
         if (!in_list(list, value))
-                return sl_fail(x->err, SL_E_CONFIG, "Sluice can't honour %s for configuration %s: %s", value, x->key, why + 1);
+                return sl_fail(x->err, SL_E_CONFIG, "Sluice can't honour %s for configuration %s: %s", value, x->key,
+                               why + 1);
         return row->rk ? set(x, row->rk, value) : SL_OK;
 }
 
@@ -97,8 +100,8 @@ static enum sl_rc clamp(const struct ctx *x, const struct row *row, const char *
         char text[32];
 
         if (!sl_parse_i64(sl_str_c(value), &v))
-                return sl_fail(x->err, SL_E_CONFIG, "Invalid value %s for configuration %s: Not a number of type INT", value,
-                               x->key);
+                return sl_fail(x->err, SL_E_CONFIG, "Invalid value %s for configuration %s: Not a number of type INT",
+                               value, x->key);
         if (row->arg)
                 sscanf(row->arg, "%ld,%ld", &min, &max);
         snprintf(text, sizeof(text), "%ld", v < min ? min : v > max ? max : v);
@@ -116,7 +119,8 @@ static enum sl_rc lower(const struct ctx *x, const struct row *row, const char *
         return set(x, row->rk, *text ? text : "none");
 }
 
-/* --- Single keys ----------------------------------------------------------------------------------------------------- */
+/* --- Single keys -----------------------------------------------------------------------------------------------------
+ */
 
 static const char *eff_get(const struct ctx *x, const char *key)
 {
@@ -148,8 +152,8 @@ static enum sl_rc buffer_memory(const struct ctx *x, const struct row *row, cons
         char text[32];
 
         if (!sl_parse_i64(sl_str_c(value), &v))
-                return sl_fail(x->err, SL_E_CONFIG, "Invalid value %s for configuration %s: Not a number of type LONG", value,
-                               x->key);
+                return sl_fail(x->err, SL_E_CONFIG, "Invalid value %s for configuration %s: Not a number of type LONG",
+                               value, x->key);
         int64_t kb = v / 1024;
         snprintf(text, sizeof(text), "%ld", kb < 1 ? 1 : kb > INT32_MAX ? INT32_MAX : kb);
         return set(x, row->rk, text);
@@ -164,8 +168,9 @@ static enum sl_rc minus_one_is_zero(const struct ctx *x, const struct row *row, 
 static enum sl_rc offset_reset(const struct ctx *x, const struct row *row, const char *value)
 {
         if (strncmp(value, "by_duration", 11) == 0)
-                return sl_fail(x->err, SL_E_CONFIG, "Sluice can't honour %s for configuration %s: use earliest, latest or none",
-                               value, x->key);
+                return sl_fail(x->err, SL_E_CONFIG,
+                               "Sluice can't honour %s for configuration %s: use earliest, latest or none", value,
+                               x->key);
         return set(x, row->rk, strcasecmp(value, "none") == 0 ? "error" : value);
 }
 
@@ -192,9 +197,10 @@ static enum sl_rc assignors(const struct ctx *x, const struct row *row, const ch
                 p += len;
         }
         if (!*out)
-                return sl_fail(x->err, SL_E_CONFIG,
-                               "Sluice can't honour %s for configuration %s: it has RangeAssignor and RoundRobinAssignor",
-                               value, x->key);
+                return sl_fail(
+                        x->err, SL_E_CONFIG,
+                        "Sluice can't honour %s for configuration %s: it has RangeAssignor and RoundRobinAssignor",
+                        value, x->key);
         return set(x, row->rk, out);
 }
 
@@ -207,8 +213,10 @@ static enum sl_rc cipher_suites(const struct ctx *x, const struct row *row, cons
 {
         if (strstr(value, "TLS_") || strstr(value, "SSL_"))
                 return sl_fail(x->err, SL_E_CONFIG,
-                               "Sluice can't honour configuration %s: Java's cipher names have no counterpart here; use OpenSSL's "
-                               "names (`openssl ciphers -v`) or remove the key", x->key);
+                               "Sluice can't honour configuration %s: Java's cipher names have no counterpart here; "
+                               "use OpenSSL's "
+                               "names (`openssl ciphers -v`) or remove the key",
+                               x->key);
         return *value ? set(x, row->rk, value) : SL_OK;
 }
 
@@ -220,7 +228,8 @@ static enum sl_rc tls_versions(const struct ctx *x, const struct row *row, const
                 size_t n = strcspn(p, ", ");
                 if (n && !(n == 7 && (strncmp(p, "TLSv1.2", n) == 0 || strncmp(p, "TLSv1.3", n) == 0)))
                         return sl_fail(x->err, SL_E_CONFIG,
-                                       "Sluice can't honour %s for configuration %s: TLSv1.2 and TLSv1.3 are spoken", value, x->key);
+                                       "Sluice can't honour %s for configuration %s: TLSv1.2 and TLSv1.3 are spoken",
+                                       value, x->key);
                 p += n;
         }
         return SL_OK;
@@ -232,10 +241,12 @@ static enum sl_rc truststore(const struct ctx *x, const struct row *row, const c
 
         if (type && strcasecmp(type, "PEM") == 0)
                 return set(x, row->rk, value);
-        return sl_fail(x->err, SL_E_CONFIG,
-                       "Sluice can't read the %s truststore of configuration %s: write its certificates as PEM (keytool -list -rfc "
-                       "-keystore %s > ca.pem), then set ssl.truststore.type=PEM and ssl.truststore.location to the new file",
-                       type ? type : "JKS", x->key, value);
+        return sl_fail(
+                x->err, SL_E_CONFIG,
+                "Sluice can't read the %s truststore of configuration %s: write its certificates as PEM (keytool -list "
+                "-rfc "
+                "-keystore %s > ca.pem), then set ssl.truststore.type=PEM and ssl.truststore.location to the new file",
+                type ? type : "JKS", x->key, value);
 }
 
 static enum sl_rc keystore(const struct ctx *x, const struct row *row, const char *value)
@@ -250,9 +261,11 @@ static enum sl_rc keystore(const struct ctx *x, const struct row *row, const cha
                 return set(x, "ssl.certificate.location", value);
         }
         return sl_fail(x->err, SL_E_CONFIG,
-                       "Sluice can't read the %s keystore of configuration %s: convert it (keytool -importkeystore -srckeystore %s "
+                       "Sluice can't read the %s keystore of configuration %s: convert it (keytool -importkeystore "
+                       "-srckeystore %s "
                        "-destkeystore client.p12 -deststoretype PKCS12), then set ssl.keystore.type=PKCS12 and "
-                       "ssl.keystore.location to the new file", type ? type : "JKS", x->key, value);
+                       "ssl.keystore.location to the new file",
+                       type ? type : "JKS", x->key, value);
 }
 
 static enum sl_rc keystore_password(const struct ctx *x, const struct row *row, const char *value)
@@ -264,18 +277,22 @@ static enum sl_rc keystore_password(const struct ctx *x, const struct row *row, 
 static enum sl_rc mechanism(const struct ctx *x, const struct row *row, const char *value)
 {
         if (strcasecmp(value, "AWS_MSK_IAM") == 0)
-                return sl_fail(x->err, SL_E_CONFIG, "Sluice can't honour AWS_MSK_IAM for configuration %s: it isn't built in; use "
-                               "SCRAM-SHA-512 or mutual TLS", x->key);
+                return sl_fail(x->err, SL_E_CONFIG,
+                               "Sluice can't honour AWS_MSK_IAM for configuration %s: it isn't built in; use "
+                               "SCRAM-SHA-512 or mutual TLS",
+                               x->key);
         return set(x, row->rk, value);
 }
 
-/* --- sasl.jaas.config ------------------------------------------------------------------------------------------------ */
+/* --- sasl.jaas.config ------------------------------------------------------------------------------------------------
+ */
 
 struct jaas {
         char module[160], user[256], password[1024];
 };
 
-/* One token: a word, a quoted string (backslash escapes), or a single '=' or ';'. False at the end, or when it is too long. */
+/* One token: a word, a quoted string (backslash escapes), or a single '=' or ';'. False at the end, or when it is too
+ * long. */
 static bool jaas_token(const char **p, char *out, size_t room)
 {
         const char *s = *p + strspn(*p, " \t\r\n");
@@ -306,7 +323,8 @@ static bool jaas_parse(const char *text, struct jaas *j)
                 ok = jaas_token(&text, key, sizeof(key));
                 if (!ok || strcmp(key, ";") == 0)
                         break;
-                ok = jaas_token(&text, value, sizeof(value)) && strcmp(value, "=") == 0 && jaas_token(&text, value, sizeof(value));
+                ok = jaas_token(&text, value, sizeof(value)) && strcmp(value, "=") == 0 &&
+                     jaas_token(&text, value, sizeof(value));
                 if (ok && strcmp(key, "username") == 0)
                         ok = snprintf(j->user, sizeof(j->user), "%s", value) < (int)sizeof(j->user);
                 else if (ok && strcmp(key, "password") == 0)
@@ -324,15 +342,21 @@ static enum sl_rc jaas_apply(const struct ctx *x, const struct jaas *j)
         if (strcmp(name, "OAuthBearerLoginModule") == 0)
                 return sl_fail(x->err, SL_E_CONFIG,
                                "Sluice can't honour %s of configuration %s: set sasl.oauthbearer.method=oidc, "
-                               "sasl.oauthbearer.client.id, sasl.oauthbearer.client.secret and sasl.oauthbearer.token.endpoint.url "
-                               "instead", name, x->key);
+                               "sasl.oauthbearer.client.id, sasl.oauthbearer.client.secret and "
+                               "sasl.oauthbearer.token.endpoint.url "
+                               "instead",
+                               name, x->key);
         if (strcmp(name, "Krb5LoginModule") == 0)
                 return sl_fail(x->err, SL_E_CONFIG,
-                               "Sluice can't honour %s of configuration %s: set sasl.kerberos.principal and sasl.kerberos.keytab "
-                               "instead", name, x->key);
+                               "Sluice can't honour %s of configuration %s: set sasl.kerberos.principal and "
+                               "sasl.kerberos.keytab "
+                               "instead",
+                               name, x->key);
         if (strcmp(name, "PlainLoginModule") != 0 && strcmp(name, "ScramLoginModule") != 0)
-                return sl_fail(x->err, SL_E_CONFIG,
-                               "Sluice can't honour %s of configuration %s: it has PlainLoginModule and ScramLoginModule", name, x->key);
+                return sl_fail(
+                        x->err, SL_E_CONFIG,
+                        "Sluice can't honour %s of configuration %s: it has PlainLoginModule and ScramLoginModule",
+                        name, x->key);
         if (!*j->user)
                 return sl_fail(x->err, SL_E_CONFIG, "Configuration %s has no username", x->key);
         SL_TRY(set(x, "sasl.username", j->user));
@@ -347,7 +371,8 @@ static enum sl_rc jaas_config(const struct ctx *x, const struct row *row, const 
         (void)row;
         if (!jaas_parse(value, &j))
                 rc = sl_fail(x->err, SL_E_CONFIG,
-                             "Configuration %s can't be read: expected `<login module> required username=\"...\" password=\"...\";`",
+                             "Configuration %s can't be read: expected `<login module> required username=\"...\" "
+                             "password=\"...\";`",
                              x->key);
         else
                 rc = jaas_apply(x, &j);
@@ -355,13 +380,17 @@ static enum sl_rc jaas_config(const struct ctx *x, const struct row *row, const 
         return rc;
 }
 
-/* --- The table ------------------------------------------------------------------------------------------------------- */
+/* --- The table -------------------------------------------------------------------------------------------------------
+ */
 
 #define CLASSES "it names a Java class, and there is no JVM here"
-#define BYTES_OUT "org.apache.kafka.common.serialization.ByteArraySerializer:converters make the bytes; set key.converter and " \
-                  "value.converter instead"
-#define BYTES_IN "org.apache.kafka.common.serialization.ByteArrayDeserializer:converters read the bytes; set key.converter and " \
-                 "value.converter instead"
+#define BYTES_OUT                                                                                                      \
+        "org.apache.kafka.common.serialization.ByteArraySerializer:converters make the bytes; set key.converter and "  \
+        "value.converter instead"
+#define BYTES_IN                                                                                                       \
+        "org.apache.kafka.common.serialization.ByteArrayDeserializer:converters read the bytes; set key.converter "    \
+        "and "                                                                                                         \
+        "value.converter instead"
 
 static const struct row rows[] = {
         /* Connections */
@@ -435,7 +464,8 @@ static const struct row rows[] = {
         {"plugin.library.paths", ALL, NULL, refuse, "it would load a library into the worker"},
         /* Producers */
         {"acks", P, NULL, only, "all|-1:records count as written only when all in-sync replicas have them (all)"},
-        {"request.required.acks", P, NULL, only, "all|-1:records count as written only when all in-sync replicas have them (all)"},
+        {"request.required.acks", P, NULL, only,
+         "all|-1:records count as written only when all in-sync replicas have them (all)"},
         {"enable.idempotence", P, NULL, take, NULL}, /* always on: the same without duplicates */
         {"max.in.flight.requests.per.connection", P, "max.in.flight.requests.per.connection", only,
          "1|2|3|4|5:an idempotent producer has at most 5"},
@@ -455,7 +485,8 @@ static const struct row rows[] = {
         {"key.serializer", P, NULL, only, BYTES_OUT},
         {"value.serializer", P, NULL, only, BYTES_OUT},
         {"partitioner.class", P, NULL, only,
-         "|org.apache.kafka.clients.producer.internals.DefaultPartitioner:" CLASSES "; records are placed as Java's default does"},
+         "|org.apache.kafka.clients.producer.internals.DefaultPartitioner:" CLASSES
+         "; records are placed as Java's default does"},
         {"partitioner.ignore.keys", P, "partitioner", partitioner_ignore_keys, NULL},
         {"partitioner.adaptive.partitioning.enable", P, NULL, take, NULL},
         {"partitioner.availability.timeout.ms", P, NULL, take, NULL},
@@ -463,8 +494,10 @@ static const struct row rows[] = {
         /* Consumers */
         {"group.id", C, "group.id", NULL, NULL},
         {"group.instance.id", C, "group.instance.id", NULL, NULL},
-        {"group.protocol", C, NULL, only, "classic:its rebalances are incremental, which tasks don't do yet; use classic"},
-        {"group.remote.assignor", C, NULL, refuse_unless_empty, "it belongs to group.protocol=consumer; use "
+        {"group.protocol", C, NULL, only,
+         "classic:its rebalances are incremental, which tasks don't do yet; use classic"},
+        {"group.remote.assignor", C, NULL, refuse_unless_empty,
+         "it belongs to group.protocol=consumer; use "
          "partition.assignment.strategy"},
         {"partition.assignment.strategy", C, "partition.assignment.strategy", assignors, NULL},
         {"fetch.min.bytes", C, "fetch.min.bytes", clamp, "1,100000000"},
@@ -494,7 +527,8 @@ static const struct row *find_row(const char *key)
         return NULL;
 }
 
-/* --- Layers ---------------------------------------------------------------------------------------------------------- */
+/* --- Layers ----------------------------------------------------------------------------------------------------------
+ */
 
 static const char *const prefixes[] = {"producer.", "consumer.", "admin."};
 static const char *const override_prefixes[] = {"producer.override.", "consumer.override.", "admin.override."};
@@ -543,7 +577,8 @@ static void eff_free(struct eff *eff)
         sl_props_free(&eff->origins);
 }
 
-/* --- Applying -------------------------------------------------------------------------------------------------------- */
+/* --- Applying --------------------------------------------------------------------------------------------------------
+ */
 
 enum found { KNOWN, UNKNOWN, OTHER_CLIENT };
 
@@ -595,7 +630,8 @@ static const struct def defaults[] = {
         {P, "partitioner", "murmur2_random"}, /* Java's placement; librdkafka's own is CRC32 */
         {P, "enable.idempotence", "true"},
         {P, "message.timeout.ms", "0"}, /* a gap is worse than waiting */
-        {P, "socket.timeout.ms", "30000"}, /* with transactions librdkafka would wait 15 minutes for a dead connection */
+        {P, "socket.timeout.ms",
+         "30000"}, /* with transactions librdkafka would wait 15 minutes for a dead connection */
         {P, "queue.buffering.max.messages", "0"},
         {P, "linger.ms", "5"},
         {P, "batch.size", "1000000"},
@@ -605,7 +641,7 @@ static const struct def defaults[] = {
         {C, "enable.auto.offset.store", "false"},
         {C, "auto.offset.reset", "earliest"},
         {C, "isolation.level", "read_committed"},
-        {C, "allow.auto.create.topics", "true"}, /* as in Java: a sink may start before its source */
+        {C, "allow.auto.create.topics", "true"},            /* as in Java: a sink may start before its source */
         {C, "topic.metadata.refresh.interval.ms", "10000"}, /* how soon a new topic is seen */
         {C, "queued.max.messages.kbytes", "16384"},
         {C, "fetch.queue.backoff.ms", "10"}, /* a full queue is looked at again soon: it drains in milliseconds */
@@ -670,8 +706,8 @@ static enum sl_rc apply_all(struct ctx *x, const char *client_id)
         return reconcile(x);
 }
 
-enum sl_rc sl_kconf_new(const struct sl_kafka_cfg *cfg, enum sl_kclient kind, const char *client_id, rd_kafka_conf_t **ret,
-                        struct sl_err *err)
+enum sl_rc sl_kconf_new(const struct sl_kafka_cfg *cfg, enum sl_kclient kind, const char *client_id,
+                        rd_kafka_conf_t **ret, struct sl_err *err)
 {
         struct eff eff = {0};
         struct ctx x = {.conf = rd_kafka_conf_new(), .eff = &eff, .kind = kind, .err = err};
@@ -711,7 +747,8 @@ static void check_kind(const struct sl_props *connector, enum sl_kclient kind, s
                 else if (found == UNKNOWN)
                         sl_cfg_add_warning(r, key, "No Kafka client knows this configuration; it has no effect");
                 else if (found == OTHER_CLIENT)
-                        sl_cfg_add_warning(r, key, "This configuration belongs to another kind of Kafka client; it has no effect");
+                        sl_cfg_add_warning(
+                                r, key, "This configuration belongs to another kind of Kafka client; it has no effect");
                 rd_kafka_conf_destroy(x.conf);
         }
         eff_free(&eff);

@@ -80,8 +80,8 @@ static enum sl_rc fail_as(struct sl_err *err, enum sl_errid id, const char *file
         return SL_FATAL;
 }
 
-enum sl_rc sl_kafka_fail_at(struct sl_err *err, const char *file, uint32_t line, rd_kafka_resp_err_t code, const char *fmt,
-                            ...)
+enum sl_rc sl_kafka_fail_at(struct sl_err *err, const char *file, uint32_t line, rd_kafka_resp_err_t code,
+                            const char *fmt, ...)
 {
         char text[700];
         va_list ap;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The producer of a task over librdkafka: topic handles kept, delivery reports by callback, transactions in steps.
- * With transactions only failures are reported (librdkafka frees delivered messages in its own threads), so what wakes a
- * waiting sender is an acknowledgement interceptor that counts bytes.
- * An idempotent producer has one request a partition in flight, and librdkafka's broker thread spins while messages older than
- * linger.ms wait behind it. So transactions have a long linger (full batches and the commit don't wait for it), and commit
- * lets the queue drain before it asks for the flush, which counts as no linger at all.
- * Does not decide what to do about a failure, and keeps no rows: the line above does. */
+ * With transactions only failures are reported (librdkafka frees delivered messages in its own threads), so what wakes
+ * a waiting sender is an acknowledgement interceptor that counts bytes. An idempotent producer has one request a
+ * partition in flight, and librdkafka's broker thread spins while messages older than linger.ms wait behind it. So
+ * transactions have a long linger (full batches and the commit don't wait for it), and commit lets the queue drain
+ * before it asks for the flush, which counts as no linger at all. Does not decide what to do about a failure, and keeps
+ * no rows: the line above does. */
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -37,8 +37,8 @@ struct sl_producer {
         rd_kafka_topic_t *last_topic;
         int fd;
         bool transactional;
-        bool aborting;      /* purged messages are no failures */
-        bool timeout_given; /* transaction.timeout.ms is the user's */
+        bool aborting;       /* purged messages are no failures */
+        bool timeout_given;  /* transaction.timeout.ms is the user's */
         uint32_t timeout_at; /* index into txn_timeouts_ms */
         int64_t txn_timeout_ms;
         int64_t queue_bytes;
@@ -52,7 +52,8 @@ struct sl_producer {
         void *tick_arg;
 };
 
-/* --- Callbacks ------------------------------------------------------------------------------------------------------- */
+/* --- Callbacks -------------------------------------------------------------------------------------------------------
+ */
 
 /* In our thread, from poll, flush, commit and abort. */
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
@@ -118,7 +119,8 @@ static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, v
         return rd_kafka_interceptor_add_on_acknowledgement(rk, "room", on_acknowledgement, opaque);
 }
 
-/* --- Life ------------------------------------------------------------------------------------------------------------ */
+/* --- Life ------------------------------------------------------------------------------------------------------------
+ */
 
 static enum sl_rc conf_set(rd_kafka_conf_t *conf, const char *key, const char *value, struct sl_err *err)
 {
@@ -191,8 +193,9 @@ static enum sl_rc configure(struct sl_producer *p, const struct sl_producer_opts
                 if (!user_set(&opts->cfg, "linger.ms"))
                         SL_TRY(conf_set_int(p->conf, "linger.ms", TXN_LINGER_MS, err));
                 p->timeout_given = user_set(&opts->cfg, "transaction.timeout.ms");
-                SL_TRY(set_txn_timeout(p, p->timeout_given ? conf_get_int(p->conf, "transaction.timeout.ms") : txn_timeouts_ms[0],
-                                       err));
+                SL_TRY(set_txn_timeout(
+                        p, p->timeout_given ? conf_get_int(p->conf, "transaction.timeout.ms") : txn_timeouts_ms[0],
+                        err));
         }
         rd_kafka_conf_set_dr_msg_cb(p->conf, on_delivery);
         rd_kafka_conf_set_error_cb(p->conf, on_error);
@@ -248,7 +251,8 @@ enum sl_rc sl_producer_new(const struct sl_producer_opts *opts, struct sl_produc
         p->tick_arg = opts->tick_arg;
         p->wake_at = INT64_MAX;
         p->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-        enum sl_rc rc = p->fd < 0 ? sl_fail(err, SL_E_IO, "no file descriptor left for a producer") : configure(p, opts, err);
+        enum sl_rc rc =
+                p->fd < 0 ? sl_fail(err, SL_E_IO, "no file descriptor left for a producer") : configure(p, opts, err);
         if (rc == SL_OK)
                 rc = start(p, err);
         if (rc != SL_OK) {
@@ -271,7 +275,8 @@ void sl_producer_free(struct sl_producer *p)
         free(p);
 }
 
-/* --- Transactions ---------------------------------------------------------------------------------------------------- */
+/* --- Transactions ----------------------------------------------------------------------------------------------------
+ */
 
 static enum sl_rc failed(const struct sl_producer *p, struct sl_err *err)
 {
@@ -313,18 +318,21 @@ static enum sl_rc in_steps(struct sl_producer *p, rd_kafka_error_t *(*call)(rd_k
 static enum sl_rc init_once(struct sl_producer *p, bool *ret_again, struct sl_err *err)
 {
         struct sl_err why = {0};
-        enum sl_rc rc = in_steps(p, rd_kafka_init_transactions, INIT_LIMIT_MS, "Timed out or failed while initialising transactions",
-                                 &why);
+        enum sl_rc rc = in_steps(p, rd_kafka_init_transactions, INIT_LIMIT_MS,
+                                 "Timed out or failed while initialising transactions", &why);
 
         *ret_again = false;
         if (rc == SL_OK)
                 return SL_OK;
         if (why.native == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT) {
-                *ret_again = !p->timeout_given && p->timeout_at + 1 < sizeof(txn_timeouts_ms) / sizeof(*txn_timeouts_ms);
+                *ret_again =
+                        !p->timeout_given && p->timeout_at + 1 < sizeof(txn_timeouts_ms) / sizeof(*txn_timeouts_ms);
                 if (!*ret_again)
-                        return sl_fail(err, SL_E_CONFIG, "transaction.timeout.ms=%ld is larger than the brokers' "
-                                       "transaction.max.timeout.ms: set a lower producer.override.transaction.timeout.ms",
-                                       p->txn_timeout_ms);
+                        return sl_fail(
+                                err, SL_E_CONFIG,
+                                "transaction.timeout.ms=%ld is larger than the brokers' "
+                                "transaction.max.timeout.ms: set a lower producer.override.transaction.timeout.ms",
+                                p->txn_timeout_ms);
         }
         if (err && err->id == SL_E_NONE)
                 *err = why;
@@ -411,7 +419,8 @@ enum sl_rc sl_producer_abort(struct sl_producer *p, struct sl_err *err)
         return rc;
 }
 
-/* --- Records --------------------------------------------------------------------------------------------------------- */
+/* --- Records ---------------------------------------------------------------------------------------------------------
+ */
 
 static enum sl_rc find_topic(struct sl_producer *p, struct sl_str name, struct sl_err *err)
 {
@@ -420,7 +429,8 @@ static enum sl_rc find_topic(struct sl_producer *p, struct sl_str name, struct s
         if (!topic) {
                 char *text = sl_strndup(name.ptr, name.len);
                 topic = rd_kafka_topic_new(p->rk, text, NULL);
-                enum sl_rc rc = topic ? SL_OK : sl_kafka_fail(err, rd_kafka_last_error(), "Topic %s can't be written", text);
+                enum sl_rc rc =
+                        topic ? SL_OK : sl_kafka_fail(err, rd_kafka_last_error(), "Topic %s can't be written", text);
                 free(text);
                 if (rc != SL_OK)
                         return rc;
@@ -451,7 +461,8 @@ static rd_kafka_resp_err_t produce_full(struct sl_producer *p, const struct sl_m
                 headers = rd_kafka_headers_new(m->header_count);
                 for (uint32_t i = 0; i < m->header_count; i++) {
                         const struct sl_kheader *h = &m->headers[i];
-                        rd_kafka_header_add(headers, h->key.ptr, (ssize_t)h->key.len, h->value.ptr, (ssize_t)h->value.len);
+                        rd_kafka_header_add(headers, h->key.ptr, (ssize_t)h->key.len, h->value.ptr,
+                                            (ssize_t)h->value.len);
                 }
                 vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers};
         }
@@ -465,8 +476,8 @@ static rd_kafka_resp_err_t produce_full(struct sl_producer *p, const struct sl_m
         return code;
 }
 
-static enum sl_rc send_failed(struct sl_producer *p, const struct sl_message *m, rd_kafka_resp_err_t code, bool *ret_full,
-                              struct sl_err *err)
+static enum sl_rc send_failed(struct sl_producer *p, const struct sl_message *m, rd_kafka_resp_err_t code,
+                              bool *ret_full, struct sl_err *err)
 {
         char text[512];
 
@@ -481,10 +492,10 @@ static enum sl_rc send_failed(struct sl_producer *p, const struct sl_message *m,
                 return sl_kafka_fail(err, code, "A record can't be written to topic %.*s: %s", SL_FMT(m->topic), text);
         }
         if (code == RD_KAFKA_RESP_ERR__STATE && p->transactional)
-                return sl_fail(err, SL_E_KAFKA_ABORT, "A record can't be written to topic %.*s: the transaction has failed",
-                               SL_FMT(m->topic));
-        return sl_kafka_fail(err, code, "A record of %zu bytes can't be written to topic %.*s", m->key.len + m->value.len,
-                             SL_FMT(m->topic));
+                return sl_fail(err, SL_E_KAFKA_ABORT,
+                               "A record can't be written to topic %.*s: the transaction has failed", SL_FMT(m->topic));
+        return sl_kafka_fail(err, code, "A record of %zu bytes can't be written to topic %.*s",
+                             m->key.len + m->value.len, SL_FMT(m->topic));
 }
 
 enum sl_rc sl_producer_send(struct sl_producer *p, const struct sl_message *m, bool *ret_full, struct sl_err *err)
@@ -496,7 +507,8 @@ enum sl_rc sl_producer_send(struct sl_producer *p, const struct sl_message *m, b
                 SL_TRY(find_topic(p, m->topic, err));
         if (sl_likely(!m->header_count && m->timestamp_ms < 0)) {
                 if (sl_unlikely(rd_kafka_produce(p->last_topic, m->partition, RD_KAFKA_MSG_F_COPY, (void *)m->value.ptr,
-                                                 m->value.len, m->key.ptr, m->key.len, (void *)(uintptr_t)m->cookie) != 0))
+                                                 m->value.len, m->key.ptr, m->key.len,
+                                                 (void *)(uintptr_t)m->cookie) != 0))
                         code = rd_kafka_last_error();
         } else {
                 code = produce_full(p, m);
@@ -508,7 +520,8 @@ enum sl_rc sl_producer_send(struct sl_producer *p, const struct sl_message *m, b
         return send_failed(p, m, code, ret_full, err);
 }
 
-/* --- Waiting --------------------------------------------------------------------------------------------------------- */
+/* --- Waiting ---------------------------------------------------------------------------------------------------------
+ */
 
 static enum sl_rc verdict(struct sl_producer *p, struct sl_err *err)
 {

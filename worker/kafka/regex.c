@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Java regular expression -> POSIX extended. Translates syntax only: librdkafka compiles and matches the result with the
- * C library's regcomp, so a malformed expression is reported by the subscription. */
+/* Java regular expression -> POSIX extended. Translates syntax only: librdkafka compiles and matches the result with
+ * the C library's regcomp, so a malformed expression is reported by the subscription. */
 #include <ctype.h>
 #include "kafka/regex.h"
 
 static enum sl_rc refuse(const char *java, const char *what, struct sl_err *err)
 {
-        return sl_fail(err, SL_E_CONFIG, "Invalid value %s for configuration topics.regex: %s is not supported here; list the "
-                       "topics or write it with groups, classes and repetitions", java, what);
+        return sl_fail(err, SL_E_CONFIG,
+                       "Invalid value %s for configuration topics.regex: %s is not supported here; list the "
+                       "topics or write it with groups, classes and repetitions",
+                       java, what);
 }
 
 /* The class a letter after a backslash names, as the inside of brackets; NULL if it names none. */

@@ -31,8 +31,9 @@ void sl_rest_health(struct sl_rest_call *c)
         } answers[] = {
                 [SL_HEALTH_STARTING] = {503, "starting", "Worker is still starting up."},
                 [SL_HEALTH_OK] = {200, "healthy", "Worker has completed startup and is ready to handle requests."},
-                [SL_HEALTH_STUCK] = {500, "unhealthy",
-                                     "Worker was unable to handle this request and may be unable to handle other requests."},
+                [SL_HEALTH_STUCK] =
+                        {500, "unhealthy",
+                         "Worker was unable to handle this request and may be unable to handle other requests."},
         };
         enum sl_herder_health health = sl_herder_health(c->h);
         json_t *body = json_object();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The route table and what all handlers need: percent-decoding, query, bodies, error bodies. Paths are split before they are
- * decoded, so a connector name may contain an encoded slash. */
+/* The route table and what all handlers need: percent-decoding, query, bodies, error bodies. Paths are split before
+ * they are decoded, so a connector name may contain an encoded slash. */
 #include "rest/api.h"
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kafka Connect's REST resources over a herder, without a socket: a request in, a response out. The HTTP server (server.c)
- * and tests call it. Safe from any thread; a call blocks as long as the herder or a validation takes. */
+/* Kafka Connect's REST resources over a herder, without a socket: a request in, a response out. The HTTP server
+ * (server.c) and tests call it. Safe from any thread; a call blocks as long as the herder or a validation takes. */
 #ifndef SL_REST_API_H
 #define SL_REST_API_H
 #include <jansson.h>
@@ -10,16 +10,16 @@
 #define SL_REST_BODY_MAX (1 << 20)
 
 struct sl_rest_request {
-        const char *method;        /* "GET", ... */
-        const char *path;          /* raw, still percent-encoded, without the query */
-        const char *query;         /* raw, without "?"; NULL = none */
-        const char *content_type;  /* NULL = none */
-        struct sl_str body;        /* ptr NULL = none */
-        const char *base_url;      /* "http://host:port", for Location */
+        const char *method;       /* "GET", ... */
+        const char *path;         /* raw, still percent-encoded, without the query */
+        const char *query;        /* raw, without "?"; NULL = none */
+        const char *content_type; /* NULL = none */
+        struct sl_str body;       /* ptr NULL = none */
+        const char *base_url;     /* "http://host:port", for Location */
 };
 struct sl_rest_response {
         int status;
-        const char *content_type;  /* NULL = no such header */
+        const char *content_type; /* NULL = no such header */
         struct sl_buf body;
         struct sl_buf location, allow; /* header values; empty = none */
 };

@@ -40,7 +40,8 @@ void sl_rest_connectors_list(struct sl_rest_call *c)
                 return;
         }
         size_t i;
-        json_array_foreach(names, i, name) {
+        json_array_foreach(names, i, name)
+        {
                 const char *n = json_string_value(name);
                 json_t *row = json_object(), *st = status ? sl_herder_status(c->h, n) : NULL;
                 json_t *ci = info ? sl_herder_info(c->h, n) : NULL;
@@ -103,8 +104,8 @@ static bool name_fits(struct sl_rest_call *c, struct sl_props *config, const cha
 {
         const char *inner = sl_props_get(config, "name");
         if (inner && strcmp(inner, name) != 0) {
-                sl_rest_fail(c, 400, "Connector name configuration (%s) doesn't match connector name in the URL (%s)", inner,
-                             name);
+                sl_rest_fail(c, 400, "Connector name configuration (%s) doesn't match connector name in the URL (%s)",
+                             inner, name);
                 return false;
         }
         sl_props_set(config, "name", name);
@@ -163,9 +164,11 @@ static bool known_fields(struct sl_rest_call *c, json_t *body)
 {
         const char *key;
         json_t *value;
-        json_object_foreach(body, key, value) {
+        json_object_foreach(body, key, value)
+        {
                 if (strcmp(key, "name") && strcmp(key, "config") && strcmp(key, "initial_state")) {
-                        sl_rest_fail(c, 500, "Unrecognized field \"%s\" (known: \"name\", \"config\", \"initial_state\")", key);
+                        sl_rest_fail(c, 500,
+                                     "Unrecognized field \"%s\" (known: \"name\", \"config\", \"initial_state\")", key);
                         return false;
                 }
         }
@@ -261,8 +264,9 @@ static void view(struct sl_rest_call *c, json_t *(*read)(struct sl_herder *, con
         if (body)
                 sl_rest_json(c, 200, body);
         else
-                sl_rest_fail(c, 404, "%s %s%s", read == sl_herder_status ? "No status found for connector" : "Connector",
-                             c->segments[1], read == sl_herder_status ? "" : " not found");
+                sl_rest_fail(c, 404, "%s %s%s",
+                             read == sl_herder_status ? "No status found for connector" : "Connector", c->segments[1],
+                             read == sl_herder_status ? "" : " not found");
 }
 
 void sl_rest_connector_get(struct sl_rest_call *c)

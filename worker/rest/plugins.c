@@ -73,7 +73,8 @@ void sl_rest_plugin_validate(struct sl_rest_call *c)
                         sl_rest_fail(c, 400, "Included connector type %s does not match request type %s", class,
                                      c->segments[1]);
                 else if (sl_validate(&opts, &config, &v, &err) != SL_OK)
-                        sl_rest_fail(c, 500, "org.apache.kafka.connect.runtime.rest.errors.BadRequestException: %s", err.msg);
+                        sl_rest_fail(c, 500, "org.apache.kafka.connect.runtime.rest.errors.BadRequestException: %s",
+                                     err.msg);
                 else
                         sl_rest_json(c, 200, sl_validation_json(&v, class));
         }

@@ -19,7 +19,8 @@ struct sl_rest_call {
 void sl_rest_json(struct sl_rest_call *c, int status, json_t *body);
 void sl_rest_empty(struct sl_rest_call *c, int status);
 void sl_rest_fail(struct sl_rest_call *c, int status, const char *fmt, ...) sl_printf(3, 4);
-/* The first value of a query parameter, decoded and added to out; false = not given. index: which one, 0 = the first. */
+/* The first value of a query parameter, decoded and added to out; false = not given. index: which one, 0 = the first.
+ */
 bool sl_rest_query(const struct sl_rest_call *c, const char *name, size_t index, struct sl_buf *out);
 bool sl_rest_query_bool(const struct sl_rest_call *c, const char *name, bool fallback);
 /* The body as a JSON object (owned by the caller); false = answered with an error. */

@@ -54,7 +54,8 @@ static int bind_one(const struct addrinfo *ai)
         return -1;
 }
 
-static enum sl_rc listen_on(const char *text, int *ret_fd, uint16_t *ret_port, struct sl_listener *l, struct sl_err *err)
+static enum sl_rc listen_on(const char *text, int *ret_fd, uint16_t *ret_port, struct sl_listener *l,
+                            struct sl_err *err)
 {
         SL_TRY(sl_listener_parse(text, l, err));
         char port[8];
@@ -62,7 +63,8 @@ static enum sl_rc listen_on(const char *text, int *ret_fd, uint16_t *ret_port, s
         snprintf(port, sizeof(port), "%u", l->port);
         int rc = getaddrinfo(*l->host ? l->host : NULL, port, &hints, &found);
         if (rc != 0)
-                return sl_fail(err, SL_E_CONFIG, "listener %s: the host name can't be resolved: %s", text, gai_strerror(rc));
+                return sl_fail(err, SL_E_CONFIG, "listener %s: the host name can't be resolved: %s", text,
+                               gai_strerror(rc));
         int fd = -1;
         for (int family = AF_INET6, pass = 0; pass < 2 && fd < 0; family = AF_INET, pass++)
                 for (const struct addrinfo *ai = found; ai && fd < 0; ai = ai->ai_next)
@@ -70,7 +72,8 @@ static enum sl_rc listen_on(const char *text, int *ret_fd, uint16_t *ret_port, s
                                 fd = bind_one(ai);
         freeaddrinfo(found);
         if (fd < 0)
-                return sl_fail(err, SL_E_CONFIG, "listener %s: %s. Choose another address with listeners=http://host:port", text,
+                return sl_fail(err, SL_E_CONFIG,
+                               "listener %s: %s. Choose another address with listeners=http://host:port", text,
                                strerror(errno));
         struct sockaddr_storage addr;
         socklen_t len = sizeof(addr);
@@ -151,8 +154,8 @@ static void add_cors(const struct sl_rest_server *s, struct MHD_Connection *conn
 static enum MHD_Result send_response(const struct sl_rest_server *s, struct MHD_Connection *conn,
                                      struct sl_rest_response *resp)
 {
-        struct MHD_Response *answer =
-                MHD_create_response_from_buffer(resp->body.len, (void *)sl_buf_cstr(&resp->body), MHD_RESPMEM_MUST_COPY);
+        struct MHD_Response *answer = MHD_create_response_from_buffer(resp->body.len, (void *)sl_buf_cstr(&resp->body),
+                                                                      MHD_RESPMEM_MUST_COPY);
         if (!answer)
                 return MHD_NO;
         if (resp->content_type)
@@ -167,7 +170,8 @@ static enum MHD_Result send_response(const struct sl_rest_server *s, struct MHD_
         return rc;
 }
 
-static enum MHD_Result refuse(const struct sl_rest_server *s, struct MHD_Connection *conn, int status, const char *message)
+static enum MHD_Result refuse(const struct sl_rest_server *s, struct MHD_Connection *conn, int status,
+                              const char *message)
 {
         struct sl_rest_response resp = {0};
         sl_rest_error(&resp, status, message);
@@ -276,14 +280,14 @@ enum sl_rc sl_rest_server_serve(struct sl_rest_server *s, struct sl_herder *h, s
 {
         s->herder = h;
         for (size_t i = 0; i < s->n; i++) {
-                s->daemons[i] = MHD_start_daemon(
-                        MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ERROR_LOG |
-                                MHD_USE_ITC,
-                        0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
-                        MHD_OPTION_LISTEN_SOCKET, s->fds[i], MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
-                        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_THREAD_STACK_SIZE, (size_t)(512 * 1024),
-                        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-                        MHD_OPTION_END);
+                s->daemons[i] = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
+                                                         MHD_USE_POLL | MHD_USE_ERROR_LOG | MHD_USE_ITC,
+                                                 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log,
+                                                 NULL, MHD_OPTION_LISTEN_SOCKET, s->fds[i], MHD_OPTION_CONNECTION_LIMIT,
+                                                 (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+                                                 MHD_OPTION_THREAD_STACK_SIZE, (size_t)(512 * 1024),
+                                                 MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+                                                 MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_END);
                 if (!s->daemons[i])
                         return sl_fail(err, SL_E_IO, "the REST server could not be started");
         }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP server under the REST API: libmicrohttpd, one thread a connection, so that a call that waits (a validation that
- * connects to a database) holds up nobody else. Limits: 256 connections, 30 s without a byte, 60 s for a request to arrive,
- * 1 MiB of body. libmicrohttpd appears only in server.c. */
+/* The HTTP server under the REST API: libmicrohttpd, one thread a connection, so that a call that waits (a validation
+ * that connects to a database) holds up nobody else. Limits: 256 connections, 30 s without a byte, 60 s for a request
+ * to arrive, 1 MiB of body. libmicrohttpd appears only in server.c. */
 #ifndef SL_REST_SERVER_H
 #define SL_REST_SERVER_H
 #include "cluster/herder.h"
 
 struct sl_rest_server;
-/* Bind all listeners of the worker's config; connections wait until sl_rest_server_serve. SL_E_CONFIG when an address can't be
- * had, with what to do. */
+/* Bind all listeners of the worker's config; connections wait until sl_rest_server_serve. SL_E_CONFIG when an address
+ * can't be had, with what to do. */
 enum sl_rc sl_rest_server_bind(const struct sl_worker_cfg *cfg, struct sl_rest_server **ret, struct sl_err *err);
 /* "host:port" as other programs reach it: rest.advertised.* or the first listener. Valid until free. */
 const char *sl_rest_server_id(const struct sl_rest_server *s);

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Postgres source: what Debezium's PostgresConnector 3.6.1 does with pgoutput. This file holds the calls of the core; the
+ * work is in setup.c (start), snapshot.c, stream.c, backlog.c and line.c (messages -> records and positions).
+ * Not here: incremental snapshots, signals, notifications, transaction metadata, logical decoding messages. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "connectors/postgres/task.h"
+
+#define MOVE_BYTES (16 << 20) /* positions without records are handed out so often */
+#define MOVE_MS 10000
+
+static const char *prefix_of(const struct sl_pg_cfg *cfg, const char *connector)
+{
+        return cfg->prefix && *cfg->prefix ? cfg->prefix : connector;
+}
+
+/* ---- check ---- */
+
+static void check_regexes(const char *key, const char *text, struct sl_cfg_report *r)
+{
+        struct sl_err err = {0};
+        if (text && sl_pg_regexes_check(text, &err) != SL_OK)
+                sl_cfg_add_error(r, key, "Invalid value %s for configuration %s: %s", text, key, err.msg);
+}
+
+static void check_pair(const char *in_key, const char *in, const char *out_key, const char *out, struct sl_cfg_report *r)
+{
+        if (in && out)
+                sl_cfg_add_error(r, out_key, "The '%s' value is invalid: \"%s\" is already specified", out_key, in_key);
+        check_regexes(in_key, in, r);
+        check_regexes(out_key, out, r);
+}
+
+static void check_names(const struct sl_pg_cfg *cfg, const char *connector, struct sl_cfg_report *r)
+{
+        const char *prefix = prefix_of(cfg, connector), *p;
+        if (!cfg->prefix || !*cfg->prefix)
+                sl_cfg_add_warning(r, "topic.prefix", "topic.prefix is not set: the connector's name %s is used", connector);
+        for (p = prefix; p && *p && (isalnum((unsigned char)*p) || strchr("._-", *p)); p++)
+                ;
+        if (p && *p)
+                sl_cfg_add_error(r, "topic.prefix", "The 'topic.prefix' value is invalid: %s has invalid format (only the underscore, "
+                                 "hyphen, dot and alphanumeric characters are allowed)", prefix);
+        size_t len = cfg->slot ? strlen(cfg->slot) : 0;
+        if (len < 1 || len > 63 || strspn(cfg->slot, "abcdefghijklmnopqrstuvwxyz0123456789_") != len)
+                sl_cfg_add_error(r, "slot.name", "The 'slot.name' value is invalid: Valid replication slot name must contain only "
+                                 "digits, lowercase characters and underscores with length <= 63");
+        if (cfg->publication && strlen(cfg->publication) > 63)
+                sl_cfg_add_error(r, "publication.name", "A publication's name has at most 63 bytes");
+        for (uint32_t i = 0; i < cfg->skipped.count; i++) {
+                const char *op = cfg->skipped.items[i];
+                bool known = strcmp(op, "none") == 0 || (strlen(op) == 1 && strchr("cudt", *op));
+                if (!known)
+                        sl_cfg_add_error(r, "skipped.operations", "The 'skipped.operations' value is invalid: Invalid operation: %s "
+                                         "(use c, u, d, t or none)", op);
+        }
+}
+
+/* Try the connection; problems are reported on the key that a user would look at first. */
+static void check_connection(const struct sl_pg_cfg *cfg, const char *connector, struct sl_cfg_report *r)
+{
+        struct sl_pg_who who = {.cfg = cfg, .connector = connector};
+        struct sl_pg_filter filter = {0};
+        struct sl_pg_table *tables;
+        struct sl_arena arena;
+        struct sl_err err = {0};
+        PGconn *conn = NULL;
+        uint32_t n = 1;
+        sl_arena_init(&arena, 4096);
+        if (sl_pg_connect(&who, false, 5000, &conn, &err) != SL_OK)
+                sl_cfg_add_error(r, "database.hostname", "Unable to connect: %s", err.msg);
+        else if (sl_pg_filter_open(&filter, cfg, &err) == SL_OK &&
+                 sl_pg_tables(conn, &who, &filter, &arena, &tables, &n, &err) == SL_OK && n == 0)
+                sl_cfg_add_warning(r, "table.include.list", "No table of database %s matches the include and exclude lists", cfg->dbname);
+        sl_pg_filter_free(&filter);
+        sl_arena_free(&arena);
+        if (conn)
+                PQfinish(conn);
+}
+
+static void pg_check(const void *config, const char *connector, struct sl_cfg_report *r)
+{
+        const struct sl_pg_cfg *cfg = config;
+        static const char *const needed[] = {"database.hostname", "database.port", "database.user", "database.password",
+                                             "database.dbname", "database.sslmode"};
+        check_names(cfg, connector, r);
+        check_pair("schema.include.list", cfg->schema_include, "schema.exclude.list", cfg->schema_exclude, r);
+        check_pair("table.include.list", cfg->table_include, "table.exclude.list", cfg->table_exclude, r);
+        check_pair("column.include.list", cfg->column_include, "column.exclude.list", cfg->column_exclude, r);
+        check_regexes("snapshot.include.collection.list", cfg->snapshot_include, r);
+        if (cfg->heartbeat_query && !cfg->heartbeat_ms)
+                sl_cfg_add_warning(r, "heartbeat.action.query", "heartbeat.interval.ms is 0, so the query is never run");
+        for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+                if (sl_cfg_has_error(r, needed[i]))
+                        return;
+        if (cfg->hostname && cfg->user && cfg->dbname)
+                check_connection(cfg, connector, r);
+}
+
+static enum sl_rc pg_partition(const void *config, const char *connector, struct sl_buf *out, struct sl_err *err)
+{
+        const char *prefix = prefix_of(config, connector);
+        (void)err;
+        sl_buf_adds(out, "{\"server\":");
+        sl_buf_add_json_str(out, prefix, strlen(prefix));
+        sl_buf_addc(out, '}');
+        return SL_OK;
+}
+
+/* ---- life ---- */
+
+static enum sl_rc before_catalog(void *arg, struct sl_err *err)
+{
+        return sl_pg_ctl_drain(arg, err);
+}
+
+static enum sl_rc pg_open(void *task, const void *config, const struct sl_task_env *env, const char *offset_json,
+                          struct sl_err *err)
+{
+        struct sl_pg_task *t = task;
+        t->cfg = config;
+        t->env = env;
+        t->who = (struct sl_pg_who){.cfg = t->cfg, .connector = env->connector, .stop = env->stop};
+        t->prefix = prefix_of(t->cfg, env->connector);
+        t->opened = true;
+        sl_arena_init(&t->arena, 16 * 1024);
+        sl_pg_types_init(&t->types, t->cfg);
+        t->types.lookup = sl_pg_relation_type_lookup;
+        t->types.arg = &t->rels;
+        t->rels = (struct sl_pg_relations){.cfg = t->cfg, .prefix = t->prefix, .filter = &t->filter, .types = &t->types,
+                                           .who = &t->who, .catalog = &t->ctl};
+        sl_pg_relations_init(&t->rels);
+        sl_pg_emit_init(&t->emit, t->cfg, t->prefix, env->task, &t->arena);
+        t->line = sl_calloc(1, sizeof(*t->line));
+        t->line->rels = &t->rels;
+        t->line->emit = &t->emit;
+        t->line->life = &t->arena;
+        t->line->before_catalog = before_catalog;
+        t->line->arg = t;
+        t->line->msg.old_row.cols = t->line->cols[0];
+        t->line->msg.new_row.cols = t->line->cols[1];
+        t->handed_ms = t->heartbeat_ms = sl_mono_ms();
+        SL_TRY(sl_pg_filter_open(&t->filter, t->cfg, err));
+        SL_TRY(sl_pg_setup(t, offset_json, err));
+        if (t->cfg->heartbeat_ms && t->cfg->heartbeat_query)
+                SL_TRY(sl_pg_connect(&t->who, false, 10000, &t->hb, err));
+        return SL_OK;
+}
+
+/* ---- heartbeat ---- */
+
+static enum sl_rc poll_query(struct sl_pg_task *t, struct sl_err *err)
+{
+        if (!t->hb_busy)
+                return SL_OK;
+        if (PQflush(t->hb) < 0 || !PQconsumeInput(t->hb))
+                return sl_pg_fail(err, t->hb, NULL, "the connection of heartbeat.action.query broke off");
+        while (!PQisBusy(t->hb)) {
+                sl_auto_pgresult *res = PQgetResult(t->hb);
+                if (!res) {
+                        t->hb_busy = false;
+                        return SL_OK;
+                }
+                const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+                if (!state)
+                        continue;
+                if (strcmp(state, "57P01") == 0 || strcmp(state, "42P01") == 0 || strcmp(state, "57P03") == 0)
+                        return sl_pg_fail(err, t->hb, res, "heartbeat.action.query failed");
+                sl_debug("heartbeat.action.query failed sqlstate=%s", state);
+        }
+        return SL_OK;
+}
+
+static enum sl_rc heartbeat(struct sl_pg_task *t, struct sl_batch *b, struct sl_err *err)
+{
+        int64_t now = sl_mono_ms();
+        if (!t->cfg->heartbeat_ms || t->mode == SL_PG_M_SNAPSHOT)
+                return SL_OK;
+        SL_TRY(poll_query(t, err));
+        if (now - t->heartbeat_ms < t->cfg->heartbeat_ms)
+                return SL_OK;
+        t->heartbeat_ms = now;
+        sl_pg_emit_heartbeat(&t->emit, b);
+        if (!t->hb || t->hb_busy)
+                return SL_OK;
+        if (!PQsendQuery(t->hb, t->cfg->heartbeat_query))
+                return sl_pg_fail(err, t->hb, NULL, "the connection of heartbeat.action.query broke off");
+        t->hb_busy = true;
+        return poll_query(t, err);
+}
+
+/* ---- reading ---- */
+
+/* Give the batch its position. Without records it moves only now and then, so that filtered traffic costs no offsets. */
+static void hand_out(struct sl_pg_task *t, struct sl_batch *b)
+{
+        struct sl_position pos;
+        bool boundary;
+        if (t->mode == SL_PG_M_SNAPSHOT || (!b->count && !t->line->moved && !t->must_hand) ||
+            !sl_pg_line_position(t->line, &pos, &boundary))
+                return;
+        int64_t now = sl_mono_ms();
+        bool was_inside = t->handed.w[SL_PG_W_COMMIT] != 0;
+        uint64_t moved = pos.w[SL_PG_W_DONE] - t->handed.w[SL_PG_W_DONE];
+        bool due = b->count || t->must_hand || (boundary && was_inside) ||
+                   (!t->unacked && boundary && (moved >= MOVE_BYTES || now - t->handed_ms >= MOVE_MS));
+        if (!due)
+                return;
+        b->has_position = true;
+        b->boundary = boundary;
+        b->position = pos;
+        t->handed = pos;
+        t->handed_ms = now;
+        t->unacked = true;
+        t->must_hand = t->line->moved = false;
+}
+
+static enum sl_rc pg_poll(void *task, struct sl_batch *out, bool *ret_more, struct sl_err *err)
+{
+        struct sl_pg_task *t = task;
+        *ret_more = false;
+        switch (t->mode) {
+        case SL_PG_M_SNAPSHOT:
+                SL_TRY(sl_pg_snapshot_poll(t, out, ret_more, err));
+                break;
+        case SL_PG_M_BACKLOG:
+                SL_TRY(sl_pg_backlog_poll(t, out, ret_more, err));
+                break;
+        case SL_PG_M_STREAM:
+                SL_TRY(sl_pg_stream_poll(t, out, ret_more, err));
+                break;
+        case SL_PG_M_IDLE:
+                break;
+        }
+        SL_TRY(heartbeat(t, out, err));
+        hand_out(t, out);
+        return SL_OK;
+}
+
+static enum sl_rc pg_serve(void *task, struct sl_err *err)
+{
+        struct sl_pg_task *t = task;
+        if (t->mode == SL_PG_M_BACKLOG)
+                return sl_pg_backlog_acked(t, err);
+        if (t->mode != SL_PG_M_STREAM)
+                return SL_OK;
+        /* The server's wish for an answer lies behind rows we may not read now: answer unasked. */
+        if (sl_mono_ms() - t->st.sent_ms >= 1000)
+                t->st.reply = true;
+        return sl_pg_stream_feedback(t, err);
+}
+
+static void pg_wait(void *task, struct sl_wait *w)
+{
+        struct sl_pg_task *t = task;
+        int64_t now = sl_mono_ms();
+        if (t->mode == SL_PG_M_STREAM)
+                sl_pg_stream_wait(t, w);
+        if (t->data)
+                sl_wait_fd(w, PQsocket(t->data), t->bl.state == SL_PG_BL_CONNECTING ? t->bl.events : POLLIN);
+        if (t->ctl_state != SL_PG_CTL_IDLE)
+                sl_wait_fd(w, PQsocket(t->ctl), POLLIN);
+        if (t->hb_busy)
+                sl_wait_fd(w, PQsocket(t->hb), POLLIN);
+        if (t->mode == SL_PG_M_BACKLOG)
+                sl_wait_ms(w, 1000);
+        if (t->cfg->heartbeat_ms)
+                sl_wait_ms(w, t->heartbeat_ms + t->cfg->heartbeat_ms - now);
+        if (t->line->moved && !t->unacked && !t->line->inside && !t->line->txn_lsn && !t->line->foreign_lsn)
+                sl_wait_ms(w, t->handed_ms + MOVE_MS - now);
+}
+
+static enum sl_rc pg_offset(void *task, const struct sl_position *pos, struct sl_buf *out, struct sl_err *err)
+{
+        (void)task;
+        (void)err;
+        sl_pg_offset_write(pos, out);
+        return SL_OK;
+}
+
+static enum sl_rc pg_acked(void *task, const struct sl_position *pos, struct sl_err *err)
+{
+        struct sl_pg_task *t = task;
+        if (pos->w[SL_PG_W_DONE] > t->flush_lsn)
+                t->flush_lsn = pos->w[SL_PG_W_DONE];
+        if (memcmp(pos, &t->handed, sizeof(*pos)) == 0)
+                t->unacked = false;
+        if (t->mode == SL_PG_M_BACKLOG)
+                return sl_pg_backlog_acked(t, err);
+        return t->mode == SL_PG_M_STREAM ? sl_pg_stream_feedback(t, err) : SL_OK;
+}
+
+static void pg_close(void *task)
+{
+        struct sl_pg_task *t = task;
+        if (!t->opened)
+                return;
+        struct sl_err ignored = {0};
+        t->st.reply = true; /* the last word on the slot's position */
+        if (t->mode == SL_PG_M_STREAM && t->repl && sl_pg_stream_feedback(t, &ignored) != SL_OK)
+                sl_debug("last feedback failed");
+        sl_pg_snapshot_close(t);
+        sl_pg_backlog_close(t);
+        if (t->repl)
+                PQfinish(t->repl);
+        if (t->hb)
+                PQfinish(t->hb);
+        if (t->ctl && t->cfg->slot_drop && t->env->stop && atomic_load(t->env->stop) && t->ctl_state == SL_PG_CTL_IDLE)
+                sl_pg_drop_slot(t);
+        if (t->ctl)
+                PQfinish(t->ctl);
+        sl_pg_relations_free(&t->rels);
+        sl_pg_types_free(&t->types);
+        sl_pg_filter_free(&t->filter);
+        sl_arena_free(&t->arena);
+        free(t->line);
+        *t = (struct sl_pg_task){0};
+}
+
+static const char *const aliases[] = {"io.debezium.connector.postgresql.PostgresConnector", NULL};
+
+extern const struct sl_source_ops sl_pg_source;
+const struct sl_source_ops sl_pg_source = {
+        .name = "postgres",
+        .aliases = aliases,
+        .version = SL_PG_VERSION,
+        .config = sl_pg_config,
+        .config_size = sizeof(struct sl_pg_cfg),
+        .task_size = sizeof(struct sl_pg_task),
+        .check = pg_check,
+        .partition = pg_partition,
+        .open = pg_open,
+        .poll = pg_poll,
+        .serve = pg_serve,
+        .wait = pg_wait,
+        .offset = pg_offset,
+        .acked = pg_acked,
+        .close = pg_close,
+};

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Queries on the control connection that run while rows are read: moving the slot (pg_replication_slot_advance decodes, so it
+ * may take a while) and asking how far the server's WAL is. One at a time. */
+#include "connectors/postgres/task.h"
+
+enum sl_rc sl_pg_ctl_send(struct sl_pg_task *t, enum sl_pg_ctl what, const char *sql, struct sl_err *err)
+{
+        if (!PQsendQuery(t->ctl, sql) || PQflush(t->ctl) < 0)
+                return sl_pg_fail(err, t->ctl, NULL, "the control connection to Postgres broke off");
+        t->ctl_state = what;
+        return SL_OK;
+}
+
+static enum sl_rc take(struct sl_pg_task *t, const PGresult *res, uint64_t *ret_wal, struct sl_err *err)
+{
+        bool advance = t->ctl_state == SL_PG_CTL_ADVANCE;
+        const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+        if (advance && state && strcmp(state, "55006") == 0) /* our former walsender is still ending: next time */
+                return SL_OK;
+        if (PQresultStatus(res) != PGRES_TUPLES_OK)
+                return sl_pg_fail(err, t->ctl, res, advance ? "the replication slot could not be moved" : "Postgres refused a query");
+        if (advance) {
+                t->bl.advanced = t->bl.advancing;
+        } else if (ret_wal && PQntuples(res) == 1) {
+                uint64_t lsn;
+                if (sl_pg_lsn_parse(PQgetvalue(res, 0, 0), &lsn))
+                        *ret_wal = lsn;
+        }
+        return SL_OK;
+}
+
+enum sl_rc sl_pg_ctl_poll(struct sl_pg_task *t, uint64_t *ret_wal, struct sl_err *err)
+{
+        if (t->ctl_state == SL_PG_CTL_IDLE)
+                return SL_OK;
+        if (PQflush(t->ctl) < 0 || !PQconsumeInput(t->ctl))
+                return sl_pg_fail(err, t->ctl, NULL, "the control connection to Postgres broke off");
+        while (!PQisBusy(t->ctl)) {
+                sl_auto_pgresult *res = PQgetResult(t->ctl);
+                if (!res) {
+                        t->ctl_state = SL_PG_CTL_IDLE;
+                        return SL_OK;
+                }
+                SL_TRY(take(t, res, ret_wal, err));
+        }
+        return SL_OK;
+}
+
+enum sl_rc sl_pg_ctl_drain(struct sl_pg_task *t, struct sl_err *err)
+{
+        while (t->ctl_state != SL_PG_CTL_IDLE) {
+                SL_TRY(sl_pg_wait_result(t->ctl, &t->who, err));
+                SL_TRY(sl_pg_ctl_poll(t, NULL, err));
+        }
+        return SL_OK;
+}
+
+enum sl_rc sl_pg_wal_lsn(struct sl_pg_task *t, uint64_t *ret, struct sl_err *err)
+{
+        sl_auto_pgresult *res = NULL;
+        SL_TRY(sl_pg_ctl_drain(t, err));
+        SL_TRY(sl_pg_query(t->ctl, &t->who, &res, err, SL_PG_WAL_SQL, 0, NULL));
+        if (PQntuples(res) != 1 || !sl_pg_lsn_parse(PQgetvalue(res, 0, 0), ret))
+                return sl_fail(err, SL_E_PG_STREAM, "the server does not say where its WAL ends");
+        return SL_OK;
+}

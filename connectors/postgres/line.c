@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "connectors/postgres/line.h"
+
+void sl_pg_line_init(struct sl_pg_line *l, const struct sl_pg_offset *from)
+{
+        l->msg.old_row.cols = l->cols[0];
+        l->msg.new_row.cols = l->cols[1];
+        l->done_lsn = from->done_lsn;
+        l->last_commit = from->has_commit ? from->done_lsn : 0;
+        l->snapshot_done = from->snapshot_done;
+        l->xid = from->xid;
+        l->has_xid = from->xid != 0;
+        l->commit_us = from->ts_us;
+        l->txn_lsn = from->txn_lsn;
+        l->txn_ordinal = from->ordinal;
+        l->txn_row = from->lsn;
+        l->foreign_lsn = from->foreign_lsn;
+        l->foreign_same = from->foreign_same;
+        l->inside = l->skip = l->moved = false;
+}
+
+static sl_cold enum sl_rc other_history(const struct sl_pg_line *l, struct sl_err *err)
+{
+        return sl_fail(err, SL_E_PG_SLOT_LOST, "the stored offset stands after change %llu of the transaction with commit LSN %llu, "
+                       "but the slot does not show that transaction as it was: slot, publication or database were changed. "
+                       "Delete the connector's offsets to take a new snapshot",
+                       (unsigned long long)l->txn_ordinal, (unsigned long long)l->txn_lsn);
+}
+
+static enum sl_rc begin(struct sl_pg_line *l, struct sl_err *err)
+{
+        const struct sl_pgoutput *m = &l->msg;
+        if (l->inside)
+                return sl_fail(err, SL_E_PG_PROTOCOL, "a transaction begins inside another one");
+        l->inside = true;
+        l->skip = m->lsn < l->done_lsn;
+        l->final_lsn = m->lsn;
+        l->ordinal = 0;
+        if (l->skip)
+                return SL_OK;
+        if (sl_unlikely(l->txn_lsn && m->lsn > l->txn_lsn))
+                return other_history(l, err);
+        l->xid = m->xid;
+        l->has_xid = true;
+        l->commit_us = m->time_us;
+        sl_pg_emit_txn(l->emit, m->time_us, m->xid, l->last_commit);
+        return SL_OK;
+}
+
+static enum sl_rc commit(struct sl_pg_line *l, struct sl_err *err)
+{
+        const struct sl_pgoutput *m = &l->msg;
+        if (!l->inside)
+                return sl_fail(err, SL_E_PG_PROTOCOL, "a commit came outside a transaction");
+        l->inside = false;
+        if (l->skip)
+                return SL_OK;
+        if (sl_unlikely(l->txn_lsn && l->final_lsn == l->txn_lsn))
+                return other_history(l, err); /* it ended before the change we stood at */
+        l->foreign_lsn = 0;
+        l->done_lsn = l->last_commit = m->end_lsn;
+        l->commit_us = m->time_us;
+        l->snapshot_done = false;
+        l->moved = true;
+        return SL_OK;
+}
+
+/* Was this change emitted before? Counts it. */
+static enum sl_rc seen_before(struct sl_pg_line *l, uint64_t lsn, bool *ret, struct sl_err *err)
+{
+        *ret = l->skip;
+        if (l->skip)
+                return SL_OK;
+        l->ordinal++;
+        l->row_lsn = lsn;
+        l->op = l->msg.kind;
+        l->moved = true;
+        if (sl_unlikely(l->txn_lsn && l->final_lsn == l->txn_lsn)) {
+                *ret = true;
+                if (l->ordinal < l->txn_ordinal)
+                        return SL_OK;
+                if (l->txn_row && lsn != l->txn_row)
+                        return other_history(l, err);
+                l->txn_lsn = 0;
+        } else if (sl_unlikely(l->foreign_lsn)) {
+                if (lsn < l->foreign_lsn)
+                        *ret = true;
+                else if (lsn == l->foreign_lsn && l->foreign_same)
+                        *ret = l->foreign_same-- > 0;
+                else
+                        l->foreign_lsn = 0;
+        }
+        return SL_OK;
+}
+
+static enum sl_rc change(struct sl_pg_line *l, uint64_t lsn, struct sl_batch *b, struct sl_err *err)
+{
+        bool seen;
+        if (sl_unlikely(!l->inside))
+                return sl_fail(err, SL_E_PG_PROTOCOL, "a change came outside a transaction");
+        SL_TRY(seen_before(l, lsn, &seen, err));
+        if (seen)
+                return SL_OK;
+        if (l->msg.kind == 'T') {
+                struct sl_cur oids = l->msg.items;
+                for (uint32_t i = 0; i < l->msg.n; i++) {
+                        struct sl_pg_relation *rel = sl_pg_relation_find(l->rels, sl_cur_u32(&oids));
+                        if (rel && rel->captured)
+                                sl_pg_emit_truncate(l->emit, b, rel, lsn);
+                }
+                return SL_OK;
+        }
+        struct sl_pg_relation *rel = sl_pg_relation_find(l->rels, l->msg.oid);
+        if (sl_unlikely(!rel))
+                return sl_fail(err, SL_E_PG_PROTOCOL, "a row came of relation %u, which the server did not describe", l->msg.oid);
+        return rel->captured ? sl_pg_emit_change(l->emit, b, rel, &l->msg, lsn, err) : SL_OK;
+}
+
+static void origin(struct sl_pg_line *l)
+{
+        if (!sl_str_eq(l->origin, l->msg.name))
+                l->origin = (struct sl_str){sl_arena_strndup(l->life, l->msg.name.ptr, l->msg.name.len), l->msg.name.len};
+        l->emit->origin = l->origin;
+        l->emit->origin_lsn = l->msg.lsn;
+}
+
+enum sl_rc sl_pg_line_message(struct sl_pg_line *l, uint64_t lsn, struct sl_str msg, struct sl_batch *b, bool *ret_used,
+                              struct sl_err *err)
+{
+        uint32_t before = b->count;
+        SL_TRY(sl_pgoutput_decode(msg, &l->msg, err));
+        *ret_used = false;
+        switch (l->msg.kind) {
+        case 'B':
+                return begin(l, err);
+        case 'C':
+                return commit(l, err);
+        case 'R':
+                SL_TRY(l->before_catalog(l->arg, err));
+                return sl_pg_relation_from_message(l->rels, &l->msg, err);
+        case 'O':
+                origin(l);
+                return SL_OK;
+        case 'Y':
+                return SL_OK;
+        default:
+                SL_TRY(change(l, lsn, b, err));
+                *ret_used = b->count != before;
+                return SL_OK;
+        }
+}
+
+void sl_pg_line_keepalive(struct sl_pg_line *l, uint64_t lsn)
+{
+        l->done_lsn = lsn;
+        l->snapshot_done = false;
+        l->moved = true;
+}
+
+bool sl_pg_line_position(const struct sl_pg_line *l, struct sl_position *ret, bool *ret_boundary)
+{
+        if (l->txn_lsn || l->foreign_lsn)
+                return false;
+        bool mid = l->inside && !l->skip && l->ordinal > 0;
+        *ret = (struct sl_position){0};
+        ret->w[SL_PG_W_COMMIT] = mid ? l->final_lsn : 0;
+        ret->w[SL_PG_W_ORDINAL] = mid ? l->ordinal : 0;
+        ret->w[SL_PG_W_DONE] = l->done_lsn;
+        ret->w[SL_PG_W_ROW] = mid ? l->row_lsn : l->done_lsn;
+        ret->w[SL_PG_W_XID] = l->xid;
+        ret->w[SL_PG_W_TIME] = (uint64_t)l->commit_us;
+        ret->w[SL_PG_W_FLAGS] = (l->snapshot_done ? SL_PG_F_SNAPSHOT : 0) | (l->has_xid ? SL_PG_F_XID : 0) |
+                                (mid ? (uint64_t)(unsigned char)l->op << 8 : 0);
+        *ret_boundary = !mid;
+        return true;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Streaming from the walsender. Inside CopyBoth (all integers big-endian):
+ *   'w' int64 start LSN, int64 end of WAL, int64 clock, message        XLogData
+ *   'k' int64 end of WAL, int64 clock, int8 answer wanted              keepalive
+ *   'r' int64 written, int64 flushed, int64 applied, int64 clock, int8 ours: all three are what Kafka has acknowledged */
+#include <stdio.h>
+#include "base/clock.h"
+#include "connectors/postgres/task.h"
+
+#define FEEDBACK_MS 1000 /* at most so often when the position moves */
+#define KEEPALIVE_BYTES (16 << 20)
+#define KEEPALIVE_MS 10000
+#define FAR_AFTER_MS 3000 /* ask for the lag after being busy for so long */
+#define LAG_EVERY_MS 5000
+#define CONNECT_MS 10000
+
+void sl_pg_stream_options(const struct sl_pg_cfg *cfg, bool sql, struct sl_buf *out)
+{
+        char ident[256], quoted[256];
+        sl_buf_adds(out, sql ? ", 'proto_version', '1', 'publication_names', " : "proto_version '1', publication_names ");
+        sl_buf_adds(out, sl_pg_quote(quoted, sl_pg_ident(ident, cfg->publication)));
+        for (const char *p = cfg->stream_params; p && *p;) {
+                size_t len = strcspn(p, ";"), eq = 0;
+                while (eq < len && p[eq] != '=')
+                        eq++;
+                bool ours = (eq == 13 && memcmp(p, "proto_version", 13) == 0) || (eq == 8 && memcmp(p, "messages", 8) == 0) ||
+                            (eq == 17 && memcmp(p, "publication_names", 17) == 0);
+                if (eq > 0 && eq < len && eq < 60 && len - eq < 120 && !ours) {
+                        char name[64], value[128];
+                        snprintf(name, sizeof(name), "%.*s", (int)eq, p);
+                        snprintf(value, sizeof(value), "%.*s", (int)(len - eq - 1), p + eq + 1);
+                        sl_buf_adds(out, ", ");
+                        sl_buf_adds(out, sql ? sl_pg_quote(quoted, name) : sl_pg_ident(quoted, name));
+                        sl_buf_adds(out, sql ? ", " : " ");
+                        sl_buf_adds(out, sl_pg_quote(quoted, value));
+                }
+                p += len + (p[len] == ';');
+        }
+}
+
+static enum sl_rc start(struct sl_pg_task *t, struct sl_err *err)
+{
+        struct sl_buf sql = {0};
+        char name[256], lsn[24];
+        sl_buf_printf(&sql, "START_REPLICATION SLOT %s LOGICAL %s (", sl_pg_ident(name, t->cfg->slot),
+                      sl_pg_lsn_text(lsn, t->line->done_lsn));
+        sl_pg_stream_options(t->cfg, false, &sql);
+        sl_buf_addc(&sql, ')');
+        int ok = PQsendQuery(t->repl, sl_buf_cstr(&sql));
+        sl_buf_free(&sql);
+        t->st.state = SL_PG_ST_STARTING;
+        t->st.sent_ms = 0;
+        t->st.sent_lsn = 0;
+        t->st.busy_since = 0;
+        t->st.far = false;
+        return ok ? SL_OK : sl_pg_fail(err, t->repl, NULL, "replication could not be started");
+}
+
+/* Everything up to the running copy; nothing blocks. */
+static enum sl_rc progress(struct sl_pg_task *t, struct sl_err *err)
+{
+        struct sl_pg_stream *s = &t->st;
+        bool ready;
+        if (s->state == SL_PG_ST_NONE) {
+                t->repl = sl_pg_conn_start(&t->who, true);
+                s->state = SL_PG_ST_CONNECTING;
+                s->connect_until = sl_mono_ms() + CONNECT_MS;
+        }
+        if (s->state == SL_PG_ST_CONNECTING) {
+                SL_TRY(sl_pg_conn_poll(t->repl, &ready, &s->events, err));
+                if (!ready && sl_mono_ms() > s->connect_until)
+                        return sl_fail(err, SL_E_PG_CONNECT, "no answer from Postgres at %s:%d", t->cfg->hostname, t->cfg->port);
+                if (!ready)
+                        return SL_OK;
+                s->state = SL_PG_ST_READY;
+        }
+        if (s->state == SL_PG_ST_READY && t->ctl_state != SL_PG_CTL_ADVANCE) /* the slot is in use while it is moved */
+                SL_TRY(start(t, err));
+        if (s->state == SL_PG_ST_STARTING) {
+                if (PQflush(t->repl) < 0 || !PQconsumeInput(t->repl))
+                        return sl_pg_fail(err, t->repl, NULL, "the replication stream broke off");
+                if (PQisBusy(t->repl))
+                        return SL_OK;
+                sl_auto_pgresult *res = PQgetResult(t->repl);
+                if (!res || PQresultStatus(res) != PGRES_COPY_BOTH)
+                        return sl_pg_fail(err, t->repl, res, "replication could not be started");
+                s->state = SL_PG_ST_COPY;
+        }
+        return SL_OK;
+}
+
+static char *put64(char *p, uint64_t v)
+{
+        v = __builtin_bswap64(v);
+        memcpy(p, &v, 8);
+        return p + 8;
+}
+
+enum sl_rc sl_pg_stream_feedback(struct sl_pg_task *t, struct sl_err *err)
+{
+        struct sl_pg_stream *s = &t->st;
+        int64_t now = sl_mono_ms(), since = now - s->sent_ms;
+        if (s->state != SL_PG_ST_COPY)
+                return SL_OK;
+        if (s->reply || since >= t->cfg->status_ms || (t->flush_lsn > s->sent_lsn && since >= FEEDBACK_MS)) {
+                char msg[34], *p = msg;
+                *p++ = 'r';
+                for (int i = 0; i < 3; i++)
+                        p = put64(p, t->flush_lsn);
+                p = put64(p, (uint64_t)(sl_wall_ns() / 1000 - SL_PG_EPOCH_US));
+                *p = 0;
+                int n = PQputCopyData(t->repl, msg, sizeof(msg));
+                if (n < 0)
+                        return sl_pg_fail(err, t->repl, NULL, "the replication stream broke off");
+                if (n > 0) {
+                        s->reply = false;
+                        s->sent_ms = now;
+                        s->sent_lsn = t->flush_lsn;
+                }
+        }
+        int left = PQflush(t->repl);
+        if (left < 0)
+                return sl_pg_fail(err, t->repl, NULL, "the replication stream broke off");
+        s->flushing = left > 0;
+        return SL_OK;
+}
+
+/* The copy ended: the server says why. */
+static enum sl_rc ended(struct sl_pg_task *t, struct sl_err *err)
+{
+        sl_auto_pgresult *res = PQgetResult(t->repl);
+        if (res && PQresultStatus(res) == PGRES_FATAL_ERROR)
+                return sl_pg_fail(err, t->repl, res, "the server ended the replication stream");
+        return sl_fail(err, SL_E_PG_STREAM, "the server ended the replication stream");
+}
+
+static enum sl_rc message(struct sl_pg_task *t, char *buf, size_t len, struct sl_batch *b, bool *ret_used, struct sl_err *err)
+{
+        struct sl_cur c = sl_cur_of(buf, len);
+        *ret_used = false;
+        switch (sl_cur_u8(&c)) {
+        case 'w': {
+                uint64_t lsn = sl_cur_u64(&c);
+                sl_cur_take(&c, 16);
+                if (c.bad)
+                        break;
+                return sl_pg_line_message(t->line, lsn, (struct sl_str){(const char *)c.p, sl_cur_left(&c)}, b, ret_used, err);
+        }
+        case 'k': {
+                uint64_t end = sl_cur_u64(&c);
+                sl_cur_take(&c, 8);
+                bool reply = sl_cur_u8(&c);
+                if (c.bad)
+                        break;
+                t->st.wal_end = end > t->st.wal_end ? end : t->st.wal_end;
+                t->st.reply |= reply;
+                return SL_OK;
+        }
+        default:
+                break;
+        }
+        return sl_fail(err, SL_E_PG_PROTOCOL, "a message of the replication stream could not be read (%zu bytes)", len);
+}
+
+static enum sl_rc read_rows(struct sl_pg_task *t, struct sl_batch *b, bool *ret_more, struct sl_err *err)
+{
+        bool consumed = false;
+        while (!sl_batch_full(b)) {
+                char *buf = NULL;
+                int n = PQgetCopyData(t->repl, &buf, 1);
+                if (n == 0) {
+                        if (consumed)
+                                return SL_OK;
+                        if (!PQconsumeInput(t->repl))
+                                return sl_pg_fail(err, t->repl, NULL, "the replication stream broke off");
+                        consumed = true;
+                        continue;
+                }
+                if (n < 0)
+                        return n == -1 ? ended(t, err) : sl_pg_fail(err, t->repl, NULL, "the replication stream broke off");
+                consumed = false;
+                bool used = false;
+                enum sl_rc rc = message(t, buf, (size_t)n, b, &used, err);
+                if (used)
+                        sl_batch_adopt(b, buf, PQfreemem, (size_t)n);
+                else
+                        PQfreemem(buf);
+                SL_TRY(rc);
+                if (sl_unlikely(t->st.far) && !t->line->inside)
+                        break;
+        }
+        *ret_more = true;
+        return SL_OK;
+}
+
+/* Far behind for a while: read through SQL from here on. */
+static void leave_stream(struct sl_pg_task *t)
+{
+        PQfinish(t->repl);
+        t->repl = NULL;
+        t->st.state = SL_PG_ST_NONE;
+        t->st.far = false;
+        sl_pg_backlog_start(t);
+}
+
+static enum sl_rc watch_lag(struct sl_pg_task *t, bool busy, struct sl_err *err)
+{
+        struct sl_pg_stream *s = &t->st;
+        uint64_t wal = 0;
+        int64_t now = sl_mono_ms();
+        SL_TRY(sl_pg_ctl_poll(t, &wal, err));
+        if (wal > t->line->done_lsn && wal - t->line->done_lsn > (uint64_t)t->cfg->backlog_bytes)
+                s->far = true;
+        if (!busy)
+                s->busy_since = 0;
+        else if (!s->busy_since)
+                s->busy_since = now;
+        if (t->cfg->backlog_bytes < 0 || t->bl.off || !s->busy_since || now - s->busy_since < FAR_AFTER_MS ||
+            now - s->lag_asked_ms < LAG_EVERY_MS || t->ctl_state != SL_PG_CTL_IDLE)
+                return SL_OK;
+        s->lag_asked_ms = now;
+        return sl_pg_ctl_send(t, SL_PG_CTL_LAG, SL_PG_WAL_SQL, err);
+}
+
+enum sl_rc sl_pg_stream_poll(struct sl_pg_task *t, struct sl_batch *b, bool *ret_more, struct sl_err *err)
+{
+        struct sl_pg_stream *s = &t->st;
+        SL_TRY(watch_lag(t, s->busy_since != 0, err));
+        if (s->state != SL_PG_ST_COPY)
+                SL_TRY(progress(t, err));
+        if (s->state != SL_PG_ST_COPY)
+                return SL_OK;
+        SL_TRY(read_rows(t, b, ret_more, err));
+        s->busy_since = *ret_more ? (s->busy_since ? s->busy_since : sl_mono_ms()) : 0;
+        if (s->far && !t->line->inside) {
+                leave_stream(t);
+                return SL_OK;
+        }
+        uint64_t done = t->line->done_lsn;
+        int64_t now = sl_mono_ms();
+        if (!*ret_more && !b->count && !t->line->inside && !t->unacked && s->wal_end > done &&
+            (s->wal_end - done >= KEEPALIVE_BYTES || now - t->handed_ms >= KEEPALIVE_MS)) {
+                sl_pg_line_keepalive(t->line, s->wal_end);
+                t->must_hand = true;
+        }
+        return sl_pg_stream_feedback(t, err);
+}
+
+void sl_pg_stream_wait(struct sl_pg_task *t, struct sl_wait *w)
+{
+        struct sl_pg_stream *s = &t->st;
+        int64_t now = sl_mono_ms();
+        if (!t->repl)
+                return;
+        if (s->state == SL_PG_ST_CONNECTING)
+                sl_wait_fd(w, PQsocket(t->repl), s->events);
+        else if (s->state != SL_PG_ST_READY)
+                sl_wait_fd(w, PQsocket(t->repl), (short)(POLLIN | (s->flushing ? POLLOUT : 0)));
+        if (s->state != SL_PG_ST_COPY)
+                return;
+        sl_wait_ms(w, s->sent_ms + t->cfg->status_ms - now);
+        if (t->flush_lsn > s->sent_lsn)
+                sl_wait_ms(w, s->sent_ms + FEEDBACK_MS - now);
+        if (s->wal_end > t->line->done_lsn && !t->unacked && !t->line->inside)
+                sl_wait_ms(w, t->handed_ms + KEEPALIVE_MS - now);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A running task and the modules that work on it: setup (publication, slot, start position), snapshot, backlog, stream.
+ * Connections: ctl (catalog, slot position; holds the advisory lock), repl (walsender), data (snapshot or backlog), hb
+ * (heartbeat.action.query). */
+#ifndef SL_POSTGRES_TASK_H
+#define SL_POSTGRES_TASK_H
+#include "api/connector.h"
+#include "connectors/postgres/line.h"
+
+enum sl_pg_mode { SL_PG_M_SNAPSHOT, SL_PG_M_BACKLOG, SL_PG_M_STREAM, SL_PG_M_IDLE };
+enum sl_pg_ctl { SL_PG_CTL_IDLE, SL_PG_CTL_ADVANCE, SL_PG_CTL_LAG };
+
+/* stream.c */
+struct sl_pg_stream {
+        enum { SL_PG_ST_NONE, SL_PG_ST_CONNECTING, SL_PG_ST_READY, SL_PG_ST_STARTING, SL_PG_ST_COPY } state;
+        short events;              /* while connecting */
+        int64_t connect_until;
+        uint64_t sent_lsn;         /* last feedback */
+        int64_t sent_ms;
+        uint64_t wal_end;          /* of the last keepalive */
+        bool reply;                /* the server asked for an answer */
+        bool flushing;             /* output waits for the socket */
+        bool far;                  /* behind: read through SQL from the next commit on */
+        int64_t busy_since, lag_asked_ms;
+};
+/* backlog.c: rows taken from libpq ahead of the line, so that the server goes on while the line works. */
+struct sl_pg_row {
+        char *buf;                 /* libpq's */
+        const char *msg;
+        uint32_t len, size;
+        uint64_t lsn;
+};
+struct sl_pg_backlog {
+        enum { SL_PG_BL_NONE, SL_PG_BL_CONNECTING, SL_PG_BL_SLOT, SL_PG_BL_WAIT, SL_PG_BL_COPY, SL_PG_BL_TAIL, SL_PG_BL_END } state;
+        short events;
+        int64_t connect_until;
+        char slot[64];             /* the temporary copy */
+        int32_t step;              /* changes asked for */
+        uint32_t rows;             /* of the current step */
+        uint64_t step_bytes;
+        bool header, trailer;
+        struct sl_pg_row *ring;
+        uint32_t head, count, cap; /* cap is a power of two */
+        size_t bytes;
+        uint64_t advanced;         /* the real slot's position, as far as we know */
+        uint64_t advancing;        /* asked for */
+        int64_t advanced_ms;
+        bool off;                  /* not possible here (no free slot ...): stream instead */
+};
+/* snapshot.c */
+struct sl_pg_snapshot {
+        struct sl_pg_relation **tables;
+        uint32_t count, next;      /* next table to start */
+        struct sl_pg_relation *rel; /* being read; NULL = between tables */
+        bool copying;
+        char *held;                /* the row that is held back until we know whether it is the last */
+        size_t held_len;
+        struct sl_pg_relation *held_rel;
+        bool held_first_in, held_last_in;
+        uint64_t emitted;
+        uint64_t lsn;              /* of the snapshot */
+        struct sl_pg_offset after; /* where streaming starts */
+};
+
+struct sl_pg_task {
+        const struct sl_pg_cfg *cfg;
+        const struct sl_task_env *env;
+        struct sl_pg_who who;
+        const char *prefix;
+        struct sl_arena arena;     /* the task's life */
+        bool opened;
+        struct sl_pg_filter filter;
+        struct sl_pg_types types;
+        struct sl_pg_relations rels;
+        struct sl_pg_emit emit;
+        struct sl_pg_line *line;
+        PGconn *ctl, *repl, *data, *hb;
+        enum sl_pg_ctl ctl_state;
+        enum sl_pg_mode mode;
+        struct sl_pg_stream st;
+        struct sl_pg_backlog bl;
+        struct sl_pg_snapshot sn;
+        struct sl_position handed;  /* last position given to the core */
+        bool unacked;               /* it is not acknowledged yet */
+        bool must_hand;             /* a position that can't wait: the end of a snapshot */
+        int64_t handed_ms;
+        uint64_t flush_lsn;         /* acknowledged: what the slot may be told */
+        int64_t heartbeat_ms;       /* last heartbeat */
+        bool hb_busy;
+};
+
+/* setup.c: version, rights, lock, publication, slot; decides snapshot or streaming and from where. */
+enum sl_rc sl_pg_setup(struct sl_pg_task *t, const char *offset_json, struct sl_err *err);
+/* Go on from there: through SQL when far behind, else by streaming. */
+enum sl_rc sl_pg_follow(struct sl_pg_task *t, const struct sl_pg_offset *off, struct sl_err *err);
+/* The captured tables of the database: oid, schema, name, relkind (rows of *ret). Filtering included. */
+struct sl_pg_table {
+        uint32_t oid, root;          /* root: oid of the partitioned table on top, or 0 */
+        char kind;                   /* relkind: r, p */
+        const char *schema, *name;
+};
+enum sl_rc sl_pg_tables(PGconn *conn, const struct sl_pg_who *who, const struct sl_pg_filter *f, struct sl_arena *arena,
+                        struct sl_pg_table **ret, uint32_t *ret_n, struct sl_err *err);
+void sl_pg_drop_slot(struct sl_pg_task *t); /* slot.drop.on.stop; best effort */
+
+/* snapshot.c. name: the exported snapshot, NULL = one of its own. */
+enum sl_rc sl_pg_snapshot_open(struct sl_pg_task *t, const char *name, uint64_t lsn, const struct sl_pg_offset *after,
+                               struct sl_err *err);
+enum sl_rc sl_pg_snapshot_poll(struct sl_pg_task *t, struct sl_batch *b, bool *ret_more, struct sl_err *err);
+void sl_pg_snapshot_close(struct sl_pg_task *t);
+/* A line of COPY's text format, decoded in place: false when it is malformed. */
+bool sl_pg_copy_row(char *buf, size_t len, struct sl_pg_tuple *row);
+
+/* backlog.c */
+void sl_pg_backlog_start(struct sl_pg_task *t);
+enum sl_rc sl_pg_backlog_poll(struct sl_pg_task *t, struct sl_batch *b, bool *ret_more, struct sl_err *err);
+enum sl_rc sl_pg_backlog_acked(struct sl_pg_task *t, struct sl_err *err);
+void sl_pg_backlog_close(struct sl_pg_task *t);
+
+/* stream.c */
+enum sl_rc sl_pg_stream_poll(struct sl_pg_task *t, struct sl_batch *b, bool *ret_more, struct sl_err *err);
+/* Status feedback when it is due. */
+enum sl_rc sl_pg_stream_feedback(struct sl_pg_task *t, struct sl_err *err);
+void sl_pg_stream_wait(struct sl_pg_task *t, struct sl_wait *w);
+/* Options of pgoutput, the same for both ways of reading: "name 'value', ..." or, for SQL functions, ", 'name', 'value' ...". */
+void sl_pg_stream_options(const struct sl_pg_cfg *cfg, bool sql, struct sl_buf *out);
+
+/* ctl.c: the control connection's queries that run beside the reading. */
+enum sl_rc sl_pg_ctl_send(struct sl_pg_task *t, enum sl_pg_ctl what, const char *sql, struct sl_err *err);
+/* Take the answer if it is there; *ret_wal receives the WAL's end (untouched otherwise). */
+enum sl_rc sl_pg_ctl_poll(struct sl_pg_task *t, uint64_t *ret_wal, struct sl_err *err);
+/* Wait for it (before the connection is used otherwise). */
+enum sl_rc sl_pg_ctl_drain(struct sl_pg_task *t, struct sl_err *err);
+enum sl_rc sl_pg_wal_lsn(struct sl_pg_task *t, uint64_t *ret, struct sl_err *err);
+#define SL_PG_WAL_SQL                                                                                                \
+        "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END"
+#endif
