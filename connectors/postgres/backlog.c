@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A backlog is read through SQL, which the server hands over many times faster than its walsender: a temporary copy of the
- * slot is read in steps,
- *   COPY (SELECT lsn, data FROM pg_logical_slot_get_binary_changes(copy, NULL, n, ...)) TO STDOUT (FORMAT binary)
- * each of which ends at a commit. Rows are taken from libpq ahead of the line (up to RING_BYTES), and the next step is asked for
- * as soon as the last row of this one is here, so that the server decodes while the line works. Each step decodes again from the slot's
- * restart point, so steps grow while they are small in bytes. The real slot follows by
- * pg_replication_slot_advance, up to what Kafka has acknowledged. A step that gives fewer changes than asked for has reached
- * the end of the WAL: then streaming takes over. A step is held by the server (in memory up to work_mem, then in a temporary
- * file), with a transaction always whole.
- * COPY's binary format: "PGCOPY\n\377\r\n\0", int32 flags, int32 length of an extension, the extension; per row int16 number of
- * fields, each int32 length (-1 = null) and bytes; at the end int16 -1. */
+/* A backlog is read through SQL, which the server hands over many times faster than its walsender: a temporary copy of
+ * the slot is read in steps, COPY (SELECT lsn, data FROM pg_logical_slot_get_binary_changes(copy, NULL, n, ...)) TO
+ * STDOUT (FORMAT binary) each of which ends at a commit. Rows are taken from libpq ahead of the line (up to
+ * RING_BYTES), and the next step is asked for as soon as the last row of this one is here, so that the server decodes
+ * while the line works. Each step decodes again from the slot's restart point, so steps grow while they are small in
+ * bytes. The real slot follows by pg_replication_slot_advance, up to what Kafka has acknowledged. A step that gives
+ * fewer changes than asked for has reached the end of the WAL: then streaming takes over. A step is held by the server
+ * (in memory up to work_mem, then in a temporary file), with a transaction always whole. COPY's binary format:
+ * "PGCOPY\n\377\r\n\0", int32 flags, int32 length of an extension, the extension; per row int16 number of fields, each
+ * int32 length (-1 = null) and bytes; at the end int16 -1. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
 #include "connectors/postgres/task.h"
 
-#define RING_BYTES (12u << 20)
+#define RING_BYTES (16u << 20)
 #define RING_ROWS (1u << 16)
 #define ROW_COST 64 /* of malloc and the ring */
 #define ADVANCE_BYTES (64 << 20)
@@ -62,8 +61,10 @@ static enum sl_rc broke(struct sl_pg_task *t, const PGresult *res, struct sl_err
 static enum sl_rc send_copy_slot(struct sl_pg_task *t, struct sl_err *err)
 {
         char sql[512], from[256], to[256];
-        snprintf(t->bl.slot, sizeof(t->bl.slot), "sluice_backlog_%d_%llx", PQbackendPID(t->data), (unsigned long long)sl_mono_us());
-        snprintf(sql, sizeof(sql), "SET work_mem = '48MB'; SELECT pg_copy_logical_replication_slot(%s, %s, true)",
+        snprintf(t->bl.slot, sizeof(t->bl.slot), "sluice_backlog_%d_%llx", PQbackendPID(t->data),
+                 (unsigned long long)sl_mono_us());
+        snprintf(sql, sizeof(sql),
+                 "SET work_mem = '48MB'; " SL_PG_WIDEN "; SELECT pg_copy_logical_replication_slot(%s, %s, true)",
                  sl_pg_quote(from, t->cfg->slot), sl_pg_quote(to, t->bl.slot));
         t->bl.state = SL_PG_BL_SLOT;
         return PQsendQuery(t->data, sql) ? SL_OK : broke(t, NULL, err);
@@ -199,7 +200,8 @@ static enum sl_rc fill(struct sl_pg_task *t, struct sl_err *err)
         if (bl->state == SL_PG_BL_CONNECTING) {
                 SL_TRY(sl_pg_conn_poll(t->data, &ready, &bl->events, err));
                 if (!ready && sl_mono_ms() > bl->connect_until)
-                        return sl_fail(err, SL_E_PG_CONNECT, "no answer from Postgres at %s:%d", t->cfg->hostname, t->cfg->port);
+                        return sl_fail(err, SL_E_PG_CONNECT, "no answer from Postgres at %s:%d", t->cfg->hostname,
+                                       t->cfg->port);
                 if (!ready)
                         return SL_OK;
                 SL_TRY(send_copy_slot(t, err));
@@ -233,7 +235,8 @@ enum sl_rc sl_pg_backlog_acked(struct sl_pg_task *t, struct sl_err *err)
         int64_t now = sl_mono_ms();
         SL_TRY(sl_pg_ctl_poll(t, NULL, err));
         if (t->ctl_state != SL_PG_CTL_IDLE || t->flush_lsn <= bl->advanced ||
-            (t->flush_lsn - bl->advanced < ADVANCE_BYTES && now - bl->advanced_ms < ADVANCE_MS) || now - bl->advanced_ms < 1000)
+            (t->flush_lsn - bl->advanced < ADVANCE_BYTES && now - bl->advanced_ms < ADVANCE_MS) ||
+            now - bl->advanced_ms < 1000)
                 return SL_OK;
         bl->advancing = t->flush_lsn;
         bl->advanced_ms = now;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration table: every key of Debezium's Postgres connector 3.6.1, and ours. It holds facts only; checks that need
- * more than one key or a connection are in connector.c. */
+/* The configuration table: every key of Debezium's Postgres connector 3.6.1, and ours. It holds facts only; checks that
+ * need more than one key or a connection are in connector.c. */
 #include "connectors/postgres/cfg.h"
 
 #define C struct sl_pg_cfg
@@ -12,12 +12,19 @@
 #define TOPICS "Topics and heartbeat"
 #define JAVA "Java only"
 #define OURS "Sluice"
-#define IGNORED(key, kind, why) {SL_CFG_NONE(key, kind), .flags = SL_CFG_IGNORED, .importance = SL_LOW, .group = JAVA, .doc = why}
-#define REFUSED(key, kind, why)                                                                                      \
-        {SL_CFG_NONE(key, kind), .unsupported = why, .importance = SL_LOW, .group = JAVA, .doc = why}
-#define REFUSED_ALL(key, why)                                                                                        \
-        {SL_CFG_NONE(key, SL_CFG_T_STRING), .flags = SL_CFG_PREFIX, .unsupported = why, .importance = SL_LOW,        \
-         .group = JAVA, .doc = why}
+#define IGNORED(key, kind, why)                                                                                        \
+        {                                                                                                              \
+                SL_CFG_NONE(key, kind), .flags = SL_CFG_IGNORED, .importance = SL_LOW, .group = JAVA, .doc = why       \
+        }
+#define REFUSED(key, kind, why)                                                                                        \
+        {                                                                                                              \
+                SL_CFG_NONE(key, kind), .unsupported = why, .importance = SL_LOW, .group = JAVA, .doc = why            \
+        }
+#define REFUSED_ALL(key, why)                                                                                          \
+        {                                                                                                              \
+                SL_CFG_NONE(key, SL_CFG_T_STRING), .flags = SL_CFG_PREFIX, .unsupported = why, .importance = SL_LOW,   \
+                                                   .group = JAVA, .doc = why                                           \
+        }
 
 #define NO_SIGNALS "Signals and incremental snapshots are not built in; remove this key."
 #define NO_TX "Transaction metadata is not built in; remove this key."
@@ -29,11 +36,16 @@
 
 static const struct sl_cfg_enum plugins[] = {
         {"pgoutput", 0, NULL},
-        {"decoderbufs", 1, "Only pgoutput is built in; set plugin.name to pgoutput (it needs nothing installed on the server)."},
+        {"decoderbufs", 1,
+         "Only pgoutput is built in; set plugin.name to pgoutput (it needs nothing installed on the server)."},
         {0}};
-const struct sl_cfg_enum sl_pg_sslmodes[] = {{"disable", 0, NULL},   {"allow", 1, NULL},     {"prefer", 2, NULL},
-                                              {"require", 3, NULL},   {"verify-ca", 4, NULL}, {"verify-full", 5, NULL},
-                                              {0}};
+const struct sl_cfg_enum sl_pg_sslmodes[] = {{"disable", 0, NULL},
+                                             {"allow", 1, NULL},
+                                             {"prefer", 2, NULL},
+                                             {"require", 3, NULL},
+                                             {"verify-ca", 4, NULL},
+                                             {"verify-full", 5, NULL},
+                                             {0}};
 static const struct sl_cfg_enum autocreates[] = {{"all_tables", SL_PG_PUB_ALL, NULL},
                                                  {"disabled", SL_PG_PUB_DISABLED, NULL},
                                                  {"filtered", SL_PG_PUB_FILTERED, NULL},
@@ -46,30 +58,35 @@ static const struct sl_cfg_enum snapshots[] = {
         {"no_data", SL_PG_SNAP_NO_DATA, NULL},
         {"schema_only", SL_PG_SNAP_NO_DATA, NULL},
         {"never", SL_PG_SNAP_NO_DATA, NULL},
-        {"when_needed", 0, "A lost slot is never papered over by a silent new snapshot here: use initial, and delete the "
-                           "connector's offsets to take a new snapshot."},
+        {"when_needed", 0,
+         "A lost slot is never papered over by a silent new snapshot here: use initial, and delete the "
+         "connector's offsets to take a new snapshot."},
         {"configuration_based", 0, "Use initial, always, initial_only or no_data."},
         {"custom", 0, NO_CUSTOM},
         {0}};
-static const struct sl_cfg_enum decimals[] = {
-        {"precise", SL_PG_DEC_PRECISE, NULL}, {"double", SL_PG_DEC_DOUBLE, NULL}, {"string", SL_PG_DEC_STRING, NULL}, {0}};
-static const struct sl_cfg_enum times[] = {
-        {"adaptive", SL_PG_TIME_ADAPTIVE, NULL},
-        {"adaptive_time_microseconds", SL_PG_TIME_ADAPTIVE_US, NULL},
-        {"connect", SL_PG_TIME_CONNECT, NULL},
-        {"isostring", 0, "Use adaptive, adaptive_time_microseconds or connect."},
-        {"microseconds", 0, "Use adaptive, adaptive_time_microseconds or connect."},
-        {"nanoseconds", 0, "Use adaptive, adaptive_time_microseconds or connect."},
-        {0}};
+static const struct sl_cfg_enum decimals[] = {{"precise", SL_PG_DEC_PRECISE, NULL},
+                                              {"double", SL_PG_DEC_DOUBLE, NULL},
+                                              {"string", SL_PG_DEC_STRING, NULL},
+                                              {0}};
+static const struct sl_cfg_enum times[] = {{"adaptive", SL_PG_TIME_ADAPTIVE, NULL},
+                                           {"adaptive_time_microseconds", SL_PG_TIME_ADAPTIVE_US, NULL},
+                                           {"connect", SL_PG_TIME_CONNECT, NULL},
+                                           {"isostring", 0, "Use adaptive, adaptive_time_microseconds or connect."},
+                                           {"microseconds", 0, "Use adaptive, adaptive_time_microseconds or connect."},
+                                           {"nanoseconds", 0, "Use adaptive, adaptive_time_microseconds or connect."},
+                                           {0}};
 static const struct sl_cfg_enum binaries[] = {{"bytes", SL_PG_BIN_BYTES, NULL},
                                               {"base64", SL_PG_BIN_BASE64, NULL},
                                               {"base64-url-safe", SL_PG_BIN_BASE64_URL, NULL},
                                               {"hex", SL_PG_BIN_HEX, NULL},
                                               {0}};
-static const struct sl_cfg_enum intervals[] = {{"numeric", SL_PG_IV_NUMERIC, NULL}, {"string", SL_PG_IV_STRING, NULL}, {0}};
+static const struct sl_cfg_enum intervals[] = {
+        {"numeric", SL_PG_IV_NUMERIC, NULL}, {"string", SL_PG_IV_STRING, NULL}, {0}};
 static const struct sl_cfg_enum hstores[] = {{"json", SL_PG_HSTORE_JSON, NULL}, {"map", SL_PG_HSTORE_MAP, NULL}, {0}};
-static const struct sl_cfg_enum adjusts[] = {
-        {"none", SL_PG_ADJ_NONE, NULL}, {"avro", SL_PG_ADJ_AVRO, NULL}, {"avro_unicode", SL_PG_ADJ_AVRO_UNICODE, NULL}, {0}};
+static const struct sl_cfg_enum adjusts[] = {{"none", SL_PG_ADJ_NONE, NULL},
+                                             {"avro", SL_PG_ADJ_AVRO, NULL},
+                                             {"avro_unicode", SL_PG_ADJ_AVRO_UNICODE, NULL},
+                                             {0}};
 static const struct sl_cfg_enum convfails[] = {
         {"warn", SL_PG_CF_WARN, NULL}, {"skip", SL_PG_CF_WARN, NULL}, {"fail", SL_PG_CF_FAIL, NULL}, {0}};
 static const struct sl_cfg_enum eventfails[] = {
@@ -83,12 +100,11 @@ static const struct sl_cfg_enum flushmodes[] = {
         {"manual", 0, "The slot has to move, else the server's disk fills; use connector."},
         {"connector_and_driver", 0, "connector already confirms the position of an idle database; use connector."},
         {0}};
-static const struct sl_cfg_enum mismatches[] = {
-        {"no_validation", SL_PG_MM_NONE, NULL},
-        {"trust_offset", SL_PG_MM_NONE, NULL},
-        {"trust_slot", SL_PG_MM_TRUST_SLOT, NULL},
-        {"trust_greater_lsn", SL_PG_MM_TRUST_SLOT, NULL},
-        {0}};
+static const struct sl_cfg_enum mismatches[] = {{"no_validation", SL_PG_MM_NONE, NULL},
+                                                {"trust_offset", SL_PG_MM_NONE, NULL},
+                                                {"trust_slot", SL_PG_MM_TRUST_SLOT, NULL},
+                                                {"trust_greater_lsn", SL_PG_MM_TRUST_SLOT, NULL},
+                                                {0}};
 static const struct sl_cfg_enum only_none[] = {{"none", 0, NULL},
                                                {"shared", 0, "The exported snapshot needs no locks; use none."},
                                                {"custom", 0, NO_CUSTOM},
@@ -102,30 +118,42 @@ static const struct sl_cfg_enum false_only_doc[] = {
         {"false", 0, NULL}, {"true", 0, "Comments of columns are not put into schemas; remove this key."}, {0}};
 static const struct sl_cfg_enum sources_only[] = {{"source", 0, NULL}, {0}};
 
-#define FALSE_ONLY(key, vals, why)                                                                                   \
-        {.name = key, .type = SL_CFG_T_ENUM, .offset = SL_CFG_NO_MEMBER, .values = vals, .def = "false",             \
-         .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_LOW, .group = JAVA, .doc = why}
+#define FALSE_ONLY(key, vals, why)                                                                                     \
+        {                                                                                                              \
+                .name = key, .type = SL_CFG_T_ENUM, .offset = SL_CFG_NO_MEMBER, .values = vals, .def = "false",        \
+                .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_LOW, .group = JAVA, .doc = why                      \
+        }
 
 const struct sl_cfg_def sl_pg_config[] = {
         /* Connection */
-        {SL_CFG_STR(C, hostname, "database.hostname"), .flags = SL_CFG_REQUIRED | SL_CFG_NONEMPTY, .importance = SL_HIGH,
-         .group = CONN, .display = "Hostname", .doc = "Address of the database server (a path is the folder of its Unix socket)."},
+        {SL_CFG_STR(C, hostname, "database.hostname"), .flags = SL_CFG_REQUIRED | SL_CFG_NONEMPTY,
+         .importance = SL_HIGH, .group = CONN, .display = "Hostname",
+         .doc = "Address of the database server (a path is the folder of its Unix socket)."},
         {SL_CFG_INT(C, port, "database.port"), .def = "5432", .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX, .min = 1,
          .max = 65535, .importance = SL_HIGH, .group = CONN, .display = "Port", .doc = "Port of the database server."},
-        {SL_CFG_STR(C, user, "database.user"), .flags = SL_CFG_REQUIRED | SL_CFG_NONEMPTY, .importance = SL_HIGH, .group = CONN,
-         .display = "User", .doc = "Login name; needs the attributes LOGIN and REPLICATION, and SELECT on the tables."},
+        {SL_CFG_STR(C, user, "database.user"), .flags = SL_CFG_REQUIRED | SL_CFG_NONEMPTY, .importance = SL_HIGH,
+         .group = CONN, .display = "User",
+         .doc = "Login name; needs the attributes LOGIN and REPLICATION, and SELECT on the tables."},
         {SL_CFG_SECRET(C, password, "database.password"), .importance = SL_HIGH, .group = CONN, .display = "Password",
          .doc = "Password of the user."},
         {SL_CFG_STR(C, dbname, "database.dbname"), .flags = SL_CFG_REQUIRED | SL_CFG_NONEMPTY, .importance = SL_HIGH,
          .group = CONN, .display = "Database", .doc = "Name of the database whose changes are read."},
         {SL_CFG_STR(C, prefix, "topic.prefix"), .importance = SL_HIGH, .group = TOPICS, .display = "Topic prefix",
-         .doc = "First part of every topic's name and key of the stored offset: letters, digits, '-', '.', '_'. Default: the "
+         .doc = "First part of every topic's name and key of the stored offset: letters, digits, '-', '.', '_'. "
+                "Default: the "
                 "connector's name."},
-        {.name = "database.server.name", .type = SL_CFG_T_STRING, .offset = SL_CFG_NO_MEMBER, .alias_of = "topic.prefix",
-         .flags = SL_CFG_DEPRECATED, .importance = SL_LOW, .group = TOPICS, .doc = "Old name of topic.prefix: rename it."},
-        {SL_CFG_ENUM(C, sslmode, "database.sslmode", sl_pg_sslmodes), .def = "prefer",
-         .importance = SL_MEDIUM, .group = CONN, .doc = "Use of TLS, as libpq's sslmode."},
-        {SL_CFG_STR(C, sslcert, "database.sslcert"), .importance = SL_MEDIUM, .group = CONN, .doc = "Client certificate (PEM file)."},
+        {.name = "database.server.name",
+         .type = SL_CFG_T_STRING,
+         .offset = SL_CFG_NO_MEMBER,
+         .alias_of = "topic.prefix",
+         .flags = SL_CFG_DEPRECATED,
+         .importance = SL_LOW,
+         .group = TOPICS,
+         .doc = "Old name of topic.prefix: rename it."},
+        {SL_CFG_ENUM(C, sslmode, "database.sslmode", sl_pg_sslmodes), .def = "prefer", .importance = SL_MEDIUM,
+         .group = CONN, .doc = "Use of TLS, as libpq's sslmode."},
+        {SL_CFG_STR(C, sslcert, "database.sslcert"), .importance = SL_MEDIUM, .group = CONN,
+         .doc = "Client certificate (PEM file)."},
         {SL_CFG_STR(C, sslkey, "database.sslkey"), .importance = SL_MEDIUM, .group = CONN,
          .doc = "Client key, a PEM file (libpq's format; the JDBC driver's PKCS-8 DER must be converted)."},
         {SL_CFG_STR(C, sslrootcert, "database.sslrootcert"), .importance = SL_MEDIUM, .group = CONN,
@@ -145,22 +173,27 @@ const struct sl_cfg_def sl_pg_config[] = {
         /* Slot and publication */
         {SL_CFG_ENUM(C, plugin, "plugin.name", plugins), .def = "pgoutput", .importance = SL_MEDIUM, .group = SLOT,
          .doc = "Output plugin; only pgoutput (Debezium's default is decoderbufs, ours is pgoutput)."},
-        {SL_CFG_STR(C, slot, "slot.name"), .def = "debezium", .flags = SL_CFG_NONEMPTY, .importance = SL_MEDIUM, .group = SLOT,
-         .doc = "Name of the replication slot: 1 to 63 of a-z, 0-9, '_'."},
+        {SL_CFG_STR(C, slot, "slot.name"), .def = "debezium", .flags = SL_CFG_NONEMPTY, .importance = SL_MEDIUM,
+         .group = SLOT, .doc = "Name of the replication slot: 1 to 63 of a-z, 0-9, '_'."},
         {SL_CFG_BOOL(C, slot_drop, "slot.drop.on.stop"), .def = "false", .importance = SL_MEDIUM, .group = SLOT,
-         .doc = "Drop the slot when the task stops. For tests: changes made while stopped are lost, and the next start fails "
+         .doc = "Drop the slot when the task stops. For tests: changes made while stopped are lost, and the next start "
+                "fails "
                 "because the slot is gone."},
         {SL_CFG_BOOL(C, slot_failover, "slot.failover"), .def = "false", .importance = SL_MEDIUM, .group = SLOT,
-         .doc = "Create the slot as a failover slot (Postgres 17 and later, not on a standby; otherwise without effect)."},
+         .doc = "Create the slot as a failover slot (Postgres 17 and later, not on a standby; otherwise without "
+                "effect)."},
         {SL_CFG_STR(C, stream_params, "slot.stream.params"), .importance = SL_LOW, .group = SLOT,
          .doc = "More options of START_REPLICATION, name=value separated by ';'."},
-        IGNORED("slot.max.retries", SL_CFG_T_INT, "A task that can't get its slot is opened again by the worker, with backoff."),
-        IGNORED("slot.retry.delay.ms", SL_CFG_T_LONG, "A task that can't get its slot is opened again by the worker, with backoff."),
+        IGNORED("slot.max.retries", SL_CFG_T_INT,
+                "A task that can't get its slot is opened again by the worker, with backoff."),
+        IGNORED("slot.retry.delay.ms", SL_CFG_T_LONG,
+                "A task that can't get its slot is opened again by the worker, with backoff."),
         {SL_CFG_STR(C, publication, "publication.name"), .def = "dbz_publication", .flags = SL_CFG_NONEMPTY,
          .importance = SL_MEDIUM, .group = SLOT, .doc = "Name of the publication."},
         {SL_CFG_ENUM(C, autocreate, "publication.autocreate.mode", autocreates), .def = "all_tables",
          .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_MEDIUM, .group = SLOT,
-         .doc = "What to do when the publication is missing: create it FOR ALL TABLES, refuse, create it for the captured tables "
+         .doc = "What to do when the publication is missing: create it FOR ALL TABLES, refuse, create it for the "
+                "captured tables "
                 "(and keep it equal to them at every start), or create an empty one."},
         {SL_CFG_BOOL(C, via_root, "publish.via.partition.root"), .def = "false", .importance = SL_LOW, .group = SLOT,
          .doc = "Create the publication so that rows of partitions are published as rows of the partitioned table."},
@@ -169,15 +202,22 @@ const struct sl_cfg_def sl_pg_config[] = {
         {SL_CFG_LONG(C, status_ms, "status.update.interval.ms"), .def = "10000", .flags = SL_CFG_HAS_MIN, .min = 100,
          .importance = SL_MEDIUM, .group = SLOT, .doc = "How often the server hears from us at least, in ms."},
         REFUSED("xmin.fetch.interval.ms", SL_CFG_T_LONG, "source.xmin is not filled; remove this key."),
-        {.name = "lsn.flush.mode", .type = SL_CFG_T_ENUM, .offset = SL_CFG_NO_MEMBER, .values = flushmodes, .def = "connector",
-         .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_LOW, .group = SLOT,
+        {.name = "lsn.flush.mode",
+         .type = SL_CFG_T_ENUM,
+         .offset = SL_CFG_NO_MEMBER,
+         .values = flushmodes,
+         .def = "connector",
+         .flags = SL_CFG_CASE_INSENSITIVE,
+         .importance = SL_LOW,
+         .group = SLOT,
          .doc = "The slot follows what Kafka has durably accepted, also on an idle database."},
         IGNORED("flush.lsn.source", SL_CFG_T_BOOLEAN, "Old form of lsn.flush.mode; the slot always follows Kafka."),
         IGNORED("lsn.flush.timeout.ms", SL_CFG_T_LONG, "Feedback never blocks."),
         IGNORED("lsn.flush.timeout.action", SL_CFG_T_STRING, "Feedback never blocks."),
         {SL_CFG_ENUM(C, mismatch, "offset.mismatch.strategy", mismatches), .def = "no_validation",
          .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_LOW, .group = SLOT,
-         .doc = "When the slot is ahead of the stored offset: trust_slot and trust_greater_lsn start from the slot (changes "
+         .doc = "When the slot is ahead of the stored offset: trust_slot and trust_greater_lsn start from the slot "
+                "(changes "
                 "between are skipped); the others refuse to start, because rows would be missing."},
         {SL_CFG_NONE("internal.*", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_IGNORED, .importance = SL_LOW,
          .group = JAVA, .doc = "Internal switches of the Java connector."},
@@ -200,8 +240,8 @@ const struct sl_cfg_def sl_pg_config[] = {
                 "Keys are the table's primary key or unique index; use the ValueToKey transform for others."),
         {SL_CFG_LIST(C, skipped, "skipped.operations"), .def = "t", .importance = SL_LOW, .group = FILTER,
          .doc = "Operations that give no record: c, u, d, t, or none."},
-        {SL_CFG_BOOL(C, skip_unchanged, "skip.messages.without.change"), .def = "false", .importance = SL_LOW, .group = FILTER,
-         .doc = "Leave out updates that change no captured column (needs REPLICA IDENTITY FULL)."},
+        {SL_CFG_BOOL(C, skip_unchanged, "skip.messages.without.change"), .def = "false", .importance = SL_LOW,
+         .group = FILTER, .doc = "Leave out updates that change no captured column (needs REPLICA IDENTITY FULL)."},
         REFUSED_ALL("column.mask.*", NO_MASK),
         REFUSED_ALL("column.truncate.*", NO_MASK),
         REFUSED("column.propagate.source.type", SL_CFG_T_STRING, NO_PROPAGATE),
@@ -215,24 +255,29 @@ const struct sl_cfg_def sl_pg_config[] = {
          .importance = SL_MEDIUM, .group = VALUES, .doc = "numeric and money as Decimal, double or string."},
         {SL_CFG_ENUM(C, time, "time.precision.mode", times), .def = "adaptive", .flags = SL_CFG_CASE_INSENSITIVE,
          .importance = SL_MEDIUM, .group = VALUES, .doc = "Schemas of date, time and timestamp."},
-        {SL_CFG_ENUM(C, interval, "interval.handling.mode", intervals), .def = "numeric", .flags = SL_CFG_CASE_INSENSITIVE,
-         .importance = SL_LOW, .group = VALUES, .doc = "interval as microseconds or as ISO 8601 text."},
+        {SL_CFG_ENUM(C, interval, "interval.handling.mode", intervals), .def = "numeric",
+         .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_LOW, .group = VALUES,
+         .doc = "interval as microseconds or as ISO 8601 text."},
         {SL_CFG_ENUM(C, hstore, "hstore.handling.mode", hstores), .def = "json", .flags = SL_CFG_CASE_INSENSITIVE,
          .importance = SL_LOW, .group = VALUES, .doc = "hstore as JSON text or as a map."},
         {SL_CFG_ENUM(C, binary, "binary.handling.mode", binaries), .def = "bytes", .flags = SL_CFG_CASE_INSENSITIVE,
          .importance = SL_LOW, .group = VALUES, .doc = "bytea as bytes or as text."},
-        {SL_CFG_STR(C, placeholder, "unavailable.value.placeholder"), .def = "__debezium_unavailable_value", .importance = SL_MEDIUM,
-         .group = VALUES, .doc = "Stands for an unchanged large value that the server did not send; hex:... gives bytes."},
-        {SL_CFG_BOOL(C, unknown_types, "include.unknown.datatypes"), .def = "false", .importance = SL_LOW, .group = VALUES,
+        {SL_CFG_STR(C, placeholder, "unavailable.value.placeholder"), .def = "__debezium_unavailable_value",
+         .importance = SL_MEDIUM, .group = VALUES,
+         .doc = "Stands for an unchanged large value that the server did not send; hex:... gives bytes."},
+        {SL_CFG_BOOL(C, unknown_types, "include.unknown.datatypes"), .def = "false", .importance = SL_LOW,
+         .group = VALUES,
          .doc = "Columns of types without a mapping: false leaves them out, true gives their text as bytes."},
-        {SL_CFG_INT(C, money_digits, "money.fraction.digits"), .def = "2", .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX, .min = 0,
-         .max = 12, .importance = SL_LOW, .group = VALUES, .doc = "Scale of money in precise mode."},
+        {SL_CFG_INT(C, money_digits, "money.fraction.digits"), .def = "2", .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX,
+         .min = 0, .max = 12, .importance = SL_LOW, .group = VALUES, .doc = "Scale of money in precise mode."},
         {SL_CFG_BOOL(C, tombstones, "tombstones.on.delete"), .def = "true", .importance = SL_MEDIUM, .group = VALUES,
          .doc = "A delete is followed by a record with a null value, so that compacted topics forget the key."},
-        {SL_CFG_ENUM(C, adjust_schema, "schema.name.adjustment.mode", adjusts), .def = "none", .flags = SL_CFG_CASE_INSENSITIVE,
-         .importance = SL_MEDIUM, .group = VALUES, .doc = "Make schema names valid for Avro."},
-        {SL_CFG_ENUM(C, adjust_field, "field.name.adjustment.mode", adjusts), .def = "none", .flags = SL_CFG_CASE_INSENSITIVE,
-         .importance = SL_MEDIUM, .group = VALUES, .doc = "Make field names valid for Avro."},
+        {SL_CFG_ENUM(C, adjust_schema, "schema.name.adjustment.mode", adjusts), .def = "none",
+         .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_MEDIUM, .group = VALUES,
+         .doc = "Make schema names valid for Avro."},
+        {SL_CFG_ENUM(C, adjust_field, "field.name.adjustment.mode", adjusts), .def = "none",
+         .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_MEDIUM, .group = VALUES,
+         .doc = "Make field names valid for Avro."},
         IGNORED("schema.refresh.mode", SL_CFG_T_STRING, "The server sends a table's shape with its rows."),
         {SL_CFG_ENUM(C, convfail, "event.converting.failure.handling.mode", convfails), .def = "warn",
          .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_LOW, .group = VALUES,
@@ -244,17 +289,27 @@ const struct sl_cfg_def sl_pg_config[] = {
         /* Snapshot */
         {SL_CFG_ENUM(C, snapshot, "snapshot.mode", snapshots), .def = "initial", .flags = SL_CFG_CASE_INSENSITIVE,
          .importance = SL_MEDIUM, .group = SNAP,
-         .doc = "Which rows are read before streaming: initial (once), always (every start), initial_only (then stop), no_data "
+         .doc = "Which rows are read before streaming: initial (once), always (every start), initial_only (then stop), "
+                "no_data "
                 "(none; old names schema_only and never)."},
-        REFUSED_ALL("snapshot.mode.configuration.based.*", "Use snapshot.mode initial, always, initial_only or no_data."),
+        REFUSED_ALL("snapshot.mode.configuration.based.*",
+                    "Use snapshot.mode initial, always, initial_only or no_data."),
         REFUSED("snapshot.mode.custom.name", SL_CFG_T_STRING, NO_JAVA),
         IGNORED("snapshot.isolation.mode", SL_CFG_T_STRING, "All rows are read in the slot's exported snapshot."),
-        {.name = "snapshot.locking.mode", .type = SL_CFG_T_ENUM, .offset = SL_CFG_NO_MEMBER, .values = only_none, .def = "none",
-         .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_LOW, .group = SNAP, .doc = "The snapshot takes no locks."},
+        {.name = "snapshot.locking.mode",
+         .type = SL_CFG_T_ENUM,
+         .offset = SL_CFG_NO_MEMBER,
+         .values = only_none,
+         .def = "none",
+         .flags = SL_CFG_CASE_INSENSITIVE,
+         .importance = SL_LOW,
+         .group = SNAP,
+         .doc = "The snapshot takes no locks."},
         IGNORED("snapshot.lock.timeout.ms", SL_CFG_T_LONG, "The snapshot takes no locks."),
         {SL_CFG_STR(C, snapshot_include, "snapshot.include.collection.list"), .importance = SL_LOW, .group = SNAP,
          .doc = "Regular expressions of the captured tables whose rows the snapshot reads; default all."},
-        REFUSED("snapshot.select.statement.overrides", SL_CFG_T_STRING, "The snapshot reads whole tables; remove this key."),
+        REFUSED("snapshot.select.statement.overrides", SL_CFG_T_STRING,
+                "The snapshot reads whole tables; remove this key."),
         REFUSED_ALL("snapshot.select.statement.overrides.*", "The snapshot reads whole tables; remove this key."),
         IGNORED("snapshot.fetch.size", SL_CFG_T_INT, "Rows are streamed; there is no cursor."),
         IGNORED("snapshot.max.threads", SL_CFG_T_INT, "One COPY stream is faster than what follows it."),
@@ -263,16 +318,29 @@ const struct sl_cfg_def sl_pg_config[] = {
         IGNORED("snapshot.delay.ms", SL_CFG_T_LONG, "A snapshot starts at once."),
         IGNORED("streaming.delay.ms", SL_CFG_T_LONG, "Streaming starts at once."),
         IGNORED("snapshot.tables.order.by.row.count", SL_CFG_T_STRING, "Tables are read in the order of their names."),
-        {.name = "snapshot.query.mode", .type = SL_CFG_T_ENUM, .offset = SL_CFG_NO_MEMBER, .values = only_select_all,
-         .def = "select_all", .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_LOW, .group = SNAP, .doc = "Whole tables are read."},
+        {.name = "snapshot.query.mode",
+         .type = SL_CFG_T_ENUM,
+         .offset = SL_CFG_NO_MEMBER,
+         .values = only_select_all,
+         .def = "select_all",
+         .flags = SL_CFG_CASE_INSENSITIVE,
+         .importance = SL_LOW,
+         .group = SNAP,
+         .doc = "Whole tables are read."},
         REFUSED("snapshot.query.mode.custom.name", SL_CFG_T_STRING, NO_JAVA),
         REFUSED("snapshot.locking.mode.custom.name", SL_CFG_T_STRING, NO_JAVA),
         IGNORED("incremental.snapshot.chunk.size", SL_CFG_T_INT, "There are no incremental snapshots."),
         IGNORED("incremental.snapshot.watermarking.strategy", SL_CFG_T_STRING, "There are no incremental snapshots."),
         IGNORED("incremental.snapshot.allow.schema.changes", SL_CFG_T_BOOLEAN, "There are no incremental snapshots."),
         REFUSED("signal.data.collection", SL_CFG_T_STRING, NO_SIGNALS),
-        {.name = "signal.enabled.channels", .type = SL_CFG_T_ENUM, .offset = SL_CFG_NO_MEMBER, .values = sources_only,
-         .def = "source", .importance = SL_LOW, .group = SNAP, .doc = "Without signal.data.collection nothing is listened to."},
+        {.name = "signal.enabled.channels",
+         .type = SL_CFG_T_ENUM,
+         .offset = SL_CFG_NO_MEMBER,
+         .values = sources_only,
+         .def = "source",
+         .importance = SL_LOW,
+         .group = SNAP,
+         .doc = "Without signal.data.collection nothing is listened to."},
         IGNORED("signal.poll.interval.ms", SL_CFG_T_LONG, "Signals are not built in."),
         IGNORED("signal.emit.failure.max.retries", SL_CFG_T_INT, "Signals are not built in."),
         IGNORED("signal.emit.failure.backoff.ms", SL_CFG_T_LONG, "Signals are not built in."),
@@ -284,50 +352,74 @@ const struct sl_cfg_def sl_pg_config[] = {
         /* Topics, heartbeat */
         {SL_CFG_LONG(C, heartbeat_ms, "heartbeat.interval.ms"), .def = "0", .flags = SL_CFG_HAS_MIN, .min = 0,
          .importance = SL_MEDIUM, .group = TOPICS,
-         .doc = "How often a heartbeat record is written, in ms; 0 = never. The slot of an idle database moves without them."},
+         .doc = "How often a heartbeat record is written, in ms; 0 = never. The slot of an idle database moves without "
+                "them."},
         {SL_CFG_STR(C, heartbeat_query, "heartbeat.action.query"), .importance = SL_LOW, .group = TOPICS,
          .doc = "SQL run with every heartbeat, on a connection of its own."},
         {SL_CFG_STR(C, heartbeat_prefix, "topic.heartbeat.prefix"), .def = "__debezium-heartbeat", .importance = SL_LOW,
          .group = TOPICS, .doc = "First part of the heartbeat topic's name."},
-        {.name = "heartbeat.topics.prefix", .type = SL_CFG_T_STRING, .offset = SL_CFG_NO_MEMBER,
-         .alias_of = "topic.heartbeat.prefix", .flags = SL_CFG_DEPRECATED, .importance = SL_LOW, .group = TOPICS,
+        {.name = "heartbeat.topics.prefix",
+         .type = SL_CFG_T_STRING,
+         .offset = SL_CFG_NO_MEMBER,
+         .alias_of = "topic.heartbeat.prefix",
+         .flags = SL_CFG_DEPRECATED,
+         .importance = SL_LOW,
+         .group = TOPICS,
          .doc = "Old name of topic.heartbeat.prefix: rename it."},
         {SL_CFG_STR(C, heartbeat_topic, "topic.heartbeat.name"), .importance = SL_LOW, .group = TOPICS,
          .doc = "Whole name of the heartbeat topic, instead of prefix and topic.prefix."},
         FALSE_ONLY("provide.transaction.metadata", false_only_tx, "Transaction records and counters."),
         IGNORED("topic.transaction", SL_CFG_T_STRING, "Transaction metadata is not built in."),
         IGNORED("transaction.metadata.factory", SL_CFG_T_STRING, "Transaction metadata is not built in."),
-        {SL_CFG_STR(C, delimiter, "topic.delimiter"), .def = ".", .flags = SL_CFG_NONEMPTY, .importance = SL_LOW, .group = TOPICS,
-         .doc = "Between prefix, schema and table in topic names."},
-        {.name = "topic.naming.strategy", .type = SL_CFG_T_ENUM, .offset = SL_CFG_NO_MEMBER,
+        {SL_CFG_STR(C, delimiter, "topic.delimiter"), .def = ".", .flags = SL_CFG_NONEMPTY, .importance = SL_LOW,
+         .group = TOPICS, .doc = "Between prefix, schema and table in topic names."},
+        {.name = "topic.naming.strategy",
+         .type = SL_CFG_T_ENUM,
+         .offset = SL_CFG_NO_MEMBER,
          .values = (const struct sl_cfg_enum[]){{"io.debezium.schema.SchemaTopicNamingStrategy", 0, NULL}, {0}},
-         .def = "io.debezium.schema.SchemaTopicNamingStrategy", .importance = SL_LOW, .group = TOPICS,
+         .def = "io.debezium.schema.SchemaTopicNamingStrategy",
+         .importance = SL_LOW,
+         .group = TOPICS,
          .doc = "Topics are <prefix>.<schema>.<table>; use the RegexRouter transform for others."},
         IGNORED("topic.cache.size", SL_CFG_T_INT, "A table's topic name is made once."),
-        {SL_CFG_NONE("topic.creation.*", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX, .importance = SL_LOW, .group = TOPICS,
-         .doc = "Read by the worker."},
+        {SL_CFG_NONE("topic.creation.*", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX, .importance = SL_LOW,
+         .group = TOPICS, .doc = "Read by the worker."},
         /* Queue, errors, metrics */
         IGNORED("max.batch.size", SL_CFG_T_INT, "Batches are bounded by sluice.task.memory.bytes."),
         IGNORED("max.queue.size", SL_CFG_T_INT, "There is no queue between reading and writing."),
         IGNORED("max.queue.size.in.bytes", SL_CFG_T_LONG, "Bounded by sluice.task.memory.bytes."),
         IGNORED("poll.interval.ms", SL_CFG_T_LONG, "Changes are read as they arrive."),
-        {.name = "queue.provider.type", .type = SL_CFG_T_ENUM, .offset = SL_CFG_NO_MEMBER, .values = only_memory, .def = "memory",
-         .importance = SL_LOW, .group = JAVA, .doc = "There is no queue."},
+        {.name = "queue.provider.type",
+         .type = SL_CFG_T_ENUM,
+         .offset = SL_CFG_NO_MEMBER,
+         .values = only_memory,
+         .def = "memory",
+         .importance = SL_LOW,
+         .group = JAVA,
+         .doc = "There is no queue."},
         IGNORED("query.fetch.size", SL_CFG_T_INT, "Rows are streamed; there is no cursor."),
-        {.name = "event.processing.failure.handling.mode", .type = SL_CFG_T_ENUM, .offset = SL_CFG_NO_MEMBER,
-         .values = eventfails, .def = "fail", .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_LOW, .group = VALUES,
+        {.name = "event.processing.failure.handling.mode",
+         .type = SL_CFG_T_ENUM,
+         .offset = SL_CFG_NO_MEMBER,
+         .values = eventfails,
+         .def = "fail",
+         .flags = SL_CFG_CASE_INSENSITIVE,
+         .importance = SL_LOW,
+         .group = VALUES,
          .doc = "A change that can't be read stops the task."},
-        IGNORED("errors.max.retries", SL_CFG_T_INT, "The worker opens a failed task again; see sluice.task.restart.max."),
-        IGNORED("retriable.restart.connector.wait.ms", SL_CFG_T_LONG, "The worker opens a failed task again, with backoff."),
+        IGNORED("errors.max.retries", SL_CFG_T_INT,
+                "The worker opens a failed task again; see sluice.task.restart.max."),
+        IGNORED("retriable.restart.connector.wait.ms", SL_CFG_T_LONG,
+                "The worker opens a failed task again, with backoff."),
         IGNORED("executor.shutdown.timeout.ms", SL_CFG_T_LONG, "There are no executors."),
-        {SL_CFG_BOOL(C, extended_headers, "extended.headers.enabled"), .def = "true", .importance = SL_LOW, .group = VALUES,
-         .doc = "Put the four __debezium.context headers on every change."},
+        {SL_CFG_BOOL(C, extended_headers, "extended.headers.enabled"), .def = "true", .importance = SL_LOW,
+         .group = VALUES, .doc = "Put the four __debezium.context headers on every change."},
         IGNORED("custom.metric.tags", SL_CFG_T_LIST, "Metrics carry connector and task."),
         IGNORED("custom.sanitize.pattern", SL_CFG_T_STRING, "Configurations are never logged."),
         IGNORED("statistics.metrics.enabled", SL_CFG_T_BOOLEAN, "Latency histograms are always on."),
         REFUSED_ALL("openlineage.*", "OpenLineage is not built in; remove this key."),
-        {SL_CFG_NONE("schema.history.*", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_IGNORED, .importance = SL_LOW,
-         .group = JAVA, .doc = "Not used with Postgres (nor by Debezium)."},
+        {SL_CFG_NONE("schema.history.*", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_IGNORED,
+         .importance = SL_LOW, .group = JAVA, .doc = "Not used with Postgres (nor by Debezium)."},
         IGNORED("include.schema.changes", SL_CFG_T_BOOLEAN, "Not used with Postgres (nor by Debezium)."),
         IGNORED("exactly.once.support", SL_CFG_T_STRING, "Exactly-once is always on."),
         IGNORED("transaction.boundary", SL_CFG_T_STRING, "Kafka transactions are cut by time and bytes."),
@@ -335,8 +427,10 @@ const struct sl_cfg_def sl_pg_config[] = {
         /* Ours */
         {SL_CFG_LONG(C, backlog_bytes, "sluice.backlog.bytes"), .def = "33554432", .flags = SL_CFG_HAS_MIN, .min = -1,
          .importance = SL_LOW, .group = OURS,
-         .doc = "When the task is further behind than this many bytes of WAL it reads in large steps through SQL instead of "
+         .doc = "When the task is further behind than this many bytes of WAL it reads in large steps through SQL "
+                "instead of "
                 "streaming; -1 = never."},
-        {SL_CFG_INT(C, backlog_changes, "sluice.backlog.changes"), .def = "200000", .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX,
-         .min = 100, .max = 10000000, .importance = SL_LOW, .group = OURS, .doc = "Changes asked for in the first such step; later ones grow."},
+        {SL_CFG_INT(C, backlog_changes, "sluice.backlog.changes"), .def = "200000",
+         .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX, .min = 100, .max = 10000000, .importance = SL_LOW, .group = OURS,
+         .doc = "Changes asked for in the first such step; later ones grow."},
         {.name = NULL}};

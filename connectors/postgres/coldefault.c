@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Column defaults for schemas, from the text of pg_get_expr. Literals with casts are taken over; calls (now(), nextval(...),
- * CURRENT_TIMESTAMP) give the type's neutral value as in Debezium; other expressions give no default. */
+/* Column defaults for schemas, from the text of pg_get_expr. Literals with casts are taken over; calls (now(),
+ * nextval(...), CURRENT_TIMESTAMP) give the type's neutral value as in Debezium; other expressions give no default. */
 #include <ctype.h>
 #include <strings.h>
 #include "connectors/postgres/relation.h"

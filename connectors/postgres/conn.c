@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Connections to Postgres: see conn.h. Only this file knows libpq's connection states and Postgres' SQLSTATEs. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,7 +79,8 @@ static enum sl_errid classify(const char *state, const char *text, bool connecti
                 return connecting ? SL_E_PG_CONNECT : SL_E_PG_STREAM;
         if (!state[0]) {
                 /* libpq itself failed: it has no SQLSTATE for a refused password before version 14's ErrorResponse. */
-                if (connecting && text && (strstr(text, "password authentication failed") || strstr(text, "no password supplied")))
+                if (connecting && text &&
+                    (strstr(text, "password authentication failed") || strstr(text, "no password supplied")))
                         return SL_E_PG_AUTH;
                 return connecting ? SL_E_PG_CONNECT : SL_E_PG_STREAM;
         }
@@ -93,8 +95,8 @@ enum sl_rc sl_pg_fail(struct sl_err *err, const PGconn *conn, const PGresult *re
         const char *text = primary ? primary : PQerrorMessage(conn);
         bool connecting = PQstatus(conn) != CONNECTION_OK && !res;
         enum sl_errid id = classify(state ? state : "", text, connecting);
-        if (id == SL_E_PG_CONNECT && (strstr(text, "does not exist") || strstr(text, "authentication") ||
-                                      strstr(text, "no pg_hba.conf entry")))
+        if (id == SL_E_PG_CONNECT &&
+            (strstr(text, "does not exist") || strstr(text, "authentication") || strstr(text, "no pg_hba.conf entry")))
                 id = SL_E_PG_AUTH;
         enum sl_rc rc = sl_fail(err, id, "%s: %s%s%s%s", what, first_line(text, line), state ? " (SQLSTATE " : "",
                                 state ? state : "", state ? ")" : "");
@@ -124,11 +126,26 @@ PGconn *sl_pg_conn_start(const struct sl_pg_who *who, bool replication)
         char port[16], app[80];
         snprintf(port, sizeof(port), "%d", cfg->port);
         snprintf(app, sizeof(app), "sluice:%.55s", who->connector);
-        const char *keys[] = {"host", "port", "user", "password", "dbname", "application_name", "client_encoding", "options",
-                              "sslmode", "keepalives", "sslcert", "sslkey", "sslrootcert", "sslpassword", "replication", NULL};
-        const char *values[] = {cfg->hostname, port, cfg->user, cfg->password, cfg->dbname, app, "UTF8", session,
-                                sl_pg_sslmodes[cfg->sslmode].name, cfg->keepalive ? "1" : "0", cfg->sslcert, cfg->sslkey,
-                                cfg->sslrootcert, cfg->sslpassword, replication ? "database" : NULL, NULL};
+        const char *keys[] = {
+                "host",        "port",    "user",       "password", "dbname", "application_name", "client_encoding",
+                "options",     "sslmode", "keepalives", "sslcert",  "sslkey", "sslrootcert",      "sslpassword",
+                "replication", NULL};
+        const char *values[] = {cfg->hostname,
+                                port,
+                                cfg->user,
+                                cfg->password,
+                                cfg->dbname,
+                                app,
+                                "UTF8",
+                                session,
+                                sl_pg_sslmodes[cfg->sslmode].name,
+                                cfg->keepalive ? "1" : "0",
+                                cfg->sslcert,
+                                cfg->sslkey,
+                                cfg->sslrootcert,
+                                cfg->sslpassword,
+                                replication ? "database" : NULL,
+                                NULL};
         PGconn *conn = PQconnectStartParams(keys, values, 0);
         if (!conn)
                 abort(); /* no memory for a few hundred bytes */
@@ -191,7 +208,8 @@ static enum sl_rc initial_statements(PGconn *conn, const struct sl_pg_who *who, 
         return rc;
 }
 
-enum sl_rc sl_pg_connect(const struct sl_pg_who *who, bool replication, int timeout_ms, PGconn **ret, struct sl_err *err)
+enum sl_rc sl_pg_connect(const struct sl_pg_who *who, bool replication, int timeout_ms, PGconn **ret,
+                         struct sl_err *err)
 {
         PGconn *conn = sl_pg_conn_start(who, replication);
         int64_t deadline = sl_mono_ms() + timeout_ms;
@@ -205,8 +223,10 @@ enum sl_rc sl_pg_connect(const struct sl_pg_who *who, bool replication, int time
                 if (stopped(who))
                         rc = sl_fail(err, SL_E_STOPPED, "the task was asked to stop");
                 else if (sl_mono_ms() > deadline)
-                        rc = sl_fail(err, SL_E_PG_CONNECT, "no answer from Postgres at %s:%d within %d ms: check "
-                                     "database.hostname, database.port and firewalls", who->cfg->hostname, who->cfg->port, timeout_ms);
+                        rc = sl_fail(err, SL_E_PG_CONNECT,
+                                     "no answer from Postgres at %s:%d within %d ms: check "
+                                     "database.hostname, database.port and firewalls",
+                                     who->cfg->hostname, who->cfg->port, timeout_ms);
                 else
                         poll(&(struct pollfd){.fd = PQsocket(conn), .events = events}, 1, 50);
         }
@@ -235,8 +255,8 @@ enum sl_rc sl_pg_wait_result(PGconn *conn, const struct sl_pg_who *who, struct s
         }
 }
 
-enum sl_rc sl_pg_query(PGconn *conn, const struct sl_pg_who *who, PGresult **ret, struct sl_err *err, const char *sql, int n,
-                       const char *const *params)
+enum sl_rc sl_pg_query(PGconn *conn, const struct sl_pg_who *who, PGresult **ret, struct sl_err *err, const char *sql,
+                       int n, const char *const *params)
 {
         sl_auto_pgresult *last = NULL;
         /* A walsender session knows the simple protocol only. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Postgres source: what Debezium's PostgresConnector 3.6.1 does with pgoutput. This file holds the calls of the core; the
- * work is in setup.c (start), snapshot.c, stream.c, backlog.c and line.c (messages -> records and positions).
+/* The Postgres source: what Debezium's PostgresConnector 3.6.1 does with pgoutput. This file holds the calls of the
+ * core; the work is in setup.c (start), snapshot.c, stream.c, backlog.c and line.c (messages -> records and positions).
  * Not here: incremental snapshots, signals, notifications, transaction metadata, logical decoding messages. */
 #include <ctype.h>
 #include <stdio.h>
@@ -26,7 +26,8 @@ static void check_regexes(const char *key, const char *text, struct sl_cfg_repor
                 sl_cfg_add_error(r, key, "Invalid value %s for configuration %s: %s", text, key, err.msg);
 }
 
-static void check_pair(const char *in_key, const char *in, const char *out_key, const char *out, struct sl_cfg_report *r)
+static void check_pair(const char *in_key, const char *in, const char *out_key, const char *out,
+                       struct sl_cfg_report *r)
 {
         if (in && out)
                 sl_cfg_add_error(r, out_key, "The '%s' value is invalid: \"%s\" is already specified", out_key, in_key);
@@ -38,15 +39,19 @@ static void check_names(const struct sl_pg_cfg *cfg, const char *connector, stru
 {
         const char *prefix = prefix_of(cfg, connector), *p;
         if (!cfg->prefix || !*cfg->prefix)
-                sl_cfg_add_warning(r, "topic.prefix", "topic.prefix is not set: the connector's name %s is used", connector);
+                sl_cfg_add_warning(r, "topic.prefix", "topic.prefix is not set: the connector's name %s is used",
+                                   connector);
         for (p = prefix; p && *p && (isalnum((unsigned char)*p) || strchr("._-", *p)); p++)
                 ;
         if (p && *p)
-                sl_cfg_add_error(r, "topic.prefix", "The 'topic.prefix' value is invalid: %s has invalid format (only the underscore, "
-                                 "hyphen, dot and alphanumeric characters are allowed)", prefix);
+                sl_cfg_add_error(r, "topic.prefix",
+                                 "The 'topic.prefix' value is invalid: %s has invalid format (only the underscore, "
+                                 "hyphen, dot and alphanumeric characters are allowed)",
+                                 prefix);
         size_t len = cfg->slot ? strlen(cfg->slot) : 0;
         if (len < 1 || len > 63 || strspn(cfg->slot, "abcdefghijklmnopqrstuvwxyz0123456789_") != len)
-                sl_cfg_add_error(r, "slot.name", "The 'slot.name' value is invalid: Valid replication slot name must contain only "
+                sl_cfg_add_error(r, "slot.name",
+                                 "The 'slot.name' value is invalid: Valid replication slot name must contain only "
                                  "digits, lowercase characters and underscores with length <= 63");
         if (cfg->publication && strlen(cfg->publication) > 63)
                 sl_cfg_add_error(r, "publication.name", "A publication's name has at most 63 bytes");
@@ -54,8 +59,10 @@ static void check_names(const struct sl_pg_cfg *cfg, const char *connector, stru
                 const char *op = cfg->skipped.items[i];
                 bool known = strcmp(op, "none") == 0 || (strlen(op) == 1 && strchr("cudt", *op));
                 if (!known)
-                        sl_cfg_add_error(r, "skipped.operations", "The 'skipped.operations' value is invalid: Invalid operation: %s "
-                                         "(use c, u, d, t or none)", op);
+                        sl_cfg_add_error(r, "skipped.operations",
+                                         "The 'skipped.operations' value is invalid: Invalid operation: %s "
+                                         "(use c, u, d, t or none)",
+                                         op);
         }
 }
 
@@ -74,7 +81,8 @@ static void check_connection(const struct sl_pg_cfg *cfg, const char *connector,
                 sl_cfg_add_error(r, "database.hostname", "Unable to connect: %s", err.msg);
         else if (sl_pg_filter_open(&filter, cfg, &err) == SL_OK &&
                  sl_pg_tables(conn, &who, &filter, &arena, &tables, &n, &err) == SL_OK && n == 0)
-                sl_cfg_add_warning(r, "table.include.list", "No table of database %s matches the include and exclude lists", cfg->dbname);
+                sl_cfg_add_warning(r, "table.include.list",
+                                   "No table of database %s matches the include and exclude lists", cfg->dbname);
         sl_pg_filter_free(&filter);
         sl_arena_free(&arena);
         if (conn)
@@ -84,15 +92,16 @@ static void check_connection(const struct sl_pg_cfg *cfg, const char *connector,
 static void pg_check(const void *config, const char *connector, struct sl_cfg_report *r)
 {
         const struct sl_pg_cfg *cfg = config;
-        static const char *const needed[] = {"database.hostname", "database.port", "database.user", "database.password",
-                                             "database.dbname", "database.sslmode"};
+        static const char *const needed[] = {"database.hostname", "database.port",   "database.user",
+                                             "database.password", "database.dbname", "database.sslmode"};
         check_names(cfg, connector, r);
         check_pair("schema.include.list", cfg->schema_include, "schema.exclude.list", cfg->schema_exclude, r);
         check_pair("table.include.list", cfg->table_include, "table.exclude.list", cfg->table_exclude, r);
         check_pair("column.include.list", cfg->column_include, "column.exclude.list", cfg->column_exclude, r);
         check_regexes("snapshot.include.collection.list", cfg->snapshot_include, r);
         if (cfg->heartbeat_query && !cfg->heartbeat_ms)
-                sl_cfg_add_warning(r, "heartbeat.action.query", "heartbeat.interval.ms is 0, so the query is never run");
+                sl_cfg_add_warning(r, "heartbeat.action.query",
+                                   "heartbeat.interval.ms is 0, so the query is never run");
         for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
                 if (sl_cfg_has_error(r, needed[i]))
                         return;
@@ -130,8 +139,12 @@ static enum sl_rc pg_open(void *task, const void *config, const struct sl_task_e
         sl_pg_types_init(&t->types, t->cfg);
         t->types.lookup = sl_pg_relation_type_lookup;
         t->types.arg = &t->rels;
-        t->rels = (struct sl_pg_relations){.cfg = t->cfg, .prefix = t->prefix, .filter = &t->filter, .types = &t->types,
-                                           .who = &t->who, .catalog = &t->ctl};
+        t->rels = (struct sl_pg_relations){.cfg = t->cfg,
+                                           .prefix = t->prefix,
+                                           .filter = &t->filter,
+                                           .types = &t->types,
+                                           .who = &t->who,
+                                           .catalog = &t->ctl};
         sl_pg_relations_init(&t->rels);
         sl_pg_emit_init(&t->emit, t->cfg, t->prefix, env->task, &t->arena);
         t->line = sl_calloc(1, sizeof(*t->line));
@@ -194,7 +207,8 @@ static enum sl_rc heartbeat(struct sl_pg_task *t, struct sl_batch *b, struct sl_
 
 /* ---- reading ---- */
 
-/* Give the batch its position. Without records it moves only now and then, so that filtered traffic costs no offsets. */
+/* Give the batch its position. Without records it moves only now and then, so that filtered traffic costs no offsets.
+ */
 static void hand_out(struct sl_pg_task *t, struct sl_batch *b)
 {
         struct sl_position pos;

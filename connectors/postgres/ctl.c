@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Queries on the control connection that run while rows are read: moving the slot (pg_replication_slot_advance decodes, so it
- * may take a while) and asking how far the server's WAL is. One at a time. */
+/* Queries on the control connection that run while rows are read: moving the slot (pg_replication_slot_advance decodes,
+ * so it may take a while) and asking how far the server's WAL is. One at a time. */
 #include "connectors/postgres/task.h"
 
 enum sl_rc sl_pg_ctl_send(struct sl_pg_task *t, enum sl_pg_ctl what, const char *sql, struct sl_err *err)
@@ -18,7 +18,8 @@ static enum sl_rc take(struct sl_pg_task *t, const PGresult *res, uint64_t *ret_
         if (advance && state && strcmp(state, "55006") == 0) /* our former walsender is still ending: next time */
                 return SL_OK;
         if (PQresultStatus(res) != PGRES_TUPLES_OK)
-                return sl_pg_fail(err, t->ctl, res, advance ? "the replication slot could not be moved" : "Postgres refused a query");
+                return sl_pg_fail(err, t->ctl, res,
+                                  advance ? "the replication slot could not be moved" : "Postgres refused a query");
         if (advance) {
                 t->bl.advanced = t->bl.advancing;
         } else if (ret_wal && PQntuples(res) == 1) {

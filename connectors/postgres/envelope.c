@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows -> records. The envelope is { before, after, source, transaction, op, ts_ms, ts_us, ts_ns }; `source` is copied from the
- * relation's template and only what changes from row to row is filled in. */
+/* Rows -> records. The envelope is { before, after, source, transaction, op, ts_ms, ts_us, ts_ns }; `source` is copied
+ * from the relation's template and only what changes from row to row is filled in. */
 #include <stdio.h>
 #include <sys/random.h>
 #include "base/clock.h"
@@ -11,7 +11,8 @@ enum { E_BEFORE, E_AFTER, E_SOURCE, E_TRANSACTION, E_OP, E_TS_MS, E_TS_US, E_TS_
 
 static void header(struct sl_header *h, const char *key, const char *value)
 {
-        *h = (struct sl_header){.key = sl_str_c(key), .schema = sl_schema_of(SL_STRING, false), .value = sl_v_str(sl_str_c(value))};
+        *h = (struct sl_header){
+                .key = sl_str_c(key), .schema = sl_schema_of(SL_STRING, false), .value = sl_v_str(sl_str_c(value))};
 }
 
 static const char *run_id(struct sl_arena *life)
@@ -21,24 +22,33 @@ static const char *run_id(struct sl_arena *life)
                 memset(r, 0, sizeof(r));
         r[6] = (uint8_t)((r[6] & 15) | 0x40);
         r[8] = (uint8_t)((r[8] & 63) | 0x80);
-        return sl_arena_printf(life, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1], r[2], r[3],
-                               r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
+        return sl_arena_printf(life, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1],
+                               r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14],
+                               r[15]);
 }
 
-void sl_pg_emit_init(struct sl_pg_emit *e, const struct sl_pg_cfg *cfg, const char *prefix, uint32_t task, struct sl_arena *life)
+void sl_pg_emit_init(struct sl_pg_emit *e, const struct sl_pg_cfg *cfg, const char *prefix, uint32_t task,
+                     struct sl_arena *life)
 {
         const struct sl_field key[] = {{"serverName", 0, sl_schema_of(SL_STRING, false)}};
         const struct sl_field value[] = {{"ts_ms", 0, sl_schema_of(SL_INT64, false)}};
-        struct sl_schema k = {.type = SL_STRUCT, .name = "io.debezium.connector.common.ServerNameKey", .version = 1,
-                              .fields = key, .field_count = 1};
-        struct sl_schema v = {.type = SL_STRUCT, .name = "io.debezium.connector.common.Heartbeat", .version = 1,
-                              .fields = value, .field_count = 1};
+        struct sl_schema k = {.type = SL_STRUCT,
+                              .name = "io.debezium.connector.common.ServerNameKey",
+                              .version = 1,
+                              .fields = key,
+                              .field_count = 1};
+        struct sl_schema v = {.type = SL_STRUCT,
+                              .name = "io.debezium.connector.common.Heartbeat",
+                              .version = 1,
+                              .fields = value,
+                              .field_count = 1};
         e->cfg = cfg;
         e->prefix = prefix;
         e->heartbeat_key = sl_schema_intern(&k);
         e->heartbeat_value = sl_schema_intern(&v);
-        e->heartbeat_topic = sl_str_c(cfg->heartbeat_topic ? cfg->heartbeat_topic
-                                                           : sl_pg_topic_name(cfg, cfg->heartbeat_prefix, NULL, prefix, life));
+        e->heartbeat_topic =
+                sl_str_c(cfg->heartbeat_topic ? cfg->heartbeat_topic
+                                              : sl_pg_topic_name(cfg, cfg->heartbeat_prefix, NULL, prefix, life));
         header(&e->headers[0], "__debezium.context.connectorLogicalName", prefix);
         header(&e->headers[1], "__debezium.context.taskId", sl_arena_printf(life, "%u", task));
         header(&e->headers[2], "__debezium.context.connectorName", "postgresql");
@@ -61,7 +71,8 @@ void sl_pg_emit_txn(struct sl_pg_emit *e, int64_t commit_us, int64_t xid, uint64
         e->origin = SL_STR_NULL;
         e->origin_lsn = 0;
         if (last_commit)
-                e->sequence_len = (uint32_t)snprintf(e->sequence, sizeof(e->sequence), "[\"%llu\",\"", (unsigned long long)last_commit);
+                e->sequence_len = (uint32_t)snprintf(e->sequence, sizeof(e->sequence), "[\"%llu\",\"",
+                                                     (unsigned long long)last_commit);
         else
                 e->sequence_len = (uint32_t)snprintf(e->sequence, sizeof(e->sequence), "[null,\"");
 }
@@ -89,7 +100,8 @@ static int64_t floor_div(int64_t a, int64_t b)
         return a / b - (a % b < 0);
 }
 
-static struct sl_value source(const struct sl_pg_emit *e, const struct sl_pg_relation *rel, uint64_t lsn, struct sl_arena *arena)
+static struct sl_value source(const struct sl_pg_emit *e, const struct sl_pg_relation *rel, uint64_t lsn,
+                              struct sl_arena *arena)
 {
         struct sl_value *s = sl_arena_alloc(arena, sizeof(rel->source));
         memcpy(s, rel->source, sizeof(rel->source));
@@ -107,18 +119,22 @@ static struct sl_value source(const struct sl_pg_emit *e, const struct sl_pg_rel
         return sl_v_items(SL_STRUCT, s, SL_PG_S_COUNT);
 }
 
-static sl_cold enum sl_rc unfit(const struct sl_pg_emit *e, const struct sl_pg_relation *rel, const struct sl_pg_column *col,
-                                const struct sl_pg_datum *d, struct sl_err *err)
+static sl_cold enum sl_rc unfit(const struct sl_pg_emit *e, const struct sl_pg_relation *rel,
+                                const struct sl_pg_column *col, const struct sl_pg_datum *d, struct sl_err *err)
 {
         if (e->cfg->convfail == SL_PG_CF_FAIL)
-                return sl_fail(err, SL_E_PG_SETUP, "a value of %s.%s.%s (%u bytes) does not fit its schema: change the value, or set "
-                               "event.converting.failure.handling.mode to warn to send null", rel->schema, rel->table, col->name, d->len);
-        sl_debug("value does not fit its schema, null is sent column=%s.%s.%s bytes=%u", rel->schema, rel->table, col->name, d->len);
+                return sl_fail(err, SL_E_PG_SETUP,
+                               "a value of %s.%s.%s (%u bytes) does not fit its schema: change the value, or set "
+                               "event.converting.failure.handling.mode to warn to send null",
+                               rel->schema, rel->table, col->name, d->len);
+        sl_debug("value does not fit its schema, null is sent column=%s.%s.%s bytes=%u", rel->schema, rel->table,
+                 col->name, d->len);
         return SL_OK;
 }
 
-static enum sl_rc convert(const struct sl_pg_emit *e, const struct sl_pg_relation *rel, uint32_t i, const struct sl_pg_tuple *row,
-                          const struct sl_pg_tuple *old, struct sl_arena *arena, struct sl_value *ret, struct sl_err *err)
+static enum sl_rc convert(const struct sl_pg_emit *e, const struct sl_pg_relation *rel, uint32_t i,
+                          const struct sl_pg_tuple *row, const struct sl_pg_tuple *old, struct sl_arena *arena,
+                          struct sl_value *ret, struct sl_err *err)
 {
         const struct sl_pg_column *col = &rel->cols[i];
         const struct sl_pg_datum *d = &row->cols[i];
@@ -136,7 +152,8 @@ static enum sl_rc convert(const struct sl_pg_emit *e, const struct sl_pg_relatio
 
 /* old: where unsent values of row may be found (identity FULL), or NULL. */
 static enum sl_rc row_value(const struct sl_pg_emit *e, const struct sl_pg_relation *rel, const struct sl_pg_tuple *row,
-                            const struct sl_pg_tuple *old, struct sl_arena *arena, struct sl_value *ret, struct sl_err *err)
+                            const struct sl_pg_tuple *old, struct sl_arena *arena, struct sl_value *ret,
+                            struct sl_err *err)
 {
         struct sl_value *items = sl_arena_alloc(arena, rel->nout * sizeof(*items));
         for (uint32_t i = 0; i < rel->n; i++)
@@ -179,7 +196,8 @@ static bool key_changed(const struct sl_pg_relation *rel, const struct sl_pg_tup
 }
 
 /* The headers of one record; extra (may be NULL) comes first, as Debezium puts it. */
-static void put_headers(const struct sl_pg_emit *e, struct sl_batch *b, struct sl_record *rec, const struct sl_header *extra)
+static void put_headers(const struct sl_pg_emit *e, struct sl_batch *b, struct sl_record *rec,
+                        const struct sl_header *extra)
 {
         uint32_t n = (extra != NULL) + (e->cfg->extended_headers ? SL_PG_HEADERS : 0);
         if (!n)
@@ -192,8 +210,8 @@ static void put_headers(const struct sl_pg_emit *e, struct sl_batch *b, struct s
         rec->header_count = n;
 }
 
-static struct sl_record *add(const struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel, struct sl_value key,
-                             const struct sl_header *extra)
+static struct sl_record *add(const struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel,
+                             struct sl_value key, const struct sl_header *extra)
 {
         struct sl_record *rec = sl_batch_add(b);
         rec->topic = rel->topic;
@@ -206,8 +224,9 @@ static struct sl_record *add(const struct sl_pg_emit *e, struct sl_batch *b, str
 
 static const char ops[] = "cudrt";
 
-static void envelope(const struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel, char op, struct sl_value key,
-                     struct sl_value before, struct sl_value after, struct sl_value src, const struct sl_header *extra)
+static void envelope(const struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel, char op,
+                     struct sl_value key, struct sl_value before, struct sl_value after, struct sl_value src,
+                     const struct sl_header *extra)
 {
         struct sl_record *rec = add(e, b, rel, key, extra);
         struct sl_value *v = sl_arena_alloc(&b->arena, E_COUNT * sizeof(*v));
@@ -224,16 +243,17 @@ static void envelope(const struct sl_pg_emit *e, struct sl_batch *b, struct sl_p
         rec->value = sl_v_items(SL_STRUCT, v, E_COUNT);
 }
 
-static void delete_records(const struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel, struct sl_value key,
-                           struct sl_value before, struct sl_value src, const struct sl_header *extra)
+static void delete_records(const struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel,
+                           struct sl_value key, struct sl_value before, struct sl_value src,
+                           const struct sl_header *extra)
 {
         envelope(e, b, rel, 'd', key, before, SL_V_NULL, src, extra);
         if (e->cfg->tombstones) /* null value, null value schema */
                 add(e, b, rel, key, extra);
 }
 
-static enum sl_rc update(struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel, const struct sl_pgoutput *m,
-                         uint64_t lsn, struct sl_err *err)
+static enum sl_rc update(struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel,
+                         const struct sl_pgoutput *m, uint64_t lsn, struct sl_err *err)
 {
         const struct sl_pg_tuple *old = m->old_kind ? &m->old_row : NULL;
         struct sl_value before = SL_V_NULL, after, key, old_key;
@@ -259,12 +279,12 @@ static enum sl_rc update(struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_
 
 static enum sl_rc wrong_width(const struct sl_pg_relation *rel, uint32_t n, struct sl_err *err)
 {
-        return sl_fail(err, SL_E_PG_PROTOCOL, "a row of %s.%s has %u columns where its relation has %u", rel->schema, rel->table, n,
-                       rel->n);
+        return sl_fail(err, SL_E_PG_PROTOCOL, "a row of %s.%s has %u columns where its relation has %u", rel->schema,
+                       rel->table, n, rel->n);
 }
 
-enum sl_rc sl_pg_emit_change(struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel, const struct sl_pgoutput *m,
-                             uint64_t lsn, struct sl_err *err)
+enum sl_rc sl_pg_emit_change(struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel,
+                             const struct sl_pgoutput *m, uint64_t lsn, struct sl_err *err)
 {
         struct sl_value row, key;
         if (sl_unlikely(m->kind != 'D' && m->new_row.n != rel->n))
@@ -295,8 +315,8 @@ void sl_pg_emit_truncate(struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_
                 envelope(e, b, rel, 't', SL_V_NULL, SL_V_NULL, SL_V_NULL, source(e, rel, lsn, &b->arena), NULL);
 }
 
-enum sl_rc sl_pg_emit_read(struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel, const struct sl_pg_tuple *row,
-                           const char *marker, uint64_t lsn, struct sl_err *err)
+enum sl_rc sl_pg_emit_read(struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel,
+                           const struct sl_pg_tuple *row, const char *marker, uint64_t lsn, struct sl_err *err)
 {
         struct sl_value after, key;
         if (sl_unlikely(row->n != rel->n))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records as Debezium 3.6.1 makes them: key, envelope, tombstone, headers, heartbeat. Everything goes into the batch's arena
- * or points into the message, which the batch must then adopt. */
+/* Records as Debezium 3.6.1 makes them: key, envelope, tombstone, headers, heartbeat. Everything goes into the batch's
+ * arena or points into the message, which the batch must then adopt. */
 #ifndef SL_POSTGRES_ENVELOPE_H
 #define SL_POSTGRES_ENVELOPE_H
 #include "connectors/postgres/relation.h"
@@ -16,23 +16,24 @@ struct sl_pg_emit {
         bool skip_c, skip_u, skip_d, skip_t;
         /* of the transaction */
         int64_t commit_us;
-        int64_t xid;               /* -1 = null */
-        struct sl_str origin;      /* ptr NULL = none; lives as long as the task */
+        int64_t xid;          /* -1 = null */
+        struct sl_str origin; /* ptr NULL = none; lives as long as the task */
         uint64_t origin_lsn;
-        char sequence[40];         /* start of source.sequence: ["123"," or [null," */
+        char sequence[40]; /* start of source.sequence: ["123"," or [null," */
         uint32_t sequence_len;
 };
 
 /* names live as long as the task; task: its number. */
-void sl_pg_emit_init(struct sl_pg_emit *e, const struct sl_pg_cfg *cfg, const char *prefix, uint32_t task, struct sl_arena *life);
+void sl_pg_emit_init(struct sl_pg_emit *e, const struct sl_pg_cfg *cfg, const char *prefix, uint32_t task,
+                     struct sl_arena *life);
 /* The transaction (or snapshot) that the next rows belong to. last_commit 0 = unknown. */
 void sl_pg_emit_txn(struct sl_pg_emit *e, int64_t commit_us, int64_t xid, uint64_t last_commit);
 /* A decoded I, U or D of a captured relation. Adds 0 to 3 records. */
-enum sl_rc sl_pg_emit_change(struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel, const struct sl_pgoutput *m,
-                             uint64_t lsn, struct sl_err *err);
+enum sl_rc sl_pg_emit_change(struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel,
+                             const struct sl_pgoutput *m, uint64_t lsn, struct sl_err *err);
 void sl_pg_emit_truncate(struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel, uint64_t lsn);
 /* A row of a snapshot; marker: the text of source.snapshot. */
-enum sl_rc sl_pg_emit_read(struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel, const struct sl_pg_tuple *row,
-                           const char *marker, uint64_t lsn, struct sl_err *err);
+enum sl_rc sl_pg_emit_read(struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel,
+                           const struct sl_pg_tuple *row, const char *marker, uint64_t lsn, struct sl_err *err);
 void sl_pg_emit_heartbeat(struct sl_pg_emit *e, struct sl_batch *b);
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Lists of regular expressions (PCRE2) over tables and columns, and the names made from them: see filter.h. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <ctype.h>
 #include <pcre2.h>
@@ -14,8 +15,8 @@ static enum sl_rc add(struct sl_pg_regexes *r, const char *expr, size_t len, str
         pcre2_code *re = pcre2_compile((PCRE2_SPTR)expr, len, PCRE2_CASELESS | PCRE2_UTF | PCRE2_UCP, &code, &at, NULL);
         if (!re) {
                 pcre2_get_error_message(code, why, sizeof(why));
-                return sl_fail(err, SL_E_CONFIG, "'%.*s' is not a valid regular expression: %s at character %zu", (int)len, expr,
-                               (const char *)why, (size_t)at);
+                return sl_fail(err, SL_E_CONFIG, "'%.*s' is not a valid regular expression: %s at character %zu",
+                               (int)len, expr, (const char *)why, (size_t)at);
         }
         pcre2_jit_compile(re, PCRE2_JIT_COMPLETE);
         r->codes = sl_realloc(r->codes, (r->count + 1) * sizeof(*r->codes));
@@ -93,7 +94,8 @@ static bool matches(const struct sl_pg_regexes *r, const char *name)
         for (uint32_t i = 0; i < r->count; i++) {
                 pcre2_match_data *md = pcre2_match_data_create_from_pattern(r->codes[i], NULL);
                 size_t len = strlen(name);
-                int rc = pcre2_match(r->codes[i], (PCRE2_SPTR)name, len, 0, PCRE2_ANCHORED | PCRE2_ENDANCHORED, md, NULL);
+                int rc = pcre2_match(r->codes[i], (PCRE2_SPTR)name, len, 0, PCRE2_ANCHORED | PCRE2_ENDANCHORED, md,
+                                     NULL);
                 pcre2_match_data_free(md);
                 if (rc >= 0)
                         return true;
@@ -109,7 +111,8 @@ static bool passes(const struct sl_pg_regexes *in, const struct sl_pg_regexes *o
 static bool builtin(const char *schema, const char *table)
 {
         return strcmp(schema, "pg_catalog") == 0 || strcmp(schema, "information_schema") == 0 ||
-               strncmp(schema, "pg_temp", 7) == 0 || strncmp(schema, "pg_toast", 8) == 0 || strcmp(table, "spatial_ref_sys") == 0;
+               strncmp(schema, "pg_temp", 7) == 0 || strncmp(schema, "pg_toast", 8) == 0 ||
+               strcmp(table, "spatial_ref_sys") == 0;
 }
 
 /* A name of up to four identifiers; identifiers have at most 63 bytes. */
@@ -159,7 +162,7 @@ const char *sl_pg_adjust_name(int mode, bool dots, const char *name, struct sl_a
 {
         if (mode == SL_PG_ADJ_NONE)
                 return name;
-        char *out = sl_arena_alloc(arena, strlen(name) * 6 + 1), *w = out;
+        char *out = sl_arena_alloc(arena, strlen(name) * 6 + 2), *w = out;
         for (const char *p = name; *p; p++) {
                 unsigned char ch = (unsigned char)*p;
                 bool ok = (ch < 128 && isalpha(ch)) || (ch == '_' && mode == SL_PG_ADJ_AVRO) ||

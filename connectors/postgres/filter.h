@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which tables and columns are captured: Debezium's lists of regular expressions (comma separated, "\," is a literal comma;
- * the whole name must match, without case), and the names of topics. Not thread safe. */
+/* Which tables and columns are captured: Debezium's lists of regular expressions (comma separated, "\," is a literal
+ * comma; the whole name must match, without case), and the names of topics. Not thread safe. */
 #ifndef SL_POSTGRES_FILTER_H
 #define SL_POSTGRES_FILTER_H
 #include "connectors/postgres/cfg.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The state of the transaction that is being read, what of it was emitted before, and the position: see line.h. */
 #include "connectors/postgres/line.h"
 
 void sl_pg_line_init(struct sl_pg_line *l, const struct sl_pg_offset *from)
@@ -21,10 +22,12 @@ void sl_pg_line_init(struct sl_pg_line *l, const struct sl_pg_offset *from)
 
 static sl_cold enum sl_rc other_history(const struct sl_pg_line *l, struct sl_err *err)
 {
-        return sl_fail(err, SL_E_PG_SLOT_LOST, "the stored offset stands after change %llu of the transaction with commit LSN %llu, "
-                       "but the slot does not show that transaction as it was: slot, publication or database were changed. "
-                       "Delete the connector's offsets to take a new snapshot",
-                       (unsigned long long)l->txn_ordinal, (unsigned long long)l->txn_lsn);
+        return sl_fail(
+                err, SL_E_PG_SLOT_LOST,
+                "the stored offset stands after change %llu of the transaction with commit LSN %llu, "
+                "but the slot does not show that transaction as it was: slot, publication or database were changed. "
+                "Delete the connector's offsets to take a new snapshot",
+                (unsigned long long)l->txn_ordinal, (unsigned long long)l->txn_lsn);
 }
 
 static enum sl_rc begin(struct sl_pg_line *l, struct sl_err *err)
@@ -112,14 +115,16 @@ static enum sl_rc change(struct sl_pg_line *l, uint64_t lsn, struct sl_batch *b,
         }
         struct sl_pg_relation *rel = sl_pg_relation_find(l->rels, l->msg.oid);
         if (sl_unlikely(!rel))
-                return sl_fail(err, SL_E_PG_PROTOCOL, "a row came of relation %u, which the server did not describe", l->msg.oid);
+                return sl_fail(err, SL_E_PG_PROTOCOL, "a row came of relation %u, which the server did not describe",
+                               l->msg.oid);
         return rel->captured ? sl_pg_emit_change(l->emit, b, rel, &l->msg, lsn, err) : SL_OK;
 }
 
 static void origin(struct sl_pg_line *l)
 {
         if (!sl_str_eq(l->origin, l->msg.name))
-                l->origin = (struct sl_str){sl_arena_strndup(l->life, l->msg.name.ptr, l->msg.name.len), l->msg.name.len};
+                l->origin =
+                        (struct sl_str){sl_arena_strndup(l->life, l->msg.name.ptr, l->msg.name.len), l->msg.name.len};
         l->emit->origin = l->origin;
         l->emit->origin_lsn = l->msg.lsn;
 }

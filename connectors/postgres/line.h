@@ -2,11 +2,11 @@
 /* The line: (lsn, pgoutput message) pairs, streamed or read through SQL, become records and a position. It knows which
  * transactions and changes are done already (from a stored offset) and leaves them out.
  *  - A transaction whose commit starts before done_lsn was emitted before: left out whole.
- *  - resume: the first `ordinal` change messages of the transaction with commit LSN txn_lsn were emitted; the last one's LSN
- *    must be the stored one, else the slot shows another history than the offset (fatal).
- *  - foreign: an offset that Debezium wrote inside a transaction counts no messages. Rows of the first transaction below its
- *    LSN are left out, and one row at it (or lsn_events_processed); rows of one page share an LSN, so some may come twice
- *    rather than be lost. */
+ *  - resume: the first `ordinal` change messages of the transaction with commit LSN txn_lsn were emitted; the last
+ * one's LSN must be the stored one, else the slot shows another history than the offset (fatal).
+ *  - foreign: an offset that Debezium wrote inside a transaction counts no messages. Rows of the first transaction
+ * below its LSN are left out, and one row at it (or lsn_events_processed); rows of one page share an LSN, so some may
+ * come twice rather than be lost. */
 #ifndef SL_POSTGRES_LINE_H
 #define SL_POSTGRES_LINE_H
 #include "connectors/postgres/envelope.h"
@@ -18,17 +18,17 @@ struct sl_pg_line {
         struct sl_arena *life;
         enum sl_rc (*before_catalog)(void *arg, struct sl_err *err); /* make the catalog connection idle */
         void *arg;
-        uint64_t done_lsn, last_commit;  /* last_commit 0 = not known (source.sequence) */
-        bool snapshot_done;              /* no commit since the snapshot */
+        uint64_t done_lsn, last_commit; /* last_commit 0 = not known (source.sequence) */
+        bool snapshot_done;             /* no commit since the snapshot */
         bool inside, skip;
-        bool moved;                      /* since the last position was handed out */
+        bool moved; /* since the last position was handed out */
         uint64_t final_lsn, ordinal, row_lsn;
         uint64_t xid;
         bool has_xid;
         int64_t commit_us;
         char op;
-        uint64_t txn_lsn, txn_ordinal, txn_row;      /* resume; txn_lsn 0 = over */
-        uint64_t foreign_lsn, foreign_same;          /* foreign_lsn 0 = over */
+        uint64_t txn_lsn, txn_ordinal, txn_row; /* resume; txn_lsn 0 = over */
+        uint64_t foreign_lsn, foreign_same;     /* foreign_lsn 0 = over */
         struct sl_str origin;
         struct sl_pgoutput msg;
         struct sl_pg_datum cols[2][SL_PG_MAX_COLUMNS];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* numeric and money texts -> Connect's Decimal (unscaled big-endian two's complement), VariableScaleDecimal, or text.
- * Never through a double. Input: [-]digits[.digits] as numeric_out writes it (no exponent), NaN, Infinity, -Infinity. */
+ * Never through a double. Input: [-]digits[.digits] as numeric_out writes it (no exponent), NaN, Infinity, -Infinity.
+ */
 #include "connectors/postgres/types.h"
 
 struct digits {
@@ -79,7 +80,8 @@ static struct sl_value from_limbs(const uint32_t *limb, size_t n, bool neg, stru
                         carry = v >> 8;
                 }
         }
-        while (skip + 1 < len && ((out[skip] == 0 && out[skip + 1] < 0x80) || (out[skip] == 0xff && out[skip + 1] >= 0x80)))
+        while (skip + 1 < len &&
+               ((out[skip] == 0 && out[skip + 1] < 0x80) || (out[skip] == 0xff && out[skip + 1] >= 0x80)))
                 skip++;
         return sl_v_bytes(out + skip, len - skip);
 }
@@ -142,7 +144,8 @@ bool sl_pg_parse_variable(const struct sl_pg_codec *c, struct sl_str text, struc
         return true;
 }
 
-bool sl_pg_parse_decimal_str(const struct sl_pg_codec *c, struct sl_str text, struct sl_arena *arena, struct sl_value *ret)
+bool sl_pg_parse_decimal_str(const struct sl_pg_codec *c, struct sl_str text, struct sl_arena *arena,
+                             struct sl_value *ret)
 {
         (void)c;
         (void)arena;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Stored offsets to text and back: see offset.h for the keys. */
 #include <stdlib.h>
 #include "base/json.h"
 #include "connectors/postgres/offset.h"
@@ -31,10 +32,14 @@ void sl_pg_offset_write(const struct sl_position *pos, struct sl_buf *out)
         bool inside = pos->w[SL_PG_W_COMMIT] != 0;
         unsigned long long done = pos->w[SL_PG_W_DONE], lsn = inside ? pos->w[SL_PG_W_ROW] : done;
         if (!inside && pos->w[SL_PG_W_FLAGS] & SL_PG_F_SNAPSHOT) {
-                sl_buf_printf(out, "{\"snapshot\":\"INITIAL\",\"last_snapshot_record\":true,\"snapshot_completed\":true,\"lsn\":%llu", done);
+                sl_buf_printf(out,
+                              "{\"snapshot\":\"INITIAL\",\"last_snapshot_record\":true,\"snapshot_completed\":true,"
+                              "\"lsn\":%llu",
+                              done);
         } else {
                 const char *type = inside ? message_type(pos->w[SL_PG_W_FLAGS]) : "COMMIT";
-                sl_buf_printf(out, "{\"lsn_proc\":%llu,\"messageType\":\"%s\",\"lsn_commit\":%llu,\"lsn\":%llu", lsn, type, done, lsn);
+                sl_buf_printf(out, "{\"lsn_proc\":%llu,\"messageType\":\"%s\",\"lsn_commit\":%llu,\"lsn\":%llu", lsn,
+                              type, done, lsn);
         }
         times(pos, out);
         if (inside)
@@ -58,8 +63,8 @@ static bool row_type(const char *type)
 
 static enum sl_rc bad(struct sl_err *err, const char *why)
 {
-        return sl_fail(err, SL_E_CONFIG, "the stored offset can't be used: %s. Stop the connector and delete or repair its offsets",
-                       why);
+        return sl_fail(err, SL_E_CONFIG,
+                       "the stored offset can't be used: %s. Stop the connector and delete or repair its offsets", why);
 }
 
 static enum sl_rc read_txn(const char *text, struct sl_pg_offset *ret, struct sl_err *err)

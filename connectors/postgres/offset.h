@@ -1,31 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Positions and stored offsets. A position (struct sl_position) is eight words; a stored offset is Debezium's JSON object:
- *   lsn_proc, lsn, lsn_commit, txId, ts_usec, messageType        while streaming
- *   snapshot, last_snapshot_record, snapshot_completed, lsn, txId, ts_usec        after the snapshot, before the first commit
- * and, inside a transaction, one key of ours: sluice_txn = "<commit lsn>/<ordinal>", both decimal: so many change messages of
- * the transaction with that commit LSN are done. At a commit both readings agree, so Debezium can go on from there. */
+/* Positions and stored offsets. A position (struct sl_position) is eight words; a stored offset is Debezium's JSON
+ * object: lsn_proc, lsn, lsn_commit, txId, ts_usec, messageType        while streaming snapshot, last_snapshot_record,
+ * snapshot_completed, lsn, txId, ts_usec        after the snapshot, before the first commit and, inside a transaction,
+ * one key of ours: sluice_txn = "<commit lsn>/<ordinal>", both decimal: so many change messages of the transaction with
+ * that commit LSN are done. At a commit both readings agree, so Debezium can go on from there. */
 #ifndef SL_POSTGRES_OFFSET_H
 #define SL_POSTGRES_OFFSET_H
 #include "record/record.h"
 
 /* Words of a position. */
-enum { SL_PG_W_COMMIT,  /* commit LSN of the open transaction (BEGIN's final lsn), 0 at a boundary */
-       SL_PG_W_ORDINAL, /* its change messages that are done */
-       SL_PG_W_DONE,    /* end of the last finished commit: what the slot may be told, and where to start again */
-       SL_PG_W_ROW,     /* LSN of the last row */
-       SL_PG_W_XID,
-       SL_PG_W_TIME,    /* commit time, microseconds since 1970 */
-       SL_PG_W_FLAGS,   /* SL_PG_F_*, and the last message's kind << 8 */
-       SL_PG_W_SPARE };
+enum {
+        SL_PG_W_COMMIT,  /* commit LSN of the open transaction (BEGIN's final lsn), 0 at a boundary */
+        SL_PG_W_ORDINAL, /* its change messages that are done */
+        SL_PG_W_DONE,    /* end of the last finished commit: what the slot may be told, and where to start again */
+        SL_PG_W_ROW,     /* LSN of the last row */
+        SL_PG_W_XID,
+        SL_PG_W_TIME,  /* commit time, microseconds since 1970 */
+        SL_PG_W_FLAGS, /* SL_PG_F_*, and the last message's kind << 8 */
+        SL_PG_W_SPARE
+};
 #define SL_PG_F_SNAPSHOT 1 /* the snapshot is complete and no commit came after it */
 #define SL_PG_F_XID 2      /* the xid is known */
 
 struct sl_pg_offset {
-        bool snapshot_running;     /* an unfinished snapshot: begin again */
-        bool snapshot_done;        /* written after a snapshot, before the first commit */
-        bool has_commit;           /* lsn_commit was there */
-        uint64_t done_lsn;         /* start of streaming */
-        uint64_t lsn;              /* last row */
+        bool snapshot_running; /* an unfinished snapshot: begin again */
+        bool snapshot_done;    /* written after a snapshot, before the first commit */
+        bool has_commit;       /* lsn_commit was there */
+        uint64_t done_lsn;     /* start of streaming */
+        uint64_t lsn;          /* last row */
         uint64_t xid;
         int64_t ts_us;
         uint64_t txn_lsn, ordinal; /* of sluice_txn, 0 = none */

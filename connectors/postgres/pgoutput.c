@@ -117,11 +117,13 @@ enum sl_rc sl_pgoutput_decode(struct sl_str msg, struct sl_pgoutput *out, struct
                 truncation(&c, out);
                 break;
         default:
-                return sl_fail(err, SL_E_PG_PROTOCOL, "pgoutput message of unknown kind 0x%02x (%zu bytes): remove options "
-                               "from slot.stream.params that ask for more kinds", (unsigned char)out->kind, msg.len);
+                return sl_fail(err, SL_E_PG_PROTOCOL,
+                               "pgoutput message of unknown kind 0x%02x (%zu bytes): remove options "
+                               "from slot.stream.params that ask for more kinds",
+                               (unsigned char)out->kind, msg.len);
         }
         if (sl_unlikely(c.bad || c.p != c.end))
-                return sl_fail(err, SL_E_PG_PROTOCOL, "pgoutput message '%c' of %zu bytes is cut off or malformed", out->kind,
-                               msg.len);
+                return sl_fail(err, SL_E_PG_PROTOCOL, "pgoutput message '%c' of %zu bytes is cut off or malformed",
+                               out->kind, msg.len);
         return SL_OK;
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Binding relations. A Relation message gives names, types and replica identity; whether a column may be null, its default
- * and the key's columns come from the catalog as it is when the message is read (a little later than the rows, as in
- * Debezium). A table that is gone by then keeps its former key; its columns count as nullable. */
+/* Binding relations. A Relation message gives names, types and replica identity; whether a column may be null, its
+ * default and the key's columns come from the catalog as it is when the message is read (a little later than the rows,
+ * as in Debezium). A table that is gone by then keeps its former key; its columns count as nullable. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "connectors/postgres/relation.h"
 
-/* $1: oid. Columns in order, place of each in the primary key (or else the first unique index, by name, without expressions). */
+/* $1: oid. Columns in order, place of each in the primary key (or else the first unique index, by name, without
+ * expressions). */
 static const char catalog_sql[] =
-        "WITH i AS (SELECT x.indkey, x.indnkeyatts FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class ic ON ic.oid = x.indexrelid"
+        "WITH i AS (SELECT x.indkey, x.indnkeyatts FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class ic ON ic.oid = "
+        "x.indexrelid"
         " WHERE x.indrelid = $1::oid AND x.indisunique AND x.indislive AND x.indisvalid"
         " AND (x.indisprimary OR x.indexprs IS NULL) ORDER BY x.indisprimary DESC, ic.relname LIMIT 1),"
         " k AS (SELECT u.attnum, u.ord FROM i, unnest(i.indkey::int2[]) WITH ORDINALITY u(attnum, ord)"
@@ -26,8 +28,14 @@ static const struct sl_schema *enum_false(void)
 {
         const struct sl_param allowed[] = {
                 {"allowed", "true,first,first_in_data_collection,last_in_data_collection,last,false,incremental"}};
-        struct sl_schema s = {.type = SL_STRING, .optional = true, .has_default = true, .name = "io.debezium.data.Enum",
-                              .version = 1, .params = allowed, .param_count = 1, .def = sl_v_str(SL_STR("false"))};
+        struct sl_schema s = {.type = SL_STRING,
+                              .optional = true,
+                              .has_default = true,
+                              .name = "io.debezium.data.Enum",
+                              .version = 1,
+                              .params = allowed,
+                              .param_count = 1,
+                              .def = sl_v_str(SL_STR("false"))};
         return sl_schema_intern(&s);
 }
 
@@ -35,15 +43,33 @@ void sl_pg_relations_init(struct sl_pg_relations *r)
 {
         const struct sl_schema *str = sl_schema_of(SL_STRING, false), *ostr = sl_schema_of(SL_STRING, true);
         const struct sl_schema *i64 = sl_schema_of(SL_INT64, false), *oi64 = sl_schema_of(SL_INT64, true);
-        const struct sl_field source[SL_PG_S_COUNT] = {
-                {"version", 0, str},     {"connector", 0, str}, {"name", 0, str},   {"ts_ms", 0, i64},
-                {"snapshot", 0, enum_false()}, {"db", 0, str},  {"sequence", 0, ostr}, {"ts_us", 0, oi64},
-                {"ts_ns", 0, oi64},      {"schema", 0, str},    {"table", 0, str},  {"txId", 0, oi64},
-                {"lsn", 0, oi64},        {"xmin", 0, oi64},     {"origin", 0, ostr}, {"origin_lsn", 0, oi64}};
+        const struct sl_field source[SL_PG_S_COUNT] = {{"version", 0, str},
+                                                       {"connector", 0, str},
+                                                       {"name", 0, str},
+                                                       {"ts_ms", 0, i64},
+                                                       {"snapshot", 0, enum_false()},
+                                                       {"db", 0, str},
+                                                       {"sequence", 0, ostr},
+                                                       {"ts_us", 0, oi64},
+                                                       {"ts_ns", 0, oi64},
+                                                       {"schema", 0, str},
+                                                       {"table", 0, str},
+                                                       {"txId", 0, oi64},
+                                                       {"lsn", 0, oi64},
+                                                       {"xmin", 0, oi64},
+                                                       {"origin", 0, ostr},
+                                                       {"origin_lsn", 0, oi64}};
         const struct sl_field block[] = {{"id", 0, str}, {"total_order", 0, i64}, {"data_collection_order", 0, i64}};
-        struct sl_schema s = {.type = SL_STRUCT, .name = "io.debezium.connector.postgresql.Source", .version = 1,
-                              .fields = source, .field_count = SL_PG_S_COUNT};
-        struct sl_schema b = {.type = SL_STRUCT, .optional = true, .name = "event.block", .version = 1, .fields = block,
+        struct sl_schema s = {.type = SL_STRUCT,
+                              .name = "io.debezium.connector.postgresql.Source",
+                              .version = 1,
+                              .fields = source,
+                              .field_count = SL_PG_S_COUNT};
+        struct sl_schema b = {.type = SL_STRUCT,
+                              .optional = true,
+                              .name = "event.block",
+                              .version = 1,
+                              .fields = block,
                               .field_count = 3};
         r->source_schema = sl_schema_intern(&s);
         r->block_schema = sl_schema_intern(&b);
@@ -78,11 +104,13 @@ enum sl_rc sl_pg_relation_type_lookup(void *arg, uint32_t oid, struct sl_pg_type
         const char *params[] = {text};
         sl_auto_pgresult *res = NULL;
         snprintf(text, sizeof(text), "%u", oid);
-        SL_TRY(sl_pg_query(*r->catalog, r->who, &res, err,
-                           "SELECT t.typname, t.typtype, t.typdelim, t.typbasetype, CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END,"
-                           " t.typtypmod, (SELECT string_agg(e.enumlabel, ',' ORDER BY e.enumsortorder)"
-                           " FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid) FROM pg_catalog.pg_type t WHERE t.oid = $1::oid",
-                           1, params));
+        SL_TRY(sl_pg_query(
+                *r->catalog, r->who, &res, err,
+                "SELECT t.typname, t.typtype, t.typdelim, t.typbasetype, CASE WHEN t.typcategory = 'A' THEN t.typelem "
+                "ELSE 0 END,"
+                " t.typtypmod, (SELECT string_agg(e.enumlabel, ',' ORDER BY e.enumsortorder)"
+                " FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid) FROM pg_catalog.pg_type t WHERE t.oid = $1::oid",
+                1, params));
         if (PQntuples(res) == 0)
                 return SL_OK;
         ret->name = sl_arena_strdup(&r->types->arena, PQgetvalue(res, 0, 0));
@@ -116,7 +144,8 @@ static void fingerprint(const struct sl_pg_relation *rel, const PGresult *cat, s
 {
         sl_buf_printf(out, "%s.%s/%u", rel->schema, rel->table, rel->n);
         for (uint32_t i = 0; i < rel->n; i++)
-                sl_buf_printf(out, "|%s %u %d %d", rel->cols[i].name, rel->cols[i].type, rel->cols[i].typmod, rel->cols[i].wire_key);
+                sl_buf_printf(out, "|%s %u %d %d", rel->cols[i].name, rel->cols[i].type, rel->cols[i].typmod,
+                              rel->cols[i].wire_key);
         for (int i = 0; i < PQntuples(cat); i++)
                 for (int j = 0; j < C_COUNT; j++)
                         sl_buf_printf(out, "|%d:%s", PQgetisnull(cat, i, j), PQgetvalue(cat, i, j));
@@ -138,14 +167,16 @@ static void key_columns(struct sl_pg_relations *r, struct sl_pg_relation *rel, c
         /* The table is gone. */
         for (uint32_t k = 0; before && k < before->nkey; k++)
                 for (uint32_t i = 0; i < rel->n; i++)
-                        if (strcmp(rel->cols[i].name, before->cols[before->key_cols[k]].name) == 0 && rel->cols[i].codec)
+                        if (strcmp(rel->cols[i].name, before->cols[before->key_cols[k]].name) == 0 &&
+                            rel->cols[i].codec)
                                 rel->key_cols[rel->nkey++] = i;
         for (uint32_t i = 0; !before && identity != 'f' && i < rel->n; i++)
                 if (rel->cols[i].wire_key && rel->cols[i].codec)
                         rel->key_cols[rel->nkey++] = i;
 }
 
-static enum sl_rc bind_columns(struct sl_pg_relations *r, struct sl_pg_relation *rel, const PGresult *cat, struct sl_err *err)
+static enum sl_rc bind_columns(struct sl_pg_relations *r, struct sl_pg_relation *rel, const PGresult *cat,
+                               struct sl_err *err)
 {
         for (uint32_t i = 0; i < rel->n; i++) {
                 struct sl_pg_column *col = &rel->cols[i];
@@ -158,7 +189,8 @@ static enum sl_rc bind_columns(struct sl_pg_relations *r, struct sl_pg_relation 
                 col->not_null = row >= 0 && PQgetvalue(cat, row, C_NOT_NULL)[0] == 't';
                 struct sl_schema spec = col->codec->spec;
                 spec.optional = !col->not_null;
-                const char *expr = row >= 0 && !PQgetisnull(cat, row, C_DEFAULT) ? PQgetvalue(cat, row, C_DEFAULT) : NULL;
+                const char *expr =
+                        row >= 0 && !PQgetisnull(cat, row, C_DEFAULT) ? PQgetvalue(cat, row, C_DEFAULT) : NULL;
                 spec.has_default = sl_pg_default_value(col->codec, expr, &r->arena, &spec.def);
                 col->schema = sl_schema_intern(&spec);
                 if (col->not_null)
@@ -178,16 +210,21 @@ static const struct sl_schema *row_struct(struct sl_pg_relations *r, const struc
                 for (uint32_t k = 0; k < rel->nkey; k++) {
                         struct sl_pg_column *col = &rel->cols[rel->key_cols[k]];
                         col->key = (int32_t)k;
-                        fields[n++] = (struct sl_field){sl_pg_adjust_name(field_mode, false, col->name, &r->arena), 0, col->schema};
+                        fields[n++] = (struct sl_field){sl_pg_adjust_name(field_mode, false, col->name, &r->arena), 0,
+                                                        col->schema};
                 }
         } else {
                 for (uint32_t i = 0; i < rel->n; i++)
                         if (rel->cols[i].out >= 0)
                                 fields[n++] = (struct sl_field){
-                                        sl_pg_adjust_name(field_mode, false, rel->cols[i].name, &r->arena), 0, rel->cols[i].schema};
+                                        sl_pg_adjust_name(field_mode, false, rel->cols[i].name, &r->arena), 0,
+                                        rel->cols[i].schema};
         }
         const char *name = sl_arena_printf(&r->arena, "%s.%s", rel->topic.ptr, key ? "Key" : "Value");
-        struct sl_schema s = {.type = SL_STRUCT, .optional = !key, .fields = fields, .field_count = n,
+        struct sl_schema s = {.type = SL_STRUCT,
+                              .optional = !key,
+                              .fields = fields,
+                              .field_count = n,
                               .name = sl_pg_adjust_name(r->cfg->adjust_schema, true, name, &r->arena)};
         return sl_schema_intern(&s);
 }
@@ -199,12 +236,19 @@ static void bind_envelope(struct sl_pg_relations *r, struct sl_pg_relation *rel)
                 rel->key_schema = row_struct(r, rel, true);
         rel->row_schema = row_struct(r, rel, false);
         const struct sl_schema *oi64 = sl_schema_of(SL_INT64, true);
-        const struct sl_field fields[] = {
-                {"before", 0, rel->row_schema}, {"after", 0, rel->row_schema}, {"source", 0, r->source_schema},
-                {"transaction", 0, r->block_schema}, {"op", 0, sl_schema_of(SL_STRING, false)}, {"ts_ms", 0, oi64},
-                {"ts_us", 0, oi64}, {"ts_ns", 0, oi64}};
+        const struct sl_field fields[] = {{"before", 0, rel->row_schema},
+                                          {"after", 0, rel->row_schema},
+                                          {"source", 0, r->source_schema},
+                                          {"transaction", 0, r->block_schema},
+                                          {"op", 0, sl_schema_of(SL_STRING, false)},
+                                          {"ts_ms", 0, oi64},
+                                          {"ts_us", 0, oi64},
+                                          {"ts_ns", 0, oi64}};
         const char *name = sl_arena_printf(&r->arena, "%s.Envelope", rel->topic.ptr);
-        struct sl_schema s = {.type = SL_STRUCT, .version = 2, .fields = fields, .field_count = 8,
+        struct sl_schema s = {.type = SL_STRUCT,
+                              .version = 2,
+                              .fields = fields,
+                              .field_count = 8,
                               .name = sl_pg_adjust_name(r->cfg->adjust_schema, true, name, &r->arena)};
         rel->envelope_schema = sl_schema_intern(&s);
         struct sl_value *src = rel->source;
@@ -265,8 +309,8 @@ enum sl_rc sl_pg_relation_from_message(struct sl_pg_relations *r, const struct s
         return finish(r, rel, cat, m->identity, &kept, err);
 }
 
-enum sl_rc sl_pg_relation_from_catalog(struct sl_pg_relations *r, PGconn *conn, uint32_t oid, struct sl_pg_relation **ret,
-                                       struct sl_err *err)
+enum sl_rc sl_pg_relation_from_catalog(struct sl_pg_relations *r, PGconn *conn, uint32_t oid,
+                                       struct sl_pg_relation **ret, struct sl_err *err)
 {
         sl_auto_pgresult *cat = NULL;
         SL_TRY(ask_catalog(r, conn, oid, &cat, err));

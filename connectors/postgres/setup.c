@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Before the first row: version, wal_level, the lock, a dead predecessor's sessions, publication, slot, and from where to go on.
+/* Before the first row: version, wal_level, the lock, a dead predecessor's sessions, publication, slot, and from where
+ * to go on.
  *
- * No slot is ever dropped here. When a snapshot is due and the slot exists already (made by the user, or left by a crash in
- * the first snapshot: they can't be told apart), a second, temporary slot is created for a moment: it gives an exported snapshot
- * and its consistent point C, and streaming then starts at C on the existing slot, which is older. Every transaction is either
- * visible in that snapshot or commits after C, so none is lost and none comes twice.
+ * No slot is ever dropped here. When a snapshot is due and the slot exists already (made by the user, or left by a
+ * crash in the first snapshot: they can't be told apart), a second, temporary slot is created for a moment: it gives an
+ * exported snapshot and its consistent point C, and streaming then starts at C on the existing slot, which is older.
+ * Every transaction is either visible in that snapshot or commits after C, so none is lost and none comes twice.
  *
- * The slot is free while a backlog is read through SQL, so the task also holds a session advisory lock keyed by slot name. */
+ * The slot is free while a backlog is read through SQL, so the task also holds a session advisory lock keyed by slot
+ * name. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
@@ -25,31 +27,43 @@ static enum sl_rc check_server(struct sl_pg_task *t, struct sl_err *err)
 {
         sl_auto_pgresult *res = NULL;
         if (PQserverVersion(t->ctl) < 120000)
-                return sl_fail(err, SL_E_PG_SETUP, "the server is Postgres %d; 12 or later is needed", PQserverVersion(t->ctl) / 10000);
-        SL_TRY(ask(t, &res, err, "SELECT current_setting('wal_level'), EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = "
-                                 "current_user AND (rolsuper OR rolreplication)), EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname IN "
-                                 "('rds_superuser','rdsadmin','rdsrepladmin','rds_replication') AND pg_has_role(oid, 'member'))", NULL));
+                return sl_fail(err, SL_E_PG_SETUP, "the server is Postgres %d; 12 or later is needed",
+                               PQserverVersion(t->ctl) / 10000);
+        SL_TRY(ask(t, &res, err,
+                   "SELECT current_setting('wal_level'), EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = "
+                   "current_user AND (rolsuper OR rolreplication)), EXISTS (SELECT FROM pg_catalog.pg_roles WHERE "
+                   "rolname IN "
+                   "('rds_superuser','rdsadmin','rdsrepladmin','rds_replication') AND pg_has_role(oid, 'member'))",
+                   NULL));
         if (strcmp(PQgetvalue(res, 0, 0), "logical") != 0 && t->cfg->snapshot != SL_PG_SNAP_INITIAL_ONLY)
-                return sl_fail(err, SL_E_PG_SETUP, "the server's wal_level is %s: set wal_level = logical in postgresql.conf (or "
-                               "rds.logical_replication = 1) and restart the server", PQgetvalue(res, 0, 0));
-        if (PQgetvalue(res, 0, 1)[0] != 't' && PQgetvalue(res, 0, 2)[0] != 't' && t->cfg->snapshot != SL_PG_SNAP_INITIAL_ONLY)
-                return sl_fail(err, SL_E_PG_SETUP, "user %s may not replicate: run ALTER ROLE \"%s\" REPLICATION as a superuser",
+                return sl_fail(err, SL_E_PG_SETUP,
+                               "the server's wal_level is %s: set wal_level = logical in postgresql.conf (or "
+                               "rds.logical_replication = 1) and restart the server",
+                               PQgetvalue(res, 0, 0));
+        if (PQgetvalue(res, 0, 1)[0] != 't' && PQgetvalue(res, 0, 2)[0] != 't' &&
+            t->cfg->snapshot != SL_PG_SNAP_INITIAL_ONLY)
+                return sl_fail(err, SL_E_PG_SETUP,
+                               "user %s may not replicate: run ALTER ROLE \"%s\" REPLICATION as a superuser",
                                t->cfg->user, t->cfg->user);
         return SL_OK;
 }
 
-/* End sessions of a dead predecessor of this very connector (same application_name): the lock's holder and the slot's reader. */
+/* End sessions of a dead predecessor of this very connector (same application_name): the lock's holder and the slot's
+ * reader. */
 static enum sl_rc end_predecessor(struct sl_pg_task *t, struct sl_err *err)
 {
         sl_auto_pgresult *res = NULL;
         const char *params[] = {t->cfg->slot};
-        return sl_pg_query(t->ctl, &t->who, &res, err,
-                           "SELECT pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a"
-                           " WHERE a.pid <> pg_backend_pid() AND a.application_name = current_setting('application_name')"
-                           " AND a.usename = current_user AND (a.pid IN (SELECT l.pid FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory'"
-                           " AND l.classid = " LOCK_CLASS "::oid AND l.objid = (hashtext($1)::int8 & 4294967295)::oid AND l.granted)"
-                           " OR a.pid IN (SELECT s.active_pid FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = $1))",
-                           1, params);
+        return sl_pg_query(
+                t->ctl, &t->who, &res, err,
+                "SELECT pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a"
+                " WHERE a.pid <> pg_backend_pid() AND a.application_name = current_setting('application_name')"
+                " AND a.usename = current_user AND (a.pid IN (SELECT l.pid FROM pg_catalog.pg_locks l WHERE l.locktype "
+                "= 'advisory'"
+                " AND l.classid = " LOCK_CLASS
+                "::oid AND l.objid = (hashtext($1)::int8 & 4294967295)::oid AND l.granted)"
+                " OR a.pid IN (SELECT s.active_pid FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = $1))",
+                1, params);
 }
 
 static enum sl_rc lock(struct sl_pg_task *t, struct sl_err *err)
@@ -63,8 +77,10 @@ static enum sl_rc lock(struct sl_pg_task *t, struct sl_err *err)
                 if (first)
                         SL_TRY(end_predecessor(t, err));
                 if (sl_mono_ms() > deadline)
-                        return sl_fail(err, SL_E_PG_SLOT_BUSY, "another Sluice task uses slot %s: give each connector a slot.name "
-                                       "of its own", t->cfg->slot);
+                        return sl_fail(err, SL_E_PG_SLOT_BUSY,
+                                       "another Sluice task uses slot %s: give each connector a slot.name "
+                                       "of its own",
+                                       t->cfg->slot);
                 SL_TRY(sl_pg_pause(&t->who, 100, err));
         }
 }
@@ -79,22 +95,29 @@ static enum sl_rc read_slot(struct sl_pg_task *t, struct slot *s, struct sl_err 
         sl_auto_pgresult *res = NULL;
         *s = (struct slot){0};
         SL_TRY(ask(t, &res, err,
-                   PQserverVersion(t->ctl) >= 130000
-                           ? "SELECT plugin, database = current_database(), active, confirmed_flush_lsn, restart_lsn, wal_status = 'lost'"
-                             " FROM pg_catalog.pg_replication_slots WHERE slot_name = $1"
-                           : "SELECT plugin, database = current_database(), active, confirmed_flush_lsn, restart_lsn, false"
-                             " FROM pg_catalog.pg_replication_slots WHERE slot_name = $1", t->cfg->slot));
+                   PQserverVersion(t->ctl) >= 130000 ? "SELECT plugin, database = current_database(), active, "
+                                                       "confirmed_flush_lsn, restart_lsn, wal_status = 'lost'"
+                                                       " FROM pg_catalog.pg_replication_slots WHERE slot_name = $1"
+                                                     : "SELECT plugin, database = current_database(), active, "
+                                                       "confirmed_flush_lsn, restart_lsn, false"
+                                                       " FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
+                   t->cfg->slot));
         if (PQntuples(res) == 0)
                 return SL_OK;
         if (PQgetisnull(res, 0, 0) || strcmp(PQgetvalue(res, 0, 0), "pgoutput") != 0)
-                return sl_fail(err, SL_E_PG_SETUP, "slot %s exists but is not a pgoutput slot: choose another slot.name, or drop it",
+                return sl_fail(err, SL_E_PG_SETUP,
+                               "slot %s exists but is not a pgoutput slot: choose another slot.name, or drop it",
                                t->cfg->slot);
         if (PQgetvalue(res, 0, 1)[0] != 't')
-                return sl_fail(err, SL_E_PG_SETUP, "slot %s belongs to another database: choose another slot.name", t->cfg->slot);
+                return sl_fail(err, SL_E_PG_SETUP, "slot %s belongs to another database: choose another slot.name",
+                               t->cfg->slot);
         if (PQgetvalue(res, 0, 5)[0] == 't' || PQgetisnull(res, 0, 4))
-                return sl_fail(err, SL_E_PG_SLOT_LOST, "slot %s is lost: the server removed WAL that it needed "
-                               "(max_slot_wal_keep_size). Run SELECT pg_drop_replication_slot('%s'), delete the connector's offsets "
-                               "and start it again for a new snapshot", t->cfg->slot, t->cfg->slot);
+                return sl_fail(err, SL_E_PG_SLOT_LOST,
+                               "slot %s is lost: the server removed WAL that it needed "
+                               "(max_slot_wal_keep_size). Run SELECT pg_drop_replication_slot('%s'), delete the "
+                               "connector's offsets "
+                               "and start it again for a new snapshot",
+                               t->cfg->slot, t->cfg->slot);
         s->exists = true;
         s->active = PQgetvalue(res, 0, 2)[0] == 't';
         sl_pg_lsn_parse(PQgetvalue(res, 0, 3), &s->confirmed);
@@ -112,8 +135,10 @@ static enum sl_rc claim_slot(struct sl_pg_task *t, struct slot *s, struct sl_err
                 if (first)
                         SL_TRY(end_predecessor(t, err));
                 if (sl_mono_ms() > deadline)
-                        return sl_fail(err, SL_E_PG_SLOT_BUSY, "another process reads slot %s: stop it (see active_pid in "
-                                       "pg_replication_slots), or choose another slot.name", t->cfg->slot);
+                        return sl_fail(err, SL_E_PG_SLOT_BUSY,
+                                       "another process reads slot %s: stop it (see active_pid in "
+                                       "pg_replication_slots), or choose another slot.name",
+                                       t->cfg->slot);
                 SL_TRY(sl_pg_pause(&t->who, 100, err));
         }
 }
@@ -124,8 +149,10 @@ enum sl_rc sl_pg_tables(PGconn *conn, const struct sl_pg_who *who, const struct 
         sl_auto_pgresult *res = NULL;
         SL_TRY(sl_pg_query(conn, who, &res, err,
                            "SELECT c.oid, n.nspname, c.relname, c.relkind, CASE WHEN c.relispartition THEN"
-                           " pg_catalog.pg_partition_root(c.oid)::oid END FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                           " WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' ORDER BY n.nspname, c.relname", 0, NULL));
+                           " pg_catalog.pg_partition_root(c.oid)::oid END FROM pg_catalog.pg_class c JOIN "
+                           "pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                           " WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' ORDER BY n.nspname, c.relname",
+                           0, NULL));
         uint32_t n = 0;
         *ret = sl_arena_alloc(arena, ((size_t)PQntuples(res) + 1) * sizeof(**ret));
         for (int i = 0; i < PQntuples(res); i++) {
@@ -154,8 +181,10 @@ static enum sl_rc captured(struct sl_pg_task *t, struct sl_pg_table **tables, ui
 {
         SL_TRY(sl_pg_tables(t->ctl, &t->who, &t->filter, &t->arena, tables, n, err));
         if (*n == 0)
-                return sl_fail(err, SL_E_PG_SETUP, "no table of database %s matches the include and exclude lists, so publication %s "
-                               "can't be created for them: correct table.include.list", t->cfg->dbname, t->cfg->publication);
+                return sl_fail(err, SL_E_PG_SETUP,
+                               "no table of database %s matches the include and exclude lists, so publication %s "
+                               "can't be created for them: correct table.include.list",
+                               t->cfg->dbname, t->cfg->publication);
         return SL_OK;
 }
 
@@ -167,7 +196,8 @@ static enum sl_rc publication_sql(struct sl_pg_task *t, struct sl_buf *sql, stru
         if (rc == SL_OK)
                 return SL_OK;
         if (strcmp(why.sqlstate, "42501") == 0)
-                return sl_fail(err, SL_E_PG_SETUP, "user %s may not do this: %s. Run it as a superuser or the tables' owner: %.500s; "
+                return sl_fail(err, SL_E_PG_SETUP,
+                               "user %s may not do this: %s. Run it as a superuser or the tables' owner: %.500s; "
                                "or set publication.autocreate.mode to filtered with a user that owns the tables",
                                t->cfg->user, why.msg, sl_buf_cstr(sql));
         if (strcmp(why.sqlstate, "42710") == 0) /* somebody else made it just now */
@@ -185,8 +215,10 @@ static enum sl_rc create_publication(struct sl_pg_task *t, struct sl_buf *sql, s
         sl_buf_printf(sql, "CREATE PUBLICATION %s ", sl_pg_ident(name, t->cfg->publication));
         switch ((enum sl_pg_autocreate)t->cfg->autocreate) {
         case SL_PG_PUB_DISABLED:
-                return sl_fail(err, SL_E_PG_SETUP, "publication %s does not exist and publication.autocreate.mode is disabled: create "
-                               "it (CREATE PUBLICATION %s FOR TABLE ...)", t->cfg->publication, name);
+                return sl_fail(err, SL_E_PG_SETUP,
+                               "publication %s does not exist and publication.autocreate.mode is disabled: create "
+                               "it (CREATE PUBLICATION %s FOR TABLE ...)",
+                               t->cfg->publication, name);
         case SL_PG_PUB_FILTERED:
                 SL_TRY(captured(t, &tables, &n, err));
                 sl_buf_adds(sql, "FOR ");
@@ -211,11 +243,16 @@ static enum sl_rc align_publication(struct sl_pg_task *t, bool all_tables, struc
         uint32_t n, found = 0;
         char name[256];
         if (all_tables)
-                return sl_fail(err, SL_E_PG_SETUP, "publication %s is FOR ALL TABLES but publication.autocreate.mode is filtered: drop "
-                               "it, choose another publication.name, or set the mode to all_tables", t->cfg->publication);
+                return sl_fail(err, SL_E_PG_SETUP,
+                               "publication %s is FOR ALL TABLES but publication.autocreate.mode is filtered: drop "
+                               "it, choose another publication.name, or set the mode to all_tables",
+                               t->cfg->publication);
         SL_TRY(captured(t, &tables, &n, err));
-        SL_TRY(ask(t, &res, err, "SELECT prrelid FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid"
-                                 " WHERE p.pubname = $1", t->cfg->publication));
+        SL_TRY(ask(t, &res, err,
+                   "SELECT prrelid FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = "
+                   "r.prpubid"
+                   " WHERE p.pubname = $1",
+                   t->cfg->publication));
         for (int i = 0; i < PQntuples(res); i++)
                 for (uint32_t k = 0; k < n; k++)
                         found += tables[k].oid == strtoul(PQgetvalue(res, i, 0), NULL, 10);
@@ -231,7 +268,8 @@ static enum sl_rc publication(struct sl_pg_task *t, struct sl_err *err)
         sl_auto_pgresult *res = NULL;
         struct sl_buf sql = {0};
         enum sl_rc rc = SL_OK;
-        SL_TRY(ask(t, &res, err, "SELECT puballtables FROM pg_catalog.pg_publication WHERE pubname = $1", t->cfg->publication));
+        SL_TRY(ask(t, &res, err, "SELECT puballtables FROM pg_catalog.pg_publication WHERE pubname = $1",
+                   t->cfg->publication));
         if (PQntuples(res) == 0)
                 rc = create_publication(t, &sql, err);
         else if (t->cfg->autocreate == SL_PG_PUB_FILTERED)
@@ -241,8 +279,8 @@ static enum sl_rc publication(struct sl_pg_task *t, struct sl_err *err)
 }
 
 /* Create a slot on the replication connection; the exported snapshot's name goes to snapshot, its point to *ret_lsn. */
-static enum sl_rc create_slot(struct sl_pg_task *t, const char *name, bool temporary, char snapshot[64], uint64_t *ret_lsn,
-                              struct sl_err *err)
+static enum sl_rc create_slot(struct sl_pg_task *t, const char *name, bool temporary, char snapshot[64],
+                              uint64_t *ret_lsn, struct sl_err *err)
 {
         char sql[256], quoted[256];
         sl_auto_pgresult *res = NULL;
@@ -255,7 +293,8 @@ static enum sl_rc create_slot(struct sl_pg_task *t, const char *name, bool tempo
         if (sl_pg_query(t->repl, &t->who, &res, err, sql, 0, NULL) != SL_OK) {
                 if (err && strcmp(err->sqlstate, "53400") == 0) {
                         sl_err_clear(err);
-                        return sl_fail(err, SL_E_PG_SETUP, "the server has no free replication slot: raise max_replication_slots, or "
+                        return sl_fail(err, SL_E_PG_SETUP,
+                                       "the server has no free replication slot: raise max_replication_slots, or "
                                        "drop slots that nobody reads");
                 }
                 sl_err_prefix(err, "slot %s could not be created", name);
@@ -267,7 +306,8 @@ static enum sl_rc create_slot(struct sl_pg_task *t, const char *name, bool tempo
         return SL_OK;
 }
 
-static enum sl_rc begin_snapshot(struct sl_pg_task *t, const struct slot *s, const struct sl_pg_offset *stored, struct sl_err *err)
+static enum sl_rc begin_snapshot(struct sl_pg_task *t, const struct slot *s, const struct sl_pg_offset *stored,
+                                 struct sl_err *err)
 {
         struct sl_pg_offset after = {.snapshot_done = true};
         char snapshot[64], temp[64], sql[160], quoted[256];
@@ -294,23 +334,27 @@ static enum sl_rc check_offset(struct sl_pg_task *t, const struct slot *s, struc
 {
         uint64_t wal;
         if (!s->exists)
-                return sl_fail(err, SL_E_PG_SLOT_LOST, "slot %s does not exist but there is a stored offset: changes since then can't be "
-                               "read. Delete the connector's offsets to start again with a new slot and snapshot", t->cfg->slot);
+                return sl_fail(err, SL_E_PG_SLOT_LOST,
+                               "slot %s does not exist but there is a stored offset: changes since then can't be "
+                               "read. Delete the connector's offsets to start again with a new slot and snapshot",
+                               t->cfg->slot);
         if (s->confirmed > off->done_lsn && t->cfg->mismatch == SL_PG_MM_TRUST_SLOT) {
                 *off = (struct sl_pg_offset){.done_lsn = s->confirmed, .xid = off->xid, .ts_us = off->ts_us};
                 return SL_OK;
         }
         char a[24], b[24];
         if (s->confirmed > off->done_lsn)
-                return sl_fail(err, SL_E_PG_SLOT_LOST, "slot %s is at %s, past the stored offset %s: another reader confirmed changes "
+                return sl_fail(err, SL_E_PG_SLOT_LOST,
+                               "slot %s is at %s, past the stored offset %s: another reader confirmed changes "
                                "that are not in Kafka. Delete the connector's offsets for a new snapshot, or set "
-                               "offset.mismatch.strategy to trust_slot to go on without them", t->cfg->slot,
-                               sl_pg_lsn_text(a, s->confirmed), sl_pg_lsn_text(b, off->done_lsn));
+                               "offset.mismatch.strategy to trust_slot to go on without them",
+                               t->cfg->slot, sl_pg_lsn_text(a, s->confirmed), sl_pg_lsn_text(b, off->done_lsn));
         SL_TRY(sl_pg_wal_lsn(t, &wal, err));
         if (wal < off->done_lsn)
-                return sl_fail(err, SL_E_PG_SLOT_LOST, "the server's WAL ends at %s, before the stored offset %s: this is another or a "
-                               "restored server. Delete the connector's offsets for a new snapshot", sl_pg_lsn_text(a, wal),
-                               sl_pg_lsn_text(b, off->done_lsn));
+                return sl_fail(err, SL_E_PG_SLOT_LOST,
+                               "the server's WAL ends at %s, before the stored offset %s: this is another or a "
+                               "restored server. Delete the connector's offsets for a new snapshot",
+                               sl_pg_lsn_text(a, wal), sl_pg_lsn_text(b, off->done_lsn));
         return SL_OK;
 }
 
@@ -350,6 +394,7 @@ enum sl_rc sl_pg_setup(struct sl_pg_task *t, const char *offset_json, struct sl_
         if (have)
                 SL_TRY(check_offset(t, &s, &off, err));
         SL_TRY(sl_pg_connect(&t->who, true, CONNECT_MS, &t->repl, err));
+        SL_TRY(sl_pg_exec(t->repl, &t->who, err, SL_PG_WIDEN));
         t->st.state = SL_PG_ST_READY;
         t->flush_lsn = have ? off.done_lsn : s.confirmed;
         t->bl.advanced = s.confirmed;

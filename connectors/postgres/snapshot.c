@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The initial snapshot: every captured table by COPY in text format (the same texts as in the stream, so one set of parsers),
- * all in one exported snapshot. The whole snapshot has one position, given with its last batch: it is one Kafka transaction,
- * and after a crash it begins again with a new snapshot.
- * The last row is marked, also of each table, so a row is held back until the next one is there. */
+/* The initial snapshot: every captured table by COPY in text format (the same texts as in the stream, so one set of
+ * parsers), all in one exported snapshot. The whole snapshot has one position, given with its last batch: it is one
+ * Kafka transaction, and after a crash it begins again with a new snapshot. The last row is marked, also of each table,
+ * so a row is held back until the next one is there. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "connectors/postgres/task.h"
@@ -64,7 +64,8 @@ static enum sl_rc via_root(struct sl_pg_task *t, bool *ret, struct sl_err *err)
         }
         sl_auto_pgresult *res = NULL;
         const char *params[] = {t->cfg->publication};
-        SL_TRY(sl_pg_query(t->data, &t->who, &res, err, "SELECT pubviaroot FROM pg_catalog.pg_publication WHERE pubname = $1", 1, params));
+        SL_TRY(sl_pg_query(t->data, &t->who, &res, err,
+                           "SELECT pubviaroot FROM pg_catalog.pg_publication WHERE pubname = $1", 1, params));
         *ret = PQntuples(res) == 1 ? PQgetvalue(res, 0, 0)[0] == 't' : t->cfg->via_root;
         return SL_OK;
 }
@@ -80,7 +81,8 @@ static enum sl_rc list(struct sl_pg_task *t, struct sl_err *err)
         s->tables = sl_arena_alloc(&t->arena, (n + 1) * sizeof(*s->tables));
         for (uint32_t i = 0; i < n; i++) {
                 struct sl_pg_relation *rel;
-                if (!wanted(tables, n, &tables[i], root) || !sl_pg_filter_snapshot(&t->filter, tables[i].schema, tables[i].name))
+                if (!wanted(tables, n, &tables[i], root) ||
+                    !sl_pg_filter_snapshot(&t->filter, tables[i].schema, tables[i].name))
                         continue;
                 SL_TRY(sl_pg_relation_from_catalog(&t->rels, t->data, tables[i].oid, &rel, err));
                 if (rel && rel->captured && rel->n)
@@ -95,12 +97,14 @@ enum sl_rc sl_pg_snapshot_open(struct sl_pg_task *t, const char *name, uint64_t 
         char sql[400], quoted[256];
         sl_auto_pgresult *res = NULL;
         SL_TRY(sl_pg_connect(&t->who, false, 10000, &t->data, err));
-        snprintf(sql, sizeof(sql), "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY%s%s", name ? "; SET TRANSACTION SNAPSHOT " : "",
-                 name ? sl_pg_quote(quoted, name) : "");
+        snprintf(sql, sizeof(sql), "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY%s%s",
+                 name ? "; SET TRANSACTION SNAPSHOT " : "", name ? sl_pg_quote(quoted, name) : "");
         SL_TRY(sl_pg_exec(t->data, &t->who, err, sql));
         SL_TRY(sl_pg_query(t->data, &t->who, &res, err,
                            "SELECT (extract(epoch FROM current_timestamp) * 1000000)::bigint,"
-                           " CASE WHEN pg_is_in_recovery() THEN -1 ELSE txid_current() END", 0, NULL));
+                           " CASE WHEN pg_is_in_recovery() THEN -1 ELSE txid_current() END",
+                           0, NULL));
+        SL_TRY(sl_pg_exec(t->data, &t->who, err, SL_PG_WIDEN));
         t->sn.lsn = lsn;
         t->sn.after = *after;
         t->sn.after.ts_us = strtoll(PQgetvalue(res, 0, 0), NULL, 10);
@@ -124,11 +128,11 @@ static enum sl_rc emit_held(struct sl_pg_task *t, struct sl_batch *b, bool last,
         struct sl_pg_snapshot *s = &t->sn;
         if (!s->held)
                 return SL_OK;
-        const char *marker = last                ? "last"
-                             : s->emitted == 0   ? "first"
-                             : s->held_last_in   ? "last_in_data_collection"
-                             : s->held_first_in  ? "first_in_data_collection"
-                                                 : "true";
+        const char *marker = last               ? "last"
+                             : s->emitted == 0  ? "first"
+                             : s->held_last_in  ? "last_in_data_collection"
+                             : s->held_first_in ? "first_in_data_collection"
+                                                : "true";
         struct sl_pg_tuple row = {.cols = t->line->cols[0]};
         char *buf = s->held;
         s->held = NULL;
@@ -150,7 +154,8 @@ static enum sl_rc start_table(struct sl_pg_task *t, struct sl_err *err)
         s->rel = s->tables[s->next++];
         snprintf(oid, sizeof(oid), "%u", s->rel->oid);
         params[0] = oid;
-        SL_TRY(sl_pg_query(t->data, &t->who, &res, err, "SELECT relkind FROM pg_catalog.pg_class WHERE oid = $1::oid", 1, params));
+        SL_TRY(sl_pg_query(t->data, &t->who, &res, err, "SELECT relkind FROM pg_catalog.pg_class WHERE oid = $1::oid",
+                           1, params));
         bool parted = PQntuples(res) == 1 && PQgetvalue(res, 0, 0)[0] == 'p';
         sl_buf_adds(&sql, parted ? "COPY (SELECT " : "COPY ");
         for (uint32_t pass = 0; pass < 2; pass++) {

@@ -2,7 +2,8 @@
 /* Streaming from the walsender. Inside CopyBoth (all integers big-endian):
  *   'w' int64 start LSN, int64 end of WAL, int64 clock, message        XLogData
  *   'k' int64 end of WAL, int64 clock, int8 answer wanted              keepalive
- *   'r' int64 written, int64 flushed, int64 applied, int64 clock, int8 ours: all three are what Kafka has acknowledged */
+ *   'r' int64 written, int64 flushed, int64 applied, int64 clock, int8 ours: all three are what Kafka has acknowledged
+ */
 #include <stdio.h>
 #include "base/clock.h"
 #include "connectors/postgres/task.h"
@@ -17,13 +18,15 @@
 void sl_pg_stream_options(const struct sl_pg_cfg *cfg, bool sql, struct sl_buf *out)
 {
         char ident[256], quoted[256];
-        sl_buf_adds(out, sql ? ", 'proto_version', '1', 'publication_names', " : "proto_version '1', publication_names ");
+        sl_buf_adds(out,
+                    sql ? ", 'proto_version', '1', 'publication_names', " : "proto_version '1', publication_names ");
         sl_buf_adds(out, sl_pg_quote(quoted, sl_pg_ident(ident, cfg->publication)));
         for (const char *p = cfg->stream_params; p && *p;) {
                 size_t len = strcspn(p, ";"), eq = 0;
                 while (eq < len && p[eq] != '=')
                         eq++;
-                bool ours = (eq == 13 && memcmp(p, "proto_version", 13) == 0) || (eq == 8 && memcmp(p, "messages", 8) == 0) ||
+                bool ours = (eq == 13 && memcmp(p, "proto_version", 13) == 0) ||
+                            (eq == 8 && memcmp(p, "messages", 8) == 0) ||
                             (eq == 17 && memcmp(p, "publication_names", 17) == 0);
                 if (eq > 0 && eq < len && eq < 60 && len - eq < 120 && !ours) {
                         char name[64], value[128];
@@ -69,7 +72,8 @@ static enum sl_rc progress(struct sl_pg_task *t, struct sl_err *err)
         if (s->state == SL_PG_ST_CONNECTING) {
                 SL_TRY(sl_pg_conn_poll(t->repl, &ready, &s->events, err));
                 if (!ready && sl_mono_ms() > s->connect_until)
-                        return sl_fail(err, SL_E_PG_CONNECT, "no answer from Postgres at %s:%d", t->cfg->hostname, t->cfg->port);
+                        return sl_fail(err, SL_E_PG_CONNECT, "no answer from Postgres at %s:%d", t->cfg->hostname,
+                                       t->cfg->port);
                 if (!ready)
                         return SL_OK;
                 s->state = SL_PG_ST_READY;
@@ -134,7 +138,8 @@ static enum sl_rc ended(struct sl_pg_task *t, struct sl_err *err)
         return sl_fail(err, SL_E_PG_STREAM, "the server ended the replication stream");
 }
 
-static enum sl_rc message(struct sl_pg_task *t, char *buf, size_t len, struct sl_batch *b, bool *ret_used, struct sl_err *err)
+static enum sl_rc message(struct sl_pg_task *t, char *buf, size_t len, struct sl_batch *b, bool *ret_used,
+                          struct sl_err *err)
 {
         struct sl_cur c = sl_cur_of(buf, len);
         *ret_used = false;
@@ -144,7 +149,8 @@ static enum sl_rc message(struct sl_pg_task *t, char *buf, size_t len, struct sl
                 sl_cur_take(&c, 16);
                 if (c.bad)
                         break;
-                return sl_pg_line_message(t->line, lsn, (struct sl_str){(const char *)c.p, sl_cur_left(&c)}, b, ret_used, err);
+                return sl_pg_line_message(t->line, lsn, (struct sl_str){(const char *)c.p, sl_cur_left(&c)}, b,
+                                          ret_used, err);
         }
         case 'k': {
                 uint64_t end = sl_cur_u64(&c);
@@ -177,7 +183,8 @@ static enum sl_rc read_rows(struct sl_pg_task *t, struct sl_batch *b, bool *ret_
                         continue;
                 }
                 if (n < 0)
-                        return n == -1 ? ended(t, err) : sl_pg_fail(err, t->repl, NULL, "the replication stream broke off");
+                        return n == -1 ? ended(t, err)
+                                       : sl_pg_fail(err, t->repl, NULL, "the replication stream broke off");
                 consumed = false;
                 bool used = false;
                 enum sl_rc rc = message(t, buf, (size_t)n, b, &used, err);

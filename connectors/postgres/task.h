@@ -13,47 +13,55 @@ enum sl_pg_ctl { SL_PG_CTL_IDLE, SL_PG_CTL_ADVANCE, SL_PG_CTL_LAG };
 /* stream.c */
 struct sl_pg_stream {
         enum { SL_PG_ST_NONE, SL_PG_ST_CONNECTING, SL_PG_ST_READY, SL_PG_ST_STARTING, SL_PG_ST_COPY } state;
-        short events;              /* while connecting */
+        short events; /* while connecting */
         int64_t connect_until;
-        uint64_t sent_lsn;         /* last feedback */
+        uint64_t sent_lsn; /* last feedback */
         int64_t sent_ms;
-        uint64_t wal_end;          /* of the last keepalive */
-        bool reply;                /* the server asked for an answer */
-        bool flushing;             /* output waits for the socket */
-        bool far;                  /* behind: read through SQL from the next commit on */
+        uint64_t wal_end; /* of the last keepalive */
+        bool reply;       /* the server asked for an answer */
+        bool flushing;    /* output waits for the socket */
+        bool far;         /* behind: read through SQL from the next commit on */
         int64_t busy_since, lag_asked_ms;
 };
 /* backlog.c: rows taken from libpq ahead of the line, so that the server goes on while the line works. */
 struct sl_pg_row {
-        char *buf;                 /* libpq's */
+        char *buf; /* libpq's */
         const char *msg;
         uint32_t len, size;
         uint64_t lsn;
 };
 struct sl_pg_backlog {
-        enum { SL_PG_BL_NONE, SL_PG_BL_CONNECTING, SL_PG_BL_SLOT, SL_PG_BL_WAIT, SL_PG_BL_COPY, SL_PG_BL_TAIL, SL_PG_BL_END } state;
+        enum {
+                SL_PG_BL_NONE,
+                SL_PG_BL_CONNECTING,
+                SL_PG_BL_SLOT,
+                SL_PG_BL_WAIT,
+                SL_PG_BL_COPY,
+                SL_PG_BL_TAIL,
+                SL_PG_BL_END
+        } state;
         short events;
         int64_t connect_until;
-        char slot[64];             /* the temporary copy */
-        int32_t step;              /* changes asked for */
-        uint32_t rows;             /* of the current step */
+        char slot[64]; /* the temporary copy */
+        int32_t step;  /* changes asked for */
+        uint32_t rows; /* of the current step */
         uint64_t step_bytes;
         bool header, trailer;
         struct sl_pg_row *ring;
         uint32_t head, count, cap; /* cap is a power of two */
         size_t bytes;
-        uint64_t advanced;         /* the real slot's position, as far as we know */
-        uint64_t advancing;        /* asked for */
+        uint64_t advanced;  /* the real slot's position, as far as we know */
+        uint64_t advancing; /* asked for */
         int64_t advanced_ms;
-        bool off;                  /* not possible here (no free slot ...): stream instead */
+        bool off; /* not possible here (no free slot ...): stream instead */
 };
 /* snapshot.c */
 struct sl_pg_snapshot {
         struct sl_pg_relation **tables;
-        uint32_t count, next;      /* next table to start */
+        uint32_t count, next;       /* next table to start */
         struct sl_pg_relation *rel; /* being read; NULL = between tables */
         bool copying;
-        char *held;                /* the row that is held back until we know whether it is the last */
+        char *held; /* the row that is held back until we know whether it is the last */
         size_t held_len;
         struct sl_pg_relation *held_rel;
         bool held_first_in, held_last_in;
@@ -67,7 +75,7 @@ struct sl_pg_task {
         const struct sl_task_env *env;
         struct sl_pg_who who;
         const char *prefix;
-        struct sl_arena arena;     /* the task's life */
+        struct sl_arena arena; /* the task's life */
         bool opened;
         struct sl_pg_filter filter;
         struct sl_pg_types types;
@@ -80,12 +88,12 @@ struct sl_pg_task {
         struct sl_pg_stream st;
         struct sl_pg_backlog bl;
         struct sl_pg_snapshot sn;
-        struct sl_position handed;  /* last position given to the core */
-        bool unacked;               /* it is not acknowledged yet */
-        bool must_hand;             /* a position that can't wait: the end of a snapshot */
+        struct sl_position handed; /* last position given to the core */
+        bool unacked;              /* it is not acknowledged yet */
+        bool must_hand;            /* a position that can't wait: the end of a snapshot */
         int64_t handed_ms;
-        uint64_t flush_lsn;         /* acknowledged: what the slot may be told */
-        int64_t heartbeat_ms;       /* last heartbeat */
+        uint64_t flush_lsn;   /* acknowledged: what the slot may be told */
+        int64_t heartbeat_ms; /* last heartbeat */
         bool hb_busy;
 };
 
@@ -95,8 +103,8 @@ enum sl_rc sl_pg_setup(struct sl_pg_task *t, const char *offset_json, struct sl_
 enum sl_rc sl_pg_follow(struct sl_pg_task *t, const struct sl_pg_offset *off, struct sl_err *err);
 /* The captured tables of the database: oid, schema, name, relkind (rows of *ret). Filtering included. */
 struct sl_pg_table {
-        uint32_t oid, root;          /* root: oid of the partitioned table on top, or 0 */
-        char kind;                   /* relkind: r, p */
+        uint32_t oid, root; /* root: oid of the partitioned table on top, or 0 */
+        char kind;          /* relkind: r, p */
         const char *schema, *name;
 };
 enum sl_rc sl_pg_tables(PGconn *conn, const struct sl_pg_who *who, const struct sl_pg_filter *f, struct sl_arena *arena,
@@ -122,7 +130,8 @@ enum sl_rc sl_pg_stream_poll(struct sl_pg_task *t, struct sl_batch *b, bool *ret
 /* Status feedback when it is due. */
 enum sl_rc sl_pg_stream_feedback(struct sl_pg_task *t, struct sl_err *err);
 void sl_pg_stream_wait(struct sl_pg_task *t, struct sl_wait *w);
-/* Options of pgoutput, the same for both ways of reading: "name 'value', ..." or, for SQL functions, ", 'name', 'value' ...". */
+/* Options of pgoutput, the same for both ways of reading: "name 'value', ..." or, for SQL functions, ", 'name', 'value'
+ * ...". */
 void sl_pg_stream_options(const struct sl_pg_cfg *cfg, bool sql, struct sl_buf *out);
 
 /* ctl.c: the control connection's queries that run beside the reading. */
@@ -132,6 +141,6 @@ enum sl_rc sl_pg_ctl_poll(struct sl_pg_task *t, uint64_t *ret_wal, struct sl_err
 /* Wait for it (before the connection is used otherwise). */
 enum sl_rc sl_pg_ctl_drain(struct sl_pg_task *t, struct sl_err *err);
 enum sl_rc sl_pg_wal_lsn(struct sl_pg_task *t, uint64_t *ret, struct sl_err *err);
-#define SL_PG_WAL_SQL                                                                                                \
+#define SL_PG_WAL_SQL                                                                                                  \
         "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END"
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* date, time, timestamp, interval texts -> Debezium's temporal values. Input is what the server writes with DateStyle ISO,
- * IntervalStyle postgres and TimeZone UTC: "2024-01-02[ BC]", "03:04:05[.f]", "2024-01-02 03:04:05[.f][+00][ BC]",
- * "03:04:05[.f]+02[:30[:15]]", "1 year 2 mons -3 days 04:05:06.7", "infinity", "-infinity". Years are proleptic Gregorian. */
+/* date, time, timestamp, interval texts -> Debezium's temporal values. Input is what the server writes with DateStyle
+ * ISO, IntervalStyle postgres and TimeZone UTC: "2024-01-02[ BC]", "03:04:05[.f]", "2024-01-02 03:04:05[.f][+00][ BC]",
+ * "03:04:05[.f]+02[:30[:15]]", "1 year 2 mons -3 days 04:05:06.7", "infinity", "-infinity". Years are proleptic
+ * Gregorian. */
 #include <stdio.h>
 #include "connectors/postgres/types.h"
 
@@ -258,7 +259,8 @@ bool sl_pg_parse_tstz(const struct sl_pg_codec *c, struct sl_str text, struct sl
         return true;
 }
 
-bool sl_pg_parse_timetz(const struct sl_pg_codec *codec, struct sl_str text, struct sl_arena *arena, struct sl_value *ret)
+bool sl_pg_parse_timetz(const struct sl_pg_codec *codec, struct sl_str text, struct sl_arena *arena,
+                        struct sl_value *ret)
 {
         struct cut c = {text.ptr, text.ptr + text.len};
         int64_t us, zone;
@@ -313,7 +315,8 @@ static bool interval(struct sl_str text, struct interval *iv)
 }
 
 /* Months count 30.4375 days, in double arithmetic: what Debezium computes. */
-bool sl_pg_parse_interval_us(const struct sl_pg_codec *c, struct sl_str text, struct sl_arena *arena, struct sl_value *ret)
+bool sl_pg_parse_interval_us(const struct sl_pg_codec *c, struct sl_str text, struct sl_arena *arena,
+                             struct sl_value *ret)
 {
         struct interval iv;
         (void)c;
@@ -329,7 +332,8 @@ bool sl_pg_parse_interval_us(const struct sl_pg_codec *c, struct sl_str text, st
         return true;
 }
 
-bool sl_pg_parse_interval_str(const struct sl_pg_codec *c, struct sl_str text, struct sl_arena *arena, struct sl_value *ret)
+bool sl_pg_parse_interval_str(const struct sl_pg_codec *c, struct sl_str text, struct sl_arena *arena,
+                              struct sl_value *ret)
 {
         struct interval iv;
         (void)c;
@@ -342,9 +346,10 @@ bool sl_pg_parse_interval_str(const struct sl_pg_codec *c, struct sl_str text, s
                 for (size_t n = strlen(frac); frac[n - 1] == '0'; n--)
                         frac[n - 1] = 0;
         }
-        char *out = sl_arena_printf(arena, "P%lldY%lldM%lldDT%lldH%lldM%s%lld%sS", (long long)iv.years, (long long)iv.months,
-                                    (long long)iv.days, (long long)(iv.us / 3600000000LL),
-                                    (long long)(iv.us / 60000000 % 60), iv.us < 0 && s == 0 && f ? "-" : "", (long long)s, frac);
+        char *out = sl_arena_printf(arena, "P%lldY%lldM%lldDT%lldH%lldM%s%lld%sS", (long long)iv.years,
+                                    (long long)iv.months, (long long)iv.days, (long long)(iv.us / 3600000000LL),
+                                    (long long)(iv.us / 60000000 % 60), iv.us < 0 && s == 0 && f ? "-" : "",
+                                    (long long)s, frac);
         *ret = sl_v_str(sl_str_c(out));
         return true;
 }

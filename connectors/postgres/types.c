@@ -17,28 +17,28 @@ struct plain {
 };
 static const struct plain plains[] = {
         {16, SL_BOOLEAN, NULL, sl_pg_parse_bool, true},
-        {18, SL_STRING, NULL, sl_pg_parse_text, false},      /* "char" */
-        {19, SL_STRING, NULL, sl_pg_parse_text, false},      /* name */
+        {18, SL_STRING, NULL, sl_pg_parse_text, false}, /* "char" */
+        {19, SL_STRING, NULL, sl_pg_parse_text, false}, /* name */
         {20, SL_INT64, NULL, sl_pg_parse_int, true},
         {21, SL_INT16, NULL, sl_pg_parse_int, true},
         {23, SL_INT32, NULL, sl_pg_parse_int, true},
         {25, SL_STRING, NULL, sl_pg_parse_text, true},
-        {26, SL_INT64, NULL, sl_pg_parse_int, false},        /* oid */
+        {26, SL_INT64, NULL, sl_pg_parse_int, false}, /* oid */
         {114, SL_STRING, D "Json", sl_pg_parse_text, true},
         {142, SL_STRING, D "Xml", sl_pg_parse_text, true},
-        {650, SL_STRING, NULL, sl_pg_parse_text, false},     /* cidr */
+        {650, SL_STRING, NULL, sl_pg_parse_text, false}, /* cidr */
         {700, SL_FLOAT32, NULL, sl_pg_parse_float, true},
         {701, SL_FLOAT64, NULL, sl_pg_parse_float, true},
-        {774, SL_STRING, NULL, sl_pg_parse_text, false},     /* macaddr8 */
-        {829, SL_STRING, NULL, sl_pg_parse_text, false},     /* macaddr */
-        {869, SL_STRING, NULL, sl_pg_parse_text, false},     /* inet */
-        {1042, SL_STRING, NULL, sl_pg_parse_text, true},     /* bpchar */
-        {1043, SL_STRING, NULL, sl_pg_parse_text, true},     /* varchar */
+        {774, SL_STRING, NULL, sl_pg_parse_text, false}, /* macaddr8 */
+        {829, SL_STRING, NULL, sl_pg_parse_text, false}, /* macaddr */
+        {869, SL_STRING, NULL, sl_pg_parse_text, false}, /* inet */
+        {1042, SL_STRING, NULL, sl_pg_parse_text, true}, /* bpchar */
+        {1043, SL_STRING, NULL, sl_pg_parse_text, true}, /* varchar */
         {1266, SL_STRING, T "ZonedTime", sl_pg_parse_timetz, false},
         {2950, SL_STRING, D "Uuid", sl_pg_parse_text, true},
         {3614, SL_STRING, D "Tsvector", sl_pg_parse_text, false},
         {3802, SL_STRING, D "Json", sl_pg_parse_text, true},
-        {3904, SL_STRING, NULL, sl_pg_parse_text, false},    /* ranges */
+        {3904, SL_STRING, NULL, sl_pg_parse_text, false}, /* ranges */
         {3906, SL_STRING, NULL, sl_pg_parse_text, false},
         {3908, SL_STRING, NULL, sl_pg_parse_text, false},
         {3910, SL_STRING, NULL, sl_pg_parse_text, false},
@@ -84,7 +84,8 @@ static void named(struct sl_pg_codec *c, enum sl_type type, const char *name, sl
         c->parse = parse;
 }
 
-static void params(struct sl_pg_types *t, struct sl_pg_codec *c, const char *k1, const char *v1, const char *k2, const char *v2)
+static void params(struct sl_pg_types *t, struct sl_pg_codec *c, const char *k1, const char *v1, const char *k2,
+                   const char *v2)
 {
         struct sl_param *p = sl_arena_alloc(&t->arena, 2 * sizeof(*p));
         p[0] = (struct sl_param){k1, v1};
@@ -134,7 +135,8 @@ static void set_unavailable(struct sl_pg_types *t, struct sl_pg_codec *c)
                 c->unavailable = one_item(t, sl_v_str(p));
         } else if (c->spec.type == SL_ARRAY && elem == SL_BYTES && !c->elem->spec.name) {
                 c->unavailable = one_item(t, sl_v_bytes(p.ptr, p.len));
-        } else if (c->spec.type == SL_ARRAY && (elem == SL_INT32 || elem == SL_INT64) && c->elem->parse != sl_pg_parse_ts_us) {
+        } else if (c->spec.type == SL_ARRAY && (elem == SL_INT32 || elem == SL_INT64) &&
+                   c->elem->parse != sl_pg_parse_ts_us) {
                 struct sl_value *items = sl_arena_alloc(&t->arena, (p.len + 1) * sizeof(*items));
                 for (size_t i = 0; i < p.len; i++)
                         items[i] = sl_v_i64(elem, (unsigned char)p.ptr[i]);
@@ -148,11 +150,12 @@ static void set_unavailable(struct sl_pg_types *t, struct sl_pg_codec *c)
 }
 
 static void struct_of(struct sl_pg_types *t, struct sl_pg_codec *c, const char *name, const char *doc,
-                                         const struct sl_field *fields, uint32_t n)
+                      const struct sl_field *fields, uint32_t n)
 {
         struct sl_field *own = sl_arena_alloc(&t->arena, n * sizeof(*own));
         memcpy(own, fields, n * sizeof(*own));
-        c->spec = (struct sl_schema){.type = SL_STRUCT, .name = name, .version = 1, .doc = doc, .field_count = n, .fields = own};
+        c->spec = (struct sl_schema){
+                .type = SL_STRUCT, .name = name, .version = 1, .doc = doc, .field_count = n, .fields = own};
 }
 
 static void zero_struct(struct sl_pg_types *t, struct sl_pg_codec *c, const char *text)
@@ -283,7 +286,8 @@ static bool extension(struct sl_pg_types *t, struct sl_pg_codec *c, const char *
                 const struct sl_field fields[] = {{.name = "wkb", .schema = sl_schema_of(SL_BYTES, false)},
                                                   {.name = "srid", .schema = sl_schema_of(SL_INT32, true)}};
                 bool plain = name[4] == 'e';
-                struct_of(t, c, plain ? D "geometry.Geometry" : D "geometry.Geography", plain ? "Geometry" : "Geography", fields, 2);
+                struct_of(t, c, plain ? D "geometry.Geometry" : D "geometry.Geography",
+                          plain ? "Geometry" : "Geography", fields, 2);
                 c->parse = sl_pg_parse_geometry;
         } else if (strcmp(name, "vector") == 0 || strcmp(name, "halfvec") == 0) {
                 bool half = name[0] == 'h';
@@ -298,8 +302,8 @@ static bool extension(struct sl_pg_types *t, struct sl_pg_codec *c, const char *
         return true;
 }
 
-static enum sl_rc array(struct sl_pg_types *t, struct sl_pg_codec *c, uint32_t elem_oid, int32_t typmod, char delim, bool *ok,
-                        struct sl_err *err)
+static enum sl_rc array(struct sl_pg_types *t, struct sl_pg_codec *c, uint32_t elem_oid, int32_t typmod, char delim,
+                        bool *ok, struct sl_err *err)
 {
         SL_TRY(sl_pg_types_codec(t, elem_oid, typmod, &c->elem, err));
         *ok = c->elem && c->elem->parse != sl_pg_parse_raw && !c->elem->elem;
@@ -323,7 +327,8 @@ static enum sl_rc user_type(struct sl_pg_types *t, struct sl_pg_codec *c, uint32
         SL_TRY(t->lookup(t->arg, oid, &info, err));
         switch (info.kind) {
         case 'd':
-                return sl_pg_types_codec(t, info.base, info.base_typmod >= 0 ? info.base_typmod : typmod, ret_base, err);
+                return sl_pg_types_codec(t, info.base, info.base_typmod >= 0 ? info.base_typmod : typmod, ret_base,
+                                         err);
         case 'e':
                 named(c, SL_STRING, D "Enum", sl_pg_parse_text);
                 params(t, c, "allowed", info.labels ? info.labels : "", NULL, NULL);

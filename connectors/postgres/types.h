@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Column types: OID and modifier -> Connect schema (as Debezium 3.6.1 maps it) and a function that turns the server's text
- * into a value. A codec is made once per (type, modifier) and lives as long as its sl_pg_types; rows only call its parse
- * function. Libpq-free: what the built-in list does not know is asked through a callback. */
+/* Column types: OID and modifier -> Connect schema (as Debezium 3.6.1 maps it) and a function that turns the server's
+ * text into a value. A codec is made once per (type, modifier) and lives as long as its sl_pg_types; rows only call its
+ * parse function. Libpq-free: what the built-in list does not know is asked through a callback. */
 #ifndef SL_POSTGRES_TYPES_H
 #define SL_POSTGRES_TYPES_H
 #include "base/map.h"
@@ -10,16 +10,17 @@
 
 struct sl_pg_codec;
 /* Text -> value; the value may point into text and into arena. false: the schema can't hold this text. */
-typedef bool (*sl_pg_parse)(const struct sl_pg_codec *c, struct sl_str text, struct sl_arena *arena, struct sl_value *ret);
+typedef bool (*sl_pg_parse)(const struct sl_pg_codec *c, struct sl_str text, struct sl_arena *arena,
+                            struct sl_value *ret);
 
 struct sl_pg_codec {
         sl_pg_parse parse;
-        struct sl_schema spec;        /* not interned: neither optional nor default */
-        struct sl_value zero;         /* stands for the missing value of a NOT NULL column */
-        struct sl_value unavailable;  /* stands for an unchanged value that was not sent (flag set) */
-        int32_t scale;                /* decimals: scale, or -1 variable; times: digits of the fraction */
-        bool has_default;             /* literal defaults are taken over into the schema */
-        char delim;                   /* arrays */
+        struct sl_schema spec;       /* not interned: neither optional nor default */
+        struct sl_value zero;        /* stands for the missing value of a NOT NULL column */
+        struct sl_value unavailable; /* stands for an unchanged value that was not sent (flag set) */
+        int32_t scale;               /* decimals: scale, or -1 variable; times: digits of the fraction */
+        bool has_default;            /* literal defaults are taken over into the schema */
+        char delim;                  /* arrays */
         const struct sl_pg_codec *elem;
         const struct sl_pg_cfg *cfg;
 };
@@ -27,16 +28,16 @@ struct sl_pg_codec {
 /* What pg_type says about a type that is not built in. Strings live as long as the sl_pg_types. */
 struct sl_pg_typeinfo {
         const char *name;
-        char kind;                    /* typtype: b e d r m c p; 0 = no such type */
+        char kind; /* typtype: b e d r m c p; 0 = no such type */
         char delim;
         uint32_t base, elem;
         int32_t base_typmod;
-        const char *labels;           /* enum: comma separated */
+        const char *labels; /* enum: comma separated */
 };
 struct sl_pg_types {
         const struct sl_pg_cfg *cfg;
-        struct sl_arena arena;        /* the task's life */
-        struct sl_map cache;          /* (oid, typmod) as 8 bytes -> codec, or &sl_pg_no_codec */
+        struct sl_arena arena; /* the task's life */
+        struct sl_map cache;   /* (oid, typmod) as 8 bytes -> codec, or &sl_pg_no_codec */
         struct sl_str placeholder;
         enum sl_rc (*lookup)(void *arg, uint32_t oid, struct sl_pg_typeinfo *ret, struct sl_err *err);
         void *arg;
@@ -53,9 +54,10 @@ bool sl_pg_parse_bool(const struct sl_pg_codec *, struct sl_str, struct sl_arena
 bool sl_pg_parse_int(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);
 bool sl_pg_parse_float(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);
 bool sl_pg_parse_text(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);
-bool sl_pg_parse_raw(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *); /* text as binary */
+bool sl_pg_parse_raw(const struct sl_pg_codec *, struct sl_str, struct sl_arena *,
+                     struct sl_value *); /* text as binary */
 bool sl_pg_parse_bytea(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);
-bool sl_pg_parse_bit(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);  /* '1' -> true */
+bool sl_pg_parse_bit(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *); /* '1' -> true */
 bool sl_pg_parse_bits(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);
 bool sl_pg_parse_array(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);
 bool sl_pg_parse_hstore(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);

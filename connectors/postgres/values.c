@@ -70,7 +70,8 @@ struct sl_value sl_pg_binary_value(const struct sl_pg_cfg *cfg, const uint8_t *p
         }
         const char *abc = b64[cfg->binary == SL_PG_BIN_BASE64_URL];
         for (size_t i = 0; i < n; i += 3) {
-                uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0);
+                uint32_t v =
+                        (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0);
                 *w++ = abc[v >> 18];
                 *w++ = abc[v >> 12 & 63];
                 *w++ = i + 1 < n ? abc[v >> 6 & 63] : '=';
@@ -152,7 +153,8 @@ bool sl_pg_parse_bits(const struct sl_pg_codec *c, struct sl_str text, struct sl
 }
 
 /* One element of an array's text at *p, unquoted; *ret_null for the bare word NULL. */
-static bool element(const char **p, const char *end, char delim, struct sl_arena *arena, struct sl_str *ret, bool *ret_null)
+static bool element(const char **p, const char *end, char delim, struct sl_arena *arena, struct sl_str *ret,
+                    bool *ret_null)
 {
         const char *s = *p;
         *ret_null = false;

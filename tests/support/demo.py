@@ -163,7 +163,6 @@ class Reader(threading.Thread):
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "topic.metadata.refresh.interval.ms": 500,
-                "fetch.wait.max.ms": 50,
                 "fetch.error.backoff.ms": 20,
                 "allow.auto.create.topics": False,
                 "log_level": 0,

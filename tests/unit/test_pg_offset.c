@@ -26,9 +26,13 @@ static struct sl_pg_offset reads(const char *json)
 static void at_a_commit(void **state)
 {
         (void)state;
-        struct sl_position pos = {{[SL_PG_W_DONE] = 24023176, [SL_PG_W_ROW] = 1, [SL_PG_W_XID] = 555,
-                                   [SL_PG_W_TIME] = 1700000000123456, [SL_PG_W_FLAGS] = SL_PG_F_XID}};
-        const char *json = "{\"lsn_proc\":24023176,\"messageType\":\"COMMIT\",\"lsn_commit\":24023176,\"lsn\":24023176,\"txId\":555,"
+        struct sl_position pos = {{[SL_PG_W_DONE] = 24023176,
+                                   [SL_PG_W_ROW] = 1,
+                                   [SL_PG_W_XID] = 555,
+                                   [SL_PG_W_TIME] = 1700000000123456,
+                                   [SL_PG_W_FLAGS] = SL_PG_F_XID}};
+        const char *json = "{\"lsn_proc\":24023176,\"messageType\":\"COMMIT\",\"lsn_commit\":24023176,\"lsn\":24023176,"
+                           "\"txId\":555,"
                            "\"ts_usec\":1700000000123456}";
         writes(&pos, json);
         struct sl_pg_offset o = reads(json);
@@ -39,10 +43,16 @@ static void at_a_commit(void **state)
 static void inside_a_transaction(void **state)
 {
         (void)state;
-        struct sl_position pos = {{[SL_PG_W_COMMIT] = 900, [SL_PG_W_ORDINAL] = 17, [SL_PG_W_DONE] = 700, [SL_PG_W_ROW] = 850,
-                                   [SL_PG_W_XID] = 5, [SL_PG_W_TIME] = 6, [SL_PG_W_FLAGS] = SL_PG_F_XID | 'U' << 8}};
-        const char *json = "{\"lsn_proc\":850,\"messageType\":\"UPDATE\",\"lsn_commit\":700,\"lsn\":850,\"txId\":5,\"ts_usec\":6,"
-                           "\"sluice_txn\":\"900/17\"}";
+        struct sl_position pos = {{[SL_PG_W_COMMIT] = 900,
+                                   [SL_PG_W_ORDINAL] = 17,
+                                   [SL_PG_W_DONE] = 700,
+                                   [SL_PG_W_ROW] = 850,
+                                   [SL_PG_W_XID] = 5,
+                                   [SL_PG_W_TIME] = 6,
+                                   [SL_PG_W_FLAGS] = SL_PG_F_XID | 'U' << 8}};
+        const char *json =
+                "{\"lsn_proc\":850,\"messageType\":\"UPDATE\",\"lsn_commit\":700,\"lsn\":850,\"txId\":5,\"ts_usec\":6,"
+                "\"sluice_txn\":\"900/17\"}";
         writes(&pos, json);
         struct sl_pg_offset o = reads(json);
         assert_true(o.txn_lsn == 900 && o.ordinal == 17 && o.done_lsn == 700 && o.lsn == 850 && !o.foreign_lsn);
@@ -52,10 +62,13 @@ static void snapshots(void **state)
 {
         (void)state;
         struct sl_position pos = {{[SL_PG_W_DONE] = 24000000, [SL_PG_W_TIME] = 6, [SL_PG_W_FLAGS] = SL_PG_F_SNAPSHOT}};
-        writes(&pos, "{\"snapshot\":\"INITIAL\",\"last_snapshot_record\":true,\"snapshot_completed\":true,\"lsn\":24000000,\"ts_usec\":6}");
-        struct sl_pg_offset o = reads("{\"snapshot\":\"INITIAL\",\"last_snapshot_record\":true,\"snapshot_completed\":true,\"lsn\":24000000}");
+        writes(&pos, "{\"snapshot\":\"INITIAL\",\"last_snapshot_record\":true,\"snapshot_completed\":true,\"lsn\":"
+                     "24000000,\"ts_usec\":6}");
+        struct sl_pg_offset o = reads("{\"snapshot\":\"INITIAL\",\"last_snapshot_record\":true,\"snapshot_completed\":"
+                                      "true,\"lsn\":24000000}");
         assert_true(o.snapshot_done && o.done_lsn == 24000000 && !o.has_commit && !o.snapshot_running);
-        o = reads("{\"snapshot\":\"INITIAL\",\"last_snapshot_record\":false,\"snapshot_completed\":false,\"lsn\":24000000,\"txId\":553}");
+        o = reads("{\"snapshot\":\"INITIAL\",\"last_snapshot_record\":false,\"snapshot_completed\":false,\"lsn\":"
+                  "24000000,\"txId\":553}");
         assert_true(o.snapshot_running && !o.snapshot_done);
         assert_true(reads("{\"snapshot\":true,\"last_snapshot_record\":true,\"lsn\":5}").snapshot_done);
         assert_true(reads("{\"snapshot\":true,\"snapshot_completed\":\"true\",\"lsn\":5}").snapshot_done);
@@ -65,8 +78,9 @@ static void snapshots(void **state)
 static void from_debezium(void **state)
 {
         (void)state;
-        struct sl_pg_offset o = reads("{\"transaction_id\":null,\"lsn_proc\":24023128,\"messageType\":\"INSERT\",\"lsn_commit\":24023119,"
-                                      "\"lsn\":24023128,\"txId\":555,\"ts_usec\":1700000000123456}");
+        struct sl_pg_offset o = reads(
+                "{\"transaction_id\":null,\"lsn_proc\":24023128,\"messageType\":\"INSERT\",\"lsn_commit\":24023119,"
+                "\"lsn\":24023128,\"txId\":555,\"ts_usec\":1700000000123456}");
         assert_true(o.done_lsn == 24023119 && o.foreign_lsn == 24023128 && o.foreign_same == 1);
         o = reads("{\"lsn_proc\":9,\"messageType\":\"BEGIN\",\"lsn_commit\":7,\"lsn\":9}");
         assert_true(o.done_lsn == 7 && o.foreign_lsn == 0); /* nothing of that transaction is done */
@@ -79,8 +93,14 @@ static void from_debezium(void **state)
 static void refused(void **state)
 {
         (void)state;
-        const char *bad[] = {"", "[]", "{}", "{\"lsn\":\"x\"}", "{\"lsn_proc\":9,\"sluice_txn\":\"\"}", "{\"lsn_proc\":9,\"sluice_txn\":\"5\"}",
-                             "{\"lsn_proc\":9,\"sluice_txn\":\"5/\"}", "{\"lsn_proc\":9,\"sluice_txn\":\"5/0\"}",
+        const char *bad[] = {"",
+                             "[]",
+                             "{}",
+                             "{\"lsn\":\"x\"}",
+                             "{\"lsn_proc\":9,\"sluice_txn\":\"\"}",
+                             "{\"lsn_proc\":9,\"sluice_txn\":\"5\"}",
+                             "{\"lsn_proc\":9,\"sluice_txn\":\"5/\"}",
+                             "{\"lsn_proc\":9,\"sluice_txn\":\"5/0\"}",
                              "{\"lsn_proc\":9,\"sluice_txn\":\"5/1x\"}"};
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
                 struct sl_pg_offset o;
@@ -92,6 +112,7 @@ static void refused(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(at_a_commit), cmocka_unit_test(inside_a_transaction),
-                                           cmocka_unit_test(snapshots), cmocka_unit_test(from_debezium), cmocka_unit_test(refused)};
+                                           cmocka_unit_test(snapshots), cmocka_unit_test(from_debezium),
+                                           cmocka_unit_test(refused)};
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

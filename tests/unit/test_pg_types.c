@@ -8,9 +8,33 @@
 #include <cmocka.h>
 #include "connectors/postgres/relation.h"
 
-enum { BOOL = 16, BYTEA = 17, INT8 = 20, INT2 = 21, INT4 = 23, TEXT = 25, FLOAT4 = 700, FLOAT8 = 701, MONEY = 790, INT4S = 1007,
-       TEXTS = 1009, VARCHAR = 1043, DATE = 1082, TIME = 1083, TS = 1114, TSTZ = 1184, NUMERICS = 1231, INTERVAL = 1186,
-       TIMETZ = 1266, BIT = 1560, NUMERIC = 1700, UUID = 2950, JSONB = 3802, POINT = 600, XMLS = 143 };
+enum {
+        BOOL = 16,
+        BYTEA = 17,
+        INT8 = 20,
+        INT2 = 21,
+        INT4 = 23,
+        TEXT = 25,
+        FLOAT4 = 700,
+        FLOAT8 = 701,
+        MONEY = 790,
+        INT4S = 1007,
+        TEXTS = 1009,
+        VARCHAR = 1043,
+        DATE = 1082,
+        TIME = 1083,
+        TS = 1114,
+        TSTZ = 1184,
+        NUMERICS = 1231,
+        INTERVAL = 1186,
+        TIMETZ = 1266,
+        BIT = 1560,
+        NUMERIC = 1700,
+        UUID = 2950,
+        JSONB = 3802,
+        POINT = 600,
+        XMLS = 143
+};
 
 static struct sl_pg_cfg cfg;
 static struct sl_pg_types types;
@@ -34,7 +58,8 @@ static enum sl_rc lookup(void *arg, uint32_t oid, struct sl_pg_typeinfo *ret, st
                 *ret = (struct sl_pg_typeinfo){.name = "hstore", .kind = 'b', .delim = ','};
                 break;
         case 20005:
-                *ret = (struct sl_pg_typeinfo){.name = "amount", .kind = 'd', .base = NUMERIC, .base_typmod = (8 << 16 | 3) + 4};
+                *ret = (struct sl_pg_typeinfo){
+                        .name = "amount", .kind = 'd', .base = NUMERIC, .base_typmod = (8 << 16 | 3) + 4};
                 break;
         case 20006:
                 *ret = (struct sl_pg_typeinfo){.name = "pair", .kind = 'c'};
@@ -152,7 +177,7 @@ static void scalars(void **state)
         assert_true(parse(FLOAT8, -1, "NaN", &v) && v.f64 != v.f64);
 }
 
-#define P(p, s) (((p) << 16 | ((s) & 0x7ff)) + 4)
+#define P(p, s) (((p) << 16 | ((s)&0x7ff)) + 4)
 static void decimals(void **state)
 {
         (void)state;
@@ -307,11 +332,14 @@ static void user_types(void **state)
         assert_false(codec(20003, -1)->spec.value->optional);
         is_bytes(20005, -1, "1.234", "04d2");
         assert_null(codec(20006, -1));
-        is_str(20004, -1, "\"a\"=>\"1\", \"b\"=>NULL, \"q\\\"\"=>\"x\\\\b\"", "{\"a\":\"1\",\"b\":null,\"q\\\"\":\"x\\\\b\"}");
+        is_str(20004, -1, "\"a\"=>\"1\", \"b\"=>NULL, \"q\\\"\"=>\"x\\\\b\"",
+               "{\"a\":\"1\",\"b\":null,\"q\\\"\":\"x\\\\b\"}");
         refuses(20004, -1, "\"a\"=>");
         struct sl_value v;
-        assert_true(parse(POINT, -1, "(1,-2.5)", &v) && v.items[0].f64 == 1 && v.items[1].f64 == -2.5 && v.items[2].len == 21);
-        assert_true(parse(20007, -1, "0101000020E6100000000000000000F03F0000000000000040", &v) && v.items[1].i64 == 4326);
+        assert_true(parse(POINT, -1, "(1,-2.5)", &v) && v.items[0].f64 == 1 && v.items[1].f64 == -2.5 &&
+                    v.items[2].len == 21);
+        assert_true(parse(20007, -1, "0101000020E6100000000000000000F03F0000000000000040", &v) &&
+                    v.items[1].i64 == 4326);
 }
 
 static bool default_of(uint32_t oid, int32_t typmod, const char *expr, struct sl_value *v)
@@ -332,7 +360,8 @@ static void defaults(void **state)
         bytes_are(&v, "0096");
         assert_true(default_of(TSTZ, -1, "now()", &v) && sl_str_eqc(sl_v_as_str(&v), "1970-01-01T00:00:00.000000Z"));
         assert_true(default_of(TS, -1, "CURRENT_TIMESTAMP", &v) && v.i64 == 0);
-        assert_true(default_of(TS, -1, "'2020-01-01 00:00:00'::timestamp without time zone", &v) && v.i64 == 1577836800000000);
+        assert_true(default_of(TS, -1, "'2020-01-01 00:00:00'::timestamp without time zone", &v) &&
+                    v.i64 == 1577836800000000);
         assert_true(default_of(JSONB, -1, "'{}'::jsonb", &v) && v.len == 2);
         assert_true(default_of(UUID, -1, "gen_random_uuid()", &v) && v.len == 36);
         assert_true(default_of(BIT, 4, "'0101'::\"bit\"", &v));
@@ -367,8 +396,9 @@ static void names(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(scalars),  cmocka_unit_test(decimals), cmocka_unit_test(dates),
-                                           cmocka_unit_test(intervals), cmocka_unit_test(binaries), cmocka_unit_test(arrays),
-                                           cmocka_unit_test(user_types), cmocka_unit_test(defaults), cmocka_unit_test(names)};
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(scalars),    cmocka_unit_test(decimals), cmocka_unit_test(dates),
+                cmocka_unit_test(intervals),  cmocka_unit_test(binaries), cmocka_unit_test(arrays),
+                cmocka_unit_test(user_types), cmocka_unit_test(defaults), cmocka_unit_test(names)};
         return cmocka_run_group_tests(tests, setup, teardown);
 }

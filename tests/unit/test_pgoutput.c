@@ -21,7 +21,8 @@ static enum sl_rc decode(struct sl_str s, struct sl_err *err)
         return sl_pgoutput_decode(s, &m, err);
 }
 
-/* Decode it whole; every cut and every added byte must fail. The copy is exact, so that a sanitizer sees a read past it. */
+/* Decode it whole; every cut and every added byte must fail. The copy is exact, so that a sanitizer sees a read past
+ * it. */
 static void whole(struct sl_str s)
 {
         for (size_t n = 0; n <= s.len + 1; n++) {
@@ -75,7 +76,8 @@ static void relations(void **state)
 static void rows(void **state)
 {
         (void)state;
-        whole(BYTES("I\0\0\0\1N\0\3t\0\0\0\2ab" "nu"));
+        whole(BYTES("I\0\0\0\1N\0\3t\0\0\0\2ab"
+                    "nu"));
         assert_true(m.new_row.n == 3 && m.old_kind == 0);
         assert_true(cols[1][0].len == 2 && memcmp(cols[1][0].ptr, "ab", 2) == 0 && cols[1][0].kind == 't');
         assert_true(cols[1][1].kind == 'n' && cols[1][2].kind == 'u' && !cols[1][2].ptr);
@@ -92,10 +94,19 @@ static void rows(void **state)
 static void malformed(void **state)
 {
         (void)state;
-        const struct sl_str bad[] = {
-                BYTES(""), BYTES("X"), BYTES("S\0\0\0\1\1"), BYTES("I\0\0\0\1K\0\1n"), BYTES("D\0\0\0\1N\0\1n"),
-                BYTES("U\0\0\0\1K\0\1nK\0\1n"), BYTES("I\0\0\0\1N\0\1b\0\0\0\1a"), BYTES("I\0\0\0\1N\0\1t\xff\xff\xff\xff" "a"),
-                BYTES("I\0\0\0\1N\xff\xff"), BYTES("T\xff\xff\xff\xff\0"), BYTES("R\0\0\0\1a\0b\0d\xff\xff"), BYTES("O\0\0\0\0\0\0\0\3other")};
+        const struct sl_str bad[] = {BYTES(""),
+                                     BYTES("X"),
+                                     BYTES("S\0\0\0\1\1"),
+                                     BYTES("I\0\0\0\1K\0\1n"),
+                                     BYTES("D\0\0\0\1N\0\1n"),
+                                     BYTES("U\0\0\0\1K\0\1nK\0\1n"),
+                                     BYTES("I\0\0\0\1N\0\1b\0\0\0\1a"),
+                                     BYTES("I\0\0\0\1N\0\1t\xff\xff\xff\xff"
+                                           "a"),
+                                     BYTES("I\0\0\0\1N\xff\xff"),
+                                     BYTES("T\xff\xff\xff\xff\0"),
+                                     BYTES("R\0\0\0\1a\0b\0d\xff\xff"),
+                                     BYTES("O\0\0\0\0\0\0\0\3other")};
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
                 struct sl_err err = {0};
                 assert_int_equal(decode(bad[i], &err), SL_FATAL);
@@ -142,7 +153,8 @@ static void copy_rows(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(transactions), cmocka_unit_test(relations), cmocka_unit_test(rows),
-                                           cmocka_unit_test(malformed),    cmocka_unit_test(noise),     cmocka_unit_test(copy_rows)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(transactions), cmocka_unit_test(relations),
+                                           cmocka_unit_test(rows),         cmocka_unit_test(malformed),
+                                           cmocka_unit_test(noise),        cmocka_unit_test(copy_rows)};
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

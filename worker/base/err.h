@@ -47,6 +47,7 @@ struct sl_err {
         enum sl_rc rc;
         enum sl_scope scope;
         enum sl_stage stage;
+        const char *operation;   /* Java class of the plugin that ran in the stage; NULL = the connector */
         enum sl_errid id;
         const char *java;        /* exception class for traces and headers; from the id's row unless set */
         int32_t native;          /* HTTP status, librdkafka code, or 0 */

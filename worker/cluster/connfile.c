@@ -67,7 +67,7 @@ enum sl_rc sl_connfile_load(const char *path, struct sl_herder_initial *ret, str
                 if (rc == SL_OK)
                         rc = from_json(json, ret, err);
                 if (rc != SL_OK)
-                        sl_err_prefix(err, "%s: ", path);
+                        sl_err_prefix(err, "%s", path);
         } else if (rc == SL_OK) {
                 rc = sl_props_load(&ret->config, path, err);
         }
@@ -77,12 +77,14 @@ enum sl_rc sl_connfile_load(const char *path, struct sl_herder_initial *ret, str
                 return rc;
         const char *name = sl_props_get(&ret->config, "name");
         ret->name = sl_strdup(name ? name : "");
+        ret->path = sl_strdup(path);
         return SL_OK;
 }
 
 void sl_connfile_free(struct sl_herder_initial *c)
 {
         free(c->name);
+        free(c->path);
         sl_props_free(&c->config);
         memset(c, 0, sizeof(*c));
 }

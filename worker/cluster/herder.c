@@ -93,12 +93,14 @@ static enum sl_rc create_initial(struct sl_herder *h, const struct sl_herder_ini
         enum sl_rc rc = sl_validate(&opts, &in->config, &v, err);
         for (uint32_t i = 0; rc == SL_OK && i < v.report.count; i++)
                 if (v.report.findings[i].warning)
-                        sl_warn("connector %s: %s", in->name, v.report.findings[i].text);
+                        sl_warn("connector file %s: %s", in->path, v.report.findings[i].text);
                 else
-                        sl_error("connector %s: %s", in->name, v.report.findings[i].text);
+                        sl_error("connector file %s: %s", in->path, v.report.findings[i].text);
         if (rc == SL_OK && v.report.errors)
-                rc = sl_fail(err, SL_E_CONFIG, "connector %s: its configuration has %u error(s), listed above",
-                             in->name, v.report.errors);
+                rc = sl_fail(err, SL_E_CONFIG, "connector file %s: its configuration has %u error(s), listed above",
+                             in->path, v.report.errors);
+        else if (rc != SL_OK)
+                sl_err_prefix(err, "connector file %s", in->path);
         sl_validation_free(&v);
         SL_TRY(rc);
         const struct conn *have = sl_herder_find(h, in->name);
@@ -110,7 +112,7 @@ static enum sl_rc create_initial(struct sl_herder *h, const struct sl_herder_ini
                 return SL_OK; /* a distributed worker started again with the same file */
         sl_herder_run_call(h, &call);
         json_decref(call.body);
-        return call.status < 300 ? SL_OK : sl_fail(err, SL_E_STORE, "connector %s: %s", in->name, call.message);
+        return call.status < 300 ? SL_OK : sl_fail(err, SL_E_STORE, "connector file %s: %s", in->path, call.message);
 }
 
 static enum sl_rc start_up(struct sl_herder *h, struct sl_err *err)

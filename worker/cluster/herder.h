@@ -23,6 +23,7 @@ struct sl_task_calls {
 /* A connector that the command line names. */
 struct sl_herder_initial {
         char *name;
+        char *path; /* for messages */
         struct sl_props config;
         enum sl_target target;
 };

@@ -295,6 +295,22 @@ static void parse_row(struct parse *p, const struct sl_cfg_def *row)
                 store(p, row, &v);
 }
 
+/* Keys that a prefix row stands for: refused or without effect, as the row says; else they are passed through. */
+static void parse_prefix(struct parse *p, const struct sl_cfg_def *row)
+{
+        const char *key, *value;
+        size_t skip = strlen(p->prefix);
+        for (size_t i = 0; sl_props_next(p->props, &i, &key, &value);) {
+                if (!value || strncmp(key, p->prefix, skip) != 0 || !has_prefix(row, key + skip) ||
+                    sl_cfg_find(p->defs, key + skip) != row)
+                        continue;
+                if (row->unsupported)
+                        invalid(p, key, sl_cfg_is_secret(&p->defs, 1, key + skip) ? "[hidden]" : value, row->unsupported);
+                else
+                        warn(p, row, key);
+        }
+}
+
 void sl_cfg_parse_at(const struct sl_cfg_def *defs, const char *prefix, const struct sl_props *props, void *out,
                      struct sl_arena *arena, struct sl_cfg_report *r)
 {
@@ -302,8 +318,8 @@ void sl_cfg_parse_at(const struct sl_cfg_def *defs, const char *prefix, const st
         for (const struct sl_cfg_def *row = defs; row->name; row++) {
                 const struct sl_cfg_def *target = sl_cfg_target(defs, row);
                 if (row->flags & SL_CFG_PREFIX)
-                        continue;
-                if (target != row)
+                        parse_prefix(&p, row);
+                else if (target != row)
                         parse_alias(&p, row, target);
                 else
                         parse_row(&p, row);

@@ -133,7 +133,7 @@ static enum sl_rc schema_of(struct json_state *st, struct sl_str text, const str
 static sl_cold enum sl_rc bad_text(enum sl_rc rc, struct sl_err *err)
 {
         if (err)
-                sl_err_prefix(err, "Converting byte[] to Kafka Connect data failed due to serialization error: ");
+                sl_err_prefix(err, "Converting byte[] to Kafka Connect data failed due to serialization error");
         return rc;
 }
 
@@ -205,7 +205,7 @@ static enum sl_rc json_open(void *state, const void *cfg, bool is_key sl_unused,
                 err->id = SL_E_CONFIG;
                 err->java = SL_JAVA_CONFIG;
                 err->scope = SL_SCOPE_TASK;
-                sl_err_prefix(err, "schema.content can't be read: ");
+                sl_err_prefix(err, "schema.content can't be read");
         }
         return rc == SL_OK ? SL_OK : SL_FATAL;
 }

@@ -79,6 +79,7 @@ enum sl_rc sl_chain_apply(struct sl_chain *c, struct sl_record *rec, struct sl_a
                 enum sl_rc rc = c->steps[i].ops->apply(c->steps[i].st, rec, arena, err);
                 if (sl_unlikely(rc != SL_OK)) {
                         err->stage = SL_STAGE_TRANSFORMATION;
+                        err->operation = c->steps[i].ops->aliases[0];
                         return rc;
                 }
         }
@@ -135,25 +136,26 @@ void sl_codec_close(struct sl_codec *c)
         *c = (struct sl_codec){0};
 }
 
+static enum sl_rc decode(const struct sl_converter *conv, enum sl_stage stage, struct sl_str topic, struct sl_str bytes,
+                         struct sl_arena *arena, const struct sl_schema **ret_schema, struct sl_value *ret_value,
+                         struct sl_err *err)
+{
+        enum sl_rc rc = conv->ops->decode(conv->st, topic, bytes, arena, ret_schema, ret_value, err);
+        if (sl_unlikely(rc != SL_OK)) {
+                err->stage = stage;
+                err->operation = conv->ops->aliases[0];
+        }
+        return rc;
+}
+
 enum sl_rc sl_codec_decode(struct sl_codec *c, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
 {
-        enum sl_rc rc = c->key.ops->decode(c->key.st, rec->topic, rec->raw_key, arena, &rec->key_schema, &rec->key, err);
-        if (sl_unlikely(rc != SL_OK)) {
-                err->stage = SL_STAGE_KEY_CONVERTER;
-                return rc;
-        }
-        rc = c->value.ops->decode(c->value.st, rec->topic, rec->raw_value, arena, &rec->value_schema, &rec->value, err);
-        if (sl_unlikely(rc != SL_OK)) {
-                err->stage = SL_STAGE_VALUE_CONVERTER;
-                return rc;
-        }
+        SL_TRY(decode(&c->key, SL_STAGE_KEY_CONVERTER, rec->topic, rec->raw_key, arena, &rec->key_schema, &rec->key, err));
+        SL_TRY(decode(&c->value, SL_STAGE_VALUE_CONVERTER, rec->topic, rec->raw_value, arena, &rec->value_schema,
+                      &rec->value, err));
         for (uint32_t i = 0; i < rec->header_count; i++) {
                 struct sl_header *h = &rec->headers[i];
-                rc = c->header.ops->decode(c->header.st, rec->topic, h->raw, arena, &h->schema, &h->value, err);
-                if (sl_unlikely(rc != SL_OK)) {
-                        err->stage = SL_STAGE_HEADER_CONVERTER;
-                        return rc;
-                }
+                SL_TRY(decode(&c->header, SL_STAGE_HEADER_CONVERTER, rec->topic, h->raw, arena, &h->schema, &h->value, err));
         }
         return SL_OK;
 }

@@ -127,7 +127,7 @@ static uint32_t context_headers(struct sl_errpolicy *p, const struct sl_record *
         HEADER("connector.name", "%s", p->t->connector);
         HEADER("task.id", "%u", p->t->id);
         HEADER("stage", "%s", sl_stage_name(why->stage));
-        HEADER("class.name", "%s", p->t->sink->aliases[0]);
+        HEADER("class.name", "%s", why->operation ? why->operation : p->t->sink->aliases[0]);
         HEADER("exception.class.name", "%s", why->java);
         HEADER("exception.message", "%s", why->msg);
         text_header(&h[n], "__connect.errors.exception.stacktrace", &start[n], b);

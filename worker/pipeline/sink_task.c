@@ -167,6 +167,7 @@ static enum sl_rc report(void *arg, const struct sl_record *rec, const struct sl
         struct line *l = arg;
         struct sl_err staged = *why;
         staged.stage = SL_STAGE_TASK_PUT;
+        staged.operation = "org.apache.kafka.connect.sink.SinkTask";
         return sl_errpolicy_resolve(l->policy, rec, &staged, err);
 }
 

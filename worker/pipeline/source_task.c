@@ -109,8 +109,10 @@ static enum sl_rc encode(struct line *l, const struct sl_converter *conv, enum s
         enum sl_rc rc = conv->ops->encode(conv->st, topic, schema, value, &l->row, &null, err);
         if (sl_unlikely(rc == SL_OK && !sl_buf_ok(&l->row)))
                 rc = sl_fail(err, SL_E_TOO_LARGE, "a record of topic %.*s passes 1 GiB encoded", SL_FMT(topic));
-        if (sl_unlikely(rc != SL_OK))
+        if (sl_unlikely(rc != SL_OK)) {
                 err->stage = stage;
+                err->operation = conv->ops->aliases[0];
+        }
         return rc;
 }
 
