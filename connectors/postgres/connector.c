@@ -241,6 +241,7 @@ static enum sl_rc pg_poll(void *task, struct sl_batch *out, bool *ret_more, stru
                 SL_TRY(sl_pg_snapshot_poll(t, out, ret_more, err));
                 break;
         case SL_PG_M_BACKLOG:
+                out->behind = true;
                 SL_TRY(sl_pg_backlog_poll(t, out, ret_more, err));
                 break;
         case SL_PG_M_STREAM:

@@ -18,6 +18,7 @@
 
 #define BATCH_RECORDS 2048
 #define COMMIT_GAP_MS 20     /* a drained source commits at most this often */
+#define BEHIND_INTERVAL_MS 1000 /* a source that is far behind commits at least this often: a commit waits for all that is in flight */
 #define OFFSET_GAP_MS 1000   /* at-least-once: an offset record at most this often */
 #define SERVE_MS 1000
 #define HALT_GRACE_MS 3000   /* to reach a natural cut after stop or pause was asked */
@@ -44,7 +45,7 @@ struct line {
         struct sl_kheader *headers;
         uint32_t headers_cap;
         /* the open transaction (or what is unacknowledged) */
-        bool in_txn, cut_ok, boundary;
+        bool in_txn, cut_ok, boundary, behind;
         struct sl_position pos;
         size_t txn_bytes;
         int64_t txn_started_ms, committed_ms;
@@ -307,16 +308,24 @@ static enum sl_rc commit(struct line *l, struct sl_err *err)
         return acked_prefix(l, err);
 }
 
+/* Milliseconds until the open transaction is due by time: at once when drained, by the interval when busy or far behind. */
+static int64_t commit_due_in(struct line *l, bool more)
+{
+        int64_t now = sl_mono_ms();
+        int64_t by_age = l->txn_started_ms + l->common.txn_interval_ms - now;
+        if (l->behind)
+                return l->common.txn_interval_ms < BEHIND_INTERVAL_MS ? l->txn_started_ms + BEHIND_INTERVAL_MS - now : by_age;
+        int64_t drained = l->committed_ms + COMMIT_GAP_MS - now;
+        return !more && drained < by_age ? drained : by_age;
+}
+
 static bool commit_due(struct line *l, bool more)
 {
         if (!l->in_txn || !l->cut_ok)
                 return false;
         if (sl_task_halted(l->t) && (l->boundary || grace_over(l)))
                 return true;
-        int64_t now = sl_mono_ms();
-        if (l->txn_bytes >= (size_t)l->common.txn_bytes || now - l->txn_started_ms >= l->common.txn_interval_ms)
-                return true;
-        return !more && now - l->committed_ms >= COMMIT_GAP_MS;
+        return l->txn_bytes >= (size_t)l->common.txn_bytes || commit_due_in(l, more) <= 0;
 }
 
 /* At-least-once: the acknowledged prefix becomes an offset record; when that is stored the source is told. */
@@ -355,7 +364,7 @@ static enum sl_rc wait_for_work(struct line *l, struct sl_err *err)
         l->t->source->wait(l->source, &w);
         int64_t now = sl_mono_ms();
         if (l->in_txn && l->cut_ok)
-                sl_wait_ms(&w, COMMIT_GAP_MS - (now - l->committed_ms));
+                sl_wait_ms(&w, commit_due_in(l, false));
         if (!l->transactional && (l->offset_in_flight || memcmp(&l->next_pos, &l->offset_pos, sizeof(l->next_pos)) != 0))
                 sl_wait_ms(&w, OFFSET_GAP_MS - (now - l->committed_ms));
         if (sl_task_halted(l->t))
@@ -387,6 +396,7 @@ static enum sl_rc loop(struct line *l, struct sl_err *err)
                 bool more = false;
                 sl_batch_reset(&l->batch);
                 SL_TRY(l->t->source->poll(l->source, &l->batch, &more, err));
+                l->behind = l->batch.behind;
                 l->served_ms = sl_mono_ms();
                 SL_TRY(process_batch(l, err));
                 SL_TRY(sl_producer_serve(l->producer, 0, err));
@@ -424,7 +434,7 @@ static enum sl_rc open_producer(struct line *l, struct sl_err *err)
                 .client_id = client_id,
                 .transactional_id = l->transactional ? sl_arena_printf(&l->arena, "%s-%s-%u", sl_task_group(t), t->connector, t->id)
                                                      : NULL,
-                .queue_bytes = (size_t)l->common.memory_bytes / 2,
+                .queue_bytes = (size_t)l->common.memory_bytes / 4,
                 .delivered = l->transactional ? NULL : delivered,
                 .delivered_arg = l,
                 .tick = tick,

@@ -49,6 +49,7 @@ struct sl_batch {
         size_t bytes;                   /* foreign bytes adopted (budget) */
         /* Source batches: */
         bool has_position;              /* position is set; a batch without records may still move it */
+        bool behind;                    /* far behind the head: throughput counts, not latency (larger transactions) */
         bool boundary;                  /* the position is a natural cut (database commit): a graceful stop ends here */
         struct sl_position position;
         /* Limits that the owner sets before it asks a source to fill the batch. */
