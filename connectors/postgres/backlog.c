@@ -20,6 +20,7 @@
 #define ADVANCE_BYTES (64 << 20)
 #define ADVANCE_MS 5000
 #define CONNECT_MS 10000
+#define FIRST_STEP 10000          /* a step's first row comes when all of it is decoded: begin small */
 #define STEP_BYTES (32u << 20) /* steps below this are doubled */
 #define STEP_MAX 1600000
 
@@ -34,7 +35,7 @@ void sl_pg_backlog_start(struct sl_pg_task *t)
         bl->state = SL_PG_BL_CONNECTING;
         bl->connect_until = sl_mono_ms() + CONNECT_MS;
         bl->advanced_ms = sl_mono_ms();
-        bl->step = t->cfg->backlog_changes;
+        bl->step = t->cfg->backlog_changes < FIRST_STEP ? t->cfg->backlog_changes : FIRST_STEP;
         bl->step_bytes = 0;
         t->mode = SL_PG_M_BACKLOG;
 }
@@ -107,7 +108,9 @@ static enum sl_rc take_result(struct sl_pg_task *t, struct sl_err *err)
                 if (bl->state == SL_PG_BL_SLOT)
                         return send_copy(t, err);
                 if (bl->state == SL_PG_BL_TAIL && bl->rows >= (uint32_t)bl->step) {
-                        if (bl->step_bytes < STEP_BYTES && bl->step <= STEP_MAX / 2)
+                        if (bl->step < t->cfg->backlog_changes)
+                                bl->step = t->cfg->backlog_changes;
+                        else if (bl->step_bytes < STEP_BYTES && bl->step <= STEP_MAX / 2)
                                 bl->step *= 2;
                         return send_copy(t, err);
                 }

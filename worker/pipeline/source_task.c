@@ -16,7 +16,7 @@
 #include "pipeline/internal.h"
 #include "pipeline/ledger.h"
 
-#define BATCH_RECORDS 2048
+#define BATCH_RECORDS 256 /* what a batch touches stays in the second-level cache: 2048 cost a third more CPU in the encoder */
 #define COMMIT_GAP_MS 20     /* a drained source commits at most this often */
 #define BEHIND_INTERVAL_MS 1000 /* a source that is far behind commits at least this often: a commit waits for all that is in flight */
 #define OFFSET_GAP_MS 1000   /* at-least-once: an offset record at most this often */
@@ -313,6 +313,8 @@ static int64_t commit_due_in(struct line *l, bool more)
 {
         int64_t now = sl_mono_ms();
         int64_t by_age = l->txn_started_ms + l->common.txn_interval_ms - now;
+        if (l->behind && l->committed_ms == 0)
+                return by_age; /* the first rows soon: somebody waits to see that it works */
         if (l->behind)
                 return l->common.txn_interval_ms < BEHIND_INTERVAL_MS ? l->txn_started_ms + BEHIND_INTERVAL_MS - now : by_age;
         int64_t drained = l->committed_ms + COMMIT_GAP_MS - now;
