@@ -514,3 +514,44 @@ bool sl_utf8_valid(struct sl_str s)
         }
         return true;
 }
+
+int sl_hex4(const char *p, const char *end)
+{
+        int v = 0;
+        if (end - p < 4)
+                return -1;
+        for (int i = 0; i < 4; i++) {
+                char c = p[i];
+                int d = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+                if (d < 0)
+                        return -1;
+                v = v << 4 | d;
+        }
+        return v;
+}
+
+char *sl_utf8_put(char *w, uint32_t c)
+{
+        if (c < 0x80) {
+                *w++ = (char)c;
+        } else if (c < 0x800) {
+                *w++ = (char)(0xc0 | c >> 6);
+                *w++ = (char)(0x80 | (c & 63));
+        } else if (c < 0x10000) {
+                *w++ = (char)(0xe0 | c >> 12);
+                *w++ = (char)(0x80 | (c >> 6 & 63));
+                *w++ = (char)(0x80 | (c & 63));
+        } else {
+                *w++ = (char)(0xf0 | c >> 18);
+                *w++ = (char)(0x80 | (c >> 12 & 63));
+                *w++ = (char)(0x80 | (c >> 6 & 63));
+                *w++ = (char)(0x80 | (c & 63));
+        }
+        return w;
+}
+
+void sl_buf_add_utf8(struct sl_buf *b, uint32_t c)
+{
+        char bytes[4];
+        sl_buf_add(b, bytes, (size_t)(sl_utf8_put(bytes, c) - bytes));
+}

@@ -107,5 +107,10 @@ bool sl_parse_i64(struct sl_str s, int64_t *ret);
 bool sl_parse_f64(struct sl_str s, double *ret);
 /* Is the slice well-formed UTF-8 (no surrogates, no overlongs, at most U+10FFFF)? */
 bool sl_utf8_valid(struct sl_str s);
+/* One code point (at most U+10FFFF, no surrogate) as UTF-8 at w, which has room for 4 bytes; the end of what was written. */
+char *sl_utf8_put(char *w, uint32_t c);
+void sl_buf_add_utf8(struct sl_buf *b, uint32_t c);
+/* The value of the four hex digits at p, or -1 when fewer are left or they are none. */
+int sl_hex4(const char *p, const char *end);
 
 #endif

@@ -155,58 +155,24 @@ static bool logical_line(struct reader *r)
         return r->text.len > 0;
 }
 
-static int hex4(const char *p, const char *end)
-{
-        int v = 0;
-        if (end - p < 4)
-                return -1;
-        for (int i = 0; i < 4; i++) {
-                char c = p[i];
-                int d = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-                if (d < 0)
-                        return -1;
-                v = v << 4 | d;
-        }
-        return v;
-}
-
-static void add_utf8(struct sl_buf *out, uint32_t c)
-{
-        if (c < 0x80) {
-                sl_buf_addc(out, (char)c);
-        } else if (c < 0x800) {
-                sl_buf_addc(out, (char)(0xc0 | c >> 6));
-                sl_buf_addc(out, (char)(0x80 | (c & 63)));
-        } else if (c < 0x10000) {
-                sl_buf_addc(out, (char)(0xe0 | c >> 12));
-                sl_buf_addc(out, (char)(0x80 | (c >> 6 & 63)));
-                sl_buf_addc(out, (char)(0x80 | (c & 63)));
-        } else {
-                sl_buf_addc(out, (char)(0xf0 | c >> 18));
-                sl_buf_addc(out, (char)(0x80 | (c >> 12 & 63)));
-                sl_buf_addc(out, (char)(0x80 | (c >> 6 & 63)));
-                sl_buf_addc(out, (char)(0x80 | (c & 63)));
-        }
-}
-
 /* *p is behind "\u". A high surrogate takes the low one's escape with it; a lone one becomes '?', as Java writes it. */
 static const char *unescape_u(const char **p, const char *end, struct sl_buf *out)
 {
-        int c = hex4(*p, end);
+        int c = sl_hex4(*p, end);
         if (c < 0)
                 return "\\u needs four hexadecimal digits";
         if (c == 0)
                 return "\\u0000 can't be part of a value";
         *p += 4;
         if (c >= 0xd800 && c < 0xdc00 && end - *p >= 6 && (*p)[0] == '\\' && (*p)[1] == 'u') {
-                int low = hex4(*p + 2, end);
+                int low = sl_hex4(*p + 2, end);
                 if (low >= 0xdc00 && low < 0xe000) {
                         *p += 6;
-                        add_utf8(out, 0x10000u + ((uint32_t)(c - 0xd800) << 10) + (uint32_t)(low - 0xdc00));
+                        sl_buf_add_utf8(out, 0x10000u + ((uint32_t)(c - 0xd800) << 10) + (uint32_t)(low - 0xdc00));
                         return NULL;
                 }
         }
-        add_utf8(out, c >= 0xd800 && c < 0xe000 ? '?' : (uint32_t)c);
+        sl_buf_add_utf8(out, c >= 0xd800 && c < 0xe000 ? '?' : (uint32_t)c);
         return NULL;
 }
 
@@ -258,7 +224,7 @@ static void latin1_to_utf8(struct sl_buf *text)
 {
         struct sl_buf out = {0};
         for (size_t i = 0; i < text->len; i++)
-                add_utf8(&out, (uint8_t)text->ptr[i]);
+                sl_buf_add_utf8(&out, (uint8_t)text->ptr[i]);
         sl_buf_free(text);
         *text = out;
 }

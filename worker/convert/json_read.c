@@ -58,57 +58,22 @@ static const char *plain_end(const char *p, const char *end)
         return p;
 }
 
-static int hex4(const char *p, const char *end)
-{
-        int v = 0;
-        if (end - p < 4)
-                return -1;
-        for (int i = 0; i < 4; i++) {
-                char c = p[i];
-                int d = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-                if (d < 0)
-                        return -1;
-                v = v << 4 | d;
-        }
-        return v;
-}
-
-static char *put_utf8(char *w, uint32_t c)
-{
-        if (c < 0x80) {
-                *w++ = (char)c;
-        } else if (c < 0x800) {
-                *w++ = (char)(0xc0 | c >> 6);
-                *w++ = (char)(0x80 | (c & 63));
-        } else if (c < 0x10000) {
-                *w++ = (char)(0xe0 | c >> 12);
-                *w++ = (char)(0x80 | (c >> 6 & 63));
-                *w++ = (char)(0x80 | (c & 63));
-        } else {
-                *w++ = (char)(0xf0 | c >> 18);
-                *w++ = (char)(0x80 | (c >> 12 & 63));
-                *w++ = (char)(0x80 | (c >> 6 & 63));
-                *w++ = (char)(0x80 | (c & 63));
-        }
-        return w;
-}
-
 /* p behind "\u". Half a surrogate pair becomes '?', as Java's UTF-8 encoder writes it. */
 static char *unescape_u(struct sl_json_reader *r, char *w)
 {
-        int c = hex4(r->p, r->end);
+        int c = sl_hex4(r->p, r->end);
         if (c < 0) {
                 problem(r, "\\u needs four hexadecimal digits");
                 return NULL;
         }
         r->p += 4;
         if (c < 0xd800 || c > 0xdfff)
-                return put_utf8(w, (uint32_t)c);
+                return sl_utf8_put(w, (uint32_t)c);
         if (c <= 0xdbff && r->end - r->p >= 6 && r->p[0] == '\\' && r->p[1] == 'u') {
-                int low = hex4(r->p + 2, r->end);
+                int low = sl_hex4(r->p + 2, r->end);
                 if (low >= 0xdc00 && low <= 0xdfff) {
                         r->p += 6;
-                        return put_utf8(w, 0x10000 + ((uint32_t)(c - 0xd800) << 10) + (uint32_t)(low - 0xdc00));
+                        return sl_utf8_put(w, 0x10000 + ((uint32_t)(c - 0xd800) << 10) + (uint32_t)(low - 0xdc00));
                 }
         }
         *w++ = '?';

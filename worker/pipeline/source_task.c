@@ -103,35 +103,26 @@ static void delivered(void *arg, uint64_t cookie, bool ok)
 
 /* ---- one row ---- */
 
-static enum sl_rc encode(struct line *l, const struct sl_converter *conv, enum sl_stage stage, struct sl_str topic,
-                         const struct sl_schema *schema, const struct sl_value *value, struct sl_err *err)
-{
-        bool null = false;
-        enum sl_rc rc = conv->ops->encode(conv->st, topic, schema, value, &l->row, &null, err);
-        if (sl_unlikely(rc == SL_OK && !sl_buf_ok(&l->row)))
-                rc = sl_fail(err, SL_E_TOO_LARGE, "a record of topic %.*s passes 1 GiB encoded", SL_FMT(topic));
-        if (sl_unlikely(rc != SL_OK)) {
-                err->stage = stage;
-                err->operation = conv->ops->aliases[0];
-        }
-        return rc;
-}
-
 /* Encoded parts lie one behind the other in l->row, which may move while it grows: keep offsets until all are written. */
 struct part {
         size_t start, len;
         bool null;
 };
 
-static enum sl_rc encode_part(struct line *l, const struct sl_converter *conv, enum sl_stage stage,
-                              const struct sl_record *rec, const struct sl_schema *schema, const struct sl_value *value,
-                              struct part *ret, struct sl_err *err)
+static enum sl_rc encode(struct line *l, const struct sl_converter *conv, enum sl_stage stage, struct sl_str topic,
+                         const struct sl_schema *schema, const struct sl_value *value, struct part *ret, struct sl_err *err)
 {
         ret->start = l->row.len;
-        SL_TRY(encode(l, conv, stage, rec->topic, schema, value, err));
+        ret->null = false;
+        enum sl_rc rc = conv->ops->encode(conv->st, topic, schema, value, &l->row, &ret->null, err);
+        if (sl_unlikely(rc == SL_OK && !sl_buf_ok(&l->row)))
+                rc = sl_fail(err, SL_E_TOO_LARGE, "a record of topic %.*s passes 1 GiB encoded", SL_FMT(topic));
+        if (sl_unlikely(rc != SL_OK)) {
+                err->stage = stage;
+                err->operation = conv->ops->aliases[0];
+                return rc;
+        }
         ret->len = l->row.len - ret->start;
-        /* A converter that appended nothing for a null value means null; an empty string appends nothing either, but isn't null. */
-        ret->null = ret->len == 0 && value->type == SL_NULL;
         return SL_OK;
 }
 
@@ -150,11 +141,11 @@ static enum sl_rc encode_row(struct line *l, const struct sl_record *rec, struct
         if (sl_unlikely(rec->header_count > 16))
                 parts = sl_arena_alloc(&l->batch.arena, rec->header_count * sizeof(*parts));
         sl_buf_clear(&l->row);
-        SL_TRY(encode_part(l, &l->codec.key, SL_STAGE_KEY_CONVERTER, rec, rec->key_schema, &rec->key, &key, err));
-        SL_TRY(encode_part(l, &l->codec.value, SL_STAGE_VALUE_CONVERTER, rec, rec->value_schema, &rec->value, &value, err));
+        SL_TRY(encode(l, &l->codec.key, SL_STAGE_KEY_CONVERTER, rec->topic, rec->key_schema, &rec->key, &key, err));
+        SL_TRY(encode(l, &l->codec.value, SL_STAGE_VALUE_CONVERTER, rec->topic, rec->value_schema, &rec->value, &value, err));
         for (uint32_t i = 0; i < rec->header_count; i++)
-                SL_TRY(encode_part(l, &l->codec.header, SL_STAGE_HEADER_CONVERTER, rec, rec->headers[i].schema,
-                                   &rec->headers[i].value, &parts[i], err));
+                SL_TRY(encode(l, &l->codec.header, SL_STAGE_HEADER_CONVERTER, rec->topic, rec->headers[i].schema,
+                              &rec->headers[i].value, &parts[i], err));
         for (uint32_t i = 0; i < rec->header_count; i++)
                 l->headers[i] = (struct sl_kheader){rec->headers[i].key, part_str(l, &parts[i])};
         *m = (struct sl_message){.topic = rec->topic,
