@@ -17,7 +17,7 @@
 #include "pipeline/ledger.h"
 
 #define BATCH_RECORDS 256 /* what a batch touches stays in the second-level cache: 2048 cost a third more CPU in the encoder */
-#define COMMIT_GAP_MS 20     /* a drained source commits at most this often */
+#define COMMIT_GAP_MS 10     /* a drained source commits at most this often */
 #define BEHIND_INTERVAL_MS 1000 /* a source that is far behind commits at least this often: a commit waits for all that is in flight */
 #define OFFSET_GAP_MS 1000   /* at-least-once: an offset record at most this often */
 #define SERVE_MS 1000

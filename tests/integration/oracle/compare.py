@@ -1,0 +1,492 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compares the records of Sluice's Postgres source with those of a real Debezium on a JVM Kafka Connect worker.
+
+Both read the same database, each from its own copy of one slot, so that lsn, txId and sequence must be equal. What is
+compared, byte for byte: topics, partitions, keys, values with their schemas, headers, tombstones. What is not: when the
+connector saw a change (top level ts_*), the run id, and for snapshots the positions and times of `source`. Cases where
+Debezium is known to be wrong are listed in KNOWN below and explained in docs/debezium-differences.md.
+
+It is not a part of tests/run: it fetches about 60 MB of jars and needs 1.5 GB of memory. By hand, after tests/setup and
+a build:
+
+    ~/.cache/sluice/venv/bin/python tests/integration/oracle/compare.py [--binary build/release/sluice] [--dir D]
+
+The jars come from Maven by their coordinates and are kept in SLUICE_CACHE (default ~/.cache/sluice). Ends with 0 when
+there are no differences but the known ones. --dir keeps logs and both sides' records (ours.json, theirs.json) there.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+import stand  # noqa: E402
+
+KAFKA, DEBEZIUM = "4.2.0", "3.6.1.Final"
+PARTS = {
+    f"connect-{KAFKA}": [
+        f"org.apache.kafka:connect-runtime:{KAFKA}",
+        f"org.apache.kafka:connect-json:{KAFKA}",
+        f"org.apache.kafka:connect-transforms:{KAFKA}",
+        "org.slf4j:slf4j-simple:1.7.36",
+    ],
+    f"debezium-{DEBEZIUM}": [f"io.debezium:debezium-connector-postgres:{DEBEZIUM}"],
+}
+COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
+OURS, THEIRS = "", "theirs."  # what the topics' names begin with; the prefix is the same, as keys and partitions show it
+
+# Differences that are meant: (where the table's name and the path match) -> why. See docs/debezium-differences.md.
+KNOWN = [
+]
+
+
+# --- Jars -------------------------------------------------------------------------------------------------------------
+
+
+def fetch(name, coordinates):
+    """A folder with the artifacts and all they depend on, from the cache or from Maven with three tries."""
+    folder = stand.PLACES["SLUICE_CACHE"] / name
+    recipe = " ".join(coordinates) + "\n"
+    mark = folder / ".recipe"
+    if mark.exists() and mark.read_text() == recipe:
+        return folder
+    with tempfile.TemporaryDirectory(dir=folder.parent) as work:
+        wanted = "".join(
+            "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>".format(
+                *coordinate.split(":")
+            )
+            for coordinate in coordinates
+        )
+        pom, result = pathlib.Path(work) / "pom.xml", pathlib.Path(work) / "jars"
+        pom.write_text(
+            "<project><modelVersion>4.0.0</modelVersion><groupId>sluice</groupId><artifactId>oracle</artifactId>"
+            f"<version>1</version><dependencies>{wanted}</dependencies></project>"
+        )
+        command = ["mvn", "-B", "-q", "-f", pom, COPY, "-DincludeScope=runtime", f"-DoutputDirectory={result}"]
+        for pause in (5, 20, None):
+            done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            if done.returncode == 0:
+                break
+            if pause is None:
+                raise stand.StandError(f"fetching {recipe} failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+            print(f"trying again in {pause} s")
+            time.sleep(pause)
+        (result / ".recipe").write_text(recipe)
+        shutil.rmtree(folder, ignore_errors=True)
+        result.rename(folder)
+    return folder
+
+
+class Connect(stand.Part):
+    """A JVM worker, standalone, with Debezium as its only plugin."""
+
+    name = "connect"
+    start_timeout = 120
+
+    def __init__(self, workdir, bootstrap, connectors):
+        super().__init__(workdir)
+        self.port = stand.free_port()
+        self.url = f"http://{stand.HOST}:{self.port}"
+        self._bootstrap, self._connectors = bootstrap, connectors
+        self._jars, debezium = (fetch(name, coordinates) for name, coordinates in PARTS.items())
+        self._plugins = self.workdir / "plugins"
+        own = self._plugins / "debezium"
+        own.mkdir(parents=True, exist_ok=True)
+        for jar in debezium.glob("*.jar"):
+            if not jar.name.startswith(("connect-", "kafka-", "slf4j-")):  # these are the worker's
+                (own / jar.name).unlink(missing_ok=True)
+                (own / jar.name).symlink_to(jar)
+
+    def _prepare(self):
+        settings = {
+            "bootstrap.servers": self._bootstrap,
+            "listeners": self.url,
+            "plugin.path": self._plugins,
+            "plugin.discovery": "only_scan",
+            "offset.storage.file.filename": self.workdir / "offsets",
+            "offset.flush.interval.ms": 1000,
+            "key.converter": "org.apache.kafka.connect.json.JsonConverter",
+            "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+        }
+        (self.workdir / "worker.properties").write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
+        for name, config in self._connectors.items():
+            (self.workdir / f"{name}.json").write_text(json.dumps({"name": name, "config": config}))
+
+    def _command(self):
+        options = ["-Xmx1000m", "-Duser.timezone=UTC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+        java = stand._java(*options, "-cp", f"{self._jars}/*", "org.apache.kafka.connect.cli.ConnectStandalone")
+        files = [self.workdir / f"{name}.json" for name in self._connectors]
+        return [*java, self.workdir / "worker.properties", *files]
+
+    def _ready(self):
+        answers = (stand.requests.get(f"{self.url}/connectors/{n}/status", timeout=5).json() for n in self._connectors)
+        for status in answers:
+            failed = [task["trace"] for task in status["tasks"] if task["state"] == "FAILED"]
+            if failed:
+                raise stand.StandError(failed[0])
+            if not status["tasks"] or any(task["state"] != "RUNNING" for task in status["tasks"]):
+                return False
+        return True
+
+
+# --- The database -----------------------------------------------------------------------------------------------------
+
+TYPES = """
+    id int primary key, i2 smallint, i4 int, i8 bigint, ser serial, n102 numeric(10,2), n5 numeric(5), nn numeric,
+    f4 real, f8 double precision, b boolean, t text, v varchar(20), c char(5), bin bytea, u uuid, j json, jb jsonb,
+    d date, tm time, tm3 time(3), ttz timetz, ts timestamp, ts3 timestamp(3), ts0 timestamp(0), tstz timestamptz,
+    tstz3 timestamptz(3), iv interval, e mood, ia int[], ba bigint[], ta text[], na numeric(6,2)[], ua uuid[],
+    tsa timestamp[], tza timestamptz[], da date[], bla bool[], fa float8[], ea mood[], ip inet, ci cidr, mac macaddr,
+    b1 bit(1), b8 bit(8), b20 bit(20), vb varbit(12), dom positive, domt short, mon money, x xml, o oid, nm name,
+    q "char", pt point, ir int4range, tsr tstzrange, tv tsvector, hs hstore, ct citext, lt ltree, bx box, "Mixed Case" int
+"""
+ROWS = [
+    """1, -2, 3, 9007199254740993, 7, 123.45, 12345, 1.10, 1.1, 2.1, true, E'a"é😀\\\\ \\t\\u2028/\\x7f<', 'v', 'c',
+    '\\xdeadbeef00', '11111111-2222-3333-4444-555555555555', '{"x": [1],  "y":1}', '{"y":2, "x": 1.50}',
+    '2024-02-29', '12:34:56.789012', '12:34:56.789', '12:34:56.5+02', '2024-02-29 12:34:56.789012',
+    '2024-02-29 12:34:56.789', '2024-02-29 12:34:56', '2024-02-29 12:34:56.7+02', '2024-02-29 12:34:56.7+02',
+    '1 year 2 mons 3 days 04:05:06.789', 'sad', '{1,NULL,3}', '{-1,9007199254740993}', '{a,"b,c",NULL,""}',
+    '{1.5,NULL,-2.25}', '{11111111-2222-3333-4444-555555555555}', '{2024-02-29 12:34:56.789012}',
+    '{2024-02-29 12:34:56.7+02}', '{2024-02-29}', '{t,f}', '{1.5,NaN}', '{sad,ok}', '10.1.2.3/8', '10.0.0.0/8',
+    '08:00:2b:01:02:03', B'1', B'10000001', B'00000000000100000001', B'101', 5, 'dom', '1234.56', '<a>1</a>', 42, 'nm',
+    'q', '(1.5,-2)', '[1,5)', '[2024-01-01 00:00:00+00,2024-01-02 00:00:00+00)', 'a fat cat', 'a=>1, b=>NULL',
+    'CiText', 'a.b', '(1,1),(0,0)', 5""",
+    "2",  # what is not given is NULL, but the serial
+    """3, 32767, -2147483648, -9223372036854775808, 9, -99999999.99, -1, 123456789012345678901234567890.000123, -0.0,
+    1e300, false, '', '', '', '', '00000000-0000-0000-0000-000000000000', 'null', 'null', '0001-01-01', '00:00:00',
+    '23:59:59.999', '00:00:00-12', '1969-12-31 23:59:59.999999', '1969-12-31 23:59:59.999', '0001-01-01 00:00:00',
+    '1883-11-18 12:00:00.000001+00', '9999-12-31 23:59:59.999+00', '-1 year -2 mons +3 days -04:05:06.7', 'it''s, bad',
+    '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '::1', '::/0', 'ff:ff:ff:ff:ff:ff', B'0',
+    B'00000000', B'10000000000000000000', B'', 1, '', '-0.05', NULL, 4294967295, '', '', '(0,0)', 'empty', '(,)', '',
+    '', '', '', NULL, 0""",
+    """4, 0, 0, 0, 10, 0, 0, 0, 3.4028235e38, 1e-7, true, repeat('x', 300), 'é', 'ééééé', '\\x00ff',
+    'ffffffff-ffff-ffff-ffff-ffffffffffff', '[]', '{"a": "\\u00e9\\ud83d\\ude00"}', '9999-12-31', '24:00:00',
+    '00:00:00.001', '12:00:00.123456+05:30', '9999-12-31 23:59:59.999999', '2000-01-01', '1970-01-01',
+    '2024-06-01 00:00:00+00', '2024-06-01 00:00:00+00', '00:00:00', 'ok', '{2147483647}', '{0}', '{NULL}', '{0}',
+    '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{1e300,Infinity}', '{ok}', '10.1.2.3', '10.1.2.0/24',
+    '00:00:00:00:00:00', B'1', B'11111111', B'11111111111111111111', B'111111111111', 2147483647, 'é', '0', '<b/>', 0,
+    'x', ' ', '(1e10,1e-7)', '(,5)', '[2024-01-01,)', $$'q':1A,2B$$, '"a b"=>"c\\"d"', 'x', 'a', '(1,1),(0,0)', NULL""",
+    """5, 1, 1, 1, 11, 'NaN', 1, 1000, 'NaN', 'Infinity', true, 't', 'v', 'c', '\\x01', NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, NULL, NULL, '2024-06-01 00:00:00.000001+00', NULL, '1000 years'""",
+    """6, 1, 1, 1, 12, 0.05, 1, 0.00000001, '-Infinity', 100, true, 't', 'v', 'c', '\\x01', NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, NULL, NULL, 'infinity', '-infinity', '0.000001'""",
+    """7, 1, 1, 1, 13, 0.05, 1, 1e20, 1e7, 12345678.9, true, 't', 'v', 'c', '\\x01', NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, 'infinity', '-infinity', NULL, NULL, NULL, '-0.5 seconds'""",
+]
+SETUP = f"""
+    create extension hstore; create extension citext; create extension ltree;
+    create type mood as enum ('sad', 'ok', 'it''s, bad');
+    create domain positive as int check (value > 0);
+    create domain short as varchar(9);
+    create table types ({TYPES});
+    create table defaults (id serial primary key, i2 smallint not null default 3, i4 int not null default -4,
+        i8 bigint not null default 5, big bigserial, n numeric(10,2) not null default 1.5, nn numeric not null default 2,
+        f4 real not null default 1.5, f8 float8 not null default 1e10, b boolean not null default true,
+        t text not null default 'text', v varchar(20) not null default 'it', c char(5) not null default 'c',
+        u uuid not null default gen_random_uuid(), j json not null default '{{"a": 1}}', jb jsonb not null default '{{}}',
+        d date not null default '2020-01-02', dn date not null default current_date, tm time not null default '10:11:12',
+        ts timestamp not null default '2020-01-02 03:04:05.123456', tsn timestamp not null default now(),
+        ts3 timestamp(3) not null default '2020-01-02 03:04:05.123', tstz timestamptz not null default now(),
+        tzl timestamptz not null default '2020-01-02 03:04:05+00', ctz timestamptz not null default current_timestamp,
+        ltz timestamp not null default localtimestamp, iv interval not null default '1 day', e mood not null default 'ok',
+        b1 bit(1) not null default B'1', b8 bit(8) not null default B'00000101', ia int[] not null default '{{}}',
+        bin bytea not null default '\\x01', opt int default 7, optt text default 'x', optn text default null,
+        optnow timestamptz default now(), dom positive not null default 3, up text not null default upper('x'),
+        neg numeric(6,3) not null default -0.001, empty text not null default '', ct citext not null default 'ci');
+    create table required (id int primary key, i2 smallint not null, i4 int not null, i8 bigint not null,
+        n numeric(10,2) not null, nn numeric not null, f4 real not null, f8 float8 not null, b boolean not null,
+        t text not null, v varchar(20) not null, c char(5) not null, bin bytea not null, u uuid not null,
+        j json not null, jb jsonb not null, d date not null, tm time not null, tm3 time(3) not null, ttz timetz not null,
+        ts timestamp not null, ts3 timestamp(3) not null, tstz timestamptz not null, iv interval not null,
+        e mood not null, ia int[] not null, ta text[] not null, ip inet not null, b1 bit(1) not null, b8 bit(8) not null,
+        dom positive not null, domt short not null, mon money not null, o oid not null, pt point not null,
+        ir int4range not null, hs hstore not null);
+    create table whole (id int primary key, name text, n numeric(5,1) not null, big text);
+    alter table whole alter big set storage external;
+    alter table whole replica identity full;
+    create table toast (id int primary key, state text, body text, bin bytea, j jsonb, ta text[], ia int[], v varchar);
+    alter table toast alter body set storage external, alter bin set storage external, alter j set storage external,
+        alter ta set storage external, alter ia set storage external, alter v set storage external;
+    create table keyless (a int, b text);
+    create table uniq (a int not null, b text, c int not null);
+    create unique index on uniq (c, a);
+    create table moving (id int primary key, name text not null, v int);
+    create table growing (id int primary key, name text);
+    create table composite (b text, a int, c uuid, v text, primary key (c, a, b));
+    create table "Odd Näme" (id int primary key, "select" text, "a.b" int, "ünï" int);
+    create table empty (id int primary key);
+    create table marker (id int primary key);
+"""
+REQUIRED = """insert into required values ({0}, 1, 2, 3, 4.5, 5.5, 1.5, 2.5, true, 't', 'v', 'c', '\\x01',
+    '11111111-2222-3333-4444-555555555555', '{{}}', '{{}}', '2024-01-01', '10:00', '10:00', '10:00+00', '2024-01-01',
+    '2024-01-01', '2024-01-01 00:00:00+00', '1 day', 'ok', '{{1}}', '{{a}}', '::1', B'1', B'00000001', 3, 'd', '1', 1,
+    '(1,1)', '[1,2)', 'a=>1')"""
+FILL = [
+    *(f"insert into types values ({row})" for row in ROWS),
+    f"insert into defaults default values; {REQUIRED.format(1)}; {REQUIRED.format(2)}",
+    "insert into whole values (1, 'a', 1.5, repeat('long ', 2000)), (2, null, -1, null)",
+    """insert into toast select i, 's', repeat('body', 3000), decode(repeat('ab', 9000), 'hex'),
+        jsonb_build_object('a', repeat('x', 9000)), array[repeat('y', 9000)], array(select generate_series(1, 4000)),
+        repeat('v', 9000) from generate_series(1, 2) i""",
+    "insert into keyless values (1, 'a'), (null, null)",
+    "insert into uniq values (1, 'x', 2), (3, null, 4)",
+    "insert into moving select i, 'n' || i, i from generate_series(1, 6) i",
+    "insert into growing values (1, 'a'), (2, null)",
+    """insert into composite values ('b', 1, '11111111-2222-3333-4444-555555555555', 'v'),
+        ('é"', 2, '11111111-2222-3333-4444-555555555555', null)""",
+    """insert into "Odd Näme" values (1, 's', 2, 3)""",
+]
+# Each text is one transaction; the next one begins when both sides have written it.
+CHANGES = [
+    *FILL,
+    "update types set i4 = 5 where id = 1; update types set b = null where id = 4; delete from types where id = 3",
+    "update required set t = 'new' where id = 1; delete from required where id = 1; update required set id = 22 where id = 2",
+    "update whole set name = 'b' where id = 1; update whole set big = 'short' where id = 2; delete from whole where id = 2",
+    "update whole set id = 11 where id = 1",
+    "update toast set state = 'new' where id = 1; update toast set body = null where id = 1; delete from toast where id = 1",
+    "update toast set id = 3 where id = 2",
+    "insert into keyless select i, 'bulk' from generate_series(1, 5) i",
+    "update moving set id = 10 where id = 1; update moving set id = id + 100, name = 'x' where id in (2, 3)",
+    "delete from moving where id = 10; update moving set v = null where id = 102; truncate moving",
+    "insert into growing values (3, 'before'); update growing set name = 'changed' where id = 1",
+    "alter table growing add column city text, add column zip int not null default 7",
+    "insert into growing values (4, 'after', 'Ulm', 1); update growing set name = 'z' where id = 2",
+    "alter table growing drop column name; alter table growing rename city to town",
+    "insert into growing values (5, 'Bonn'); delete from growing where id = 4",
+    "alter table growing alter zip type bigint, alter zip drop not null",
+    "insert into growing values (6, 'Rom', 3000000000); delete from growing where id = 6",
+    "delete from composite where a = 1; update composite set b = 'moved' where a = 2",
+    """update "Odd Näme" set "select" = null; delete from "Odd Näme\"""",
+    "update defaults set opt = null; delete from defaults",
+]
+
+
+# --- Running both -----------------------------------------------------------------------------------------------------
+
+
+def config(postgres, database, slot, **more):
+    """Keys with underscores stand for those with dots."""
+    converter = "org.apache.kafka.connect.json.JsonConverter"
+    return {
+        "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+        "tasks.max": "1",
+        "database.hostname": stand.HOST,
+        "database.port": str(postgres.port),
+        "database.user": "postgres",
+        "database.password": "none",
+        "database.dbname": database,
+        "topic.prefix": database,
+        "plugin.name": "pgoutput",
+        "slot.name": slot,
+        "publication.name": "oracle",
+        "publication.autocreate.mode": "disabled",
+        "key.converter": converter,
+        "key.converter.schemas.enable": "true",
+        "value.converter": converter,
+        "value.converter.schemas.enable": "true",
+        "poll.interval.ms": "50",
+        **{key.replace("_", "."): value for key, value in more.items()},
+    }
+
+
+class Sides:
+    """Both workers with one connector each, whose topic.prefix is the name of the phase and of the database."""
+
+    def __init__(self, options, work, kafka, postgres, phase, **more):
+        self.kafka, self.postgres, self.phase, self.database = kafka, postgres, phase, phase
+        self._config = config(postgres, phase, f"{phase}_ours", **more)
+        theirs = config(postgres, phase, f"{phase}_theirs", **more) | {
+            "transforms": "route",
+            "transforms.route.type": "org.apache.kafka.connect.transforms.RegexRouter",
+            "transforms.route.regex": ".*",
+            "transforms.route.replacement": f"{THEIRS}$0",
+        }
+        tables = postgres.sql("select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace",
+                              phase)
+        for (table,), side in itertools.product(tables, (OURS, THEIRS)):
+            # Several partitions, so that keys must choose the same one. Without a key any will do.
+            kafka.create_topic(self.topic(side, table), 1 if table == "keyless" else 3)
+        properties = {"bootstrap.servers": kafka.bootstrap, "group.id": phase}
+        for kind in ("config", "offset", "status"):
+            properties |= {f"{kind}.storage.topic": f"{phase}-{kind}", f"{kind}.storage.replication.factor": 1}
+        self.ours = stand.Worker(options.binary, work / f"{phase}-ours", properties)
+        self.theirs = Connect(work / f"{phase}-theirs", kafka.bootstrap, {"pg": theirs})
+        self.tables = sorted(table for (table,) in tables)
+
+    def topic(self, side, table):
+        return re.sub("[^A-Za-z0-9._-]", "_", f"{side}{self.phase}.public.{table}")
+
+    def __enter__(self):
+        stand.start_all([self.ours, self.theirs])
+        stand.wait_until(lambda: self.ours.rest("POST", "/connectors", json={"name": "pg", "config": self._config}).ok)
+        self.ours.wait_running("pg", 1)
+        return self
+
+    def __exit__(self, *_):
+        stand.stop_all([self.ours, self.theirs])
+
+    def wait_for_marker(self, number):
+        """A row of `marker`, written after all others, is in Kafka on both sides."""
+        for side, worker in ((OURS, self.ours), (THEIRS, self.theirs)):
+
+            def there():
+                if not worker.running:
+                    raise stand.StandError(worker.log_text()[-3000:])
+                records = self.kafka.consume_all(self.topic(side, "marker"))
+                return any(json.loads(record.key)["payload"]["id"] == number for record in records)
+
+            try:
+                stand.wait_until(there, 60, f"{self.phase}: marker {number} of {worker.name}", 0.1)
+            except TimeoutError as error:
+                raise stand.StandError(f"{error}\n{worker.log_text()[-5000:]}") from None
+
+    def records(self, side):
+        """{table: [(partition, key, value, headers), ...]}, each partition's in order."""
+
+        def plain(data):
+            return data and data.decode()
+
+        return {
+            table: [
+                (record.partition, plain(record.key), plain(record.value), [(n, plain(v)) for n, v in record.headers])
+                for record in self.kafka.consume_all(self.topic(side, table))
+            ]
+            for table in self.tables
+        }
+
+
+def run_snapshot(options, work, kafka, postgres):
+    postgres.create_db("snap")
+    postgres.sql(SETUP, "snap")
+    for text in FILL:
+        postgres.sql(text, "snap")
+    postgres.sql("insert into marker values (1); create publication oracle for all tables", "snap")
+    with Sides(options, work, kafka, postgres, "snap", snapshot_mode="initial") as sides:
+        sides.wait_for_marker(1)
+        postgres.sql("insert into marker values (2)", "snap")
+        sides.wait_for_marker(2)
+        return sides.records(OURS), sides.records(THEIRS)
+
+
+def run_stream(options, work, kafka, postgres):
+    postgres.create_db("stream")
+    postgres.sql(SETUP + "create publication oracle for all tables", "stream")
+    postgres.sql("select pg_create_logical_replication_slot('stream_ours', 'pgoutput')", "stream")
+    postgres.sql("select pg_copy_logical_replication_slot('stream_ours', 'stream_theirs')", "stream")
+    with Sides(options, work, kafka, postgres, "stream", snapshot_mode="no_data") as sides:
+        for number, text in enumerate(CHANGES):
+            postgres.sql(text, "stream")
+            postgres.sql(f"insert into marker values ({number})", "stream")
+            sides.wait_for_marker(number)
+        return sides.records(OURS), sides.records(THEIRS)
+
+
+# --- Comparing --------------------------------------------------------------------------------------------------------
+
+SEEN = (re.compile(r'"ts_ms":\d+,"ts_us":\d+,"ts_ns":\d+}'), '"ts_ms":0,"ts_us":0,"ts_ns":0}')
+POSITIONS = [
+    (re.compile(r'"ts_ms":\d+,"snapshot"'), '"ts_ms":0,"snapshot"'),
+    (re.compile(r'"sequence":"[^}]*?","ts_us":\d+,"ts_ns":\d+,"schema"'), '"sequence":"","ts_us":0,"ts_ns":0,"schema"'),
+    (re.compile(r'"txId":\d+,"lsn":\d+'), '"txId":0,"lsn":0'),
+]
+
+
+def masked(phase, record):
+    partition, key, value, headers = record
+    for pattern, neutral in [SEEN, *(POSITIONS if phase == "snap" else [])]:
+        value = value and pattern.sub(neutral, value)
+    headers = [(name, "ID" if name.endswith(".runId") else text) for name, text in headers]
+    return partition, key, value, headers
+
+
+def paths(ours, theirs, path=""):
+    """Where two parsed JSON values differ."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        if list(ours) != list(theirs):
+            yield path + " fields", list(ours), list(theirs)
+        for name in ours.keys() & theirs.keys():
+            yield from paths(ours[name], theirs[name], f"{path}.{name}")
+    elif isinstance(ours, list) and isinstance(theirs, list):
+        if path.endswith(".fields"):  # of a schema: by their names
+            yield from paths({f["field"]: f for f in ours}, {f["field"]: f for f in theirs}, path)
+            return
+        if len(ours) != len(theirs):
+            yield path, ours, theirs
+        for number, (left, right) in enumerate(zip(ours, theirs)):
+            yield from paths(left, right, f"{path}[{number}]")
+    elif repr(ours) != repr(theirs):
+        yield path, ours, theirs
+
+
+def differences(phase, table, ours, theirs):
+    if len(ours) != len(theirs):
+        yield "", "count", len(ours), len(theirs)
+    for number, (left, right) in enumerate(zip(ours, theirs)):
+        left, right = masked(phase, left), masked(phase, right)
+        for what, mine, other in zip(("partition", "key", "value", "headers"), left, right):
+            if mine == other:
+                continue
+            found = False
+            if what in ("key", "value") and mine and other:
+                for path, a, b in paths(json.loads(mine), json.loads(other)):
+                    found = True
+                    yield number, what + path, a, b
+            if not found:
+                yield number, what + " bytes", mine, other
+
+
+def report(phase, ours, theirs):
+    """Prints the differences, each place once, and returns how many are not known."""
+    unknown = count = 0
+    for table in ours:
+        count += len(theirs[table])
+        shown = {}
+        for number, path, mine, other in differences(phase, table, ours[table], theirs[table]):
+            place = re.sub(r"\[\d+\]", "[]", f"{path}")
+            shown.setdefault((place, repr(mine), repr(other)), []).append(number)
+        for (path, mine, other), numbers in shown.items():
+            where = f"{phase} {table} {path}"
+            why = next((why for pattern, why in KNOWN if re.search(pattern, where)), None)
+            unknown += why is None
+            print(f"{'known' if why else 'DIFFERS'}: {where} (records {numbers})")
+            if not why:
+                print(f"    ours   {mine[:600]}\n    theirs {other[:600]}")
+    print(f"{phase}: {count} records compared, {unknown} unknown differences", flush=True)
+    return unknown
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Sluice's Postgres records against a real Debezium's.")
+    parser.add_argument("--binary", default=ROOT / "build" / "release" / "sluice", type=pathlib.Path)
+    parser.add_argument("--dir", type=pathlib.Path, help="where logs and records are kept")
+    parser.add_argument("--only", choices=("snap", "stream"))
+    options = parser.parse_args()
+    work = options.dir or pathlib.Path(tempfile.mkdtemp(prefix="sluice-oracle-"))
+    unknown = 0
+    try:
+        with stand.Kafka(work / "kafka") as kafka, stand.Postgres(work / "postgres") as postgres:
+            for phase, run in (("snap", run_snapshot), ("stream", run_stream)):
+                if options.only in (None, phase):
+                    ours, theirs = run(options, work, kafka, postgres)
+                    (work / f"{phase}-ours.json").write_text(json.dumps(ours, indent=1, ensure_ascii=False))
+                    (work / f"{phase}-theirs.json").write_text(json.dumps(theirs, indent=1, ensure_ascii=False))
+                    unknown += report(phase, ours, theirs)
+    finally:
+        if not options.dir:
+            shutil.rmtree(work, ignore_errors=True)
+    sys.exit(1 if unknown else 0)
+
+
+if __name__ == "__main__":
+    main()
