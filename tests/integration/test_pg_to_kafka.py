@@ -334,3 +334,35 @@ def test_route_to_short_topic(worker, kafka, database):
     }
     worker.run("pg", config)
     assert ops(read(kafka, database.name, 1)) == ["r"]
+
+
+def test_at_least_once(make_worker, kafka, database):
+    """exactly.once.source.support=disabled: graceful stops repeat nothing, kills lose nothing, the slot follows."""
+    worker = make_worker({"exactly.once.source.support": "disabled"}, env={"PGPASSWORD": PG_PASSWORD}).start()
+    database.sql(ACCOUNTS)
+    worker.run("pg", database.config(table_include_list="public.accounts"))
+    topic = f"{database.prefix}.public.accounts"
+    written = 3
+
+    def write(rows):
+        nonlocal written
+        database.sql(f"insert into accounts select i, 'x' from generate_series({written + 1}, {written + rows}) i")
+        written += rows
+
+    write(2000)
+    read(kafka, topic, written)
+    assert worker.stop() == 0, worker.log_text()[-3000:]
+    write(1000)
+    worker.start()
+    records = read(kafka, topic, written)
+    assert [record.value["after"]["id"] for record in records] == list(range(1, written + 1))
+    for _ in range(3):
+        write(5000)
+        read(kafka, topic, written - 4000)
+        worker.kill()
+        worker.start()
+    every = set(range(1, written + 1))
+    wait_until(lambda: {r.value["after"]["id"] for r in read(kafka, topic, written)} == every, 60, "every row at least once")
+    position = database.wal_position()
+    write(1)
+    wait_until(lambda: database.confirmed() > position, 30, "the slot to follow")
