@@ -119,6 +119,22 @@ static bool neutral(const struct sl_pg_codec *c, struct sl_arena *arena, struct 
         return c->zero.type != SL_NULL;
 }
 
+/* '1.5' as the default of a numeric(5,2) that is written as text: 1.50, as in rows. */
+static struct sl_str with_scale(struct sl_str text, int32_t scale, struct sl_arena *arena)
+{
+        const char *point = memchr(text.ptr, '.', text.len);
+        size_t have = point ? (size_t)(text.ptr + text.len - point - 1) : 0;
+        if (scale <= 0 || have >= (size_t)scale || !isdigit((unsigned char)text.ptr[text.len - 1]))
+                return text;
+        size_t pad = (size_t)scale - have, len = text.len + !point + pad;
+        char *out = sl_arena_alloc(arena, len);
+        memset(out, '0', len);
+        memcpy(out, text.ptr, text.len);
+        if (!point)
+                out[text.len] = '.';
+        return (struct sl_str){out, len};
+}
+
 bool sl_pg_default_value(const struct sl_pg_codec *c, const char *expr, struct sl_arena *arena, struct sl_value *ret)
 {
         struct sl_str text;
@@ -128,6 +144,8 @@ bool sl_pg_default_value(const struct sl_pg_codec *c, const char *expr, struct s
                 return false;
         switch (classify(expr, expr + strlen(expr), arena, &text)) {
         case LITERAL:
+                if (c->parse == sl_pg_parse_decimal_str && text.len)
+                        text = with_scale(text, c->scale, arena);
                 return c->parse(c, text, arena, ret);
         case CALL:
                 return neutral(c, arena, ret);

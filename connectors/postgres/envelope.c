@@ -270,10 +270,12 @@ static enum sl_rc update(struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_
         }
         SL_TRY(key_value(e, rel, old, NULL, &before, &b->arena, &old_key, err));
         struct sl_header h = {.key = SL_STR("__debezium.newkey"), .schema = rel->key_schema, .value = key};
-        delete_records(e, b, rel, old_key, before, src, &h);
+        if (!e->skip_d)
+                delete_records(e, b, rel, old_key, before, src, &h);
         h.key = SL_STR("__debezium.oldkey");
         h.value = old_key;
-        envelope(e, b, rel, 'c', key, SL_V_NULL, after, src, &h);
+        if (!e->skip_c)
+                envelope(e, b, rel, 'c', key, SL_V_NULL, after, src, &h);
         return SL_OK;
 }
 

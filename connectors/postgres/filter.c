@@ -143,14 +143,32 @@ bool sl_pg_filter_snapshot(const struct sl_pg_filter *f, const char *schema, con
         return !f->snapshot_in.count || matches(&f->snapshot_in, dotted(name, schema, table, NULL));
 }
 
+/* Takes one character off *p; returns it, as UTF-16 in *ret_low too when it needs two units there (else that is 0). The
+ * text is well-formed: the server sends nothing else. */
+static unsigned next_char(const char **p, unsigned *ret_low)
+{
+        unsigned c = (unsigned char)*(*p)++;
+        if (c >= 0xc0)
+                c &= c >= 0xf0 ? 7 : c >= 0xe0 ? 15 : 31;
+        while ((**p & 0xc0) == 0x80)
+                c = c << 6 | ((unsigned char)*(*p)++ & 0x3f);
+        *ret_low = c > 0xffff ? 0xdc00 | ((c - 0x10000) & 0x3ff) : 0;
+        return c > 0xffff ? 0xd800 | ((c - 0x10000) >> 10 & 0x3ff) : c;
+}
+
 const char *sl_pg_topic_name(const struct sl_pg_cfg *cfg, const char *prefix, const char *schema, const char *table,
                              struct sl_arena *arena)
 {
         char *out = schema ? sl_arena_printf(arena, "%s%s%s%s%s", prefix, cfg->delimiter, schema, cfg->delimiter, table)
                            : sl_arena_printf(arena, "%s%s%s", prefix, cfg->delimiter, table);
-        for (char *p = out; *p; p++)
-                if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
-                        *p = '_';
+        char *w = out;
+        for (const char *p = out; *p;) {
+                unsigned low, c = next_char(&p, &low);
+                *w++ = c < 128 && (isalnum((int)c) || strchr("._-", (int)c)) ? (char)c : '_';
+                if (low) /* two characters to Java */
+                        *w++ = '_';
+        }
+        *w = 0;
         if (strlen(out) > 249)
                 out[249] = 0;
         if (strcmp(out, ".") == 0 || strcmp(out, "..") == 0)
@@ -163,16 +181,17 @@ const char *sl_pg_adjust_name(int mode, bool dots, const char *name, struct sl_a
         if (mode == SL_PG_ADJ_NONE)
                 return name;
         char *out = sl_arena_alloc(arena, strlen(name) * 6 + 2), *w = out;
-        for (const char *p = name; *p; p++) {
-                unsigned char ch = (unsigned char)*p;
-                bool ok = (ch < 128 && isalpha(ch)) || (ch == '_' && mode == SL_PG_ADJ_AVRO) ||
-                          (p > name && ((ch < 128 && isdigit(ch)) || (dots && ch == '.')));
+        for (const char *p = name; *p;) {
+                bool first = p == name;
+                unsigned low, ch = next_char(&p, &low);
+                bool ok = ch < 128 && (isalpha((int)ch) || (ch == '_' && mode == SL_PG_ADJ_AVRO) ||
+                                       (!first && (isdigit((int)ch) || (dots && ch == '.'))));
                 if (ok)
                         *w++ = (char)ch;
                 else if (mode == SL_PG_ADJ_AVRO)
-                        *w++ = '_';
+                        w += snprintf(w, 3, "%s", low ? "__" : "_");
                 else
-                        w += snprintf(w, 7, "_u%04x", ch);
+                        w += low ? snprintf(w, 13, "_u%04x_u%04x", ch, low) : snprintf(w, 7, "_u%04x", ch);
         }
         *w = 0;
         return out;

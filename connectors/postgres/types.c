@@ -99,12 +99,24 @@ static const char *digits(struct sl_pg_types *t, int64_t v)
         return sl_arena_printf(&t->arena, "%lld", (long long)v);
 }
 
+/* Text: empty, but for decimals and durations. */
+static const char *zero_text(struct sl_pg_types *t, const struct sl_pg_codec *c)
+{
+        if (c->parse == sl_pg_parse_interval_str)
+                return "P0Y0M0DT0H0M0S";
+        if (c->parse == sl_pg_parse_timetz)
+                return "00:00:00Z";
+        if (c->parse == sl_pg_parse_decimal_str || c->parse == sl_pg_parse_money)
+                return sl_arena_printf(&t->arena, "%.*f", c->scale > 0 ? (int)c->scale : 0, 0.0);
+        return "";
+}
+
 /* What stands for a missing value of a NOT NULL column without a default. */
 static void set_zero(struct sl_pg_types *t, struct sl_pg_codec *c)
 {
         enum sl_type type = c->spec.type;
         if (type == SL_STRING)
-                c->zero = sl_v_str(SL_STR(""));
+                c->zero = sl_v_str(sl_str_c(zero_text(t, c)));
         else if (type == SL_BYTES)
                 c->zero = sl_v_bytes("\0", c->spec.name && strcmp(c->spec.name, SL_NAME_DECIMAL) == 0);
         else if (type == SL_ARRAY || type == SL_MAP)
@@ -164,6 +176,11 @@ static void zero_struct(struct sl_pg_types *t, struct sl_pg_codec *c, const char
                 c->zero = SL_V_NULL;
 }
 
+static int32_t typmod_scale(int32_t typmod)
+{
+        return (((typmod - 4) & 0x7ff) ^ 1024) - 1024;
+}
+
 static void numeric(struct sl_pg_types *t, struct sl_pg_codec *c, int32_t typmod)
 {
         c->has_default = true;
@@ -171,6 +188,7 @@ static void numeric(struct sl_pg_types *t, struct sl_pg_codec *c, int32_t typmod
                 named(c, SL_FLOAT64, NULL, sl_pg_parse_float);
         } else if (t->cfg->decimal == SL_PG_DEC_STRING) {
                 named(c, SL_STRING, NULL, sl_pg_parse_decimal_str);
+                c->scale = typmod < 4 ? 0 : typmod_scale(typmod);
         } else if (typmod < 4) {
                 const struct sl_field fields[] = {{.name = "scale", .schema = sl_schema_of(SL_INT32, false)},
                                                   {.name = "value", .schema = sl_schema_of(SL_BYTES, false)}};
@@ -179,7 +197,7 @@ static void numeric(struct sl_pg_types *t, struct sl_pg_codec *c, int32_t typmod
                 c->has_default = false;
                 zero_struct(t, c, "0");
         } else {
-                int32_t precision = (typmod - 4) >> 16 & 0xffff, scale = (((typmod - 4) & 0x7ff) ^ 1024) - 1024;
+                int32_t precision = (typmod - 4) >> 16 & 0xffff, scale = typmod_scale(typmod);
                 if (scale < 0) { /* numeric(3,-2): whole hundreds; written with all its digits */
                         precision -= scale;
                         scale = 0;
@@ -327,8 +345,14 @@ static enum sl_rc user_type(struct sl_pg_types *t, struct sl_pg_codec *c, uint32
         SL_TRY(t->lookup(t->arg, oid, &info, err));
         switch (info.kind) {
         case 'd':
-                return sl_pg_types_codec(t, info.base, info.base_typmod >= 0 ? info.base_typmod : typmod, ret_base,
-                                         err);
+                SL_TRY(sl_pg_types_codec(t, info.base, info.base_typmod >= 0 ? info.base_typmod : typmod, ret_base,
+                                         err));
+                if (*ret_base) { /* the same but for defaults, which Debezium leaves out */
+                        *c = **ret_base;
+                        c->has_default = false;
+                        *ret_base = c;
+                }
+                return SL_OK;
         case 'e':
                 named(c, SL_STRING, D "Enum", sl_pg_parse_text);
                 params(t, c, "allowed", info.labels ? info.labels : "", NULL, NULL);

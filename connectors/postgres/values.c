@@ -223,6 +223,8 @@ bool sl_pg_parse_array(const struct sl_pg_codec *c, struct sl_str text, struct s
                 if (n == cap || !element(&p, end, c->delim, arena, &s, &null))
                         return false;
                 items[n] = SL_V_NULL;
+                if (null && !c->spec.value->optional) /* enums, as in Debezium */
+                        return false;
                 if (!null && !c->elem->parse(c->elem, s, arena, &items[n]))
                         return false;
                 n++;

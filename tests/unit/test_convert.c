@@ -291,6 +291,59 @@ static void simple(void **state)
         }
 }
 
+/* As Kafka 4.2's SimpleHeaderConverter answers. */
+static void header_text(void **state)
+{
+        (void)state;
+        const struct sl_param scale = {"scale", "8"};
+        struct sl_schema dec = {
+                .type = SL_BYTES, .name = SL_NAME_DECIMAL, .version = 1, .params = &scale, .param_count = 1};
+        struct sl_schema date = {.type = SL_INT32, .name = SL_NAME_DATE, .version = 1};
+        struct sl_schema ts = {.type = SL_INT64, .name = SL_NAME_TIMESTAMP, .version = 1};
+        struct sl_schema list = {.type = SL_ARRAY, .value = sl_schema_of(SL_STRING, true)};
+        struct sl_schema map = {
+                .type = SL_MAP, .key = sl_schema_of(SL_STRING, false), .value = sl_schema_of(SL_INT32, false)};
+        const struct sl_field fields[] = {{.name = "q\"\\q", .schema = sl_schema_of(SL_STRING, false)},
+                                          {.name = "n", .schema = sl_schema_of(SL_STRING, true)},
+                                          {.name = "b", .schema = sl_schema_of(SL_BYTES, false)},
+                                          {.name = "dec", .schema = sl_schema_intern(&dec)},
+                                          {.name = "d", .schema = sl_schema_intern(&date)},
+                                          {.name = "ts", .schema = sl_schema_intern(&ts)},
+                                          {.name = "ti", .schema = sl_schema_intern(&ts)},
+                                          {.name = "l", .schema = sl_schema_intern(&list)},
+                                          {.name = "m", .schema = sl_schema_intern(&map)},
+                                          {.name = "f", .schema = sl_schema_of(SL_FLOAT64, false)}};
+        struct sl_schema s = {.type = SL_STRUCT, .fields = fields, .field_count = 10};
+        const struct sl_value items[] = {sl_v_str(SL_STR("a\"b")), SL_V_NULL},
+                              entry[] = {sl_v_str(SL_STR("k")), sl_v_i64(SL_INT32, 1)};
+        const struct sl_value row[] = {sl_v_str(SL_STR("x\\\"\n\303\251")),
+                                       SL_V_NULL,
+                                       sl_v_bytes("\1\2\xff", 3),
+                                       sl_v_bytes("\1", 1),
+                                       sl_v_i64(SL_INT32, 19782),
+                                       sl_v_i64(SL_INT64, 1700000000123),
+                                       sl_v_i64(SL_INT64, -1),
+                                       sl_v_items(SL_ARRAY, items, 2),
+                                       sl_v_items(SL_MAP, entry, 1),
+                                       sl_v_f64(SL_FLOAT64, 1)};
+        struct sl_value v = sl_v_items(SL_STRUCT, row, 10);
+        struct conv c = {0};
+        struct sl_props props = {0};
+        struct sl_buf out = {0};
+        struct sl_err err = {0};
+        bool null = false;
+        assert_int_equal(conv_open(&c, "SimpleHeaderConverter", &props, NULL), SL_OK);
+        assert_int_equal(c.ops->encode(c.st, SL_STR("t"), sl_schema_intern(&s), &v, &out, &null, &err), SL_OK);
+        assert_string_equal(
+                sl_buf_cstr(&out),
+                "{\"q\\\"\\\\q\":\"x\\\\\\\"\n\303\251\",\"n\":null,\"b\":\"AQL/\",\"dec\":1E-8,\"d\":2024-02-29,"
+                "\"ts\":2023-11-14T22:13:20.123Z,\"ti\":23:59:59.999Z,\"l\":[\"a\\\"b\",null],"
+                "\"m\":{\"k\":1},\"f\":1.0}");
+        sl_buf_free(&out);
+        conv_close(&c);
+        sl_props_free(&props);
+}
+
 static void simple_decode(void **state)
 {
         (void)state;
@@ -354,7 +407,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(golden),         cmocka_unit_test(struct_default), cmocka_unit_test(schema_cache),
                 cmocka_unit_test(schema_content), cmocka_unit_test(simple),         cmocka_unit_test(simple_decode),
-                cmocka_unit_test(wrong_length),   cmocka_unit_test(names),
+                cmocka_unit_test(header_text),    cmocka_unit_test(wrong_length),   cmocka_unit_test(names),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

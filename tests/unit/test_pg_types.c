@@ -212,6 +212,11 @@ static void decimals(void **state)
         cfg.decimal = SL_PG_DEC_STRING;
         is_str(NUMERIC, P(11, 2), "1.50", "1.50");
         is_str(NUMERIC, P(11, 2), "NaN", "NAN");
+        assert_true(sl_str_eqc(sl_v_as_str(&codec(NUMERIC, P(11, 2))->zero), "0.00"));
+        assert_true(sl_pg_default_value(codec(NUMERIC, P(11, 2)), "1.5", &arena, &v) &&
+                    sl_str_eqc(sl_v_as_str(&v), "1.50"));
+        assert_true(sl_pg_default_value(codec(NUMERIC, P(11, 2)), "'-3'::integer", &arena, &v) &&
+                    sl_str_eqc(sl_v_as_str(&v), "-3.00"));
         is_str(NUMERIC, P(11, 2), "-Infinity", "NEGATIVE_INFINITY");
         cfg.decimal = SL_PG_DEC_DOUBLE;
         assert_true(parse(NUMERIC, P(12, 2), "1.50", &v) && v.type == SL_FLOAT64 && v.f64 == 1.5);
@@ -328,8 +333,10 @@ static void user_types(void **state)
         const struct sl_schema *s = &codec(20001, -1)->spec;
         assert_string_equal(s->name, "io.debezium.data.Enum");
         assert_string_equal(s->params[0].value, "sad,ok");
-        assert_ptr_equal(codec(20002, -1), codec(20001, -1)); /* a domain over an enum */
+        assert_string_equal(codec(20002, -1)->spec.params[0].value, "sad,ok"); /* a domain over an enum */
+        assert_true(codec(20001, -1)->has_default && !codec(20002, -1)->has_default);
         assert_false(codec(20003, -1)->spec.value->optional);
+        refuses(20003, -1, "{sad,NULL}");
         is_bytes(20005, -1, "1.234", "04d2");
         assert_null(codec(20006, -1));
         is_str(20004, -1, "\"a\"=>\"1\", \"b\"=>NULL, \"q\\\"\"=>\"x\\\\b\"",
@@ -376,8 +383,12 @@ static void names(void **state)
 {
         (void)state;
         assert_string_equal(sl_pg_topic_name(&cfg, "bank", "public", "a b$", &arena), "bank.public.a_b_");
+        assert_string_equal(sl_pg_topic_name(&cfg, "p", "s", "N\303\244me \360\237\230\200.", &arena), "p.s.N_me___.");
         assert_string_equal(sl_pg_adjust_name(SL_PG_ADJ_AVRO, true, "1a-b.c_d", &arena), "_a_b.c_d");
         assert_string_equal(sl_pg_adjust_name(SL_PG_ADJ_AVRO_UNICODE, false, "a-b_c", &arena), "a_u002db_u005fc");
+        assert_string_equal(sl_pg_adjust_name(SL_PG_ADJ_AVRO, false, "\303\244b\360\237\230\200", &arena), "_b__");
+        assert_string_equal(sl_pg_adjust_name(SL_PG_ADJ_AVRO_UNICODE, false, "\303\244b\360\237\230\200", &arena),
+                            "_u00e4b_ud83d_ude00");
         struct sl_pg_filter f = {0};
         struct sl_err err = {0};
         cfg.ignore_builtin = true;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The converters without a format of their own: text, raw bytes, one boolean, one big-endian number, and header text.
- * String forms are Java's toString() (record/value.c). Not done here: SimpleHeaderConverter does not guess types when
- * it reads (Java turns "12" into int8, "[1]" into an array ...): every header is read as a string; and when it writes,
- * nested strings are not quoted and logical types print their base value. */
+/* The converters without a format of their own: text, raw bytes, one boolean, one big-endian number. String forms are
+ * Java's toString() (record/value.c). Not done here: SimpleHeaderConverter (header.c). */
 #include "convert/convert.h"
 #include "record/javaclass.h"
 
@@ -273,39 +271,3 @@ NUMBER_CONVERTER(integer, "IntegerConverter", SL_INT32, 4, "integer");
 NUMBER_CONVERTER(long, "LongConverter", SL_INT64, 8, "long");
 NUMBER_CONVERTER(float, "FloatConverter", SL_FLOAT32, 4, "float");
 NUMBER_CONVERTER(double, "DoubleConverter", SL_FLOAT64, 8, "double");
-
-/* ---- SimpleHeaderConverter ---- */
-
-static enum sl_rc header_encode(void *st, struct sl_str topic, const struct sl_schema *schema,
-                                const struct sl_value *value, struct sl_buf *out, bool *ret_null, struct sl_err *err)
-{
-        if (value->type != SL_BYTES)
-                return string_encode(st, topic, schema, value, out, ret_null, err);
-        *ret_null = false;
-        sl_buf_add_base64(out, value->ptr, value->len);
-        return sl_buf_ok(out) ? SL_OK : too_large(err);
-}
-
-static enum sl_rc header_decode(void *st sl_unused, struct sl_str topic sl_unused, struct sl_str bytes,
-                                struct sl_arena *arena sl_unused, const struct sl_schema **ret_schema,
-                                struct sl_value *ret_value, struct sl_err *err)
-{
-        SL_TRY(slice_decode(SL_STRING, bytes, ret_schema, ret_value, err));
-        if (!bytes.ptr)
-                *ret_schema = NULL;
-        return SL_OK;
-}
-
-static const char *const header_aliases[] = {"org.apache.kafka.connect.storage.SimpleHeaderConverter", NULL};
-
-extern const struct sl_converter_ops sl_header_converter;
-const struct sl_converter_ops sl_header_converter = {
-        .name = "SimpleHeaderConverter",
-        .aliases = header_aliases,
-        .header = true,
-        .config = no_config,
-        .open = no_open,
-        .encode = header_encode,
-        .decode = header_decode,
-        .close = no_close,
-};

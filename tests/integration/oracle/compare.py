@@ -46,8 +46,18 @@ PARTS = {
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 OURS, THEIRS = "", "theirs."  # what the topics' names begin with; the prefix is the same, as keys and partitions show it
 
-# Differences that are meant: (where the table's name and the path match) -> why. See docs/debezium-differences.md.
+# Differences that are meant: what matches "PHASE TABLE PATH" -> why. See docs/debezium-differences.md.
 KNOWN = [
+    (r"^(stream|modes|others) types value.payload.after.nm$", "a name column is null in Debezium's stream"),
+    (r"^modes toast value.payload.after.bin$", "the placeholder of bytea as base64 is null in Debezium"),
+    (r"^modes types value.payload.after.bx$", "unknown types: the server's text, not a Java object's"),
+    (r"^\w+ strange .*fields\.(ch\.default|cu\.default|cc fields)$", "defaults that Debezium cuts or takes for literals"),
+    (r"^\w+ strange .*\.neg(\.parameters.*)?$", "a negative scale"),
+    (r"^\w+ strange .*\.ba( fields|\.type)?$", "arrays of bit(n)"),
+    (r"^\w+ strange value.payload.after.aa$", "an array of arrays is null as a whole"),
+    (r"^\w+ strange value.payload.after.ttz$", "24:00 as timetz"),
+    (r"^snap strange value.payload.after.d$", "infinity and BC dates in Debezium's snapshot"),
+    (r"^snap strange value.*(after|before\.fields|after\.fields) fields$", "generated columns in Debezium's snapshot"),
 ]
 
 
@@ -225,6 +235,20 @@ SETUP = f"""
     create table growing (id int primary key, name text);
     create table composite (b text, a int, c uuid, v text, primary key (c, a, b));
     create table "Odd Näme" (id int primary key, "select" text, "a.b" int, "ünï" int);
+    create table strange (id int primary key, d date, ts timestamp, tz timestamptz, neg numeric(3,-2), aa int[], ea mood[],
+        ba bit(3)[], iv interval, ttz timetz, ch varchar(5) default 'it''s', cu text default current_user,
+        cc text default ('a' || 'b'), sum int default (1 + 2), ip inet default '::1', o oid default 5,
+        tz2 timetz default '10:00+00', gen int generated always as (id * 2) stored);
+    create table indexed (id int primary key, a int not null, b text);
+    create unique index indexed_a on indexed (a);
+    alter table indexed replica identity using index indexed_a;
+    create table nothing (id int primary key, a int);
+    alter table nothing replica identity nothing;
+    create table partly (a int, b text);
+    create unique index on partly (a) where a > 0;
+    create table parted (id int, k int, v text, primary key (k, id)) partition by list (k);
+    create table parted_1 partition of parted for values in (1);
+    create table parted_2 partition of parted for values in (2);
     create table empty (id int primary key);
     create table marker (id int primary key);
 """
@@ -246,6 +270,13 @@ FILL = [
     """insert into composite values ('b', 1, '11111111-2222-3333-4444-555555555555', 'v'),
         ('é"', 2, '11111111-2222-3333-4444-555555555555', null)""",
     """insert into "Odd Näme" values (1, 's', 2, 3)""",
+    "insert into strange values (1, 'infinity', 'infinity', 'infinity', 12300, '{{1,2},{3,4}}', '{sad,NULL}', '{101}')",
+    "insert into strange values (2, '-infinity', '-infinity', '-infinity', -100, '[0:1]={1,2}', '{ok}', '{}')",
+    """insert into strange (id, d, ts, tz, iv, ttz) values (3, '0044-03-15 BC', '0044-03-15 12:00:00 BC',
+        '0044-03-15 12:00:00+00 BC', '300000 years', '24:00+00')""",
+    "insert into indexed select i, i * 10, 'b' from generate_series(1, 3) i",
+    "insert into nothing values (1, 2); insert into partly values (1, 'a'), (2, null)",
+    "insert into parted values (1, 1, 'a'), (2, 2, 'b')",
 ]
 # Each text is one transaction; the next one begins when both sides have written it.
 CHANGES = [
@@ -269,6 +300,9 @@ CHANGES = [
     "delete from composite where a = 1; update composite set b = 'moved' where a = 2",
     """update "Odd Näme" set "select" = null; delete from "Odd Näme\"""",
     "update defaults set opt = null; delete from defaults",
+    "update indexed set b = 'x' where id = 1; update indexed set a = 99 where id = 2; delete from indexed where id = 3",
+    "update parted set v = 'c' where id = 1; update parted set k = 2 where id = 1; delete from parted where id = 2",
+    "update whole set n = 3.5 where id = 11; update whole set name = name where id = 11",
 ]
 
 
@@ -315,8 +349,8 @@ class Sides:
         tables = postgres.sql("select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace",
                               phase)
         for (table,), side in itertools.product(tables, (OURS, THEIRS)):
-            # Several partitions, so that keys must choose the same one. Without a key any will do.
-            kafka.create_topic(self.topic(side, table), 1 if table == "keyless" else 3)
+            # Several partitions, so that keys must choose the same one. Without a key, as for a truncation, any will do.
+            kafka.create_topic(self.topic(side, table), 1 if table in ("keyless", "moving") else 3)
         properties = {"bootstrap.servers": kafka.bootstrap, "group.id": phase}
         for kind in ("config", "offset", "status"):
             properties |= {f"{kind}.storage.topic": f"{phase}-{kind}", f"{kind}.storage.replication.factor": 1}
@@ -379,17 +413,55 @@ def run_snapshot(options, work, kafka, postgres):
         return sides.records(OURS), sides.records(THEIRS)
 
 
-def run_stream(options, work, kafka, postgres):
-    postgres.create_db("stream")
-    postgres.sql(SETUP + "create publication oracle for all tables", "stream")
-    postgres.sql("select pg_create_logical_replication_slot('stream_ours', 'pgoutput')", "stream")
-    postgres.sql("select pg_copy_logical_replication_slot('stream_ours', 'stream_theirs')", "stream")
-    with Sides(options, work, kafka, postgres, "stream", snapshot_mode="no_data") as sides:
+def run_stream(options, work, kafka, postgres, phase="stream", **more):
+    postgres.create_db(phase)
+    postgres.sql(SETUP + "create publication oracle for all tables", phase)
+    postgres.sql(f"select pg_create_logical_replication_slot('{phase}_ours', 'pgoutput')", phase)
+    postgres.sql(f"select pg_copy_logical_replication_slot('{phase}_ours', '{phase}_theirs')", phase)
+    with Sides(options, work, kafka, postgres, phase, snapshot_mode="no_data", **more) as sides:
         for number, text in enumerate(CHANGES):
-            postgres.sql(text, "stream")
-            postgres.sql(f"insert into marker values ({number})", "stream")
+            postgres.sql(text, phase)
+            postgres.sql(f"insert into marker values ({number})", phase)
             sides.wait_for_marker(number)
         return sides.records(OURS), sides.records(THEIRS)
+
+
+def run_modes(*parts):
+    return run_stream(
+        *parts,
+        phase="modes",
+        decimal_handling_mode="string",
+        time_precision_mode="connect",
+        interval_handling_mode="string",
+        hstore_handling_mode="map",
+        binary_handling_mode="base64",
+        schema_name_adjustment_mode="avro",
+        field_name_adjustment_mode="avro_unicode",
+        include_unknown_datatypes="true",
+        tombstones_on_delete="false",
+        skipped_operations="none",
+    )
+
+
+def run_others(*parts):
+    return run_stream(
+        *parts,
+        phase="others",
+        decimal_handling_mode="double",
+        time_precision_mode="adaptive_time_microseconds",
+        binary_handling_mode="hex",
+        schema_name_adjustment_mode="avro_unicode",
+        field_name_adjustment_mode="avro",
+        extended_headers_enabled="false",
+        skip_messages_without_change="true",
+        unavailable_value_placeholder="missing",
+        money_fraction_digits="3",
+        skipped_operations="d",
+        column_exclude_list="public.types.(ia|t|Mixed Case),public.whole.n",
+    )
+
+
+PHASES = {"snap": run_snapshot, "stream": run_stream, "modes": run_modes, "others": run_others}
 
 
 # --- Comparing --------------------------------------------------------------------------------------------------------
@@ -470,13 +542,13 @@ def main():
     parser = argparse.ArgumentParser(description="Sluice's Postgres records against a real Debezium's.")
     parser.add_argument("--binary", default=ROOT / "build" / "release" / "sluice", type=pathlib.Path)
     parser.add_argument("--dir", type=pathlib.Path, help="where logs and records are kept")
-    parser.add_argument("--only", choices=("snap", "stream"))
+    parser.add_argument("--only", choices=tuple(PHASES))
     options = parser.parse_args()
     work = options.dir or pathlib.Path(tempfile.mkdtemp(prefix="sluice-oracle-"))
     unknown = 0
     try:
         with stand.Kafka(work / "kafka") as kafka, stand.Postgres(work / "postgres") as postgres:
-            for phase, run in (("snap", run_snapshot), ("stream", run_stream)):
+            for phase, run in PHASES.items():
                 if options.only in (None, phase):
                     ours, theirs = run(options, work, kafka, postgres)
                     (work / f"{phase}-ours.json").write_text(json.dumps(ours, indent=1, ensure_ascii=False))
