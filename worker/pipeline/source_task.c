@@ -198,25 +198,29 @@ static enum sl_rc ensure_txn(struct line *l, struct sl_err *err)
         return SL_OK;
 }
 
+/* A second try starts from the record as it came: the first one may have gone through half of the chain. */
 static enum sl_rc transform_and_encode(struct line *l, struct sl_record *rec, struct sl_message *m, struct sl_err *err)
 {
-        SL_TRY(sl_chain_apply(l->chain, rec, &l->batch.arena, err));
-        return rec->dropped ? SL_OK : encode_row(l, rec, m, err);
+        struct sl_record original = *rec;
+        struct sl_retry retry = {0};
+        for (;;) {
+                enum sl_rc rc = sl_chain_apply(l->chain, rec, &l->batch.arena, err);
+                if (rc == SL_OK && !rec->dropped)
+                        rc = encode_row(l, rec, m, err);
+                if (sl_likely(rc == SL_OK))
+                        return SL_OK;
+                if (!sl_errpolicy_retry(l->policy, &retry, err))
+                        return rc;
+                *rec = original;
+                sl_err_clear(err);
+        }
 }
 
 static enum sl_rc process_row(struct line *l, struct sl_record *rec, uint64_t entry, struct sl_err *err)
 {
         struct sl_message m;
-        enum sl_rc rc = transform_and_encode(l, rec, &m, err);
-        if (sl_unlikely(rc != SL_OK)) {
-                struct sl_retry retry = {0};
-                while (rc != SL_OK && sl_errpolicy_retry(l->policy, &retry, err)) {
-                        sl_err_clear(err);
-                        rc = transform_and_encode(l, rec, &m, err);
-                }
-                if (rc != SL_OK)
-                        return sl_errpolicy_resolve(l->policy, rec, err, err);
-        }
+        if (sl_unlikely(transform_and_encode(l, rec, &m, err) != SL_OK))
+                return sl_errpolicy_resolve(l->policy, rec, err, err);
         if (rec->dropped)
                 return SL_OK;
         SL_TRY(ensure_txn(l, err));
@@ -299,17 +303,16 @@ static enum sl_rc commit(struct line *l, struct sl_err *err)
         return acked_prefix(l, err);
 }
 
-/* Milliseconds until the open transaction is due by time: at once when drained, by the interval when busy or far behind. */
+/* Milliseconds until the open transaction is due by time: at once when drained, by the interval when busy, later when far behind
+ * (but not the first one: somebody waits to see that it works). */
 static int64_t commit_due_in(struct line *l, bool more)
 {
-        int64_t now = sl_mono_ms();
-        int64_t by_age = l->txn_started_ms + l->common.txn_interval_ms - now;
-        if (l->behind && l->committed_ms == 0)
-                return by_age; /* the first rows soon: somebody waits to see that it works */
-        if (l->behind)
-                return l->common.txn_interval_ms < BEHIND_INTERVAL_MS ? l->txn_started_ms + BEHIND_INTERVAL_MS - now : by_age;
+        int64_t now = sl_mono_ms(), interval = l->common.txn_interval_ms;
+        if (l->behind && l->committed_ms && interval < BEHIND_INTERVAL_MS)
+                interval = BEHIND_INTERVAL_MS;
+        int64_t by_age = l->txn_started_ms + interval - now;
         int64_t drained = l->committed_ms + COMMIT_GAP_MS - now;
-        return !more && drained < by_age ? drained : by_age;
+        return !more && !l->behind && drained < by_age ? drained : by_age;
 }
 
 static bool commit_due(struct line *l, bool more)
