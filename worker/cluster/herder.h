@@ -54,7 +54,16 @@ const struct sl_herder_opts *sl_herder_options(const struct sl_herder *h);
 /* "" until Kafka has been reached. Appended to out. */
 void sl_herder_cluster_id(struct sl_herder *h, struct sl_buf *out);
 
-enum sl_herder_op { SL_OP_PUT_CONFIG, SL_OP_DELETE, SL_OP_TARGET, SL_OP_RESTART, SL_OP_RESTART_TASK };
+enum sl_herder_op {
+        SL_OP_PUT_CONFIG,
+        SL_OP_DELETE,
+        SL_OP_TARGET,
+        SL_OP_RESTART,
+        SL_OP_RESTART_TASK,
+        SL_OP_OFFSETS_ALTER, /* PATCH .../offsets */
+        SL_OP_OFFSETS_RESET, /* DELETE .../offsets */
+        SL_OP_REFRESH,       /* read the internal topics to their ends: what another worker was asked to do is seen here */
+};
 struct sl_herder_call {
         enum sl_herder_op op;
         const char *name;
@@ -65,10 +74,13 @@ struct sl_herder_call {
         enum sl_target target;           /* TARGET */
         uint32_t task;                   /* RESTART_TASK */
         bool include_tasks, only_failed; /* RESTART */
+        const json_t *offsets;           /* OFFSETS_ALTER: the request body's "offsets" array; checked by the callee */
+        int forward;                     /* the query parameter: -1 absent, 0 false, 1 true */
         /* result */
         int status;         /* HTTP's; errors are 4xx and 5xx */
         char message[1280]; /* of an error */
         json_t *body;       /* owned by the caller; NULL = none */
+        char target_url[512]; /* not "": this worker can't answer; the caller forwards the request to this base URL */
         /* the queue's */
         bool started, done;
         struct sl_herder_call *next;

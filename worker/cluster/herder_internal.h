@@ -76,6 +76,8 @@ void sl_herder_apply_config(void *arg, const char *name, const struct sl_props *
 void sl_herder_apply_target(void *arg, const char *name, enum sl_target target);
 void sl_herder_run_call(struct sl_herder *h, struct sl_herder_call *call);
 struct conn *sl_herder_find(struct sl_herder *h, const char *name); /* existing ones only */
+/* herder_offsets.c: PATCH and DELETE of a connector's offsets */
+void sl_herder_run_offsets(struct sl_herder *h, struct sl_herder_call *call);
 /* herder_run.c */
 /* Bring one connector, or all, nearer to what is wanted; true while something is still ending. Lock held by the caller.
  */

@@ -220,5 +220,12 @@ void sl_herder_run_call(struct sl_herder *h, struct sl_herder_call *call)
         case SL_OP_RESTART_TASK:
                 run_restart_task(h, call);
                 return;
+        case SL_OP_OFFSETS_ALTER:
+        case SL_OP_OFFSETS_RESET:
+                sl_herder_run_offsets(h, call);
+                return;
+        case SL_OP_REFRESH:
+                call->status = 204; /* every round of the loop reads what has arrived */
+                return;
         }
 }

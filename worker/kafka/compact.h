@@ -20,11 +20,23 @@ struct sl_compact_opts {
         const char *role;         /* worker key for messages: "offset.storage.topic" */
         void (*apply)(void *arg, struct sl_str key, struct sl_str value /* ptr NULL = tombstone */, int64_t offset);
         void *apply_arg;
+        /* There may be records for sl_compact_poll. From one of librdkafka's threads: must not block or call back. May be NULL. */
+        void (*wake)(void *arg);
+        void *wake_arg;
 };
 /* Makes the topic if it is missing, checks cleanup.policy=compact (Connect's sentence if not), reads all. */
 enum sl_rc sl_compact_open(const struct sl_compact_opts *opts, int timeout_ms, struct sl_compact **ret, struct sl_err *err);
 /* Write one record, wait until it is stored, and read it back (apply is called). value.ptr NULL = tombstone. */
 enum sl_rc sl_compact_put(struct sl_compact *c, struct sl_str key, struct sl_str value, int timeout_ms, struct sl_err *err);
+struct sl_compact_record {
+        struct sl_str key, value; /* value.ptr NULL = tombstone */
+};
+/* The same for several records with one wait; in one transaction when the store is fenced (all or none). */
+enum sl_rc sl_compact_put_all(struct sl_compact *c, const struct sl_compact_record *records, uint32_t n, int timeout_ms,
+                              struct sl_err *err);
+/* From now on write through a transactional producer with this id: fences whoever wrote with it before. NULL: plain again. A put
+ * that finds itself fenced fails with SL_E_KAFKA_FENCED, and every later one too until the next sl_compact_fence. */
+enum sl_rc sl_compact_fence(struct sl_compact *c, const char *transactional_id, int timeout_ms, struct sl_err *err);
 /* Read to the current end. */
 enum sl_rc sl_compact_refresh(struct sl_compact *c, int timeout_ms, struct sl_err *err);
 /* Apply what has arrived by now without waiting and without asking for the end. */

@@ -20,7 +20,9 @@ struct sl_task {
         const struct sl_sink_ops *sink;
         struct sl_admin *admin;
         void (*on_state)(void *, const char *, uint32_t, enum sl_task_state, const char *);
-        void *on_state_arg;
+        enum sl_rc (*may_open)(void *, struct sl_err *);
+        void (*on_topic)(void *, const char *, uint32_t, const char *);
+        void *on_state_arg; /* of all three */
         char *metric_labels;
 
         pthread_t thread;

@@ -452,6 +452,8 @@ static enum sl_rc open_line(struct line *l, struct sl_err *err)
         SL_TRY(ops->partition(l->cfg, t->connector, &l->partition, err));
         sl_offset_key(t->connector, (struct sl_str){l->partition.ptr, l->partition.len}, &l->offset_key);
         l->offset_topic = sl_str_c(sl_offset_topic(t->worker));
+        if (t->may_open)
+                SL_TRY(t->may_open(t->on_state_arg, err));
         SL_TRY(open_producer(l, err));
         bool found = false;
         SL_TRY(sl_offset_load(t, (struct sl_str){l->partition.ptr, l->partition.len}, &l->offset_value, &found, err));

@@ -170,6 +170,8 @@ struct sl_task *sl_task_start(const struct sl_task_opts *opts)
         t->sink = opts->sink;
         t->admin = opts->admin;
         t->on_state = opts->on_state;
+        t->may_open = opts->may_open;
+        t->on_topic = opts->on_topic;
         t->on_state_arg = opts->arg;
         t->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         atomic_init(&t->stop, false);

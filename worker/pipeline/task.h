@@ -24,6 +24,13 @@ struct sl_task_opts {
         struct sl_admin *admin;            /* borrowed */
         bool paused;                       /* start in PAUSED: connected to nothing */
         void (*on_state)(void *arg, const char *connector, uint32_t id, enum sl_task_state state, const char *trace /* or NULL */);
+        /* Asked from the task's thread before a source line opens (each time: first start, restart after a failure). A failure of
+         * class transient is waited out like one of the line; it means "this worker can't prove that the task is still its own", so
+         * that a process that was frozen does not fence its successor. NULL = always. */
+        enum sl_rc (*may_open)(void *arg, struct sl_err *err);
+        /* The first time this task's line used a topic (sources: wrote to it, after transforms; sinks: consumed from it). From the
+         * task's thread, once a topic and line. NULL = not wanted. */
+        void (*on_topic)(void *arg, const char *connector, uint32_t id, const char *topic);
         void *arg;
 };
 /* Starts the thread. Config errors show as FAILED through on_state, not here. */
