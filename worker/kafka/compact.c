@@ -3,7 +3,9 @@
  * beginning, read_committed. The end is the high watermark that read_uncommitted ListOffsets gives; a partition has
  * reached it when a record or librdkafka's end-of-partition event says so (control records have offsets but are never
  * delivered; while a transaction is open the event names the last stable offset, which lies before the watermark).
- * Does not interpret keys or values. */
+ * Writing fenced, the producer is never made again behind the caller's back: a new one with the same transactional id
+ * would fence whoever has taken over meanwhile. A transaction whose end is unknown is ended, with the same producer and
+ * the same epoch, by the next call. Does not interpret keys or values. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -14,6 +16,8 @@
 
 #define CHUNK 256
 #define STEP_MS 20
+#define PAUSE_MS 20
+#define TXN_TIMEOUT_MS 10000 /* of a dead writer: how long its open transaction may hold readers */
 
 struct part {
         int32_t id;
@@ -28,7 +32,11 @@ struct sl_compact {
         rd_kafka_queue_t *queue;
         struct part *parts;
         uint32_t count;
-        struct sl_producer *producer; /* made by the first put */
+        struct sl_producer *producer;              /* plain: made by the first put; fenced: by sl_compact_fence */
+        char *fence;                               /* transactional id; NULL = plain */
+        enum { NOTHING, COMMIT, ABORT } unsettled; /* how the transaction that the producer has open must end */
+        bool lost;       /* fenced: the producer is gone, and only sl_compact_fence may make another */
+        int64_t give_up; /* when the producer's call that is under way must end */
         struct sl_err failure;
         rd_kafka_message_t *chunk[CHUNK];
 };
@@ -95,23 +103,46 @@ static enum sl_rc check_policy(struct sl_compact *c, int64_t deadline, struct sl
         return rc;
 }
 
+/* May this failure pass by itself, and is there time to wait for it? A topic that was just made, or whose broker just
+ * started, has no leader for a moment. */
+static bool try_again(const struct sl_err *why, int64_t deadline)
+{
+        if (why->rc != SL_TRANSIENT || sl_mono_ms() >= deadline)
+                return false;
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
+        return true;
+}
+
+static enum sl_rc keep(struct sl_err *err, const struct sl_err *why)
+{
+        if (err && err->id == SL_E_NONE)
+                *err = *why;
+        return why->rc;
+}
+
 /* Find or make the topic; a new one is not known to every broker at once. */
+static enum sl_rc find_topic(struct sl_compact *c, int64_t deadline, bool *made, int32_t *ret_partitions,
+                             struct sl_err *err)
+{
+        SL_TRY(sl_admin_topic_partitions(c->opts.admin, c->opts.topic, left_ms(deadline), ret_partitions, err));
+        if (*ret_partitions > 0)
+                return check_policy(c, deadline, err);
+        if (!*made)
+                SL_TRY(create(c, deadline, err));
+        *made = true;
+        return sl_fail(err, SL_E_KAFKA, "Topic %s is still unknown to the brokers after its creation", c->opts.topic);
+}
+
 static enum sl_rc ensure_topic(struct sl_compact *c, int64_t deadline, int32_t *ret_partitions, struct sl_err *err)
 {
         bool made = false;
 
         for (;;) {
-                SL_TRY(sl_admin_topic_partitions(c->opts.admin, c->opts.topic, left_ms(deadline), ret_partitions, err));
-                if (*ret_partitions > 0)
-                        return check_policy(c, deadline, err);
-                if (!made)
-                        SL_TRY(create(c, deadline, err));
-                made = true;
-                if (sl_mono_ms() >= deadline)
-                        return sl_fail(err, SL_E_KAFKA, "Topic %s is still unknown to the brokers after its creation",
-                                       c->opts.topic);
-                struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
-                nanosleep(&pause, NULL);
+                struct sl_err why = {0};
+                if (find_topic(c, deadline, &made, ret_partitions, &why) == SL_OK)
+                        return SL_OK;
+                if (!try_again(&why, deadline))
+                        return keep(err, &why);
         }
 }
 
@@ -127,6 +158,15 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
         if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL)
                 ignored = sl_kafka_fail(&c->failure, (rd_kafka_resp_err_t)code, "%s", reason);
         (void)ignored; /* kept in c->failure */
+}
+
+/* In one of librdkafka's threads. */
+static void on_event(rd_kafka_t *rk, void *opaque)
+{
+        struct sl_compact *c = opaque;
+
+        (void)rk;
+        c->opts.wake(c->opts.wake_arg);
 }
 
 static enum sl_rc force(rd_kafka_conf_t *conf, const char *key, const char *value, struct sl_err *err)
@@ -169,6 +209,8 @@ static enum sl_rc start_reader(struct sl_compact *c, struct sl_err *err)
                                : sl_fail(err, SL_E_CONFIG, "The reader of topic %s is refused: %s", c->opts.topic, why);
         }
         c->queue = rd_kafka_queue_new(c->rk);
+        if (c->opts.wake)
+                rd_kafka_queue_cb_event_enable(c->queue, on_event, c);
         c->topic = rd_kafka_topic_new(c->rk, c->opts.topic, NULL);
         if (!c->topic)
                 return sl_kafka_fail(err, rd_kafka_last_error(), "Topic %s can't be read", c->opts.topic);
@@ -263,30 +305,80 @@ static const struct part *behind(const struct sl_compact *c)
         return NULL;
 }
 
-/* A partition that was made or moved a moment ago has brokers that don't know yet who leads it. */
-static bool settling(const struct sl_err *err)
-{
-        return err->native == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
-               err->native == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
-               err->native == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-}
-
 static enum sl_rc read_end(struct sl_compact *c, struct part *part, int64_t deadline, struct sl_err *err)
 {
         for (;;) {
                 struct sl_err why = {0};
-                struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
-                enum sl_rc rc = sl_admin_high_watermark(c->opts.admin, c->opts.topic, part->id, left_ms(deadline),
-                                                        &part->target, &why);
-                if (rc == SL_OK)
+                if (sl_admin_high_watermark(c->opts.admin, c->opts.topic, part->id, left_ms(deadline), &part->target,
+                                            &why) == SL_OK)
                         return SL_OK;
-                if (!settling(&why) || sl_mono_ms() >= deadline) {
-                        if (err && err->id == SL_E_NONE)
-                                *err = why;
-                        return rc;
-                }
-                nanosleep(&pause, NULL);
+                if (!try_again(&why, deadline))
+                        return keep(err, &why);
         }
+}
+
+/* --- Writing ---------------------------------------------------------------------------------------------------------
+ */
+
+/* Between the producer's steps. */
+static enum sl_rc on_tick(void *arg, struct sl_err *err)
+{
+        struct sl_compact *c = arg;
+
+        if (sl_mono_ms() < c->give_up)
+                return SL_OK;
+        return sl_fail(err, SL_E_KAFKA, "Topic %s could not be written in time", c->opts.topic);
+}
+
+static enum sl_rc start_writer(struct sl_compact *c, struct sl_err *err)
+{
+        char client_id[300];
+        struct sl_producer_opts opts = {.cfg = c->opts.cfg,
+                                        .client_id = client_id,
+                                        .transactional_id = c->fence,
+                                        .txn_timeout_ms = TXN_TIMEOUT_MS,
+                                        .queue_bytes = 4 << 20,
+                                        .plain = !c->fence,
+                                        .tick = on_tick,
+                                        .tick_arg = c};
+
+        snprintf(client_id, sizeof(client_id), "sluice-writer-%s", c->opts.topic);
+        return sl_producer_new(&opts, &c->producer, err);
+}
+
+static void end_writer(struct sl_compact *c)
+{
+        sl_producer_free(c->producer);
+        c->producer = NULL;
+        c->unsettled = NOTHING;
+}
+
+static bool is_final(const struct sl_err *why)
+{
+        return why->id == SL_E_KAFKA_FENCED || why->rc == SL_FATAL;
+}
+
+/* End the transaction that an earlier call has left open. */
+static enum sl_rc settle(struct sl_compact *c, int64_t deadline, struct sl_err *err)
+{
+        c->give_up = deadline;
+        while (c->unsettled != NOTHING) {
+                struct sl_err why = {0};
+                bool commit = c->unsettled == COMMIT;
+                enum sl_rc rc = commit ? sl_producer_commit(c->producer, &why) : sl_producer_abort(c->producer, &why);
+                if (rc == SL_OK) {
+                        c->unsettled = NOTHING;
+                } else if (commit && why.id != SL_E_KAFKA_FENCED && (rc == SL_FATAL || why.id == SL_E_KAFKA_ABORT)) {
+                        c->unsettled = ABORT;
+                } else {
+                        if (is_final(&why)) {
+                                end_writer(c);
+                                c->lost = true;
+                        }
+                        return keep(err, &why);
+                }
+        }
+        return SL_OK;
 }
 
 enum sl_rc sl_compact_refresh(struct sl_compact *c, int timeout_ms, struct sl_err *err)
@@ -294,6 +386,7 @@ enum sl_rc sl_compact_refresh(struct sl_compact *c, int timeout_ms, struct sl_er
         int64_t deadline = sl_mono_ms() + timeout_ms;
         const struct part *part;
 
+        SL_TRY(settle(c, deadline, err)); /* our own open transaction would hold us too */
         for (uint32_t i = 0; i < c->count; i++)
                 SL_TRY(read_end(c, &c->parts[i], deadline, err));
         while ((part = behind(c))) {
@@ -316,40 +409,100 @@ enum sl_rc sl_compact_poll(struct sl_compact *c, struct sl_err *err)
         return verdict(c, err);
 }
 
-/* --- Writing ---------------------------------------------------------------------------------------------------------
- */
-
-static enum sl_rc start_writer(struct sl_compact *c, struct sl_err *err)
+static enum sl_rc send_all(struct sl_compact *c, const struct sl_compact_record *records, uint32_t n, int64_t deadline,
+                           struct sl_err *err)
 {
-        char client_id[300];
-        struct sl_producer_opts opts = {
-                .cfg = c->opts.cfg, .client_id = client_id, .queue_bytes = 4 << 20, .plain = true};
+        for (uint32_t i = 0; i < n;) {
+                struct sl_message m = {.topic = sl_str_c(c->opts.topic),
+                                       .partition = -1,
+                                       .key = records[i].key,
+                                       .value = records[i].value,
+                                       .timestamp_ms = -1};
+                bool full;
+                SL_TRY(sl_producer_send(c->producer, &m, &full, err));
+                if (!full)
+                        i++;
+                else if (sl_mono_ms() >= deadline)
+                        return sl_fail(err, SL_E_KAFKA, "Too much is waiting to be written to topic %s", c->opts.topic);
+                else
+                        SL_TRY(sl_producer_serve(c->producer, STEP_MS, err));
+        }
+        return SL_OK;
+}
 
-        snprintf(client_id, sizeof(client_id), "sluice-writer-%s", c->opts.topic);
-        return sl_producer_new(&opts, &c->producer, err);
+static enum sl_rc write_plain(struct sl_compact *c, const struct sl_compact_record *records, uint32_t n,
+                              int64_t deadline, struct sl_err *err)
+{
+        if (!c->producer)
+                SL_TRY(start_writer(c, err));
+        enum sl_rc rc = send_all(c, records, n, deadline, err);
+        if (rc == SL_OK)
+                rc = sl_producer_flush(c->producer, left_ms(deadline), err);
+        if (rc != SL_OK) /* what is left in its queue must not be written behind the caller's back */
+                end_writer(c);
+        return rc;
+}
+
+static enum sl_rc write_fenced(struct sl_compact *c, const struct sl_compact_record *records, uint32_t n,
+                               int64_t deadline, struct sl_err *err)
+{
+        struct sl_err why = {0};
+
+        if (c->lost)
+                return sl_fail(err, SL_E_KAFKA_FENCED, "Another process writes topic %s as %s now", c->opts.topic,
+                               c->fence);
+        enum sl_rc rc = sl_producer_begin(c->producer, &why);
+        if (rc == SL_OK) {
+                c->unsettled = ABORT;
+                rc = send_all(c, records, n, deadline, &why);
+        }
+        if (rc == SL_OK) {
+                c->unsettled = COMMIT;
+                return settle(c, deadline, err);
+        }
+        struct sl_err second = {0};
+        if (settle(c, deadline, &second) != SL_OK && is_final(&second))
+                return keep(err, &second);
+        if (why.id == SL_E_KAFKA_FENCED || (rc == SL_FATAL && c->unsettled == NOTHING && why.id == SL_E_KAFKA_FATAL)) {
+                end_writer(c);
+                c->lost = true;
+        }
+        return keep(err, &why);
+}
+
+enum sl_rc sl_compact_put_all(struct sl_compact *c, const struct sl_compact_record *records, uint32_t n, int timeout_ms,
+                              struct sl_err *err)
+{
+        int64_t deadline = sl_mono_ms() + timeout_ms;
+
+        SL_TRY(settle(c, deadline, err));
+        if (!n)
+                return SL_OK;
+        SL_TRY(c->fence ? write_fenced(c, records, n, deadline, err) : write_plain(c, records, n, deadline, err));
+        return sl_compact_refresh(c, left_ms(deadline), err);
 }
 
 enum sl_rc sl_compact_put(struct sl_compact *c, struct sl_str key, struct sl_str value, int timeout_ms,
                           struct sl_err *err)
 {
-        int64_t deadline = sl_mono_ms() + timeout_ms;
-        struct sl_message m = {
-                .topic = sl_str_c(c->opts.topic), .partition = -1, .key = key, .value = value, .timestamp_ms = -1};
-        bool full = false;
+        return sl_compact_put_all(c, &(struct sl_compact_record){key, value}, 1, timeout_ms, err);
+}
 
-        if (!c->producer)
-                SL_TRY(start_writer(c, err));
-        enum sl_rc rc = sl_producer_send(c->producer, &m, &full, err);
-        if (rc == SL_OK && full)
-                rc = sl_fail(err, SL_E_KAFKA, "Too much is waiting to be written to topic %s", c->opts.topic);
-        if (rc == SL_OK)
-                rc = sl_producer_flush(c->producer, timeout_ms, err);
-        if (rc != SL_OK) { /* what is left in its queue must not be written behind the caller's back */
-                sl_producer_free(c->producer);
-                c->producer = NULL;
-                return rc;
-        }
-        return sl_compact_refresh(c, left_ms(deadline), err);
+enum sl_rc sl_compact_fence(struct sl_compact *c, const char *transactional_id, int timeout_ms, struct sl_err *err)
+{
+        end_writer(c);
+        free(c->fence);
+        c->fence = transactional_id ? sl_strdup(transactional_id) : NULL;
+        c->lost = c->fence != NULL;
+        if (!c->fence)
+                return SL_OK;
+        c->give_up = sl_mono_ms() + timeout_ms;
+        SL_TRY(start_writer(c, err));
+        enum sl_rc rc = sl_producer_init(c->producer, err);
+        if (rc != SL_OK)
+                end_writer(c);
+        c->lost = rc != SL_OK;
+        return rc;
 }
 
 /* --- Life ------------------------------------------------------------------------------------------------------------
@@ -397,7 +550,10 @@ void sl_compact_close(struct sl_compact *c)
 {
         if (!c)
                 return;
-        sl_producer_free(c->producer);
+        end_writer(c);
+        free(c->fence);
+        if (c->queue)
+                rd_kafka_queue_cb_event_enable(c->queue, NULL, NULL);
         for (uint32_t i = 0; i < c->count; i++)
                 if (c->parts[i].reading)
                         rd_kafka_consume_stop(c->topic, c->parts[i].id);

@@ -192,10 +192,11 @@ static enum sl_rc configure(struct sl_producer *p, const struct sl_producer_opts
                 SL_TRY(conf_set(p->conf, "delivery.report.only.error", "true", err));
                 if (!user_set(&opts->cfg, "linger.ms"))
                         SL_TRY(conf_set_int(p->conf, "linger.ms", TXN_LINGER_MS, err));
-                p->timeout_given = user_set(&opts->cfg, "transaction.timeout.ms");
-                SL_TRY(set_txn_timeout(
-                        p, p->timeout_given ? conf_get_int(p->conf, "transaction.timeout.ms") : txn_timeouts_ms[0],
-                        err));
+                p->timeout_given = opts->txn_timeout_ms || user_set(&opts->cfg, "transaction.timeout.ms");
+                int64_t ms = opts->txn_timeout_ms ? opts->txn_timeout_ms
+                             : p->timeout_given   ? conf_get_int(p->conf, "transaction.timeout.ms")
+                                                  : txn_timeouts_ms[0];
+                SL_TRY(set_txn_timeout(p, ms, err));
         }
         rd_kafka_conf_set_dr_msg_cb(p->conf, on_delivery);
         rd_kafka_conf_set_error_cb(p->conf, on_error);

@@ -12,6 +12,7 @@ struct sl_producer_opts {
         struct sl_kafka_cfg cfg;
         const char *client_id;         /* connector-producer-<n>-<t> */
         const char *transactional_id;  /* NULL: idempotent, at least once */
+        int txn_timeout_ms;            /* 0 = the user's, or the longest that brokers usually take */
         size_t queue_bytes;            /* ceiling of the send queue; 0 = 32 MiB */
         bool plain;                    /* not idempotent, one request at a time: in order, may repeat a record after a lost
                                         * answer, ready at once (a producer id costs half a second). For compacted topics. */
