@@ -376,3 +376,46 @@ enum sl_rc sl_admin_group_offsets(struct sl_admin *a, const char *group, int tim
         rd_kafka_ListConsumerGroupOffsets_destroy(request);
         return rc;
 }
+
+static enum sl_rc read_members(struct call *call, const char *group, struct sl_arena *arena, const char ***ret,
+                               uint32_t *ret_count, bool *ret_stable, struct sl_err *err)
+{
+        size_t n = 0;
+        const rd_kafka_ConsumerGroupDescription_t **groups = rd_kafka_DescribeConsumerGroups_result_groups(
+                rd_kafka_event_DescribeConsumerGroups_result(call->event), &n);
+        const rd_kafka_error_t *e = n ? rd_kafka_ConsumerGroupDescription_error(groups[0]) : NULL;
+        rd_kafka_resp_err_t code = e   ? rd_kafka_error_code(e)
+                                   : n ? RD_KAFKA_RESP_ERR_NO_ERROR
+                                       : RD_KAFKA_RESP_ERR__BAD_MSG;
+
+        if (code && code != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
+                return sl_kafka_fail(err, code, "The members of group %s could not be read", group);
+        size_t count = code ? 0 : rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
+        rd_kafka_consumer_group_state_t state =
+                code ? RD_KAFKA_CONSUMER_GROUP_STATE_DEAD : rd_kafka_ConsumerGroupDescription_state(groups[0]);
+        *ret = sl_arena_alloc(arena, (count + 1) * sizeof(**ret));
+        *ret_count = 0;
+        for (size_t i = 0; i < count; i++) {
+                const char *id = rd_kafka_MemberDescription_group_instance_id(
+                        rd_kafka_ConsumerGroupDescription_member(groups[0], i));
+                if (id)
+                        (*ret)[(*ret_count)++] = sl_arena_strdup(arena, id);
+        }
+        *ret_stable = state == RD_KAFKA_CONSUMER_GROUP_STATE_STABLE || state == RD_KAFKA_CONSUMER_GROUP_STATE_EMPTY ||
+                      state == RD_KAFKA_CONSUMER_GROUP_STATE_DEAD;
+        return SL_OK;
+}
+
+enum sl_rc sl_admin_group_members(struct sl_admin *a, const char *group, int timeout_ms, struct sl_arena *arena,
+                                  const char ***ret, uint32_t *ret_count, bool *ret_stable, struct sl_err *err)
+{
+        struct call call;
+
+        call_begin(&call, a, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout_ms);
+        rd_kafka_DescribeConsumerGroups(a->rk, &group, 1, call.options, call.queue);
+        enum sl_rc rc = call_wait(&call, "A consumer group's members could not be read", err);
+        if (rc == SL_OK)
+                rc = read_members(&call, group, arena, ret, ret_count, ret_stable, err);
+        call_end(&call);
+        return rc;
+}

@@ -30,4 +30,8 @@ enum sl_rc sl_admin_high_watermark(struct sl_admin *a, const char *topic, int32_
 /* Committed offsets of a consumer group, added to out (topic strings in out->arena). */
 enum sl_rc sl_admin_group_offsets(struct sl_admin *a, const char *group, int timeout_ms, struct sl_offsets *out,
                                   struct sl_err *err);
+/* The group.instance.ids of a group's members (one without is left out), texts in arena; no such group = none. *ret_stable false:
+ * a rebalance is under way. */
+enum sl_rc sl_admin_group_members(struct sl_admin *a, const char *group, int timeout_ms, struct sl_arena *arena,
+                                  const char ***ret, uint32_t *ret_count, bool *ret_stable, struct sl_err *err);
 #endif
