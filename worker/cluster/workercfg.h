@@ -20,7 +20,8 @@ struct sl_worker_cfg {
         const char *advertised_host, *advertised_listener, *override_policy, *cors_methods;
         int32_t advertised_port; /* 0 = the listener's */
         int32_t config_replication, offset_replication, offset_partitions, status_replication, status_partitions;
-        int64_t shutdown_ms;
+        int64_t shutdown_ms, rebalance_delay_ms;
+        int32_t session_ms, heartbeat_ms, rebalance_timeout_ms;
         bool admin_off; /* admin.listeners= (empty): no /admin */
         bool topic_tracking, topic_tracking_reset;
 };
