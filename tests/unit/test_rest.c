@@ -75,6 +75,8 @@ static void *toy_main(void *arg)
 {
         struct toy_task *t = arg;
         bool shown_paused = !t->pause;
+        if (t->opts.sink)
+                t->opts.on_topic(t->opts.arg, t->name, t->opts.id, "used");
         pthread_mutex_lock(&t->lock);
         while (!t->stop) {
                 if (shown_paused != t->pause && !t->fail) {
@@ -287,6 +289,14 @@ static void drop(const char *name)
         assert_int_equal(call("DELETE", path, NULL)->status, 204);
 }
 
+static void wait_text(const char *path, const char *want)
+{
+        for (int64_t end = sl_mono_ms() + 8000; sl_mono_ms() < end; usleep(5000))
+                if (strcmp(call("GET", path, NULL)->text, want) == 0)
+                        return;
+        assert_string_equal(last.text, want);
+}
+
 static void wait_running(int want)
 {
         for (int64_t end = sl_mono_ms() + 8000; running != want && sl_mono_ms() < end;)
@@ -374,7 +384,9 @@ static void put_config_changes_the_tasks(void **state)
                                 "{\"connector.class\":\"ToySink\",\"topics\":\"t, u\",\"tasks.max\":\"3\"}");
         assert_int_equal(a->status, 201);
         wait_state("c", 2, "RUNNING");
-        assert_string_equal(call("GET", "/connectors/c/topics", NULL)->text, "{\"c\":{\"topics\":[\"t\",\"u\"]}}");
+        wait_text("/connectors/c/topics", "{\"c\":{\"topics\":[\"used\"]}}"); /* used, not configured; once */
+        assert_int_equal(call("PUT", "/connectors/c/topics/reset", NULL)->status, 202);
+        assert_string_equal(call("GET", "/connectors/c/topics", NULL)->text, "{\"c\":{\"topics\":[]}}");
         a = call("PUT", "/connectors/c/config",
                  "{\"connector.class\":\"ToySink\",\"topics\":\"t\",\"tasks.max\":\"1\"}");
         assert_int_equal(a->status, 200);

@@ -7,7 +7,6 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
-#include "cluster/validate.h"
 
 #define KAFKA_WAIT_MS 30000
 #define PING_MS 500
@@ -78,56 +77,43 @@ static enum sl_rc wait_for_kafka(struct sl_herder *h, struct sl_err *err)
         }
 }
 
-static enum sl_rc create_initial(struct sl_herder *h, const struct sl_herder_initial *in, struct sl_err *err)
+static enum sl_rc open_cluster(struct sl_herder *h, struct sl_err *err)
 {
-        struct sl_validate_opts opts = {
-                .plugins = h->opts.plugins,
-                .providers = h->opts.cfg->providers,
-                .worker_group = h->opts.cfg->distributed ? h->opts.cfg->group_id : NULL,
-                .override_policy = h->opts.cfg->override_policy,
-                .offline = true, /* a database that is down for a moment is the task's to wait for */
+        struct sl_cluster_opts opts = {
+                .cfg = h->opts.cfg,
+                .admin = h->admin,
+                .worker_id = h->worker_id,
+                .url = h->url,
+                .wake = sl_herder_wake,
+                .arg = h,
         };
-        struct sl_validation v = {0};
-        struct sl_herder_call call = {
-                .op = SL_OP_PUT_CONFIG, .name = in->name, .config = &in->config, .initial = &in->target};
-        enum sl_rc rc = sl_validate(&opts, &in->config, &v, err);
-        for (uint32_t i = 0; rc == SL_OK && i < v.report.count; i++)
-                if (v.report.findings[i].warning)
-                        sl_warn("connector file %s: %s", in->path, v.report.findings[i].text);
-                else
-                        sl_error("connector file %s: %s", in->path, v.report.findings[i].text);
-        if (rc == SL_OK && v.report.errors)
-                rc = sl_fail(err, SL_E_CONFIG, "connector file %s: its configuration has %u error(s), listed above",
-                             in->path, v.report.errors);
-        else if (rc != SL_OK)
-                sl_err_prefix(err, "connector file %s", in->path);
-        sl_validation_free(&v);
-        SL_TRY(rc);
-        const struct conn *have = sl_herder_find(h, in->name);
-        json_t *old = have ? sl_props_to_json(&have->config) : NULL, *new = sl_props_to_json(&in->config);
-        bool same = old && json_equal(old, new);
-        json_decref(old);
-        json_decref(new);
-        if (same)
-                return SL_OK; /* a distributed worker started again with the same file */
-        sl_herder_run_call(h, &call);
-        json_decref(call.body);
-        return call.status < 300 ? SL_OK : sl_fail(err, SL_E_STORE, "connector file %s: %s", in->path, call.message);
+        return sl_cluster_open(&opts, &h->cluster, err);
 }
 
 static enum sl_rc start_up(struct sl_herder *h, struct sl_err *err)
 {
         int64_t began = sl_mono_ms();
         struct sl_store_opts store = {
-                .cfg = h->opts.cfg, .on_config = sl_herder_apply_config, .on_target = sl_herder_apply_target, .arg = h};
+                .cfg = h->opts.cfg,
+                .on_config = sl_herder_apply_config,
+                .on_target = sl_herder_apply_target,
+                .on_restart = sl_herder_apply_restart,
+                .on_status = sl_herder_apply_status,
+                .on_topic = sl_herder_apply_topic,
+                .worker_id = h->worker_id,
+                .wake = sl_herder_wake,
+                .arg = h,
+        };
+        SL_TRY(sl_herder_check_initial(h, err));
         if (!h->opts.without_kafka) {
                 SL_TRY(wait_for_kafka(h, err));
                 SL_TRY(sl_store_offsets_topic(h->opts.cfg, h->admin, err));
                 store.admin = h->admin;
         }
         SL_TRY(sl_store_open(&store, &h->store, err));
-        for (size_t i = 0; i < h->opts.ninitial; i++)
-                SL_TRY(create_initial(h, &h->opts.initial[i], err));
+        if (h->opts.cfg->distributed && !h->opts.without_kafka)
+                SL_TRY(open_cluster(h, err));
+        SL_TRY(sl_herder_serve_cluster(h, err));
         pthread_mutex_lock(&h->lock);
         sl_herder_reconcile_all(h); /* tasks start before the status topic is read: nothing of it is needed */
         pthread_mutex_unlock(&h->lock);
@@ -148,7 +134,7 @@ static enum sl_rc start_up(struct sl_herder *h, struct sl_err *err)
 static struct sl_herder_call *next_call(struct sl_herder *h, bool ending)
 {
         if (!h->head && !h->stop && !h->woken) {
-                struct timespec ts = deadline_after(ending ? ENDING_POLL_MS : STORE_POLL_MS);
+                struct timespec ts = deadline_after(ending || h->deferred ? ENDING_POLL_MS : STORE_POLL_MS);
                 pthread_cond_timedwait(&h->wake, &h->lock, &ts);
         }
         h->woken = false;
@@ -163,9 +149,35 @@ static struct sl_herder_call *next_call(struct sl_herder *h, bool ending)
         return call;
 }
 
-static void loop(struct sl_herder *h)
+static void run(struct sl_herder *h, struct sl_herder_call *call)
 {
-        int64_t polled = 0;
+        bool defer = false;
+        if (sl_herder_route(h, call, &defer))
+                sl_herder_run_call(h, call);
+        if (defer) {
+                call->next = h->deferred;
+                h->deferred = call;
+                return;
+        }
+        pthread_mutex_lock(&h->lock);
+        call->done = true;
+        pthread_cond_broadcast(&h->answer);
+        pthread_mutex_unlock(&h->lock);
+}
+
+static void run_deferred(struct sl_herder *h)
+{
+        struct sl_herder_call *list = h->deferred;
+        h->deferred = NULL;
+        while (list) {
+                struct sl_herder_call *call = list;
+                list = call->next;
+                run(h, call);
+        }
+}
+
+static enum sl_rc loop(struct sl_herder *h, struct sl_err *err)
+{
         bool ending = false;
         for (;;) {
                 pthread_mutex_lock(&h->lock);
@@ -173,25 +185,28 @@ static void loop(struct sl_herder *h)
                 bool stop = h->stop;
                 pthread_mutex_unlock(&h->lock);
                 if (stop)
-                        return;
-                if (call) {
-                        sl_herder_run_call(h, call);
-                        pthread_mutex_lock(&h->lock);
-                        call->done = true;
-                        pthread_cond_broadcast(&h->answer);
-                        pthread_mutex_unlock(&h->lock);
-                }
-                struct sl_err err = {0};
-                if (!call && sl_mono_ms() - polled >= STORE_POLL_MS) {
-                        if (sl_store_poll(h->store, &err) != SL_OK)
-                                sl_log_err(SL_LOG_WARN, &err, "internal topics can't be read");
-                        polled = sl_mono_ms();
-                }
+                        return SL_OK;
+                struct sl_err why = {0};
+                if (sl_store_poll(h->store, &why) != SL_OK)
+                        sl_log_err(SL_LOG_WARN, &why, "internal topics can't be read");
+                SL_TRY(sl_herder_serve_cluster(h, err));
+                if (call)
+                        run(h, call);
+                run_deferred(h);
                 pthread_mutex_lock(&h->lock);
                 ending = sl_herder_reconcile_all(h);
                 pthread_mutex_unlock(&h->lock);
                 sl_herder_flush(h);
         }
+}
+
+void sl_herder_wake(void *arg)
+{
+        struct sl_herder *h = arg;
+        pthread_mutex_lock(&h->lock);
+        h->woken = true;
+        pthread_cond_signal(&h->wake);
+        pthread_mutex_unlock(&h->lock);
 }
 
 static void refuse(struct sl_herder_call *call, int status, const char *why)
@@ -208,7 +223,9 @@ static void refuse_calls(struct sl_herder *h)
         h->ended = true;
         for (struct sl_herder_call *c = h->head; c; c = c->next)
                 refuse(c, 503, "The worker is shutting down");
-        h->head = h->tail = NULL;
+        for (struct sl_herder_call *c = h->deferred; c; c = c->next)
+                refuse(c, 503, "The worker is shutting down");
+        h->head = h->tail = h->deferred = NULL;
         pthread_cond_broadcast(&h->answer);
         pthread_mutex_unlock(&h->lock);
 }
@@ -218,12 +235,15 @@ static void *thread_main(void *arg)
         struct sl_herder *h = arg;
         struct sl_err err = {0};
         enum sl_rc rc = start_up(h, &err);
+        bool started = rc == SL_OK;
         if (rc == SL_OK)
-                loop(h);
+                rc = loop(h, &err);
         refuse_calls(h);
         sl_herder_stop_tasks(h);
+        if (h->cluster)
+                sl_cluster_leave(h->cluster);
         if (rc != SL_OK && err.id != SL_E_STOPPED) {
-                sl_log_err(SL_LOG_ERROR, &err, "the worker can't start");
+                sl_log_err(SL_LOG_ERROR, &err, started ? "the worker can't go on" : "the worker can't start");
                 int code = err.id == SL_E_KAFKA_UNREACHABLE || err.id == SL_E_KAFKA  ? 4
                            : err.id == SL_E_CONFIG || err.id == SL_E_CONFIG_PROVIDER ? 3
                                                                                      : 1;
@@ -240,6 +260,7 @@ struct sl_herder *sl_herder_start(const struct sl_herder_opts *opts)
         h->opts = *opts;
         h->worker_id = sl_strdup(opts->worker_id);
         h->opts.worker_id = h->worker_id;
+        h->url = sl_strdup(opts->url ? opts->url : "");
         h->tasks = opts->tasks ? opts->tasks : &real_tasks;
         pthread_condattr_init(&mono);
         pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
@@ -270,13 +291,22 @@ void sl_herder_free(struct sl_herder *h)
         if (!h)
                 return;
         sl_map_free(&h->conns, sl_conn_free);
+        sl_cluster_close(h->cluster);
         sl_store_close(h->store);
+        while (h->new_topics) {
+                struct topic_use *use = h->new_topics;
+                h->new_topics = use->next;
+                free(use->name);
+                free(use->topic);
+                free(use);
+        }
         sl_admin_free(h->admin);
         sl_buf_free(&h->cluster_id);
         pthread_mutex_destroy(&h->lock);
         pthread_cond_destroy(&h->wake);
         pthread_cond_destroy(&h->answer);
         free(h->worker_id);
+        free(h->url);
         free(h);
 }
 
@@ -302,7 +332,8 @@ void sl_herder_do(struct sl_herder *h, struct sl_herder_call *call)
         call->next = NULL;
         call->done = call->started = false;
         call->body = NULL;
-        call->message[0] = '\0';
+        call->message[0] = call->target_url[0] = '\0';
+        call->since = sl_mono_ms();
         pthread_mutex_lock(&h->lock);
         if (h->ended || h->stop) {
                 refuse(call, 503, "The worker is shutting down");

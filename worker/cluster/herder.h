@@ -33,6 +33,7 @@ struct sl_herder_opts {
         const struct sl_worker_cfg *cfg; /* outlives the herder */
         const struct sl_plugins *plugins;
         const char *worker_id;                   /* "host:port"; copied */
+        const char *url;                         /* base URL of REST as other workers reach it; copied */
         bool without_kafka;                      /* no admin client, store in memory: tests */
         const struct sl_task_calls *tasks;       /* NULL: pipeline/task.h */
         const struct sl_herder_initial *initial; /* created once the store is open; outlive the herder */
@@ -62,6 +63,7 @@ enum sl_herder_op {
         SL_OP_RESTART_TASK,
         SL_OP_OFFSETS_ALTER, /* PATCH .../offsets */
         SL_OP_OFFSETS_RESET, /* DELETE .../offsets */
+        SL_OP_TOPICS_RESET,
         SL_OP_REFRESH,       /* read the internal topics to their ends: what another worker was asked to do is seen here */
 };
 struct sl_herder_call {
@@ -82,6 +84,7 @@ struct sl_herder_call {
         json_t *body;       /* owned by the caller; NULL = none */
         char target_url[512]; /* not "": this worker can't answer; the caller forwards the request to this base URL */
         /* the queue's */
+        int64_t since; /* monotonic ms */
         bool started, done;
         struct sl_herder_call *next;
 };

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the herder's files share: the model and its lock. herder.c: thread, queue, start, stop. herder_ops.c: the
- * changes. herder_run.c: reconciling connectors with their running tasks. herder_view.c: reads. Only the herder's
+/* What the herder's files share: the model and its lock. herder.c: thread, queue, start, stop. herder_lead.c: what the
+ * worker does as one of several. herder_ops.c: the changes. herder_run.c: reconciling connectors with their running tasks.
+ * herder_status.c: statuses and topics, ours to the topic and others' from it. herder_view.c: reads. Only the herder's
  * thread changes the model, always under the lock (a task's thread sets its own slot's state); so that thread reads
  * without it and everyone else with it. The lock is never held while waiting for Kafka or a task. */
 #ifndef SL_CLUSTER_HERDER_INTERNAL_H
 #define SL_CLUSTER_HERDER_INTERNAL_H
 #include <pthread.h>
+#include "cluster/cluster.h"
 #include "cluster/herder.h"
 
 struct conn;
@@ -25,6 +27,8 @@ struct slot {
         bool known; /* has a status */
         enum sl_task_state state;
         char *trace;
+        char *worker_id; /* who says so; NULL = this worker */
+        int32_t generation;
         bool status_dirty; /* to be written to the status topic */
         uint64_t want;     /* version that should run */
         struct run *run;
@@ -40,17 +44,28 @@ struct conn {
         const struct sl_sink_ops *sink;
         struct sl_props resolved; /* what tasks get */
         bool usable;              /* resolved and class are good */
+        char *why_not;            /* not usable: the trace that its tasks here show */
         uint32_t want_tasks;
+        bool known;        /* has a status */
         const char *state; /* "RUNNING", ... */
         char *trace;
+        char *worker_id; /* who says so; NULL = this worker */
         bool status_dirty;
+        struct sl_map topics; /* in use: name -> itself */
         struct slot *slots;
         uint32_t nslots, told_tasks; /* told: how many task statuses the topic may hold */
 };
 
+/* A task has used a topic for the first time. */
+struct topic_use {
+        char *name, *topic;
+        uint32_t task;
+        struct topic_use *next;
+};
+
 struct sl_herder {
         struct sl_herder_opts opts;
-        char *worker_id;
+        char *worker_id, *url;
         const struct sl_task_calls *tasks;
         pthread_t thread;
         pthread_mutex_t lock;
@@ -59,23 +74,51 @@ struct sl_herder {
         /* under the lock */
         struct sl_map conns; /* name -> struct conn * */
         struct sl_herder_call *head, *tail;
+        struct topic_use *new_topics;
         bool ready, stop, ended, woken;
         int64_t last_tick;
         struct sl_buf cluster_id;
         /* the herder's thread only */
         struct sl_admin *admin;
         struct sl_store *store;
+        struct sl_cluster *cluster;      /* NULL: standalone */
+        struct sl_herder_call *deferred; /* wait for a leader to be known */
+        bool leading;                    /* in office, and the config topic is ours to write */
+        int64_t office_retry;            /* not before, after a failed try to lead */
+        size_t initial_done;             /* of opts.initial */
         struct run *late; /* told to stop, did not in time */
         uint64_t version;
         int64_t status_retry; /* not before, after a failed status write */
         bool all_ended;
 };
 
+/* herder.c */
+void sl_herder_wake(void *h); /* from any thread */
+/* herder_lead.c; the herder's thread */
+/* This worker may write what leaders write. A standalone worker always leads. */
+bool sl_herder_leads(const struct sl_herder *h);
+bool sl_herder_owns(const struct sl_herder *h, const struct conn *c, uint32_t task);
+/* Serve the cluster: membership, office, placement. A failure is the end of this worker. */
+enum sl_rc sl_herder_serve_cluster(struct sl_herder *h, struct sl_err *err);
+/* Answered, sent elsewhere (target_url) or refused: false. true: go on here. *ret_defer: not now, a leader is not known. */
+bool sl_herder_route(struct sl_herder *h, struct sl_herder_call *call, bool *ret_defer);
+/* Nothing that was taken away runs here any more: say so. */
+void sl_herder_tell_applied(struct sl_herder *h);
+enum sl_rc sl_herder_check_initial(struct sl_herder *h, struct sl_err *err);
+enum sl_rc sl_herder_create_initial(struct sl_herder *h, struct sl_err *err);
 /* herder_ops.c */
 void sl_herder_apply_config(void *arg, const char *name, const struct sl_props *config);
 void sl_herder_apply_target(void *arg, const char *name, enum sl_target target);
+void sl_herder_apply_restart(void *arg, const char *name, bool include_tasks, bool only_failed);
 void sl_herder_run_call(struct sl_herder *h, struct sl_herder_call *call);
 struct conn *sl_herder_find(struct sl_herder *h, const char *name); /* existing ones only */
+/* herder_status.c */
+void sl_herder_apply_status(void *arg, const char *name, int64_t task, const struct sl_status *status, bool live);
+void sl_herder_apply_topic(void *arg, const char *name, const char *topic, bool gone);
+void sl_herder_on_topic(void *run, const char *connector, uint32_t task, const char *topic); /* a task's thread */
+void sl_conn_set_state(struct conn *c, const char *state, const struct sl_err *why); /* this worker says so; lock held */
+void sl_slot_set_state(struct slot *slot, enum sl_task_state state, const char *trace); /* the same */
+void sl_herder_write_statuses(struct sl_herder *h); /* and topics; lock not held */
 /* herder_offsets.c: PATCH and DELETE of a connector's offsets */
 void sl_herder_run_offsets(struct sl_herder *h, struct sl_herder_call *call);
 /* herder_run.c */

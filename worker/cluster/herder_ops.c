@@ -36,6 +36,7 @@ void sl_herder_apply_config(void *arg, const char *name, const struct sl_props *
         if (c) {
                 c->exists = config != NULL;
                 c->changed = true;
+                c->known &= c->exists;
                 sl_props_free(&c->config);
                 if (config)
                         sl_props_copy(&c->config, config);
@@ -70,12 +71,17 @@ static void answer(struct sl_herder_call *call, int status, const char *fmt, ...
 }
 
 /* A write that failed: the caller is told what and why. */
-static bool stored(struct sl_herder_call *call, enum sl_rc rc, const struct sl_err *err, const char *what)
+static bool stored(struct sl_herder *h, struct sl_herder_call *call, enum sl_rc rc, const struct sl_err *err, const char *what)
 {
         if (rc == SL_OK)
                 return true;
         sl_log_err(SL_LOG_ERROR, err, "%s %s", what, call->name);
-        answer(call, 500, "%s: %s", what, err->msg);
+        if (err->id == SL_E_KAFKA_FENCED && h->cluster) { /* another worker leads by now */
+                sl_cluster_resign(h->cluster);
+                answer(call, 409, "Cannot complete request because of a conflicting operation (e.g. worker rebalance)");
+        } else {
+                answer(call, 500, "%s: %s", what, err->msg);
+        }
         return false;
 }
 
@@ -101,10 +107,10 @@ static void run_put(struct sl_herder *h, struct sl_herder_call *call)
                 return;
         }
         if (!existed && call->initial && *call->initial != SL_TARGET_STARTED &&
-            !stored(call, sl_store_put_target(h->store, call->name, *call->initial, &err), &err,
+            !stored(h, call, sl_store_put_target(h->store, call->name, *call->initial, &err), &err,
                     "Error writing target state to Kafka"))
                 return;
-        if (!stored(call, sl_store_put_config(h->store, call->name, call->config, &err), &err,
+        if (!stored(h, call, sl_store_put_config(h->store, call->name, call->config, &err), &err,
                     "Error writing connector configuration to Kafka"))
                 return;
         call->status = existed ? 200 : 201;
@@ -122,6 +128,20 @@ static void run_put(struct sl_herder *h, struct sl_herder_call *call)
         sl_info("connector %s: config %s", call->name, existed ? "updated" : "created");
 }
 
+static void forget_topics(struct sl_herder *h, struct conn *c)
+{
+        struct sl_map_entry *e;
+        struct sl_err err = {0};
+        for (size_t i = 0; sl_map_next(&c->topics, &i, &e);) {
+                char *topic = sl_strdup(e->key); /* the callback removes it */
+                if (sl_store_put_topic(h->store, c->name, 0, topic, true, &err) != SL_OK)
+                        sl_log_err(SL_LOG_WARN, &err, "connector %s: topic %s stays in its list", c->name, topic);
+                sl_err_clear(&err);
+                free(sl_map_remove(&c->topics, sl_str_c(topic)));
+                free(topic);
+        }
+}
+
 static void run_delete(struct sl_herder *h, struct sl_herder_call *call)
 {
         struct sl_err err = {0};
@@ -130,9 +150,10 @@ static void run_delete(struct sl_herder *h, struct sl_herder_call *call)
                 answer(call, 404, "Connector %s not found", call->name);
                 return;
         }
-        if (!stored(call, sl_store_put_config(h->store, call->name, NULL, &err), &err,
+        if (!stored(h, call, sl_store_put_config(h->store, call->name, NULL, &err), &err,
                     "Error removing connector configuration from Kafka"))
                 return;
+        forget_topics(h, c);
         reconcile(h, c);
         sl_info("connector %s: deleted", call->name);
         call->status = 204;
@@ -147,10 +168,10 @@ static void run_target(struct sl_herder *h, struct sl_herder_call *call)
                 return;
         }
         if (call->target == SL_TARGET_STOPPED &&
-            !stored(call, sl_store_put_tasks(h->store, call->name, 0, &c->config, NULL, &err), &err,
+            !stored(h, call, sl_store_put_tasks(h->store, call->name, 0, &c->config, NULL, c->source != NULL, &err), &err,
                     "Error writing task configurations to Kafka"))
                 return;
-        if (!stored(call, sl_store_put_target(h->store, call->name, call->target, &err), &err,
+        if (!stored(h, call, sl_store_put_target(h->store, call->name, call->target, &err), &err,
                     "Error writing target state to Kafka"))
                 return;
         reconcile(h, c);
@@ -158,32 +179,82 @@ static void run_target(struct sl_herder *h, struct sl_herder_call *call)
         call->status = call->target == SL_TARGET_STOPPED ? 204 : 202;
 }
 
-static void run_restart(struct sl_herder *h, struct sl_herder_call *call)
+void sl_herder_apply_restart(void *arg, const char *name, bool include_tasks, bool only_failed)
 {
+        struct sl_herder *h = arg;
         pthread_mutex_lock(&h->lock);
-        struct conn *c = sl_herder_find(h, call->name);
-        if (!c) {
-                answer(call, 404, "Unknown connector: %s", call->name);
-        } else {
+        struct conn *c = sl_herder_find(h, name);
+        for (uint32_t i = 0; c && include_tasks && c->target != SL_TARGET_STOPPED && i < c->want_tasks && i < c->nslots; i++)
+                if (sl_herder_owns(h, c, i) && (!only_failed || c->slots[i].state == SL_TASK_FAILED))
+                        sl_herder_restart_slot(h, c, &c->slots[i]);
+        if (c && sl_herder_leads(h)) {
                 bool failed = strcmp(c->state, "FAILED") == 0;
-                bool plain = !call->include_tasks && !call->only_failed;
-                if (c->target != SL_TARGET_STOPPED)
-                        for (uint32_t i = 0; call->include_tasks && i < c->nslots; i++)
-                                if (!call->only_failed || c->slots[i].state == SL_TASK_FAILED)
-                                        sl_herder_restart_slot(h, c, &c->slots[i]);
-                if (failed || !call->only_failed) {
-                        /* A connector has no life of its own here: one that failed is looked at again, with its tasks.
-                         */
-                        c->changed |= failed;
+                /* A connector has no life of its own here: one that failed is looked at again, with its tasks. */
+                c->changed |= failed;
+                if (failed || !only_failed) {
                         c->state = "RESTARTING";
+                        c->status_dirty = true;
                 }
-                call->status = plain ? 204 : 202;
-                if (!plain)
-                        call->body = sl_conn_status_json(h, c);
-                c->status_dirty = true;
-                sl_herder_reconcile(h, c);
         }
         pthread_mutex_unlock(&h->lock);
+}
+
+/* The status as it is, with what the restart will take as RESTARTING. */
+static json_t *restart_plan(struct sl_herder *h, const struct conn *c, const struct sl_herder_call *call)
+{
+        json_t *plan = sl_conn_status_json(h, c), *own = json_object_get(plan, "connector"), *task;
+        const char *state = json_string_value(json_object_get(own, "state"));
+        size_t i;
+        if (!call->only_failed || (state && strcmp(state, "FAILED") == 0))
+                json_object_set_new(own, "state", json_string("RESTARTING"));
+        json_array_foreach(json_object_get(plan, "tasks"), i, task)
+        {
+                state = json_string_value(json_object_get(task, "state"));
+                if (call->include_tasks && (!call->only_failed || (state && strcmp(state, "FAILED") == 0)))
+                        json_object_set_new(task, "state", json_string("RESTARTING"));
+        }
+        return plan;
+}
+
+static void run_restart(struct sl_herder *h, struct sl_herder_call *call)
+{
+        struct sl_err err = {0};
+        pthread_mutex_lock(&h->lock);
+        struct conn *c = sl_herder_find(h, call->name);
+        bool plain = !call->include_tasks && !call->only_failed;
+        if (!c)
+                answer(call, 404, "Unknown connector: %s", call->name);
+        else if (!plain && !c->known)
+                answer(call, 404, "Status for connector %s not found", call->name);
+        else if (!plain)
+                call->body = restart_plan(h, c, call);
+        pthread_mutex_unlock(&h->lock);
+        if (call->status >= 400)
+                return;
+        if (!stored(h, call, sl_store_put_restart(h->store, call->name, call->include_tasks, call->only_failed, &err), &err,
+                    "Error writing restart request to Kafka")) {
+                json_decref(call->body);
+                call->body = NULL;
+                return;
+        }
+        reconcile(h, c);
+        call->status = plain ? 204 : 202;
+}
+
+static void run_topics_reset(struct sl_herder *h, struct sl_herder_call *call)
+{
+        struct conn *c = sl_herder_find(h, call->name);
+        if (c)
+                forget_topics(h, c);
+        call->status = 202;
+}
+
+static void run_refresh(struct sl_herder *h, struct sl_herder_call *call)
+{
+        struct sl_err err = {0};
+        if (sl_store_refresh(h->store, &err) != SL_OK)
+                sl_log_err(SL_LOG_WARN, &err, "internal topics can't be read");
+        call->status = 204;
 }
 
 static void run_restart_task(struct sl_herder *h, struct sl_herder_call *call)
@@ -225,7 +296,10 @@ void sl_herder_run_call(struct sl_herder *h, struct sl_herder_call *call)
                 sl_herder_run_offsets(h, call);
                 return;
         case SL_OP_REFRESH:
-                call->status = 204; /* every round of the loop reads what has arrived */
+                run_refresh(h, call);
+                return;
+        case SL_OP_TOPICS_RESET:
+                run_topics_reset(h, call);
                 return;
         }
 }

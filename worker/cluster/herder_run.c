@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reconciling: starting, pausing and ending tasks until they are what the store wants, and writing their states.
- * A slot's task ends before its successor starts; one that does not end within the time limit is left to itself (it
+ * Only tasks that the cluster gives to this worker run here. A slot's task ends before its successor starts; one that does not end within the time limit is left to itself (it
  * shows nothing any more; Kafka fences its producer) and is joined whenever it does. */
 #include "base/clock.h"
 #include "base/log.h"
@@ -9,16 +9,20 @@
 #include <string.h>
 
 #define SOURCE_GRACE_MS 3000 /* a source may be inside a commit when asked to stop */
-#define STATUS_RETRY_MS 1000
 #define SHUTDOWN_WRITE_MS 2000
 
 void sl_conn_free(void *conn)
 {
         struct conn *c = conn;
-        for (uint32_t i = 0; i < c->nslots; i++)
+        for (uint32_t i = 0; i < c->nslots; i++) {
                 free(c->slots[i].trace);
+                free(c->slots[i].worker_id);
+        }
         free(c->slots);
         free(c->trace);
+        free(c->worker_id);
+        free(c->why_not);
+        sl_map_free(&c->topics, free);
         free(c->name);
         sl_props_free(&c->config);
         sl_props_free(&c->resolved);
@@ -36,30 +40,26 @@ static void on_state(void *arg, const char *connector, uint32_t id, enum sl_task
                 struct slot *slot = &c->slots[id];
                 /* Between two lives of a restarted task RESTARTING stays in view. */
                 bool between = r->version != slot->want && !h->stop && slot->state == SL_TASK_RESTARTING;
-                if (!between) {
-                        slot->known = true;
-                        slot->state = state == SL_TASK_STOPPED ? SL_TASK_UNASSIGNED : state;
-                        free(slot->trace);
-                        slot->trace = trace && *trace ? sl_strdup(trace) : NULL;
-                        slot->status_dirty = true;
-                }
+                if (!between)
+                        sl_slot_set_state(slot, state == SL_TASK_STOPPED ? SL_TASK_UNASSIGNED : state, trace);
                 h->woken = true;
                 pthread_cond_signal(&h->wake);
         }
         pthread_mutex_unlock(&h->lock);
 }
 
-static void set_conn_state(struct conn *c, const char *state, const struct sl_err *why)
+/* Asked by a task before it touches what its last owner may still hold. */
+static enum sl_rc may_open(void *arg, struct sl_err *err)
 {
-        struct sl_buf trace = {0};
-        if (why)
-                sl_err_trace(why, &trace);
-        if (strcmp(c->state, state) != 0 || why || c->trace)
-                c->status_dirty = true;
-        c->state = state;
-        free(c->trace);
-        c->trace = why ? sl_strdup(sl_buf_cstr(&trace)) : NULL;
-        sl_buf_free(&trace);
+        struct run *r = arg;
+        struct sl_herder *h = r->h;
+        pthread_mutex_lock(&h->lock);
+        const struct conn *c = r->conn;
+        bool ours = c && r->id < c->nslots && c->slots[r->id].run == r && !r->stopping && !h->stop;
+        pthread_mutex_unlock(&h->lock);
+        if (!ours)
+                return sl_fail(err, SL_E_STOPPED, "the task has been given to another worker or ends");
+        return h->cluster ? sl_cluster_prove(h->cluster, err) : SL_OK;
 }
 
 /* Everything about the config that the herder itself needs; the rest is for the tasks to find. */
@@ -80,6 +80,27 @@ static enum sl_rc read_config(struct sl_herder *h, struct conn *c, uint32_t *ret
         return SL_OK;
 }
 
+static void grow(struct conn *c, uint32_t n)
+{
+        if (c->nslots >= n)
+                return;
+        c->slots = sl_realloc(c->slots, n * sizeof(*c->slots));
+        memset(c->slots + c->nslots, 0, (n - c->nslots) * sizeof(*c->slots));
+        c->nslots = n;
+}
+
+static void not_usable(struct sl_herder *h, struct conn *c, const struct sl_err *err)
+{
+        struct sl_buf trace = {0};
+        sl_err_trace(err, &trace);
+        free(c->why_not);
+        c->why_not = sl_strdup(sl_buf_cstr(&trace));
+        sl_buf_free(&trace);
+        sl_log_err(SL_LOG_ERROR, err, "connector %s can't be started on this worker", c->name);
+        if (sl_herder_leads(h))
+                sl_conn_set_state(c, "FAILED", err);
+}
+
 static void prepare(struct sl_herder *h, struct conn *c)
 {
         struct sl_err err = {0};
@@ -89,18 +110,26 @@ static void prepare(struct sl_herder *h, struct conn *c)
         c->want_tasks = c->usable && c->target != SL_TARGET_STOPPED ? tasks : 0;
         c->tasks_dirty = c->usable;
         if (!c->usable) {
-                sl_log_err(SL_LOG_ERROR, &err, "connector %s can't be started", c->name);
-                set_conn_state(c, "FAILED", &err);
+                not_usable(h, c, &err);
                 return;
         }
-        if (c->nslots < c->want_tasks) {
-                c->slots = sl_realloc(c->slots, c->want_tasks * sizeof(*c->slots));
-                memset(c->slots + c->nslots, 0, (c->want_tasks - c->nslots) * sizeof(*c->slots));
-                c->nslots = c->want_tasks;
-        }
+        grow(c, c->want_tasks);
         uint64_t version = ++h->version;
         for (uint32_t i = 0; i < c->nslots; i++)
                 c->slots[i].want = version;
+}
+
+/* The leader can use the connector, this worker can't (a variable or a file that is only there): its tasks here say so. */
+static void show_not_usable(struct sl_herder *h, struct conn *c)
+{
+        uint32_t n = c->target == SL_TARGET_STOPPED ? 0 : sl_cluster_task_count(h->cluster, c->name);
+        c->want_tasks = n;
+        grow(c, n);
+        for (uint32_t i = 0; i < n; i++) {
+                struct slot *slot = &c->slots[i];
+                if (sl_herder_owns(h, c, i) && !slot->run && (slot->state != SL_TASK_FAILED || slot->worker_id || !slot->known))
+                        sl_slot_set_state(slot, SL_TASK_FAILED, c->why_not);
+        }
 }
 
 static void begin_stop(struct sl_herder *h, struct conn *c, struct run *r)
@@ -122,11 +151,10 @@ static bool wait_end(struct sl_herder *h, struct conn *c, struct slot *slot)
         struct run *r = slot->run;
         if (h->tasks->join(r->task, 0)) {
                 slot->run = NULL;
+                bool moved = c->exists && !sl_herder_owns(h, c, r->id);
+                if (slot->known && !slot->worker_id && (moved || (h->stop && slot->state != SL_TASK_FAILED)))
+                        sl_slot_set_state(slot, SL_TASK_UNASSIGNED, NULL);
                 end_run(h, r);
-                if (h->stop && slot->known && slot->state != SL_TASK_FAILED) {
-                        slot->state = SL_TASK_UNASSIGNED;
-                        slot->status_dirty = true;
-                }
                 return false;
         }
         if (sl_mono_ms() < r->deadline)
@@ -154,6 +182,8 @@ static void start_slot(struct sl_herder *h, struct conn *c, uint32_t i)
                 .admin = h->admin,
                 .paused = r->paused,
                 .on_state = on_state,
+                .may_open = may_open,
+                .on_topic = sl_herder_on_topic,
                 .arg = r,
         };
         slot->run = r;
@@ -163,7 +193,8 @@ static void start_slot(struct sl_herder *h, struct conn *c, uint32_t i)
 static bool reconcile_slot(struct sl_herder *h, struct conn *c, uint32_t i)
 {
         struct slot *slot = &c->slots[i];
-        bool want = c->exists && c->usable && !h->stop && c->target != SL_TARGET_STOPPED && i < c->want_tasks;
+        bool want = c->exists && c->usable && !h->stop && c->target != SL_TARGET_STOPPED && i < c->want_tasks &&
+                    sl_herder_owns(h, c, i);
         struct run *r = slot->run;
         if (r && !r->stopping && (!want || r->version != slot->want))
                 begin_stop(h, c, r);
@@ -184,8 +215,11 @@ static bool reconcile_slot(struct sl_herder *h, struct conn *c, uint32_t i)
 static void shrink(struct conn *c)
 {
         uint32_t keep = c->exists && c->target != SL_TARGET_STOPPED ? c->want_tasks : 0;
-        while (c->nslots > keep && !c->slots[c->nslots - 1].run)
-                free(c->slots[--c->nslots].trace);
+        while (c->nslots > keep && !c->slots[c->nslots - 1].run) {
+                struct slot *slot = &c->slots[--c->nslots];
+                free(slot->trace);
+                free(slot->worker_id);
+        }
 }
 
 bool sl_herder_reconcile(struct sl_herder *h, struct conn *c)
@@ -193,15 +227,16 @@ bool sl_herder_reconcile(struct sl_herder *h, struct conn *c)
         bool ending = false;
         if (c->exists && c->changed)
                 prepare(h, c);
+        if (c->exists && !c->usable && !sl_herder_leads(h))
+                show_not_usable(h, c);
         for (uint32_t i = 0; i < c->nslots; i++)
                 ending |= reconcile_slot(h, c, i);
         shrink(c);
-        if (c->exists && c->usable && !h->stop) {
-                static const char *const states[] = {"RUNNING", "PAUSED", "STOPPED"};
-                set_conn_state(c, states[c->target], NULL);
-        } else if (c->exists && !c->usable && c->target == SL_TARGET_STOPPED) {
-                set_conn_state(c, "STOPPED", NULL);
-        }
+        if (!sl_herder_leads(h) || h->stop || !c->exists)
+                return ending;
+        static const char *const states[] = {"RUNNING", "PAUSED", "STOPPED"};
+        if (c->usable || c->target == SL_TARGET_STOPPED)
+                sl_conn_set_state(c, states[c->target], NULL);
         return ending;
 }
 
@@ -232,100 +267,7 @@ void sl_herder_restart_slot(struct sl_herder *h, struct conn *c, struct slot *sl
 {
         (void)c;
         slot->want = ++h->version;
-        slot->state = SL_TASK_RESTARTING;
-        slot->known = slot->status_dirty = true;
-}
-
-/* One change to be written, taken out of the model so that the lock need not be held while Kafka is asked. */
-struct pending {
-        struct conn *conn;
-        int64_t task; /* -1: the connector */
-        const char *state;
-        char *trace;
-};
-
-static bool take_task(struct conn *c, struct pending *ret)
-{
-        for (uint32_t k = 0; c->exists && k < c->nslots; k++) {
-                struct slot *slot = &c->slots[k];
-                if (!slot->status_dirty)
-                        continue;
-                slot->status_dirty = false;
-                *ret = (struct pending){.conn = c, .task = k, .state = sl_task_state_name(slot->state)};
-                ret->trace = slot->trace ? sl_strdup(slot->trace) : NULL;
-                if (c->told_tasks <= k)
-                        c->told_tasks = k + 1;
-                return true;
-        }
-        if (c->told_tasks <= c->nslots)
-                return false;
-        *ret = (struct pending){.conn = c, .task = --c->told_tasks}; /* gone: to be forgotten, from the last */
-        return true;
-}
-
-static bool take_pending(struct sl_herder *h, struct pending *ret)
-{
-        struct sl_map_entry *e;
-        for (size_t i = 0; sl_map_next(&h->conns, &i, &e);) {
-                struct conn *c = e->value;
-                if (take_task(c, ret))
-                        return true;
-                if (c->exists ? !c->status_dirty : c->nslots > 0)
-                        continue; /* a deleted connector is forgotten once its tasks have ended */
-                c->status_dirty = false;
-                *ret = (struct pending){.conn = c, .task = -1, .state = c->exists ? c->state : NULL};
-                ret->trace = c->exists && c->trace ? sl_strdup(c->trace) : NULL;
-                return true;
-        }
-        return false;
-}
-
-/* The status was not written: remember that it is still to be. */
-static void put_back(struct pending *p)
-{
-        struct conn *c = p->conn;
-        if (p->task < 0)
-                c->status_dirty = true;
-        else if (!p->state)
-                c->told_tasks = (uint32_t)p->task + 1;
-        else if ((uint32_t)p->task < c->nslots)
-                c->slots[p->task].status_dirty = true;
-}
-
-static void write_statuses(struct sl_herder *h)
-{
-        for (;;) {
-                struct pending p;
-                pthread_mutex_lock(&h->lock);
-                bool any = take_pending(h, &p);
-                pthread_mutex_unlock(&h->lock);
-                if (!any)
-                        return;
-                struct sl_err err = {0};
-                struct sl_status status = {
-                        .state = p.state,
-                        .trace = p.trace,
-                        .worker_id = h->worker_id,
-                        .version = p.conn->source ? p.conn->source->version
-                                   : p.conn->sink ? p.conn->sink->version
-                                                  : NULL,
-                };
-                enum sl_rc rc = sl_store_put_status(h->store, p.conn->name, p.task, &status, &err);
-                pthread_mutex_lock(&h->lock);
-                if (rc != SL_OK) {
-                        put_back(&p);
-                } else if (!p.state && p.task < 0 && !p.conn->exists) {
-                        sl_map_remove(&h->conns, sl_str_c(p.conn->name));
-                        sl_conn_free(p.conn);
-                }
-                pthread_mutex_unlock(&h->lock);
-                free(p.trace);
-                if (rc != SL_OK) {
-                        sl_log_err(SL_LOG_WARN, &err, "a status could not be written and is tried again");
-                        h->status_retry = sl_mono_ms() + STATUS_RETRY_MS;
-                        return;
-                }
-        }
+        sl_slot_set_state(slot, SL_TASK_RESTARTING, slot->trace);
 }
 
 /* The Java class that runs a task of this connector: Connector becomes Task; Debezium's keep both words. */
@@ -354,9 +296,12 @@ static void write_task_configs(struct sl_herder *h)
                         continue;
                 struct sl_err err = {0};
                 char *class = task_class(c);
-                enum sl_rc rc = sl_store_put_tasks(h->store, c->name, c->want_tasks, &c->config, class, &err);
+                enum sl_rc rc = sl_store_put_tasks(h->store, c->name, c->want_tasks, &c->config, class, c->source != NULL,
+                                                   &err);
                 free(class);
                 c->tasks_dirty = false;
+                if (err.id == SL_E_KAFKA_FENCED && h->cluster)
+                        sl_cluster_resign(h->cluster);
                 if (rc != SL_OK)
                         sl_log_err(SL_LOG_WARN, &err,
                                    "connector %s: task configs could not be written; only a Java worker "
@@ -367,10 +312,12 @@ static void write_task_configs(struct sl_herder *h)
 
 void sl_herder_flush(struct sl_herder *h)
 {
-        if (sl_mono_ms() < h->status_retry)
-                return;
-        write_task_configs(h);
-        write_statuses(h);
+        if (sl_mono_ms() >= h->status_retry) {
+                if (sl_herder_leads(h))
+                        write_task_configs(h);
+                sl_herder_write_statuses(h);
+        }
+        sl_herder_tell_applied(h);
 }
 
 void sl_herder_stop_tasks(struct sl_herder *h)
@@ -394,8 +341,8 @@ void sl_herder_stop_tasks(struct sl_herder *h)
                 struct sl_map_entry *e;
                 for (size_t i = 0; !ending && sl_map_next(&h->conns, &i, &e);) {
                         struct conn *c = e->value;
-                        if (c->exists && strcmp(c->state, "FAILED") != 0)
-                                set_conn_state(c, "UNASSIGNED", NULL);
+                        if (c->exists && sl_herder_leads(h) && strcmp(c->state, "FAILED") != 0)
+                                sl_conn_set_state(c, "UNASSIGNED", NULL);
                 }
                 pthread_mutex_unlock(&h->lock);
                 if (!ending)
@@ -403,7 +350,7 @@ void sl_herder_stop_tasks(struct sl_herder *h)
         }
         if (h->store) {
                 sl_store_set_limit(h->store, SHUTDOWN_WRITE_MS);
-                write_statuses(h);
+                sl_herder_write_statuses(h);
         }
         h->all_ended = h->late == NULL;
 }

@@ -56,7 +56,7 @@ static json_t *task_status(struct sl_herder *h, const struct conn *c, uint32_t i
         json_t *row = json_object();
         json_object_set_new(row, "id", json_integer(i));
         json_object_set_new(row, "state", json_string(sl_task_state_name(slot->state)));
-        json_object_set_new(row, "worker_id", json_string(h->worker_id));
+        json_object_set_new(row, "worker_id", json_string(slot->worker_id ? slot->worker_id : h->worker_id));
         json_object_set_new(row, "version", version_of(c));
         if (slot->trace)
                 json_object_set_new(row, "trace", text(slot->trace));
@@ -67,7 +67,7 @@ json_t *sl_conn_status_json(struct sl_herder *h, const struct conn *c)
 {
         json_t *status = json_object(), *own = json_object(), *tasks = json_array();
         json_object_set_new(own, "state", json_string(c->state));
-        json_object_set_new(own, "worker_id", json_string(h->worker_id));
+        json_object_set_new(own, "worker_id", json_string(c->worker_id ? c->worker_id : h->worker_id));
         json_object_set_new(own, "version", version_of(c));
         if (c->trace)
                 json_object_set_new(own, "trace", text(c->trace));
@@ -107,9 +107,14 @@ json_t *sl_herder_info(struct sl_herder *h, const char *name)
         return view(h, name, sl_conn_info_json);
 }
 
+static json_t *known_status(struct sl_herder *h, const struct conn *c)
+{
+        return c->known ? sl_conn_status_json(h, c) : NULL;
+}
+
 json_t *sl_herder_status(struct sl_herder *h, const char *name)
 {
-        return view(h, name, sl_conn_status_json);
+        return view(h, name, known_status);
 }
 
 static json_t *tasks_json(struct sl_herder *h, const struct conn *c)
@@ -139,22 +144,14 @@ json_t *sl_herder_task_status(struct sl_herder *h, const char *name, uint32_t ta
         return out;
 }
 
-/* A sink's topics are those it names; what a source writes is not tracked. */
 json_t *sl_herder_topics(struct sl_herder *h, const char *name)
 {
         json_t *topics = json_array(), *inner = json_object(), *out = json_object();
+        struct sl_map_entry *e;
         pthread_mutex_lock(&h->lock);
         const struct conn *c = sl_herder_find(h, name);
-        const char *p = c && c->sink ? sl_props_get(&c->resolved, "topics") : NULL;
-        while (p && *p) {
-                p += strspn(p, ", \t\n\r");
-                size_t n = strcspn(p, ","), len = n;
-                while (len && strchr(" \t\n\r", p[len - 1]))
-                        len--;
-                if (len)
-                        json_array_append_new(topics, json_stringn(p, len));
-                p += n;
-        }
+        for (size_t i = 0; c && sl_map_next(&c->topics, &i, &e);)
+                json_array_append_new(topics, json_string(e->key));
         pthread_mutex_unlock(&h->lock);
         json_object_set_new(inner, "topics", topics);
         json_object_set_new(out, name, inner);

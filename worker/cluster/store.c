@@ -4,22 +4,23 @@
  *   task-<n>-<i>       {"properties":{...,"task.class":"..."}}    counts once commit-<n> follows
  *   commit-<n>         {"tasks":3}
  *   target-state-<n>   {"state":"PAUSED","state.v2":"STOPPED"}    state.v2 wins; old workers know no STOPPED
+ *   tasks-fencing-<n>  {"task-count":3}                           how many producers a Java worker has to fence
+ *   restart-connector-<n> {"include-tasks":true,"only-failed":false}   counts only when it is written, not at the start
  *   status-connector-<n>, status-task-<n>-<i>
  *                      {"state":"RUNNING","trace":null,"worker_id":"h:8083","generation":1,"version":"..."}
- * Task, commit, restart, fencing, session and logger records of others are left alone: this worker makes its tasks from
- * the connector's config. It writes task and commit records so that a Java worker can take over. Statuses are only
- * written. */
+ *   status-topic-<topic>:connector-<n>
+ *                      {"topic":{"name":"...","connector":"...","task":0,"discoverTimestamp":1700000000000}}
+ * Task, commit, fencing and session records of others are left alone: this worker makes its tasks from the connector's
+ * config. It writes task, commit and fencing records so that a Java worker can take over. */
 #include "cluster/store.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "kafka/compact.h"
 
-#define OPEN_RETRY_MS 10000
-#define OPEN_PAUSE_MS 20
+#define PUT_MAX 256 /* records of one write */
 
 struct sl_store {
         struct sl_store_opts opts;
@@ -27,6 +28,7 @@ struct sl_store {
         struct sl_map tasks;                /* task-* and commit-* records as they are in the topic: key -> text */
         struct sl_kafka_cfg kafka;
         int timeout_ms, status_timeout_ms;
+        bool live; /* the start is over */
 };
 
 const char *sl_target_name(enum sl_target t)
@@ -74,13 +76,6 @@ static void apply_target(struct sl_store *st, const char *name, struct sl_str va
         st->opts.on_target(st->opts.arg, name, target);
 }
 
-static void remember(struct sl_store *st, struct sl_str key, struct sl_str value)
-{
-        free(sl_map_remove(&st->tasks, key));
-        if (value.ptr)
-                sl_map_put(&st->tasks, key, sl_strndup(value.ptr, value.len));
-}
-
 static bool after(struct sl_str key, const char *prefix, struct sl_str *rest)
 {
         size_t n = strlen(prefix);
@@ -88,6 +83,25 @@ static bool after(struct sl_str key, const char *prefix, struct sl_str *rest)
                 return false;
         *rest = (struct sl_str){key.ptr + n, key.len - n};
         return true;
+}
+
+/* Those of the past are over. */
+static void apply_restart(struct sl_store *st, struct sl_str rest, struct sl_str value)
+{
+        sl_auto_json *json = NULL;
+        if (!st->live || !value.ptr || !st->opts.on_restart || sl_json_parse(value, &json, NULL) != SL_OK)
+                return;
+        char *name = sl_strndup(rest.ptr, rest.len);
+        st->opts.on_restart(st->opts.arg, name, sl_json_bool(json, "include-tasks", false),
+                            sl_json_bool(json, "only-failed", false));
+        free(name);
+}
+
+static void remember(struct sl_store *st, struct sl_str key, struct sl_str value)
+{
+        free(sl_map_remove(&st->tasks, key));
+        if (value.ptr)
+                sl_map_put(&st->tasks, key, sl_strndup(value.ptr, value.len));
 }
 
 static void apply_config(void *arg, struct sl_str key, struct sl_str value, int64_t offset)
@@ -106,14 +120,77 @@ static void apply_config(void *arg, struct sl_str key, struct sl_str value, int6
                 else
                         apply_connector(st, name, value);
                 free(name);
-        } else if (after(key, "task-", &rest) || after(key, "commit-", &rest)) {
+        } else if (after(key, "restart-connector-", &rest)) {
+                apply_restart(st, rest, value);
+        } else if (after(key, "task-", &rest) || after(key, "commit-", &rest) || after(key, "tasks-fencing-", &rest)) {
                 remember(st, key, value);
         }
 }
 
-static void apply_nothing(void *arg, struct sl_str key, struct sl_str value, int64_t offset)
+/* ---- statuses ---- */
+
+static void apply_status(struct sl_store *st, const char *name, int64_t task, struct sl_str value)
 {
-        (void)arg, (void)key, (void)value, (void)offset; /* statuses are only written */
+        struct sl_status status = {0};
+        sl_auto_json *json = NULL;
+        if (value.ptr) {
+                if (sl_json_parse(value, &json, NULL) != SL_OK || !sl_json_str(json, "state")) {
+                        sl_warn("status topic: a status of connector %s can't be read and is skipped", name);
+                        return;
+                }
+                status.state = sl_json_str(json, "state");
+                status.trace = sl_json_str(json, "trace");
+                status.worker_id = sl_json_str(json, "worker_id");
+                status.version = sl_json_str(json, "version");
+                status.generation = (int32_t)sl_json_int(json, "generation", 0);
+        }
+        bool own = status.worker_id && st->opts.worker_id && strcmp(status.worker_id, st->opts.worker_id) == 0;
+        if (st->opts.on_status && !(own && st->live))
+                st->opts.on_status(st->opts.arg, name, task, &status, st->live);
+}
+
+/* "<name>-<number>": the name may hold dashes. */
+static void apply_task_status(struct sl_store *st, struct sl_str rest, struct sl_str value)
+{
+        const char *dash = memrchr(rest.ptr, '-', rest.len);
+        int64_t task;
+        if (!dash || !sl_parse_i64((struct sl_str){dash + 1, rest.len - (size_t)(dash + 1 - rest.ptr)}, &task) || task < 0)
+                return;
+        char *name = sl_strndup(rest.ptr, (size_t)(dash - rest.ptr));
+        apply_status(st, name, task, value);
+        free(name);
+}
+
+/* "<topic>:connector-<name>" */
+static void apply_topic(struct sl_store *st, struct sl_str rest, struct sl_str value)
+{
+        static const char middle[] = ":connector-";
+        const char *at = memmem(rest.ptr, rest.len, middle, sizeof(middle) - 1);
+        if (!at || !st->opts.on_topic)
+                return;
+        char *topic = sl_strndup(rest.ptr, (size_t)(at - rest.ptr));
+        at += sizeof(middle) - 1;
+        char *name = sl_strndup(at, rest.len - (size_t)(at - rest.ptr));
+        st->opts.on_topic(st->opts.arg, name, topic, !value.ptr);
+        free(topic);
+        free(name);
+}
+
+static void apply_status_record(void *arg, struct sl_str key, struct sl_str value, int64_t offset)
+{
+        struct sl_store *st = arg;
+        struct sl_str rest;
+        if (!key.ptr || !sl_utf8_valid(key) || memchr(key.ptr, 0, key.len)) {
+                sl_warn("status topic: the key at offset %lld is no text and is skipped", (long long)offset);
+        } else if (after(key, "status-task-", &rest)) {
+                apply_task_status(st, rest, value);
+        } else if (after(key, "status-connector-", &rest)) {
+                char *name = sl_strndup(rest.ptr, rest.len);
+                apply_status(st, name, -1, value);
+                free(name);
+        } else if (after(key, "status-topic-", &rest)) {
+                apply_topic(st, rest, value);
+        }
 }
 
 static enum sl_rc open_topic(struct sl_store *st, const char *prefix, const char *topic, int32_t partitions,
@@ -133,19 +210,10 @@ static enum sl_rc open_topic(struct sl_store *st, const char *prefix, const char
                 .role = sl_arena_printf(&arena, "%stopic", prefix),
                 .apply = apply,
                 .apply_arg = st,
+                .wake = st->opts.wake,
+                .wake_arg = st->opts.arg,
         };
-        enum sl_rc rc;
-        int64_t end = sl_mono_ms() + OPEN_RETRY_MS;
-        for (;;) { /* a topic that was just made, or whose broker just started, has no leader for a moment */
-                struct sl_err why = {0};
-                rc = sl_compact_open(&opts, SL_STORE_TIMEOUT_MS, ret, &why);
-                if (rc == SL_OK || rc != SL_TRANSIENT || sl_mono_ms() >= end) {
-                        if (rc != SL_OK)
-                                *err = why;
-                        break;
-                }
-                nanosleep(&(struct timespec){.tv_nsec = OPEN_PAUSE_MS * 1000000L}, NULL);
-        }
+        enum sl_rc rc = sl_compact_open(&opts, SL_STORE_TIMEOUT_MS, ret, err);
         sl_arena_free(&arena);
         return rc;
 }
@@ -187,10 +255,24 @@ enum sl_rc sl_store_open(const struct sl_store_opts *opts, struct sl_store **ret
 enum sl_rc sl_store_open_status(struct sl_store *st, struct sl_err *err)
 {
         const struct sl_worker_cfg *cfg = st->opts.cfg;
-        if (!st->config || st->status)
+        if (st->config && !st->status)
+                SL_TRY(open_topic(st, "status.storage.", cfg->status_topic, cfg->status_partitions,
+                                  cfg->status_replication, apply_status_record, &st->status, err));
+        st->live = true;
+        return SL_OK;
+}
+
+enum sl_rc sl_store_lead(struct sl_store *st, bool lead, struct sl_err *err)
+{
+        if (!st->config)
                 return SL_OK;
-        return open_topic(st, "status.storage.", cfg->status_topic, cfg->status_partitions, cfg->status_replication,
-                          apply_nothing, &st->status, err);
+        if (!lead)
+                return sl_compact_fence(st->config, NULL, st->timeout_ms, err);
+        struct sl_buf id = {0};
+        sl_buf_printf(&id, "connect-cluster-%s", st->opts.cfg->group_id);
+        enum sl_rc rc = sl_compact_fence(st->config, sl_buf_cstr(&id), st->timeout_ms, err);
+        sl_buf_free(&id);
+        return rc == SL_OK ? sl_compact_refresh(st->config, st->timeout_ms, err) : rc;
 }
 
 void sl_store_set_limit(struct sl_store *st, int timeout_ms)
@@ -230,7 +312,9 @@ static void forget_tasks(struct sl_store *st, const char *name)
         struct sl_map_entry *e;
         size_t n = strlen(name);
         for (size_t i = 0; sl_map_next(&st->tasks, &i, &e);) {
-                const char *rest = strncmp(e->key, "task-", 5) == 0 ? e->key + 5 : e->key + 7;
+                const char *rest = strchr(e->key, '-') + 1;
+                if (strncmp(rest, "fencing-", 8) == 0 && strncmp(e->key, "tasks-", 6) == 0)
+                        rest += 8;
                 if (strncmp(rest, name, n) == 0 && (rest[n] == '-' || rest[n] == '\0'))
                         free(sl_map_remove(&st->tasks, (struct sl_str){e->key, e->key_len}));
         }
@@ -260,6 +344,15 @@ enum sl_rc sl_store_put_config(struct sl_store *st, const char *name, const stru
         return rc;
 }
 
+enum sl_rc sl_store_put_restart(struct sl_store *st, const char *name, bool include_tasks, bool only_failed,
+                                struct sl_err *err)
+{
+        char text[80];
+        int n = snprintf(text, sizeof(text), "{\"include-tasks\":%s,\"only-failed\":%s}", include_tasks ? "true" : "false",
+                         only_failed ? "true" : "false");
+        return put(st, "restart-connector-", name, "", (struct sl_str){text, (size_t)n}, err);
+}
+
 enum sl_rc sl_store_put_target(struct sl_store *st, const char *name, enum sl_target target, struct sl_err *err)
 {
         char text[96];
@@ -278,69 +371,134 @@ static bool is_stored(struct sl_store *st, const char *prefix, const char *name,
         return have && strcmp(have, text) == 0;
 }
 
-static enum sl_rc put_tasks(struct sl_store *st, const char *name, uint32_t count, const char *text, const char *commit,
+/* The records of one connector's tasks, in the order in which a Java worker must see them. */
+struct task_records {
+        struct sl_compact_record *items;
+        struct sl_buf *keys;
+        uint32_t count;
+};
+
+static void add_record(struct task_records *r, const char *prefix, const char *name, const char *suffix, const char *text)
+{
+        struct sl_buf *key = &r->keys[r->count];
+        sl_buf_printf(key, "%s%s%s", prefix, name, suffix);
+        r->items[r->count++] = (struct sl_compact_record){.key = {sl_buf_cstr(key), key->len}, .value = sl_str_c(text)};
+}
+
+static enum sl_rc put_tasks(struct sl_store *st, const char *name, uint32_t count, const char *text, bool fencing,
                             struct sl_err *err)
 {
-        char suffix[16];
-        bool same = is_stored(st, "commit-", name, "", commit);
+        char suffix[16], commit[32], fence[32];
+        snprintf(commit, sizeof(commit), "{\"tasks\":%u}", count);
+        snprintf(fence, sizeof(fence), "{\"task-count\":%u}", count);
+        bool same = is_stored(st, "commit-", name, "", commit) && (!fencing || is_stored(st, "tasks-fencing-", name, "", fence));
         for (uint32_t i = 0; i < count && same; i++) {
                 snprintf(suffix, sizeof(suffix), "-%u", i);
                 same = is_stored(st, "task-", name, suffix, text);
         }
         if (same)
                 return SL_OK;
+        struct task_records r = {sl_calloc(count + 2, sizeof(*r.items)), sl_calloc(count + 2, sizeof(*r.keys)), 0};
         for (uint32_t i = 0; i < count; i++) {
                 snprintf(suffix, sizeof(suffix), "-%u", i);
-                SL_TRY(put(st, "task-", name, suffix, sl_str_c(text), err));
+                add_record(&r, "task-", name, suffix, text);
         }
-        return put(st, "commit-", name, "", sl_str_c(commit), err);
+        add_record(&r, "commit-", name, "", commit);
+        if (fencing)
+                add_record(&r, "tasks-fencing-", name, "", fence);
+        enum sl_rc rc = sl_compact_put_all(st->config, r.items, r.count, st->timeout_ms, err);
+        for (uint32_t i = 0; i < r.count; i++)
+                sl_buf_free(&r.keys[i]);
+        free(r.items);
+        free(r.keys);
+        return rc;
 }
 
 enum sl_rc sl_store_put_tasks(struct sl_store *st, const char *name, uint32_t count, const struct sl_props *config,
-                              const char *task_class, struct sl_err *err)
+                              const char *task_class, bool source, struct sl_err *err)
 {
         if (!st->config)
                 return SL_OK;
-        char commit[32];
         struct sl_buf value = {0};
-        snprintf(commit, sizeof(commit), "{\"tasks\":%u}", count);
         properties_json(config, task_class, &value);
-        enum sl_rc rc = put_tasks(st, name, count, sl_buf_cstr(&value), commit, err);
+        enum sl_rc rc = put_tasks(st, name, count, sl_buf_cstr(&value), source && count > 0, err);
         sl_buf_free(&value);
         return rc;
 }
 
-enum sl_rc sl_store_put_status(struct sl_store *st, const char *name, int64_t task, const struct sl_status *status,
-                               struct sl_err *err)
+static void status_json(const struct sl_status *status, struct sl_buf *out)
 {
-        if (!st->status)
-                return SL_OK;
-        struct sl_buf key = {0}, value = {0};
-        if (task < 0)
-                sl_buf_printf(&key, "status-connector-%s", name);
+        sl_buf_printf(out, "{\"state\":\"%s\",\"trace\":", status->state);
+        if (status->trace)
+                sl_buf_add_json_str(out, status->trace, strlen(status->trace));
         else
-                sl_buf_printf(&key, "status-task-%s-%lld", name, (long long)task);
-        if (status->state) {
-                sl_buf_printf(&value, "{\"state\":\"%s\",\"trace\":", status->state);
-                if (status->trace)
-                        sl_buf_add_json_str(&value, status->trace, strlen(status->trace));
+                sl_buf_adds(out, "null");
+        sl_buf_adds(out, ",\"worker_id\":");
+        sl_buf_add_json_str(out, status->worker_id, strlen(status->worker_id));
+        sl_buf_printf(out, ",\"generation\":%d,\"version\":", status->generation);
+        if (status->version)
+                sl_buf_add_json_str(out, status->version, strlen(status->version));
+        else
+                sl_buf_adds(out, "null");
+        sl_buf_addc(out, '}');
+}
+
+static enum sl_rc put_statuses(struct sl_store *st, const struct sl_status_change *changes, uint32_t n, struct sl_err *err)
+{
+        struct sl_compact_record records[PUT_MAX] = {0};
+        struct sl_buf texts[PUT_MAX * 2] = {0};
+        for (uint32_t i = 0; i < n; i++) {
+                struct sl_buf *key = &texts[i * 2], *value = &texts[i * 2 + 1];
+                if (changes[i].task < 0)
+                        sl_buf_printf(key, "status-connector-%s", changes[i].name);
                 else
-                        sl_buf_adds(&value, "null");
-                sl_buf_adds(&value, ",\"worker_id\":");
-                sl_buf_add_json_str(&value, status->worker_id, strlen(status->worker_id));
-                sl_buf_adds(&value, ",\"generation\":1,\"version\":");
-                if (status->version)
-                        sl_buf_add_json_str(&value, status->version, strlen(status->version));
-                else
-                        sl_buf_adds(&value, "null");
-                sl_buf_addc(&value, '}');
+                        sl_buf_printf(key, "status-task-%s-%lld", changes[i].name, (long long)changes[i].task);
+                if (changes[i].status.state)
+                        status_json(&changes[i].status, value);
+                records[i].key = (struct sl_str){sl_buf_cstr(key), key->len};
+                records[i].value = (struct sl_str){changes[i].status.state ? sl_buf_cstr(value) : NULL, value->len};
         }
-        struct sl_str text = {status->state ? sl_buf_cstr(&value) : NULL, value.len};
+        enum sl_rc rc = sl_compact_put_all(st->status, records, n, st->status_timeout_ms, err);
+        for (uint32_t i = 0; i < n * 2; i++)
+                sl_buf_free(&texts[i]);
+        return rc;
+}
+
+enum sl_rc sl_store_put_statuses(struct sl_store *st, const struct sl_status_change *changes, uint32_t n, struct sl_err *err)
+{
+        for (uint32_t i = 0; st->status && i < n; i += PUT_MAX)
+                SL_TRY(put_statuses(st, changes + i, n - i < PUT_MAX ? n - i : PUT_MAX, err));
+        return SL_OK;
+}
+
+enum sl_rc sl_store_put_topic(struct sl_store *st, const char *name, uint32_t task, const char *topic, bool gone,
+                              struct sl_err *err)
+{
+        if (!st->status) {
+                if (st->opts.on_topic)
+                        st->opts.on_topic(st->opts.arg, name, topic, gone);
+                return SL_OK;
+        }
+        struct sl_buf key = {0}, value = {0};
+        sl_buf_printf(&key, "status-topic-%s:connector-%s", topic, name);
+        sl_buf_adds(&value, "{\"topic\":{\"name\":");
+        sl_buf_add_json_str(&value, topic, strlen(topic));
+        sl_buf_adds(&value, ",\"connector\":");
+        sl_buf_add_json_str(&value, name, strlen(name));
+        sl_buf_printf(&value, ",\"task\":%u,\"discoverTimestamp\":%lld}}", task, (long long)sl_wall_ms());
+        struct sl_str text = {gone ? NULL : sl_buf_cstr(&value), value.len};
         enum sl_rc rc = sl_compact_put(st->status, (struct sl_str){sl_buf_cstr(&key), key.len}, text,
                                        st->status_timeout_ms, err);
         sl_buf_free(&key);
         sl_buf_free(&value);
         return rc;
+}
+
+enum sl_rc sl_store_refresh(struct sl_store *st, struct sl_err *err)
+{
+        if (st->status)
+                SL_TRY(sl_compact_refresh(st->status, st->timeout_ms, err));
+        return st->config ? sl_compact_refresh(st->config, st->timeout_ms, err) : SL_OK;
 }
 
 enum sl_rc sl_store_poll(struct sl_store *st, struct sl_err *err)

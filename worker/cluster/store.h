@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where connector configs, target states and statuses live: Connect's config and status topics in a distributed worker,
  * memory in a standalone one. Everything that changes arrives through the callbacks, whether it was written here or by
- * another process. Not thread safe: the herder's thread only. Calls wait for Kafka, at most SL_STORE_TIMEOUT_MS
- * (statuses 5 s). */
+ * another process; statuses of this worker don't come back (it knows them, and what comes back may be older), except those of
+ * an earlier life that are read at the start. Not thread safe: the herder's thread only. Calls wait for Kafka, at most
+ * SL_STORE_TIMEOUT_MS (statuses 5 s). */
 #ifndef SL_CLUSTER_STORE_H
 #define SL_CLUSTER_STORE_H
 #include "cluster/workercfg.h"
@@ -12,12 +13,29 @@
 
 enum sl_target { SL_TARGET_STARTED, SL_TARGET_PAUSED, SL_TARGET_STOPPED };
 
+/* state NULL = forget (tombstone). */
+struct sl_status {
+        const char *state; /* "RUNNING" */
+        const char *trace; /* NULL = none */
+        const char *worker_id;
+        const char *version; /* of the plugin; NULL = none */
+        int32_t generation;
+};
+
 struct sl_store;
 struct sl_store_opts {
         const struct sl_worker_cfg *cfg;
         struct sl_admin *admin; /* NULL: memory only */
         void (*on_config)(void *arg, const char *name, const struct sl_props *config /* NULL = deleted */);
         void (*on_target)(void *arg, const char *name, enum sl_target target);
+        /* A restart was asked for, after this store was opened. */
+        void (*on_restart)(void *arg, const char *name, bool include_tasks, bool only_failed);
+        /* task < 0: the connector's own. live: written by another worker now, not read at the start. */
+        void (*on_status)(void *arg, const char *name, int64_t task, const struct sl_status *status, bool live);
+        /* A connector uses a topic; gone: not any more (reset). */
+        void (*on_topic)(void *arg, const char *name, const char *topic, bool gone);
+        const char *worker_id;
+        void (*wake)(void *arg); /* records have arrived for sl_store_poll; from any thread, must not block. NULL = none */
         void *arg;
 };
 /* Opens the config topic and reads it to the end: the callbacks have told everything when this returns. */
@@ -25,6 +43,10 @@ enum sl_rc sl_store_open(const struct sl_store_opts *opts, struct sl_store **ret
 /* Opens the status topic; separate, because nothing has to wait for it. */
 enum sl_rc sl_store_open_status(struct sl_store *st, struct sl_err *err);
 void sl_store_close(struct sl_store *st); /* NULL ok */
+/* The leader writes the config topic through a transactional producer, connect-cluster-<group.id> as Connect's leader does: the
+ * one before it is fenced. NULL-safe in memory mode. false: back to a plain producer (for target states of a worker that does not
+ * lead). A write that finds itself fenced fails with SL_E_KAFKA_FENCED. */
+enum sl_rc sl_store_lead(struct sl_store *st, bool lead, struct sl_err *err);
 /* From now on no write waits longer than this (a worker that ends has little time). */
 void sl_store_set_limit(struct sl_store *st, int timeout_ms);
 
@@ -32,19 +54,24 @@ void sl_store_set_limit(struct sl_store *st, int timeout_ms);
 enum sl_rc sl_store_put_config(struct sl_store *st, const char *name, const struct sl_props *config,
                                struct sl_err *err);
 enum sl_rc sl_store_put_target(struct sl_store *st, const char *name, enum sl_target target, struct sl_err *err);
-/* The task configs that a Java worker would start from, and their commit record; nothing is written when the topic has
- * exactly these. Each task gets config plus task.class. */
+/* The task configs that a Java worker would start from, their commit record and for sources the number of producers that it would
+ * have to fence; nothing is written when the topic has exactly these. Each task gets config plus task.class. */
 enum sl_rc sl_store_put_tasks(struct sl_store *st, const char *name, uint32_t count, const struct sl_props *config,
-                              const char *task_class, struct sl_err *err);
-struct sl_status {
-        const char *state; /* "RUNNING"; NULL = forget (tombstone) */
-        const char *trace; /* NULL = none */
-        const char *worker_id;
-        const char *version; /* of the plugin; NULL = none */
+                              const char *task_class, bool source, struct sl_err *err);
+/* As the record of a restart, for all workers. */
+enum sl_rc sl_store_put_restart(struct sl_store *st, const char *name, bool include_tasks, bool only_failed,
+                                struct sl_err *err);
+struct sl_status_change {
+        const char *name;
+        int64_t task; /* < 0: the connector's own */
+        struct sl_status status;
 };
-/* task < 0: the connector's own. A store without status topic keeps nothing. */
-enum sl_rc sl_store_put_status(struct sl_store *st, const char *name, int64_t task, const struct sl_status *status,
-                               struct sl_err *err);
+/* All or as many as could be written; a failed call is repeated by the caller. A store without status topic keeps nothing. */
+enum sl_rc sl_store_put_statuses(struct sl_store *st, const struct sl_status_change *changes, uint32_t n, struct sl_err *err);
+enum sl_rc sl_store_put_topic(struct sl_store *st, const char *name, uint32_t task, const char *topic, bool gone,
+                              struct sl_err *err);
+/* Read both topics to their ends. */
+enum sl_rc sl_store_refresh(struct sl_store *st, struct sl_err *err);
 /* Take what others wrote since the last call; doesn't wait. */
 enum sl_rc sl_store_poll(struct sl_store *st, struct sl_err *err);
 /* Make the offsets topic if it is missing (compacted, small segments so that it does compact) and refuse one with

@@ -14,6 +14,7 @@ struct sl_rest_request {
         const char *path;         /* raw, still percent-encoded, without the query */
         const char *query;        /* raw, without "?"; NULL = none */
         const char *content_type; /* NULL = none */
+        const char *authorization; /* the header, passed on when another worker is asked; NULL = none */
         struct sl_str body;       /* ptr NULL = none */
         const char *base_url;     /* "http://host:port", for Location */
 };

@@ -134,7 +134,8 @@ static void put_config(struct sl_rest_call *c, struct sl_herder_call *call, stru
                 return;
         call->op = SL_OP_PUT_CONFIG;
         call->config = config;
-        sl_herder_do(c->h, call);
+        if (!sl_rest_do(c, call))
+                return;
         if (call->status == 201)
                 set_location(c, call->name);
         answer(c, call);
@@ -320,6 +321,15 @@ void sl_rest_task_status(struct sl_rest_call *c)
                 sl_rest_fail(c, 404, "No status found for task %s-%u", c->segments[1], task);
 }
 
+static void run(struct sl_rest_call *c, struct sl_herder_call *call)
+{
+        if (!sl_rest_ready(c))
+                return;
+        call->name = c->segments[1];
+        if (sl_rest_do(c, call))
+                answer(c, call);
+}
+
 void sl_rest_topics_get(struct sl_rest_call *c)
 {
         if (!sl_herder_options(c->h)->cfg->topic_tracking)
@@ -336,16 +346,7 @@ void sl_rest_topics_reset(struct sl_rest_call *c)
         else if (!cfg->topic_tracking_reset)
                 sl_rest_fail(c, 403, "Topic tracking reset is disabled.");
         else
-                sl_rest_empty(c, 202); /* the list is the sink's own topics: nothing to forget */
-}
-
-static void run(struct sl_rest_call *c, struct sl_herder_call *call)
-{
-        if (!sl_rest_ready(c))
-                return;
-        call->name = c->segments[1];
-        sl_herder_do(c->h, call);
-        answer(c, call);
+                run(c, &(struct sl_herder_call){.op = SL_OP_TOPICS_RESET});
 }
 
 void sl_rest_connector_delete(struct sl_rest_call *c)

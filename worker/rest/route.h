@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the REST handlers share: the parsed request and small helpers. Handlers: connectors.c (/connectors), plugins.c
- * (/connector-plugins), admin.c (/, /health, /metrics, /admin/loggers). api.c has the route table. */
+ * (/connector-plugins), admin.c (/, /health, /metrics, /admin/loggers). api.c has the route table, forward.c asks other workers. */
 #ifndef SL_REST_ROUTE_H
 #define SL_REST_ROUTE_H
 #include "rest/api.h"
@@ -23,6 +23,8 @@ void sl_rest_fail(struct sl_rest_call *c, int status, const char *fmt, ...) sl_p
  */
 bool sl_rest_query(const struct sl_rest_call *c, const char *name, size_t index, struct sl_buf *out);
 bool sl_rest_query_bool(const struct sl_rest_call *c, const char *name, bool fallback);
+/* Hand the call to the herder. false = answered already: another worker was asked (forward.c). */
+bool sl_rest_do(struct sl_rest_call *c, struct sl_herder_call *call);
 /* The body as a JSON object (owned by the caller); false = answered with an error. */
 bool sl_rest_body(struct sl_rest_call *c, json_t **ret);
 /* Reads need the herder to be up; false = answered with an error. */

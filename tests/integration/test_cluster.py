@@ -1,0 +1,195 @@
+"""Several workers with one group.id: who runs what, who answers what, and what happens when one goes away."""
+
+import os
+import signal
+import time
+import uuid
+
+import pytest
+
+from conftest import STRING, wait_until
+
+SOURCE = "org.apache.kafka.connect.file.FileStreamSourceConnector"
+SINK = "org.apache.kafka.connect.file.FileStreamSinkConnector"
+
+
+@pytest.fixture
+def cluster(make_worker, tmp_path):
+    """cluster(n) starts n workers of one group, sessions of 6 s."""
+    group = f"cluster-{uuid.uuid4().hex[:8]}"
+    shared = {"group.id": group, "session.timeout.ms": 6000, "heartbeat.interval.ms": 1500}
+    for kind in ("config", "offset", "status"):
+        shared[f"{kind}.storage.topic"] = f"{group}-{kind}"
+    shared |= {"key.converter": STRING, "value.converter": STRING}
+
+    def make(n, **more):
+        return [make_worker({**shared, **more}, name=f"worker-{i}-{uuid.uuid4().hex[:4]}") for i in range(n)]
+
+    return make
+
+
+def source(path, topic):
+    return {"connector.class": SOURCE, "file": str(path), "topic": topic}
+
+
+def owners(worker, names):
+    """Who runs which task, by what one worker says; None while not all run."""
+    found = {}
+    for name in names:
+        answer = worker.rest("GET", f"/connectors/{name}/status")
+        if not answer.ok:
+            return None
+        status = answer.json()
+        parts = [status["connector"], *status["tasks"]]
+        if len(parts) < 2 or any(part["state"] != "RUNNING" for part in parts):
+            return None
+        found |= {(name, task["id"]): task["worker_id"] for task in status["tasks"]}
+    return found
+
+
+def settled(workers, names, timeout=40):
+    """Waits until all tasks run, balanced over these workers, and all of them say the same."""
+    ids = {worker.url.removeprefix("http://") for worker in workers}
+
+    def agree():
+        seen = [owners(worker, names) for worker in workers]
+        if not seen[0] or any(other != seen[0] for other in seen):
+            return None
+        load = {i: list(seen[0].values()).count(i) for i in ids}
+        return seen[0] if set(seen[0].values()) <= ids and max(load.values()) - min(load.values()) <= 1 else None
+
+    return wait_until(agree, timeout, f"{len(names)} connectors settled on {sorted(ids)}")
+
+
+def test_three_workers(cluster, kafka, tmp_path, unique):
+    first, second, third = cluster(3)
+    first.start()
+    names = [f"{unique}-{i}" for i in range(6)]
+    files = [tmp_path / f"{name}.txt" for name in names]
+    for name, file in zip(names[:3], files):
+        file.write_text("1\n")
+        first.run(name, source(file, name))
+
+    # A second one gets half of them; it says so itself, and answers for all.
+    second.start()
+    before = settled([first, second], names[:3])
+    # Whoever is asked: the follower sends it on, and shows at once what it was asked for.
+    for name, file in zip(names[3:], files[3:]):
+        file.write_text("1\n")
+        answer = second.rest("POST", "/connectors", json={"name": name, "config": source(file, name)})
+        assert answer.status_code == 201, answer.text
+        assert answer.headers["Location"] == f"{second.url}/connectors/{name}"
+        assert second.rest("GET", f"/connectors/{name}").status_code == 200
+    before = settled([first, second], names)
+
+    # A third one takes two from the others, and they keep the rest.
+    third.start()
+    after = settled([first, second, third], names)
+    assert sum(before[task] != after[task] for task in before) == 2
+
+    # Every change works from everywhere.
+    for worker in (first, second, third):
+        assert worker.rest("PUT", f"/connectors/{names[0]}/pause").status_code == 202
+        for other in (first, second, third):
+            wait_until(lambda: other.status(names[0])["tasks"][0]["state"] == "PAUSED", 20, "paused everywhere")
+        assert worker.rest("PUT", f"/connectors/{names[0]}/resume").status_code == 202
+        settled([first, second, third], names)
+        assert worker.rest("POST", f"/connectors/{names[1]}/tasks/0/restart").status_code == 204
+        assert worker.rest("POST", f"/connectors/{names[1]}/restart?includeTasks=true").status_code == 202
+        assert worker.rest("PUT", f"/connectors/{names[2]}/stop").status_code == 204
+        assert worker.rest("PUT", f"/connectors/{names[2]}/resume").status_code == 202
+        config = {**source(files[3], names[3]), "batch.size": "7"}
+        assert worker.rest("PUT", f"/connectors/{names[3]}/config", json=config).status_code == 200
+        assert worker.rest("GET", f"/connectors/{names[3]}/config").json()["batch.size"] == "7"
+        settled([first, second, third], names)
+    assert second.rest("DELETE", f"/connectors/{names[5]}").status_code == 204
+    for worker in (first, second, third):
+        wait_until(lambda: worker.rest("GET", f"/connectors/{names[5]}").status_code == 404, 10, "gone everywhere")
+    names.pop()
+
+    # One that stops hands over at once, without waiting for its session.
+    began = time.monotonic()
+    assert third.stop() == 0
+    settled([first, second], names)
+    assert time.monotonic() - began < 5 + 6, "the session need not end first"
+
+    # Lines written all the while are there once.
+    for file in files[:5]:
+        with file.open("a") as out:
+            out.write("2\n")
+    for name in names:
+        wait_until(lambda: [r.value for r in kafka.consume_all(name)] == [b"1", b"2"], 20, "each line once")
+
+
+@pytest.mark.parametrize("who", ["leader", "follower"])
+def test_killed(cluster, kafka, tmp_path, unique, who):
+    workers = cluster(2)
+    for worker in workers:
+        worker.start()
+    names = [f"{unique}-{i}" for i in range(4)]
+    for name in names:
+        (tmp_path / f"{name}.txt").write_text("1\n")
+        workers[0].create(name, source(tmp_path / f"{name}.txt", name))
+    settled(workers, names)
+    if who == "follower":
+        workers.reverse()
+    dead, alive = workers
+    began = time.monotonic()
+    dead.kill()
+    settled([alive], names)
+    assert time.monotonic() - began < 6 + 5, "the session's end and 5 s"
+    for name in names:
+        with (tmp_path / f"{name}.txt").open("a") as out:
+            out.write("2\n")
+    dead.start()
+    settled([dead, alive], names)
+    for name in names:
+        wait_until(lambda: [r.value for r in kafka.consume_all(name)] == [b"1", b"2"], 20, "each line once")
+
+
+def test_frozen_worker_comes_back(cluster, kafka, tmp_path, unique):
+    """Its tasks run elsewhere by then; it must not write, and gets its share again."""
+    workers = cluster(2)
+    for worker in workers:
+        worker.start()
+    names = [f"{unique}-{i}" for i in range(4)]
+    for name in names:
+        (tmp_path / f"{name}.txt").write_text("1\n")
+        workers[0].create(name, source(tmp_path / f"{name}.txt", name))
+    settled(workers, names)
+    os.kill(workers[0].pid, signal.SIGSTOP)
+    try:
+        settled(workers[1:], names)
+        for name in names:
+            with (tmp_path / f"{name}.txt").open("a") as out:
+                out.write("2\n")
+            wait_until(lambda: len(kafka.consume_all(name)) == 2, 20, "the second line")
+    finally:
+        os.kill(workers[0].pid, signal.SIGCONT)
+    settled(workers, names)
+    for name in names:
+        with (tmp_path / f"{name}.txt").open("a") as out:
+            out.write("3\n")
+        wait_until(lambda: [r.value for r in kafka.consume_all(name)] == [b"1", b"2", b"3"], 20, "each line once")
+
+
+def test_two_workers_with_one_address(cluster, make_worker):
+    first, second = cluster(2, **{"rest.advertised.host.name": "127.0.0.1", "rest.advertised.port": 7})
+    first.start()
+    second.start()
+    # The elder loses its place and says why.
+    wait_until(lambda: not first.running, 40, "the end of the elder")
+    assert "rest.advertised.host.name" in first.log_text()
+
+
+def test_restarted_worker_goes_on_at_once(cluster, kafka, tmp_path, unique):
+    """A worker that is killed and started within its session is the same member: nothing moves, nobody waits."""
+    (worker,) = cluster(1)
+    worker.start()
+    (tmp_path / "f").write_text("1\n")
+    worker.run(unique, source(tmp_path / "f", unique))
+    worker.kill()
+    began = time.monotonic()
+    worker.start()
+    worker.wait_running(unique, 1)
+    assert time.monotonic() - began < 5, "less than a session"
