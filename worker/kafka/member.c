@@ -19,6 +19,11 @@
 #define LEAVE_MS 5000
 #define JOIN_PATIENCE_MS 2000
 
+/* Where a handle thinks it stands in the group. */
+struct place {
+        char id[320]; /* member id, client id and 36 characters; "" = none */
+        int32_t generation;
+};
 struct sl_member {
         struct sl_member_opts opts; /* texts are copies */
         rd_kafka_t *rk;
@@ -26,6 +31,7 @@ struct sl_member {
         pthread_rwlock_t life; /* of rk: held for reading by proofs, for writing while it is replaced */
         bool synced;           /* the group's answer to our last join has arrived */
         bool holding;          /* the partition is assigned to us */
+        struct place place;    /* when that answer arrived */
         struct sl_member_state state;
         rd_kafka_resp_err_t told; /* the last transient failure that was logged */
         struct sl_err failure;    /* for good */
@@ -33,28 +39,22 @@ struct sl_member {
         int64_t proved_at;        /* when the last request that succeeded was begun; 0 = never */
 };
 
-/* Where this handle thinks it stands in the group. */
-struct place {
-        bool named; /* has a member id */
-        int32_t generation;
-};
-
-static struct place look(struct sl_member *m)
+static struct place look(rd_kafka_t *rk)
 {
         struct place place = {.generation = -1};
-        rd_kafka_consumer_group_metadata_t *metadata = rd_kafka_consumer_group_metadata(m->rk);
+        rd_kafka_consumer_group_metadata_t *metadata = rd_kafka_consumer_group_metadata(rk);
 
         if (!metadata)
                 return place;
-        place.named = *rd_kafka_consumer_group_metadata_member_id(metadata) != '\0';
+        snprintf(place.id, sizeof(place.id), "%s", rd_kafka_consumer_group_metadata_member_id(metadata));
         place.generation = rd_kafka_consumer_group_metadata_generation_id(metadata);
         rd_kafka_consumer_group_metadata_destroy(metadata);
         return place;
 }
 
-static bool in_group(struct place place)
+static bool in_group(const struct place *place)
 {
-        return place.named && place.generation >= 0;
+        return *place->id && place->generation >= 0;
 }
 
 static void pause_ms(int ms)
@@ -97,6 +97,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
                         rd_kafka_pause_partitions(rk, parts);
                 m->holding |= parts->cnt > 0;
                 m->synced = true;
+                m->place = look(rk);
                 m->told = RD_KAFKA_RESP_ERR_NO_ERROR;
         } else if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
                 m->holding &= parts->cnt == 0;
@@ -204,7 +205,7 @@ static void stop(struct sl_member *m, int64_t deadline)
                 rd_kafka_queue_cb_event_enable(m->queue, NULL, NULL);
         if (sl_mono_ms() < deadline && !rd_kafka_fatal_error(m->rk, NULL, 0)) {
                 rd_kafka_unsubscribe(m->rk);
-                for (serve(m); look(m).named && sl_mono_ms() < deadline; serve(m))
+                for (serve(m); *look(m->rk).id && sl_mono_ms() < deadline; serve(m))
                         pause_ms(PAUSE_MS / 4);
                 rd_kafka_queue_t *last = rd_kafka_queue_new(m->rk);
                 rd_kafka_error_t *e = rd_kafka_consumer_close_queue(m->rk, last);
@@ -253,8 +254,8 @@ void sl_member_free(struct sl_member *m)
         if (m->rk) {
                 /* A join that is under way has no member id yet to leave with. */
                 int64_t now = sl_mono_ms();
-                for (serve(m); !look(m).named && !rd_kafka_fatal_error(m->rk, NULL, 0) && m->failure.id == SL_E_NONE &&
-                               sl_mono_ms() < now + JOIN_PATIENCE_MS;
+                for (serve(m); !*look(m->rk).id && !rd_kafka_fatal_error(m->rk, NULL, 0) &&
+                               m->failure.id == SL_E_NONE && sl_mono_ms() < now + JOIN_PATIENCE_MS;
                      serve(m))
                         pause_ms(PAUSE_MS);
                 stop(m, now + LEAVE_MS);
@@ -272,13 +273,13 @@ void sl_member_free(struct sl_member *m)
  */
 
 /* librdkafka has ended the handle. *ret_false: by its own late commit, see the head of this file. */
-static void judge_fatal(struct sl_member *m, struct place place, bool *ret_false)
+static void judge_fatal(struct sl_member *m, const struct place *now, bool *ret_false)
 {
         char text[512];
         rd_kafka_resp_err_t code = rd_kafka_fatal_error(m->rk, text, sizeof(text));
         enum sl_rc ignored = SL_OK;
 
-        *ret_false = code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && !place.named;
+        *ret_false = code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && strcmp(now->id, m->place.id) != 0;
         if (!code || *ret_false || m->failure.id != SL_E_NONE)
                 return;
         if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
@@ -311,9 +312,9 @@ enum sl_rc sl_member_poll(struct sl_member *m, struct sl_member_state *ret, stru
         bool again, was = m->state.joined;
 
         serve(m);
-        struct place place = look(m);
-        judge_fatal(m, place, &again);
-        if (!in_group(place) || again || m->failure.id != SL_E_NONE)
+        struct place place = look(m->rk);
+        judge_fatal(m, &place, &again);
+        if (!in_group(&place) || again || m->failure.id != SL_E_NONE)
                 m->synced = false;
         m->state.joined = m->synced;
         m->state.leader = m->synced && m->holding;
@@ -366,14 +367,14 @@ static rd_kafka_resp_err_t commit(struct sl_member *m, int timeout_ms)
 static enum sl_rc ask(struct sl_member *m, int timeout_ms, bool *ret_again, struct sl_err *err)
 {
         *ret_again = false;
-        struct place before = look(m);
-        if (!in_group(before)) /* a commit without a generation would be taken from anybody while the group is empty */
+        struct place before = look(m->rk);
+        if (!in_group(&before)) /* a commit without a generation would be taken from anybody while the group is empty */
                 return sl_fail(err, SL_E_KAFKA, "This worker is not a member of the cluster %s at the moment",
                                m->opts.group_id);
         rd_kafka_resp_err_t code = commit(m, timeout_ms);
         if (!code) {
-                struct place after = look(m);
-                if (in_group(after) && after.generation == before.generation)
+                struct place after = look(m->rk);
+                if (after.generation == before.generation && strcmp(after.id, before.id) == 0)
                         return SL_OK;
                 code = RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
         }
