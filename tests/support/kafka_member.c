@@ -133,8 +133,11 @@ static enum sl_rc put(char *text, struct sl_err *err)
 
         for (char *word = strtok_r(text, " ", &rest); word && n < 1000; word = strtok_r(NULL, " ", &rest)) {
                 char *value = strchr(word, '=');
+                static char large[4 << 20];
                 records[n].key = (struct sl_str){word, (size_t)(value - word)};
-                records[n++].value = value[1] ? sl_str_c(value + 1) : SL_STR_NULL;
+                records[n++].value = value[1] == '@' ? (struct sl_str){large, (size_t)atoi(value + 2)}
+                                     : value[1]      ? sl_str_c(value + 1)
+                                                     : SL_STR_NULL;
         }
         return sl_compact_put_all(store, records, n, 15000, err);
 }
@@ -167,7 +170,7 @@ static enum sl_rc open_store(char **argv, struct sl_err *err)
                                        .role = "config.storage.topic",
                                        .apply = apply,
                                        .wake = wake};
-        return sl_compact_open(&opts, 30000, &store, err);
+        return sl_compact_open(&opts, 120000, &store, err);
 }
 
 /* --- Both ------------------------------------------------------------------------------------------------------------
