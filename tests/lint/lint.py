@@ -35,7 +35,7 @@ REGISTRIES = {"connectors/registry.c", "transforms/registry.c"}  # name all plug
 FOREIGN = {
     r"librdkafka/": ["worker/kafka/"],
     r"libpq|postgres_fe|pg_config": ["connectors/postgres/"],
-    r"microhttpd": ["worker/rest/"],
+    r"microhttpd|gnutls/": ["worker/rest/"],
     r"avro": ["worker/convert/"],
     r"curl/": ["worker/base/http"],
     r"snappy": ["connectors/format/"],

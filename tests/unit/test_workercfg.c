@@ -138,16 +138,54 @@ static void unknown_ignored_and_refused_keys(void **state)
         assert_null(finding(l, "producer.linger.ms"));
         assert_null(finding(l, "sasl.mechanism"));
         unload(l);
-        l = load("rest.extension.classes=a.B\nlisteners=https://:8443\nadmin.listeners=http://:1\n", NULL, NULL);
-        assert_int_equal(l->report.errors, 3);
-        assert_non_null(finding(l, "rest.extension.classes"));
-        assert_non_null(strstr(finding(l, "listeners"), "TLS proxy"));
-        assert_non_null(finding(l, "admin.listeners"));
-        unload(l);
         l = load("admin.listeners=\ntask.shutdown.graceful.timeout.ms=abc\n", NULL, NULL);
-        assert_true(l->cfg.admin_off);
+        assert_true(l->cfg.admin_apart);
+        assert_int_equal(l->cfg.admin_listeners.count, 0);
+        assert_false(l->cfg.metrics_apart);
         assert_non_null(strstr(finding(l, "task.shutdown.graceful.timeout.ms"), "Not a number of type LONG"));
         unload(l);
+}
+
+static void rest_keys(void **state)
+{
+        (void)state;
+        struct loaded *l = load("listeners=https://:8443,http://h:1\nadmin.listeners=http://:1,ftp://x:1\n"
+                                "sluice.metrics.listeners=\nrest.advertised.listener=gopher\n"
+                                "listeners.https.ssl.keystore.location=/x\n",
+                                NULL, NULL);
+        assert_int_equal(l->report.errors, 2);
+        assert_non_null(strstr(finding(l, "admin.listeners"), "ftp://x:1"));
+        assert_non_null(strstr(finding(l, "rest.advertised.listener"), "gopher"));
+        assert_null(finding(l, "listeners.https.ssl.keystore.location"));
+        assert_true(l->cfg.metrics_apart);
+        assert_int_equal(l->cfg.listeners.count, 2);
+        unload(l);
+}
+
+/* Where Java images put the JAAS file. */
+static void login_config_of_a_jvm(void **state)
+{
+        (void)state;
+        static const struct {
+                char *variable;
+                const char *path;
+        } cases[] = {
+                {"KAFKA_OPTS=-Xmx1g -Djava.security.auth.login.config=/etc/jaas.conf -Da=b", "/etc/jaas.conf"},
+                {"JAVA_TOOL_OPTIONS=-Djava.security.auth.login.config==/etc/jaas.conf", "/etc/jaas.conf"},
+                {"JDK_JAVA_OPTIONS=\"-Djava.security.auth.login.config=/a b/jaas.conf\" -Xint", "/a b/jaas.conf"},
+                {"KAFKA_OPTS=-Djava.security.auth.login.config='/a b/jaas.conf'", "/a b/jaas.conf"},
+                {"KAFKA_OPTS=-Djava.security.krb5.conf=/x", NULL},
+                {"OTHER_OPTS=-Djava.security.auth.login.config=/x", NULL},
+        };
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                char *env[] = {cases[i].variable, NULL};
+                struct loaded *l = load("", NULL, env);
+                if (cases[i].path)
+                        assert_string_equal(l->cfg.java_login_config, cases[i].path);
+                else
+                        assert_null(l->cfg.java_login_config);
+                unload(l);
+        }
 }
 
 static void bad_sources(void **state)
@@ -173,19 +211,21 @@ static void listener_forms(void **state)
         static const struct {
                 const char *text, *host;
                 int port;
+                bool https;
         } cases[] = {
-                {"http://:8083", "", 8083},
-                {"HTTP://0.0.0.0:0", "0.0.0.0", 0},
-                {"http://[::1]:9000", "::1", 9000},
-                {"http://h:65535", "h", 65535},
-                {"http://h", NULL, 0},
-                {"http://h:", NULL, 0},
-                {"http://h:65536", NULL, 0},
-                {"http://[::1]9000", NULL, 0},
-                {"ftp://h:1", NULL, 0},
-                {"https://h:1", NULL, 0},
-                {"http://h:1x", NULL, 0},
-                {"", NULL, 0},
+                {"http://:8083", "", 8083, false},
+                {"HTTP://0.0.0.0:0", "0.0.0.0", 0, false},
+                {"http://[::1]:9000", "::1", 9000, false},
+                {"http://h:65535", "h", 65535, false},
+                {"https://h:1", "h", 1, true},
+                {"HTTPS://[::1]:0", "::1", 0, true},
+                {"http://h", NULL, 0, false},
+                {"http://h:", NULL, 0, false},
+                {"http://h:65536", NULL, 0, false},
+                {"http://[::1]9000", NULL, 0, false},
+                {"ftp://h:1", NULL, 0, false},
+                {"http://h:1x", NULL, 0, false},
+                {"", NULL, 0, false},
         };
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 struct sl_listener l;
@@ -194,6 +234,7 @@ static void listener_forms(void **state)
                 if (rc == SL_OK) {
                         assert_string_equal(l.host, cases[i].host);
                         assert_int_equal(l.port, cases[i].port);
+                        assert_int_equal(l.https, cases[i].https);
                 }
         }
 }
@@ -227,6 +268,8 @@ int main(void)
                 cmocka_unit_test(standalone_defaults),
                 cmocka_unit_test(distributed_needs_three_topics),
                 cmocka_unit_test(unknown_ignored_and_refused_keys),
+                cmocka_unit_test(rest_keys),
+                cmocka_unit_test(login_config_of_a_jvm),
                 cmocka_unit_test(bad_sources),
                 cmocka_unit_test(listener_forms),
                 cmocka_unit_test(topic_config),

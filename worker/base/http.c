@@ -25,13 +25,25 @@ struct sl_http {
         CURLM *multi;
         CURL *easy;
         struct sl_http_opts opts;
-        char *ca_file, *proxy;
+        char *ca_file, *proxy, *ca_pem, *cert_pem, *key_pem, *key_password;
         char detail[CURL_ERROR_SIZE];
 };
 
 static void global_init(void)
 {
         curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static char *copy(const char *text)
+{
+        return text ? sl_strdup(text) : NULL;
+}
+
+static void wipe(char *secret)
+{
+        if (secret)
+                explicit_bzero(secret, strlen(secret));
+        free(secret);
 }
 
 struct sl_http *sl_http_new(const struct sl_http_opts *opts)
@@ -41,8 +53,12 @@ struct sl_http *sl_http_new(const struct sl_http_opts *opts)
         struct sl_http *h = sl_calloc(1, sizeof(*h));
         if (opts)
                 h->opts = *opts;
-        h->ca_file = h->opts.ca_file ? sl_strdup(h->opts.ca_file) : NULL;
-        h->proxy = h->opts.proxy ? sl_strdup(h->opts.proxy) : NULL;
+        h->ca_file = copy(h->opts.ca_file);
+        h->proxy = copy(h->opts.proxy);
+        h->ca_pem = copy(h->opts.ca_pem);
+        h->cert_pem = copy(h->opts.cert_pem);
+        h->key_pem = copy(h->opts.key_pem);
+        h->key_password = copy(h->opts.key_password);
         h->multi = curl_multi_init();
         h->easy = curl_easy_init();
         if (!h->multi || !h->easy)
@@ -59,6 +75,10 @@ void sl_http_free(struct sl_http *h)
         curl_multi_cleanup(h->multi);
         free(h->ca_file);
         free(h->proxy);
+        free(h->ca_pem);
+        free(h->cert_pem);
+        wipe(h->key_pem);
+        wipe(h->key_password);
         free(h);
 }
 
@@ -131,6 +151,26 @@ static void set_method(CURL *e, const struct sl_http_request *req)
         curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, m);
 }
 
+static void set_blob(CURL *e, CURLoption option, char *text)
+{
+        struct curl_blob blob = {.data = text, .len = text ? strlen(text) : 0, .flags = CURL_BLOB_NOCOPY};
+        if (text)
+                curl_easy_setopt(e, option, &blob);
+}
+
+static void set_tls(struct sl_http *h, CURL *e)
+{
+        if (h->ca_file && !h->ca_pem)
+                curl_easy_setopt(e, CURLOPT_CAINFO, h->ca_file);
+        set_blob(e, CURLOPT_CAINFO_BLOB, h->ca_pem);
+        set_blob(e, CURLOPT_SSLCERT_BLOB, h->cert_pem);
+        set_blob(e, CURLOPT_SSLKEY_BLOB, h->key_pem);
+        if (h->key_password)
+                curl_easy_setopt(e, CURLOPT_KEYPASSWD, h->key_password);
+        if (h->opts.any_host)
+                curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+}
+
 static void set_up(struct sl_http *h, const struct sl_http_request *req, struct sl_http_response *resp)
 {
         CURL *e = h->easy;
@@ -149,8 +189,7 @@ static void set_up(struct sl_http *h, const struct sl_http_request *req, struct 
         curl_easy_setopt(e, CURLOPT_ERRORBUFFER, h->detail);
         curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(h->opts.connect_timeout_ms ?: 10000));
         curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(h->opts.timeout_ms ?: 300000));
-        if (h->ca_file)
-                curl_easy_setopt(e, CURLOPT_CAINFO, h->ca_file);
+        set_tls(h, e);
         if (h->proxy)
                 curl_easy_setopt(e, CURLOPT_PROXY, h->proxy);
         curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
@@ -198,7 +237,9 @@ static const char *reason_of(CURLcode code, const struct sl_http_response *resp)
         case CURLE_SSL_CONNECT_ERROR:
                 return "the TLS handshake failed";
         case CURLE_SSL_CACERT_BADFILE:
-                return "the CA file can't be used";
+                return "the CA can't be used";
+        case CURLE_SSL_CERTPROBLEM:
+                return "the own certificate or its key can't be used";
         case CURLE_WRITE_ERROR:
                 return resp->body.bad ? "the answer is larger than 64 MiB" : "the answer's headers are too large";
         case CURLE_URL_MALFORMAT:
@@ -215,9 +256,9 @@ static enum sl_rc fail(const struct sl_http *h, const struct sl_http_request *re
 {
         struct sl_str host = host_of(req->url);
         const char *detail = *h->detail ? h->detail : curl_easy_strerror(code);
-        /* These three never pass by waiting. */
-        bool config =
-                code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_SSL_CACERT_BADFILE;
+        /* These never pass by waiting. */
+        bool config = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ||
+                      code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CERTPROBLEM;
         return sl_fail(err, config ? SL_E_CONFIG : SL_E_HTTP_UNREACHABLE, "%s %.*s: %s (%s)", req->method, SL_FMT(host),
                        reason_of(code, resp), detail);
 }

@@ -15,6 +15,11 @@ struct sl_http_opts {
         enum sl_rc (*tick)(void *arg, struct sl_err *err);
         void *tick_arg;
         const char *ca_file;      /* PEM; NULL = system */
+        const char *ca_pem;       /* the same as text; goes before ca_file */
+        const char *cert_pem;     /* own certificate and chain as PEM text, with key_pem; NULL = none */
+        const char *key_pem;
+        const char *key_password; /* of an encrypted key_pem; NULL = none */
+        bool any_host;            /* the server's certificate may be of another host (the CA must still be right) */
         const char *proxy;        /* NULL = environment */
         uint32_t connect_timeout_ms; /* 0 = 10 s */
         uint32_t timeout_ms;         /* whole request; 0 = 300 s */
@@ -34,7 +39,8 @@ struct sl_http_response {
 struct sl_http *sl_http_new(const struct sl_http_opts *opts);
 void sl_http_free(struct sl_http *h); /* NULL ok */
 /* SL_OK whenever the server answered (any status). SL_E_HTTP_UNREACHABLE otherwise; err says which host and why.
- * SL_E_CONFIG when waiting can't help: malformed URL, other protocol than http(s), unusable CA file.
+ * SL_E_CONFIG when waiting can't help: malformed URL, other protocol than http(s), unusable CA or
+ * own certificate.
  * resp is zeroed or from an earlier call, whose memory is used again. */
 enum sl_rc sl_http_do(struct sl_http *h, const struct sl_http_request *req, struct sl_http_response *resp, struct sl_err *err);
 void sl_http_response_free(struct sl_http_response *resp);

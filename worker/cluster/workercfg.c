@@ -65,30 +65,46 @@ const struct sl_cfg_def sl_worker_defs[] = {
         {SL_CFG_LONG(T, shutdown_ms, "task.shutdown.graceful.timeout.ms"), .def = "5000", .flags = SL_CFG_HAS_MIN,
          .group = "Worker", .doc = "How long all tasks together may take to end, in milliseconds."},
         {SL_CFG_LIST(T, listeners, "listeners"), .def = "http://127.0.0.1:8083", .group = "REST",
-         .doc = "Addresses of the REST server, http://host:port. An empty host means all interfaces. Differs from "
-                "Connect's default (all interfaces) because REST can do everything and asks nobody who they are."},
+         .doc = "Addresses of the REST server, http://host:port or https://host:port. An empty host means all "
+                "interfaces. Differs from Connect's default (all interfaces) because REST can do everything and by "
+                "default asks nobody who they are."},
         {SL_CFG_STR(T, advertised_host, "rest.advertised.host.name"), .group = "REST",
          .doc = "Host name in worker_id and Location, when it isn't the listener's."},
         {SL_CFG_INT(T, advertised_port, "rest.advertised.port"), .def = "0", .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX,
          .max = 65535, .group = "REST", .doc = "Port in worker_id and Location; 0 = the listener's."},
-        {SL_CFG_STR(T, advertised_listener, "rest.advertised.listener"), .group = "REST", .doc = "http."},
+        {SL_CFG_STR(T, advertised_listener, "rest.advertised.listener"), .group = "REST",
+         .doc = "http or https: the scheme that others are told. Not set: http when there is such a listener."},
         {SL_CFG_LIST(T, admin_listeners, "admin.listeners"), .group = "REST",
-         .doc = "Not set: /admin is served on the listeners. Empty: it is off. Listeners of its own are refused."},
+         .doc = "Not set: /admin is served on the listeners. Empty: it is off. Otherwise /admin is served on these "
+                "addresses and only there; no password is asked for on them, as in Connect."},
+        {SL_CFG_LIST(T, metrics_listeners, "sluice.metrics.listeners"), .group = "REST",
+         .doc = "Not set: /metrics is served on the listeners. Otherwise on these addresses and only there, without "
+                "a password; empty: it is off."},
         {SL_CFG_LIST(T, cors_origins, "access.control.allow.origin"), .def = "", .group = "REST",
-         .doc = "Origins that browsers may call from (CORS), or *. Empty = off."},
-        {SL_CFG_STR(T, cors_methods, "access.control.allow.methods"), .def = "", .group = "REST",
-         .doc = "Methods that browsers may use (CORS)."},
-        {SL_CFG_NONE("rest.extension.classes", SL_CFG_T_LIST),
-         .unsupported =
-                 "REST extensions are Java classes and can't be loaded; remove the key. To ask for a password, put "
-                 "a reverse proxy before the loopback listener."},
-        {SL_CFG_NONE("response.http.headers.config", SL_CFG_T_STRING),
-         .unsupported = "Extra response headers are not built in; remove the key and let a reverse proxy add them."},
-        {SL_CFG_NONE("listeners.https.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX,
-         .unsupported =
-                 "REST is served over http only; remove the listeners.https.* keys and put a TLS proxy before it."},
-        {SL_CFG_NONE("admin.listeners.https.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX,
-         .unsupported = "REST is served over http only; remove the admin.listeners.https.* keys."},
+         .doc = "Origins that browsers may call from (CORS): regular expressions, or *. Empty = off."},
+        {SL_CFG_LIST(T, cors_methods, "access.control.allow.methods"), .def = "", .group = "REST",
+         .doc = "Methods that browsers may use (CORS); empty = GET, POST, HEAD."},
+        {SL_CFG_LIST(T, rest_extensions, "rest.extension.classes"), .def = "", .group = "REST",
+         .doc = "org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension asks for user and "
+                "password; other extensions are Java classes and are refused."},
+        {SL_CFG_STR(T, jaas_config, "sluice.rest.jaas.config"), .group = "REST",
+         .doc = "Where the users are: a JAAS file with a section KafkaConnect, or the line of its login module, "
+                "ending in a semicolon. Not set: -Djava.security.auth.login.config=FILE in KAFKA_OPTS, "
+                "JAVA_TOOL_OPTIONS or JDK_JAVA_OPTIONS is read."},
+        {SL_CFG_STR(T, response_headers, "response.http.headers.config"), .def = "", .group = "REST",
+         .doc = "Headers for every answer: [set|add|setDate|addDate] name:value, separated by commas; an item with "
+                "commas stands in double quotes."},
+        {SL_CFG_LONG(T, rest_idle_ms, "sluice.rest.idle.timeout.ms"), .def = "30000", .flags = SL_CFG_HAS_MIN,
+         .min = 1, .group = "REST", .doc = "How long a connection may go without a whole request head."},
+        {SL_CFG_LONG(T, rest_request_ms, "sluice.rest.request.timeout.ms"), .def = "60000", .flags = SL_CFG_HAS_MIN,
+         .min = 1, .group = "REST",
+         .doc = "How long a request's body may take to arrive, and its answer to be taken."},
+        {SL_CFG_INT(T, rest_connections, "sluice.rest.max.connections"), .def = "256",
+         .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX, .min = 4, .max = 4096, .group = "REST",
+         .doc = "Connections at a time. When there are more, the one that has kept the server waiting longest is "
+                "closed."},
+        CLIENT("listeners.https."),
+        CLIENT("admin.listeners.https."),
         {SL_CFG_STR(T, override_policy, "connector.client.config.override.policy"), .def = "All", .group = "Worker",
          .doc = "Which client overrides connectors may set: All, None or Principal."},
         {SL_CFG_BOOL(T, topic_tracking, "topic.tracking.enable"), .def = "true", .group = "Worker",
@@ -212,6 +228,31 @@ static enum sl_rc read_sources(const struct sl_worker_cfg_opts *opts, struct sl_
         return SL_OK;
 }
 
+/* Java images hand the JAAS file to the JVM: -Djava.security.auth.login.config=PATH, perhaps in quotes. */
+static const char *java_login_config(char *const *env, struct sl_arena *arena)
+{
+        static const char *const variables[] = {"KAFKA_OPTS=", "JAVA_TOOL_OPTIONS=", "JDK_JAVA_OPTIONS="};
+        static const char option[] = "-Djava.security.auth.login.config=";
+        for (char *const *e = env; e && *e; e++)
+                for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+                        bool is = strncmp(*e, variables[i], strlen(variables[i])) == 0;
+                        const char *p = is ? strstr(*e, option) : NULL;
+                        if (!p)
+                                continue;
+                        char before = p[-1];
+                        p += strlen(option);
+                        p += *p == '='; /* "==" replaces Java's own login files, which we don't read */
+                        bool opened = before == '"' || before == '\'';
+                        if (!opened && (*p == '"' || *p == '\'')) {
+                                before = *p++;
+                                opened = true;
+                        }
+                        size_t n = opened ? strcspn(p, (char[2]){before}) : strcspn(p, " \t");
+                        return sl_arena_strndup(arena, p, n);
+                }
+        return NULL;
+}
+
 /* An empty value of a key that we refuse asks for nothing. */
 static void drop_empty_unsupported(struct sl_props *props)
 {
@@ -253,25 +294,31 @@ static void check_mode(struct sl_worker_cfg *cfg, struct sl_cfg_report *r)
         default_to(&cfg->props, SL_OFFSET_TOPIC_KEY, cfg->offset_topic);
 }
 
+static void check_listeners(const struct sl_cfg_list *list, const char *key, struct sl_cfg_report *r)
+{
+        for (uint32_t i = 0; i < list->count; i++) {
+                struct sl_listener l;
+                struct sl_err err = {0};
+                if (sl_listener_parse(list->items[i], &l, &err) != SL_OK)
+                        sl_cfg_add_error(r, key, "Invalid value %s for configuration %s: %s", list->items[i], key,
+                                         err.msg);
+        }
+}
+
 static void check_rest(struct sl_worker_cfg *cfg, struct sl_cfg_report *r)
 {
         if (cfg->listeners.count == 0)
                 sl_cfg_add_error(r, "listeners", "Invalid value [] for configuration listeners: Empty list");
-        for (uint32_t i = 0; i < cfg->listeners.count; i++) {
-                struct sl_listener l;
-                struct sl_err err = {0};
-                if (sl_listener_parse(cfg->listeners.items[i], &l, &err) != SL_OK)
-                        sl_cfg_add_error(r, "listeners", "Invalid value %s for configuration listeners: %s",
-                                         cfg->listeners.items[i], err.msg);
-        }
-        cfg->admin_off = sl_props_has(&cfg->props, "admin.listeners") && cfg->admin_listeners.count == 0;
-        if (cfg->admin_listeners.count)
-                sl_cfg_add_error(
-                        r, "admin.listeners",
-                        "Listeners of their own for /admin are not built in: remove admin.listeners to serve it on "
-                        "the listeners, or leave it empty to turn it off");
-        if (cfg->advertised_listener && strcasecmp(cfg->advertised_listener, "http") != 0)
-                sl_cfg_add_error(r, "rest.advertised.listener", "REST is served over http only; remove the key");
+        check_listeners(&cfg->listeners, "listeners", r);
+        check_listeners(&cfg->admin_listeners, "admin.listeners", r);
+        check_listeners(&cfg->metrics_listeners, "sluice.metrics.listeners", r);
+        cfg->admin_apart = sl_props_has(&cfg->props, "admin.listeners");
+        cfg->metrics_apart = sl_props_has(&cfg->props, "sluice.metrics.listeners");
+        const char *scheme = cfg->advertised_listener;
+        if (scheme && *scheme && strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0)
+                sl_cfg_add_error(r, "rest.advertised.listener",
+                                 "Invalid value %s for configuration rest.advertised.listener: it is http or https",
+                                 scheme);
         static const char *const policies[] = {"All", "None", "Principal"};
         for (size_t i = 0; i < 3; i++)
                 if (strcmp(cfg->override_policy ? cfg->override_policy : "All", policies[i]) == 0)
@@ -301,6 +348,7 @@ enum sl_rc sl_worker_cfg_load(const struct sl_worker_cfg_opts *opts, struct sl_w
         sl_cfg_check_unknown(tables, 1, &cfg->props, r);
         check_mode(cfg, r);
         check_rest(cfg, r);
+        cfg->java_login_config = java_login_config(opts->env, &cfg->arena);
         default_to(&cfg->props, "bootstrap.servers", "localhost:9092");
         default_to(&cfg->props, "key.converter", cfg->key_converter);
         default_to(&cfg->props, "value.converter", cfg->value_converter);
@@ -318,13 +366,10 @@ void sl_worker_cfg_free(struct sl_worker_cfg *cfg)
 
 enum sl_rc sl_listener_parse(const char *text, struct sl_listener *ret, struct sl_err *err)
 {
-        if (strncasecmp(text, "https://", 8) == 0)
-                return sl_fail(err, SL_E_CONFIG,
-                               "REST is served over http only; use http:// on loopback and put a TLS proxy "
-                               "before it");
-        if (strncasecmp(text, "http://", 7) != 0)
-                return sl_fail(err, SL_E_CONFIG, "a listener is written http://host:port");
-        const char *host = text + 7, *end, *colon;
+        ret->https = strncasecmp(text, "https://", 8) == 0;
+        if (!ret->https && strncasecmp(text, "http://", 7) != 0)
+                return sl_fail(err, SL_E_CONFIG, "a listener is written http://host:port or https://host:port");
+        const char *host = text + (ret->https ? 8 : 7), *end, *colon;
         if (*host == '[') {
                 host++;
                 end = strchr(host, ']');
@@ -334,7 +379,7 @@ enum sl_rc sl_listener_parse(const char *text, struct sl_listener *ret, struct s
         }
         int64_t port = -1;
         if (!end || !colon || *colon != ':' || !sl_parse_i64(sl_str_c(colon + 1), &port) || port < 0 || port > 65535)
-                return sl_fail(err, SL_E_CONFIG, "a listener is written http://host:port with a port from 0 to 65535");
+                return sl_fail(err, SL_E_CONFIG, "a listener is written http://host:port or https://host:port with a port from 0 to 65535");
         size_t n = (size_t)(end - host);
         if (n >= sizeof(ret->host))
                 return sl_fail(err, SL_E_CONFIG, "the host name of the listener is too long");

@@ -14,15 +14,18 @@ struct sl_worker_cfg {
         struct sl_arena arena;
         bool distributed;
 
-        struct sl_cfg_list bootstrap, listeners, admin_listeners, cors_origins;
+        struct sl_cfg_list bootstrap, listeners, admin_listeners, metrics_listeners;
+        struct sl_cfg_list cors_origins, cors_methods, rest_extensions;
         const char *group_id, *key_converter, *value_converter, *header_converter;
         const char *config_topic, *offset_topic, *status_topic, *offset_file;
-        const char *advertised_host, *advertised_listener, *override_policy, *cors_methods;
+        const char *advertised_host, *advertised_listener, *override_policy;
+        const char *response_headers, *jaas_config;
+        const char *java_login_config; /* the JAAS file that the environment names for a JVM; NULL = none */
         int32_t advertised_port; /* 0 = the listener's */
         int32_t config_replication, offset_replication, offset_partitions, status_replication, status_partitions;
-        int64_t shutdown_ms, rebalance_delay_ms;
-        int32_t session_ms, heartbeat_ms, rebalance_timeout_ms;
-        bool admin_off; /* admin.listeners= (empty): no /admin */
+        int64_t shutdown_ms, rebalance_delay_ms, rest_idle_ms, rest_request_ms;
+        int32_t session_ms, heartbeat_ms, rebalance_timeout_ms, rest_connections;
+        bool admin_apart, metrics_apart; /* /admin, /metrics are not on the listeners; no listener of their own: off */
         bool topic_tracking, topic_tracking_reset;
 };
 extern const struct sl_cfg_def sl_worker_defs[];
@@ -41,8 +44,9 @@ void sl_worker_cfg_free(struct sl_worker_cfg *cfg); /* accepts a zeroed struct *
 struct sl_listener {
         char host[256]; /* "" = all interfaces */
         uint16_t port;  /* 0 = any free one */
+        bool https;
 };
-/* "http://host:port", "http://:8083", "HTTP://[::1]:0". https is refused with the reason. */
+/* "http://host:port", "http://:8083", "HTTPS://[::1]:0". */
 enum sl_rc sl_listener_parse(const char *text, struct sl_listener *ret, struct sl_err *err);
 /* All keys of the form prefix* as a topic's config: array of key, value, ..., NULL in arena. The keys named in `not`
  * (NULL- terminated, without prefix) and cleanup.policy are left out. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads a small text file whole. Private to worker/config. */
+/* Reads a small text file whole. */
 #ifndef SL_CONFIG_TEXTFILE_H
 #define SL_CONFIG_TEXTFILE_H
 #include "base/err.h"

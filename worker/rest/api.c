@@ -255,6 +255,13 @@ static void router_error(struct sl_rest_call *c, int status, const char *message
         c->resp->content_type = NULL;
 }
 
+static enum sl_rest_part part_of(const struct sl_str *raw, size_t n)
+{
+        if (n && sl_str_eqc(raw[0], "admin"))
+                return SL_REST_ADMIN;
+        return n && sl_str_eqc(raw[0], "metrics") ? SL_REST_METRICS : SL_REST_MAIN;
+}
+
 static void dispatch(struct sl_rest_call *c)
 {
         struct sl_str raw[SL_REST_SEGMENTS];
@@ -262,8 +269,7 @@ static void dispatch(struct sl_rest_call *c)
         const char *method = strcmp(c->req->method, "HEAD") == 0 ? "GET" : c->req->method;
         bool options = strcmp(method, "OPTIONS") == 0;
         bool known = split_path(c, raw);
-        if (known && c->nsegments && sl_str_eqc(raw[0], "admin") && sl_herder_options(c->h)->cfg->admin_off)
-                known = false;
+        known = known && (!c->req->serves || c->req->serves & part_of(raw, c->nsegments));
         for (size_t i = 0; known && i < sizeof(routes) / sizeof(routes[0]); i++) {
                 if (!path_matches(routes[i].path, raw, c->nsegments))
                         continue;

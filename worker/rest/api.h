@@ -9,6 +9,9 @@
 
 #define SL_REST_BODY_MAX (1 << 20)
 
+/* What a listener serves. */
+enum sl_rest_part { SL_REST_MAIN = 1, SL_REST_ADMIN = 2 /* /admin */, SL_REST_METRICS = 4 /* /metrics */ };
+
 struct sl_rest_request {
         const char *method;       /* "GET", ... */
         const char *path;         /* raw, still percent-encoded, without the query */
@@ -17,6 +20,7 @@ struct sl_rest_request {
         const char *authorization; /* the header, passed on when another worker is asked; NULL = none */
         struct sl_str body;       /* ptr NULL = none */
         const char *base_url;     /* "http://host:port", for Location */
+        unsigned serves;          /* of enum sl_rest_part, 0 = all; other paths are unknown here */
 };
 struct sl_rest_response {
         int status;

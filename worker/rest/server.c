@@ -1,262 +1,378 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP server (see server.h): sockets, bodies, limits, CORS. The meaning of requests is in api.c. */
+/* HTTP server (see server.h): libmicrohttpd's daemons, one a listener; a request's way from its head to its answer. The
+ * meaning of requests is in api.c. */
 #include "rest/server.h"
-#include <errno.h>
 #include <microhttpd.h>
-#include <netdb.h>
-#include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "rest/access.h"
 #include "rest/api.h"
+#include "rest/auth.h"
+#include "rest/conns.h"
+#include "rest/headers.h"
+#include "rest/listen.h"
+#include "rest/tls.h"
 
-#define MAX_LISTENERS 8
-#define CONNECTIONS 256
-#define IDLE_S 30
-#define REQUEST_MS 60000
-#define BACKLOG 128
+#define SPARE_CONNECTIONS 64 /* those that were told to go and have not gone yet */
+#define LINGER_MS 10000
+#define LINGER_SILENCE_MS 1000
+#define DISCARD_MAX (256ll << 20)
+#define UNAUTHORIZED "User cannot access the resource."
+#define TOO_LARGE "The request body is larger than 1 MiB"
+
+struct endpoint {
+        struct sl_rest_server *server;
+        const struct sl_rest_listener *listener;
+        const struct sl_rest_tls *tls; /* NULL: http */
+        struct MHD_Daemon *daemon;
+};
 
 struct sl_rest_server {
         const struct sl_worker_cfg *cfg;
         struct sl_herder *herder;
-        char id[300], base_url[320];
-        uint16_t port;
-        int fds[MAX_LISTENERS];
-        struct MHD_Daemon *daemons[MAX_LISTENERS];
-        size_t n;
+        struct sl_buf url;
+        struct sl_rest_listeners listeners;
+        struct endpoint endpoints[SL_REST_LISTENERS];
+        struct sl_rest_tls tls, admin_tls;
+        struct sl_rest_auth *auth; /* NULL: nobody is asked */
+        struct sl_rest_headers *headers;
+        struct sl_conns *conns;
 };
 
-/* One request while it arrives. */
+/* One request, from its first line to its end. */
 struct arriving {
-        struct sl_buf body;
-        int64_t began_ms;
-        bool too_large;
+        char *uri;
+        struct sl_buf body, user;
+        int64_t began_ms, wall_ms, received;
+        bool head_seen, too_large;
+        bool linger; /* answered before its body was read */
 };
 
-static int bind_one(const struct addrinfo *ai)
-{
-        int one = 1, zero = 0;
-        int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, ai->ai_protocol);
-        if (fd < 0)
-                return -1;
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-        if (ai->ai_family == AF_INET6) /* "all interfaces" means both families */
-                setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
-        if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
-                return fd;
-        int why = errno;
-        close(fd);
-        errno = why;
-        return -1;
-}
+/* --- Start and end ---------------------------------------------------------------------------------------------------
+ */
 
-static enum sl_rc listen_on(const char *text, int *ret_fd, uint16_t *ret_port, struct sl_listener *l,
-                            struct sl_err *err)
+static enum sl_rc load_tls(struct sl_rest_server *s, struct sl_err *err)
 {
-        SL_TRY(sl_listener_parse(text, l, err));
-        char port[8];
-        struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found = NULL;
-        snprintf(port, sizeof(port), "%u", l->port);
-        int rc = getaddrinfo(*l->host ? l->host : NULL, port, &hints, &found);
-        if (rc != 0)
-                return sl_fail(err, SL_E_CONFIG, "listener %s: the host name can't be resolved: %s", text,
-                               gai_strerror(rc));
-        int fd = -1;
-        for (int family = AF_INET6, pass = 0; pass < 2 && fd < 0; family = AF_INET, pass++)
-                for (const struct addrinfo *ai = found; ai && fd < 0; ai = ai->ai_next)
-                        if (ai->ai_family == family)
-                                fd = bind_one(ai);
-        freeaddrinfo(found);
-        if (fd < 0)
-                return sl_fail(err, SL_E_CONFIG,
-                               "listener %s: %s. Choose another address with listeners=http://host:port", text,
-                               strerror(errno));
-        struct sockaddr_storage addr;
-        socklen_t len = sizeof(addr);
-        getsockname(fd, (struct sockaddr *)&addr, &len);
-        *ret_port = ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port
-                                                     : ((struct sockaddr_in *)&addr)->sin_port);
-        *ret_fd = fd;
+        bool main = false, admin = false;
+        for (size_t i = 0; i < s->listeners.n; i++) {
+                const struct sl_rest_listener *l = &s->listeners.items[i];
+                bool only_admin = l->serves == SL_REST_ADMIN;
+                main |= l->addr.https && !only_admin;
+                admin |= l->addr.https && only_admin;
+                s->endpoints[i] = (struct endpoint){
+                        .server = s,
+                        .listener = l,
+                        .tls = !l->addr.https ? NULL : only_admin ? &s->admin_tls : &s->tls,
+                };
+        }
+        if (main)
+                SL_TRY(sl_rest_tls_load(&s->cfg->props, "listeners.https.", true, &s->tls, err));
+        if (admin)
+                SL_TRY(sl_rest_tls_load(&s->cfg->props, "admin.listeners.https.", true, &s->admin_tls, err));
         return SL_OK;
 }
 
-static void name_worker(struct sl_rest_server *s, const struct sl_listener *first)
+static enum sl_rc set_up(struct sl_rest_server *s, struct sl_err *err)
 {
-        char local[256] = "127.0.0.1";
-        const char *host = s->cfg->advertised_host;
-        bool everywhere = !*first->host || strcmp(first->host, "0.0.0.0") == 0 || strcmp(first->host, "::") == 0;
-        if (!host || !*host)
-                host = first->host;
-        if (host == first->host && everywhere) {
-                if (gethostname(local, sizeof(local) - 1) == 0)
-                        local[sizeof(local) - 1] = '\0';
-                host = local;
-        }
-        int port = s->cfg->advertised_port ? s->cfg->advertised_port : s->port;
-        bool v6 = strchr(host, ':') != NULL;
-        snprintf(s->id, sizeof(s->id), "%s%s%s:%d", v6 ? "[" : "", host, v6 ? "]" : "", port);
-        snprintf(s->base_url, sizeof(s->base_url), "http://%s", s->id);
+        SL_TRY(sl_rest_auth_new(s->cfg, &s->auth, err));
+        SL_TRY(sl_rest_headers_new(s->cfg, &s->headers, err));
+        SL_TRY(sl_rest_listeners_bind(s->cfg, &s->listeners, err));
+        SL_TRY(load_tls(s, err));
+        sl_rest_advertised_url(s->cfg, &s->listeners, &s->url);
+        s->conns = sl_conns_new((uint32_t)s->cfg->rest_connections, s->cfg->rest_idle_ms, s->cfg->rest_request_ms);
+        return SL_OK;
 }
 
 enum sl_rc sl_rest_server_bind(const struct sl_worker_cfg *cfg, struct sl_rest_server **ret, struct sl_err *err)
 {
         struct sl_rest_server *s = sl_calloc(1, sizeof(*s));
-        struct sl_listener l;
         s->cfg = cfg;
-        for (uint32_t i = 0; i < cfg->listeners.count && i < MAX_LISTENERS; i++) {
-                uint16_t port = 0;
-                enum sl_rc rc = listen_on(cfg->listeners.items[i], &s->fds[i], &port, &l, err);
-                if (rc != SL_OK) {
-                        sl_rest_server_free(s);
-                        return rc;
-                }
-                s->n++;
-                if (i == 0) {
-                        s->port = port;
-                        name_worker(s, &l);
-                }
+        enum sl_rc rc = set_up(s, err);
+        if (rc != SL_OK) {
+                sl_rest_server_free(s);
+                return rc;
         }
         *ret = s;
         return SL_OK;
 }
 
+void sl_rest_server_free(struct sl_rest_server *s)
+{
+        if (!s)
+                return;
+        for (size_t i = 0; i < s->listeners.n; i++)
+                if (s->endpoints[i].daemon) {
+                        MHD_stop_daemon(s->endpoints[i].daemon); /* closes its socket */
+                        s->listeners.items[i].fd = -1;
+                }
+        sl_rest_listeners_close(&s->listeners);
+        sl_conns_free(s->conns);
+        sl_rest_headers_free(s->headers);
+        sl_rest_auth_free(s->auth);
+        sl_rest_tls_free(&s->tls);
+        sl_rest_tls_free(&s->admin_tls);
+        sl_buf_free(&s->url);
+        free(s);
+}
+
+const char *sl_rest_server_url(const struct sl_rest_server *s)
+{
+        return sl_buf_cstr((struct sl_buf *)&s->url);
+}
+
 const char *sl_rest_server_id(const struct sl_rest_server *s)
 {
-        return s->id;
+        return strstr(sl_rest_server_url(s), "://") + 3;
 }
 
 uint16_t sl_rest_server_port(const struct sl_rest_server *s)
 {
-        return s->port;
+        return s->listeners.items[0].port;
 }
 
-/* CORS: off unless access.control.allow.origin is set. Vary, because the answer depends on who asks. */
-static void add_cors(const struct sl_rest_server *s, struct MHD_Connection *conn, struct MHD_Response *answer)
+/* --- Answers ---------------------------------------------------------------------------------------------------------
+ */
+
+static struct sl_conn *conn_of(struct MHD_Connection *conn)
 {
-        const char *origin = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Origin");
-        const struct sl_cfg_list *allowed = &s->cfg->cors_origins;
-        for (uint32_t i = 0; origin && i < allowed->count; i++) {
-                if (strcmp(allowed->items[i], "*") != 0 && strcmp(allowed->items[i], origin) != 0)
-                        continue;
-                MHD_add_response_header(answer, "Access-Control-Allow-Origin", origin);
-                MHD_add_response_header(answer, "Vary", "Origin");
-                if (s->cfg->cors_methods && *s->cfg->cors_methods)
-                        MHD_add_response_header(answer, "Access-Control-Allow-Methods", s->cfg->cors_methods);
-                MHD_add_response_header(answer, "Access-Control-Allow-Headers", "Content-Type");
+        return MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+static void log_access(struct MHD_Connection *conn, const struct arriving *a, const char *method, const char *version,
+                       const struct sl_rest_response *resp)
+{
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        struct sl_buf line = {0};
+        if (sl_log_get_level() < SL_LOG_INFO)
                 return;
-        }
+        sl_rest_access_line(
+                &(struct sl_rest_access){
+                        .client = info ? info->client_addr : NULL,
+                        .user = sl_buf_cstr((struct sl_buf *)&a->user),
+                        .method = method,
+                        .uri = a->uri,
+                        .version = version,
+                        .referer = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Referer"),
+                        .agent = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "User-Agent"),
+                        .status = resp->status,
+                        .bytes = resp->body.len,
+                        .began_ms = a->wall_ms,
+                        .took_ms = sl_mono_ms() - a->began_ms,
+                },
+                &line);
+        sl_info("%s", sl_buf_cstr(&line));
+        sl_buf_free(&line);
 }
 
-static enum MHD_Result send_response(const struct sl_rest_server *s, struct MHD_Connection *conn,
-                                     struct sl_rest_response *resp)
+static void set_header(void *arg, const char *name, const char *value, bool replace)
 {
-        struct MHD_Response *answer = MHD_create_response_from_buffer(resp->body.len, (void *)sl_buf_cstr(&resp->body),
-                                                                      MHD_RESPMEM_MUST_COPY);
-        if (!answer)
+        const char *old;
+        while (replace && (old = MHD_get_response_header(arg, name)))
+                if (MHD_del_response_header(arg, name, old) != MHD_YES)
+                        break;
+        MHD_add_response_header(arg, name, value);
+}
+
+static enum MHD_Result answer(const struct endpoint *e, struct MHD_Connection *conn, const struct arriving *a,
+                              const char *method, const char *version, struct sl_rest_response *resp)
+{
+        struct MHD_Response *out = MHD_create_response_from_buffer(resp->body.len, (void *)sl_buf_cstr(&resp->body),
+                                                                   MHD_RESPMEM_MUST_COPY);
+        if (!out)
                 return MHD_NO;
+        if (e->listener->serves & SL_REST_MAIN) {
+                bool preflight = strcmp(method, "OPTIONS") == 0 &&
+                                 MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Access-Control-Request-Method");
+                sl_rest_headers_add(e->server->headers, MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Origin"),
+                                    preflight, set_header, out);
+        }
         if (resp->content_type)
-                MHD_add_response_header(answer, "Content-Type", resp->content_type);
+                set_header(out, "Content-Type", resp->content_type, true);
         if (resp->location.len)
-                MHD_add_response_header(answer, "Location", sl_buf_cstr(&resp->location));
+                set_header(out, "Location", sl_buf_cstr(&resp->location), true);
         if (resp->allow.len)
-                MHD_add_response_header(answer, "Allow", sl_buf_cstr(&resp->allow));
-        add_cors(s, conn, answer);
-        enum MHD_Result rc = MHD_queue_response(conn, (unsigned)resp->status, answer);
-        MHD_destroy_response(answer);
+                set_header(out, "Allow", sl_buf_cstr(&resp->allow), true);
+        if (a->linger)
+                set_header(out, "Connection", "close", true);
+        log_access(conn, a, method, version, resp);
+        sl_conns_transfer(e->server->conns, conn_of(conn));
+        enum MHD_Result rc = MHD_queue_response(conn, (unsigned)resp->status, out);
+        MHD_destroy_response(out);
         return rc;
 }
 
-static enum MHD_Result refuse(const struct sl_rest_server *s, struct MHD_Connection *conn, int status,
-                              const char *message)
+static enum MHD_Result refuse(const struct endpoint *e, struct MHD_Connection *conn, const struct arriving *a,
+                              const char *method, const char *version, int status, const char *message)
 {
         struct sl_rest_response resp = {0};
         sl_rest_error(&resp, status, message);
-        enum MHD_Result rc = send_response(s, conn, &resp);
+        if (status == 401) { /* the text alone, as Connect's extension answers */
+                sl_buf_clear(&resp.body);
+                sl_buf_adds(&resp.body, message);
+        }
+        enum MHD_Result rc = answer(e, conn, a, method, version, &resp);
         sl_rest_response_free(&resp);
         return rc;
 }
 
-#define TOO_LARGE "The request body is larger than 1 MiB"
+/* --- Requests --------------------------------------------------------------------------------------------------------
+ */
 
-static enum MHD_Result first_call(const struct sl_rest_server *s, struct MHD_Connection *conn, void **con_cls)
+/* The first line has come. MHD gives the path and the arguments apart later; this is the only way to what was sent. */
+static void *on_uri(void *cls, const char *uri, struct MHD_Connection *conn)
 {
+        struct arriving *a = sl_calloc(1, sizeof(*a));
+        (void)cls, (void)conn;
+        a->uri = sl_strdup(uri);
+        a->began_ms = sl_mono_ms();
+        a->wall_ms = sl_wall_ms();
+        sl_buf_init(&a->body, SL_REST_BODY_MAX);
+        return a;
+}
+
+static enum MHD_Result count_lengths(void *arg, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+        (void)kind, (void)value;
+        *(int *)arg += strcasecmp(key, "Content-Length") == 0;
+        return MHD_YES;
+}
+
+/* Two ways to tell a body's length let a proxy and us disagree about where the next request begins. */
+static bool ambiguous_length(struct MHD_Connection *conn, const char *length)
+{
+        int lengths = 0;
+        MHD_get_connection_values(conn, MHD_HEADER_KIND, count_lengths, &lengths);
+        return lengths > 1 || (length && MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Transfer-Encoding"));
+}
+
+/* The head is there: everything that can be refused without the body is refused before a byte of it is read. */
+static enum MHD_Result on_head(const struct endpoint *e, struct MHD_Connection *conn, struct arriving *a,
+                               const char *method, const char *version)
+{
+        const struct sl_rest_server *s = e->server;
         const char *length = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Content-Length");
         int64_t n = 0;
-        if (length && sl_parse_i64(sl_str_c(length), &n) && n > SL_REST_BODY_MAX)
-                return refuse(s, conn, 413, TOO_LARGE); /* before a byte of it is read */
-        struct arriving *a = sl_calloc(1, sizeof(*a));
-        sl_buf_init(&a->body, SL_REST_BODY_MAX);
-        a->began_ms = sl_mono_ms();
-        *con_cls = a;
+        bool asked = s->auth && e->listener->serves & SL_REST_MAIN;
+        bool many = length && (!sl_parse_i64(sl_str_c(length), &n) || n > SL_REST_BODY_MAX);
+        a->head_seen = a->linger = true;
+        if (ambiguous_length(conn, length))
+                return refuse(e, conn, a, method, version, 400, "The length of the request body is ambiguous");
+        if (asked && !sl_rest_auth_allows(s->auth, MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Authorization"),
+                                          &a->user))
+                return refuse(e, conn, a, method, version, 401, UNAUTHORIZED);
+        if (many)
+                return refuse(e, conn, a, method, version, 413, TOO_LARGE);
+        a->linger = false;
+        sl_conns_transfer(s->conns, conn_of(conn));
         return MHD_YES;
 }
 
-/* The query as it was sent: libmicrohttpd hands out parsed arguments only, in order, undecoded (see keep_escapes). */
-static enum MHD_Result add_argument(void *arg, enum MHD_ValueKind kind, const char *key, const char *value)
+static enum MHD_Result on_body(struct arriving *a, const char *bytes, size_t *n)
 {
-        struct sl_buf *query = arg;
-        (void)kind;
-        sl_buf_printf(query, "%s%s%s%s", query->len ? "&" : "", key, value ? "=" : "", value ? value : "");
+        a->received += (int64_t)*n;
+        if (a->received > DISCARD_MAX)
+                return MHD_NO;
+        sl_buf_add(&a->body, bytes, *n);
+        if (!sl_buf_ok(&a->body)) { /* the rest is read and dropped, so that the client gets to read the answer */
+                a->too_large = true;
+                sl_buf_free(&a->body);
+                sl_buf_init(&a->body, SL_REST_BODY_MAX);
+        }
+        *n = 0;
         return MHD_YES;
 }
 
-static enum MHD_Result complete(const struct sl_rest_server *s, struct MHD_Connection *conn, const char *url,
-                                const char *method, const struct arriving *a)
+static enum MHD_Result on_whole(const struct endpoint *e, struct MHD_Connection *conn, const struct arriving *a,
+                                const char *url, const char *method, const char *version)
 {
-        struct sl_buf query = {0};
+        const char *query = strchr(a->uri, '?');
+        bool read = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0;
+        if (a->too_large)
+                return refuse(e, conn, a, method, version, 413, TOO_LARGE);
+        if (!sl_conns_work(e->server->conns, conn_of(conn), !read))
+                return refuse(e, conn, a, method, version, 503,
+                              "The worker works on too many requests at a time; try again later");
         struct sl_rest_response resp = {0};
-        MHD_get_connection_values(conn, MHD_GET_ARGUMENT_KIND, add_argument, &query);
         struct sl_rest_request req = {
                 .method = method,
                 .path = url,
-                .query = query.len ? sl_buf_cstr(&query) : NULL,
+                .query = query ? query + 1 : NULL,
                 .content_type = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Content-Type"),
                 .body = {a->body.ptr, a->body.len},
-                .base_url = s->base_url,
+                .base_url = sl_rest_server_url(e->server),
+                .serves = e->listener->serves,
         };
-        sl_rest_handle(s->herder, &req, &resp);
-        enum MHD_Result rc = send_response(s, conn, &resp);
-        bool read = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-        sl_log_write(read ? SL_LOG_DEBUG : SL_LOG_INFO, "REST %s %s %d %lld ms", method, url, resp.status,
-                     (long long)(sl_mono_ms() - a->began_ms));
+        sl_rest_handle(e->server->herder, &req, &resp);
+        enum MHD_Result rc = answer(e, conn, a, method, version, &resp);
         sl_rest_response_free(&resp);
-        sl_buf_free(&query);
         return rc;
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *url, const char *method,
                                   const char *version, const char *upload, size_t *upload_size, void **con_cls)
 {
-        const struct sl_rest_server *s = cls;
+        const struct endpoint *e = cls;
         struct arriving *a = *con_cls;
-        (void)version;
-        if (!a)
-                return first_call(s, conn, con_cls);
-        if (*upload_size) {
-                if (sl_mono_ms() - a->began_ms > REQUEST_MS)
-                        return MHD_NO; /* a byte now and then is not a request */
-                sl_buf_add(&a->body, upload, *upload_size);
-                a->too_large |= !sl_buf_ok(&a->body);
-                *upload_size = 0;
-                return MHD_YES;
-        }
-        if (a->too_large)
-                return refuse(s, conn, 413, TOO_LARGE);
-        return complete(s, conn, url, method, a);
+        if (!a->head_seen)
+                return on_head(e, conn, a, method, version);
+        if (*upload_size)
+                return on_body(a, upload, upload_size);
+        return on_whole(e, conn, a, url, method, version);
+}
+
+/* Closing a socket with unread bytes in it sends a reset, which can overtake the answer; so what still comes is read and
+ * dropped until the client has read its answer and closes, or for a short while. */
+static void linger(struct MHD_Connection *conn)
+{
+        char waste[16384];
+        struct pollfd p = {
+                .fd = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+                .events = POLLIN,
+        };
+        int64_t end = sl_mono_ms() + LINGER_MS;
+        shutdown(p.fd, SHUT_WR);
+        while (sl_mono_ms() < end && poll(&p, 1, LINGER_SILENCE_MS) > 0)
+                if (recv(p.fd, waste, sizeof(waste), MSG_DONTWAIT) <= 0)
+                        return;
 }
 
 static void on_completed(void *cls, struct MHD_Connection *conn, void **con_cls, enum MHD_RequestTerminationCode why)
 {
+        const struct endpoint *e = cls;
         struct arriving *a = *con_cls;
-        (void)cls, (void)conn, (void)why;
-        if (a)
+        if (a && a->linger && why == MHD_REQUEST_TERMINATED_COMPLETED_OK)
+                linger(conn);
+        if (a) {
                 sl_buf_free(&a->body);
+                sl_buf_free(&a->user);
+                free(a->uri);
+        }
         free(a);
         *con_cls = NULL;
+        sl_conns_idle(e->server->conns, conn_of(conn));
+}
+
+/* --- Daemons ---------------------------------------------------------------------------------------------------------
+ */
+
+static void on_connection(void *cls, struct MHD_Connection *conn, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+        const struct endpoint *e = cls;
+        if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+                sl_conns_remove(e->server->conns, *context);
+                return;
+        }
+        int fd = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        *context = sl_conns_add(e->server->conns, fd);
+        if (e->tls)
+                sl_rest_tls_ask_client(
+                        e->tls, MHD_get_connection_info(conn, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);
 }
 
 /* Paths are split at slashes before they are decoded, so libmicrohttpd must leave them alone. */
@@ -276,33 +392,55 @@ static void on_mhd_log(void *cls, const char *fmt, va_list ap)
         sl_debug("http server: %s", line);
 }
 
-enum sl_rc sl_rest_server_serve(struct sl_rest_server *s, struct sl_herder *h, struct sl_err *err)
+static size_t add_tls_options(const struct sl_rest_tls *tls, struct MHD_OptionItem *out)
 {
-        s->herder = h;
-        for (size_t i = 0; i < s->n; i++) {
-                s->daemons[i] = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
-                                                         MHD_USE_POLL | MHD_USE_ERROR_LOG | MHD_USE_ITC,
-                                                 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log,
-                                                 NULL, MHD_OPTION_LISTEN_SOCKET, s->fds[i], MHD_OPTION_CONNECTION_LIMIT,
-                                                 (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-                                                 MHD_OPTION_THREAD_STACK_SIZE, (size_t)(512 * 1024),
-                                                 MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-                                                 MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_END);
-                if (!s->daemons[i])
-                        return sl_fail(err, SL_E_IO, "the REST server could not be started");
-        }
+        size_t n = 0;
+        out[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)sl_buf_cstr((struct sl_buf *)&tls->key)};
+        out[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0,
+                                           (void *)sl_buf_cstr((struct sl_buf *)&tls->chain)};
+        out[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)tls->priorities};
+        if (tls->key_password)
+                out[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_KEY_PASSWORD, 0, tls->key_password};
+        if (tls->client_auth != SL_CLIENT_AUTH_NONE)
+                out[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0,
+                                                   (void *)sl_buf_cstr((struct sl_buf *)&tls->trust)};
+        return n;
+}
+
+static enum sl_rc start_daemon(struct endpoint *e, struct sl_err *err)
+{
+        const struct sl_worker_cfg *cfg = e->server->cfg;
+        struct MHD_OptionItem options[8] = {0};
+        unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
+                         MHD_USE_ERROR_LOG | MHD_USE_ITC | (e->tls ? MHD_USE_TLS : 0);
+        unsigned limit = (unsigned)cfg->rest_connections + SPARE_CONNECTIONS;
+        unsigned idle = (unsigned)(cfg->rest_idle_ms / 1000 + 1); /* in silence; conns.c ends the others */
+        size_t n = e->tls ? add_tls_options(e->tls, options) : 0;
+        options[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+        e->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, e, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
+                                     MHD_OPTION_LISTEN_SOCKET, e->listener->fd, MHD_OPTION_CONNECTION_LIMIT, limit,
+                                     MHD_OPTION_CONNECTION_TIMEOUT, idle, MHD_OPTION_THREAD_STACK_SIZE,
+                                     (size_t)(512 * 1024), MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+                                     MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+                                     on_completed, e, MHD_OPTION_NOTIFY_CONNECTION, on_connection, e,
+                                     MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+        if (!e->daemon)
+                return sl_fail(err, SL_E_IO, "the REST server could not be started on %s", e->listener->text);
         return SL_OK;
 }
 
-void sl_rest_server_free(struct sl_rest_server *s)
+static void tell(const struct sl_rest_listener *l)
 {
-        if (!s)
-                return;
-        for (size_t i = 0; i < s->n; i++) {
-                if (s->daemons[i])
-                        MHD_stop_daemon(s->daemons[i]); /* closes its socket */
-                else
-                        close(s->fds[i]);
+        sl_info("REST on %s (port %u):%s%s%s", l->text, l->port, l->serves & SL_REST_MAIN ? " connectors" : "",
+                l->serves & SL_REST_ADMIN ? " admin" : "", l->serves & SL_REST_METRICS ? " metrics" : "");
+}
+
+enum sl_rc sl_rest_server_serve(struct sl_rest_server *s, struct sl_herder *h, struct sl_err *err)
+{
+        s->herder = h;
+        for (size_t i = 0; i < s->listeners.n; i++) {
+                SL_TRY(start_daemon(&s->endpoints[i], err));
+                tell(&s->listeners.items[i]);
         }
-        free(s);
+        return SL_OK;
 }

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP server under the REST API: libmicrohttpd, one thread a connection, so that a call that waits (a validation
- * that connects to a database) holds up nobody else. Limits: 256 connections, 30 s without a byte, 60 s for a request
- * to arrive, 1 MiB of body. libmicrohttpd appears only in server.c. */
+/* The HTTP and HTTPS server under the REST API: libmicrohttpd, one thread a connection, so that a call that waits (a
+ * validation that connects to a database) holds up nobody else. Who may call (auth.h), what every answer carries
+ * (headers.h), how long a connection may keep the server waiting (conns.h), TLS (tls.h), addresses (listen.h).
+ * libmicrohttpd appears only in server.c. */
 #ifndef SL_REST_SERVER_H
 #define SL_REST_SERVER_H
 #include "cluster/herder.h"
 
 struct sl_rest_server;
-/* Bind all listeners of the worker's config; connections wait until sl_rest_server_serve. SL_E_CONFIG when an address
- * can't be had, with what to do. */
+/* Read everything that the worker's config says about REST and bind all listeners; connections wait until
+ * sl_rest_server_serve. SL_E_CONFIG or SL_E_IO with what to do. */
 enum sl_rc sl_rest_server_bind(const struct sl_worker_cfg *cfg, struct sl_rest_server **ret, struct sl_err *err);
 /* "host:port" as other programs reach it: rest.advertised.* or the first listener. Valid until free. */
 const char *sl_rest_server_id(const struct sl_rest_server *s);
+/* The same with its scheme: "http://host:port", without a slash at the end. Valid until free. */
+const char *sl_rest_server_url(const struct sl_rest_server *s);
 uint16_t sl_rest_server_port(const struct sl_rest_server *s); /* of the first listener */
 /* Start answering from this herder. */
 enum sl_rc sl_rest_server_serve(struct sl_rest_server *s, struct sl_herder *h, struct sl_err *err);
