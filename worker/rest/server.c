@@ -47,6 +47,7 @@ struct sl_rest_server {
 /* One request, from its first line to its end. */
 struct arriving {
         char *uri;
+        const char *uri_at; /* where it stands in the request's first line */
         struct sl_buf body, user;
         int64_t began_ms, wall_ms, received;
         bool head_seen, too_large;
@@ -229,6 +230,7 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *conn)
         struct arriving *a = sl_calloc(1, sizeof(*a));
         (void)cls, (void)conn;
         a->uri = sl_strdup(uri);
+        a->uri_at = uri;
         a->began_ms = sl_mono_ms();
         a->wall_ms = sl_wall_ms();
         sl_buf_init(&a->body, SL_REST_BODY_MAX);
@@ -250,6 +252,14 @@ static bool ambiguous_length(struct MHD_Connection *conn, const char *length)
         return lengths > 1 || (length && MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Transfer-Encoding"));
 }
 
+/* A NUL would cut the path short, and /connectors/a NUL b be taken for a. libmicrohttpd hands out strings, but both stand
+ * in the line as it came, where only one space may lie between them. */
+static bool nul_in_line(const struct arriving *a, const char *version)
+{
+        uintptr_t apart = (uintptr_t)version - (uintptr_t)a->uri_at;
+        return apart < 1 << 20 && apart != strlen(a->uri) + 1;
+}
+
 /* The head is there: everything that can be refused without the body is refused before a byte of it is read. */
 static enum MHD_Result on_head(const struct endpoint *e, struct MHD_Connection *conn, struct arriving *a,
                                const char *method, const char *version)
@@ -260,6 +270,8 @@ static enum MHD_Result on_head(const struct endpoint *e, struct MHD_Connection *
         bool asked = s->auth && e->listener->serves & SL_REST_MAIN;
         bool many = length && (!sl_parse_i64(sl_str_c(length), &n) || n > SL_REST_BODY_MAX);
         a->head_seen = a->linger = true;
+        if (nul_in_line(a, version))
+                return refuse(e, conn, a, method, version, 400, "The request line holds a NUL or more than two spaces");
         if (ambiguous_length(conn, length))
                 return refuse(e, conn, a, method, version, 400, "The length of the request body is ambiguous");
         if (asked && !sl_rest_auth_allows(s->auth, MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Authorization"),
@@ -423,7 +435,7 @@ static enum sl_rc start_daemon(struct endpoint *e, struct sl_err *err)
                                      (size_t)(512 * 1024), MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
                                      MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL, MHD_OPTION_NOTIFY_COMPLETED,
                                      on_completed, e, MHD_OPTION_NOTIFY_CONNECTION, on_connection, e,
-                                     MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+                                     MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
         if (!e->daemon)
                 return sl_fail(err, SL_E_IO, "the REST server could not be started on %s", e->listener->text);
         return SL_OK;

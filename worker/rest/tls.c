@@ -130,47 +130,78 @@ static void add_inline_pem(const char *text, struct sl_buf *out)
 /* --- PKCS12 ----------------------------------------------------------------------------------------------------------
  */
 
-static void add_certificates(gnutls_x509_crt_t *list, unsigned n, struct sl_buf *out)
+static void add_certificate(gnutls_x509_crt_t crt, struct sl_buf *out)
 {
-        for (unsigned i = 0; i < n; i++) {
-                gnutls_datum_t pem = {0};
-                if (gnutls_x509_crt_export2(list[i], GNUTLS_X509_FMT_PEM, &pem) == 0)
-                        sl_buf_add(out, pem.data, pem.size);
-                gnutls_free(pem.data);
-                gnutls_x509_crt_deinit(list[i]);
-        }
-        gnutls_free(list);
+        gnutls_datum_t pem = {0};
+        if (gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &pem) == 0)
+                sl_buf_add(out, pem.data, pem.size);
+        gnutls_free(pem.data);
+        gnutls_x509_crt_deinit(crt);
 }
 
-/* key and chain; NULL: only certificates are wanted, and all of them go to extra. */
-static int parse_pkcs12(gnutls_pkcs12_t p12, const char *password, struct sl_buf *key, struct sl_buf *chain,
-                        struct sl_buf *extra)
+/* The private key and the chain of its certificate. */
+static int parse_keystore(gnutls_pkcs12_t p12, const char *password, struct sl_buf *key, struct sl_buf *chain)
 {
         gnutls_x509_privkey_t private = NULL;
-        gnutls_x509_crt_t *own = NULL, *others = NULL;
-        unsigned nown = 0, nothers = 0;
-        int rc = gnutls_pkcs12_simple_parse(p12, password, &private, &own, &nown, &others, &nothers, NULL,
+        gnutls_x509_crt_t *own = NULL;
+        unsigned n = 0;
+        int rc = gnutls_pkcs12_simple_parse(p12, password, &private, &own, &n, NULL, NULL, NULL,
                                             GNUTLS_PKCS12_SP_INCLUDE_SELF_SIGNED);
         if (rc < 0)
                 return rc;
-        if (private && key) {
-                gnutls_datum_t pem = {0};
-                rc = gnutls_x509_privkey_export2(private, GNUTLS_X509_FMT_PEM, &pem);
-                if (rc == 0) {
-                        sl_buf_add(key, pem.data, pem.size);
-                        explicit_bzero(pem.data, pem.size);
-                }
-                gnutls_free(pem.data);
+        gnutls_datum_t pem = {0};
+        rc = gnutls_x509_privkey_export2(private, GNUTLS_X509_FMT_PEM, &pem);
+        if (rc == 0) {
+                sl_buf_add(key, pem.data, pem.size);
+                explicit_bzero(pem.data, pem.size);
         }
-        if (private)
-                gnutls_x509_privkey_deinit(private);
-        add_certificates(own, nown, chain ? chain : extra);
-        add_certificates(others, nothers, extra);
+        gnutls_free(pem.data);
+        gnutls_x509_privkey_deinit(private);
+        for (unsigned i = 0; i < n; i++)
+                add_certificate(own[i], chain);
+        gnutls_free(own);
         return rc;
 }
 
+static int add_bag(gnutls_pkcs12_bag_t bag, const char *password, struct sl_buf *out)
+{
+        int rc = 0;
+        if (gnutls_pkcs12_bag_get_type(bag, 0) == GNUTLS_BAG_ENCRYPTED)
+                rc = gnutls_pkcs12_bag_decrypt(bag, password);
+        int n = rc == 0 ? gnutls_pkcs12_bag_get_count(bag) : 0;
+        for (int i = 0; i < n; i++) {
+                gnutls_datum_t der = {0};
+                gnutls_x509_crt_t crt;
+                if (gnutls_pkcs12_bag_get_type(bag, (unsigned)i) != GNUTLS_BAG_CERTIFICATE ||
+                    gnutls_pkcs12_bag_get_data(bag, (unsigned)i, &der) != 0 || gnutls_x509_crt_init(&crt) != 0)
+                        continue;
+                if (gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER) == 0)
+                        add_certificate(crt, out);
+                else
+                        gnutls_x509_crt_deinit(crt);
+        }
+        return rc;
+}
+
+/* All certificates: simple_parse wants a private key, which a truststore has not. */
+static int parse_truststore(gnutls_pkcs12_t p12, const char *password, struct sl_buf *out)
+{
+        for (int i = 0, rc = 0;; i++) {
+                gnutls_pkcs12_bag_t bag;
+                if (gnutls_pkcs12_bag_init(&bag) != 0)
+                        abort(); /* no memory */
+                rc = gnutls_pkcs12_get_bag(p12, i, bag);
+                bool end = rc == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
+                if (rc == 0)
+                        rc = add_bag(bag, password, out);
+                gnutls_pkcs12_bag_deinit(bag);
+                if (rc != 0)
+                        return end ? 0 : rc;
+        }
+}
+
 static enum sl_rc read_pkcs12(const struct source *src, const char *what, const char *path, const struct sl_buf *bytes,
-                              struct sl_buf *key, struct sl_buf *chain, struct sl_buf *extra)
+                              struct sl_buf *key, struct sl_buf *certs)
 {
         char name[40];
         snprintf(name, sizeof(name), "ssl.%s.password", what);
@@ -185,15 +216,15 @@ static enum sl_rc read_pkcs12(const struct source *src, const char *what, const 
                 rc = gnutls_pkcs12_verify_mac(p12, password);
         bool wrong = !foreign && rc != 0;
         if (rc == 0)
-                rc = parse_pkcs12(p12, password, key, chain, extra);
+                rc = key ? parse_keystore(p12, password, key, certs) : parse_truststore(p12, password, certs);
         gnutls_pkcs12_deinit(p12);
         if (rc == 0)
                 return SL_OK;
         return sl_fail(src->err, SL_E_CONFIG, "%sssl.%s.location: %s %s (%s)", src->prefix, what, path,
-                       foreign  ? "is no PEM, PKCS12 or JKS store"
-                       : wrong  ? "does not open with the given ssl.*.password"
-                       : password ? "can't be read as PKCS12"
-                                  : "can't be read as PKCS12 without a password",
+                       foreign     ? "is no PEM, PKCS12 or JKS store"
+                       : !password ? "can't be read without its password"
+                       : wrong     ? "does not open with the given password"
+                                   : "can't be read as PKCS12",
                        gnutls_strerror(rc));
 }
 
@@ -204,7 +235,7 @@ static enum sl_rc read_pkcs12(const struct source *src, const char *what, const 
 static enum sl_rc load_store(const struct source *src, const char *what, struct sl_buf *key, struct sl_buf *certs)
 {
         char name[40];
-        struct sl_buf bytes = {0}, extra = {0};
+        struct sl_buf bytes = {0};
         snprintf(name, sizeof(name), "ssl.%s.location", what);
         const char *path = get(src, name);
         enum sl_rc rc = read_store(src, name, path, &bytes);
@@ -216,10 +247,9 @@ static enum sl_rc load_store(const struct source *src, const char *what, struct 
                         sl_buf_add(key, bytes.ptr, bytes.len);
                 sl_buf_add(certs, bytes.ptr, bytes.len);
         } else if (rc == SL_OK) {
-                rc = read_pkcs12(src, what, path, &bytes, key, key ? certs : NULL, key ? &extra : certs);
+                rc = read_pkcs12(src, what, path, &bytes, key, certs);
         }
         wipe(&bytes);
-        sl_buf_free(&extra);
         return rc;
 }
 
@@ -331,7 +361,7 @@ static enum sl_rc check_server(const struct source *src, const struct sl_rest_tl
         gnutls_certificate_free_credentials(cred);
         if (rc != 0)
                 return sl_fail(src->err, SL_E_CONFIG,
-                               "key and certificate of %sssl.keystore.* can't be used: %s. Both must be in PEM, the "
+                               "key and certificate of %sssl.keystore.* can't be used (%s). Both must be in PEM, the "
                                "server's certificate first, and %sssl.key.password must be the key's",
                                src->prefix, gnutls_strerror(rc), src->prefix);
         if (cas <= 0)
