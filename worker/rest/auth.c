@@ -44,51 +44,56 @@ static const char *skip_space(const char *p)
         }
 }
 
-/* The next word, quoted text or single mark of {}=; into out; false at the end of the text. */
-static bool token(const char **text, struct sl_buf *out)
+struct lexer {
+        const char *p;
+        struct sl_buf word;
+        bool quoted;
+};
+
+/* The next word, quoted text or single mark of {}=; into word; false at the end of the text. */
+static bool next(struct lexer *x)
 {
-        const char *p = skip_space(*text);
-        sl_buf_clear(out);
-        if (*p == '"' || *p == '\'') {
+        const char *p = skip_space(x->p);
+        sl_buf_clear(&x->word);
+        x->quoted = *p == '"' || *p == '\'';
+        if (x->quoted) {
                 char quote = *p++;
                 for (; *p && *p != quote; p++) {
                         p += *p == '\\' && p[1];
-                        sl_buf_addc(out, *p);
+                        sl_buf_addc(&x->word, *p);
                 }
-                *text = p + (*p == quote);
+                x->p = p + (*p == quote);
                 return true;
         }
         size_t n = strcspn(p, " \t\r\n{}=;\"'");
         if (n == 0 && *p)
                 n = 1;
-        sl_buf_add(out, p, n);
-        *text = p + n;
+        sl_buf_add(&x->word, p, n);
+        x->p = p + n;
         return n != 0;
 }
 
-static bool is(struct sl_buf *word, const char *text)
+static bool is(struct lexer *x, const char *text)
 {
-        return strcmp(sl_buf_cstr(word), text) == 0;
+        return !x->quoted && strcmp(sl_buf_cstr(&x->word), text) == 0;
 }
 
 /* "module flag key=value ... ;" with the module's name already read. */
-static enum sl_rc read_module(const char **p, struct sl_buf *word, struct sl_buf *file, struct sl_err *err)
+static enum sl_rc read_module(struct lexer *x, struct sl_buf *file, struct sl_err *err)
 {
-        const char *name = strrchr(sl_buf_cstr(word), '.');
-        name = name ? name + 1 : sl_buf_cstr(word);
+        const char *name = strrchr(sl_buf_cstr(&x->word), '.');
+        name = name ? name + 1 : sl_buf_cstr(&x->word);
         if (strcmp(name, MODULE) != 0)
                 return sl_fail(err, SL_E_CONFIG,
                                "JAAS login module %s is a Java class and can't be loaded; " EXTENSION_PACKAGE MODULE
                                " is built in",
-                               sl_buf_cstr(word));
-        bool more = token(p, word); /* the flag: with one module all flags mean the same */
-        while (more && (more = token(p, word)) && !is(word, ";")) {
-                bool is_file = is(word, "file");
-                struct sl_buf equals = {0};
-                more = token(p, &equals) && is(&equals, "=") && token(p, word);
-                sl_buf_free(&equals);
+                               sl_buf_cstr(&x->word));
+        bool more = next(x); /* the flag: with one module all flags mean the same */
+        while (more && (more = next(x)) && !is(x, ";")) {
+                bool is_file = is(x, "file");
+                more = next(x) && is(x, "=") && next(x);
                 if (more && is_file)
-                        sl_buf_add(file, word->ptr, word->len);
+                        sl_buf_add(file, x->word.ptr, x->word.len);
         }
         if (!more)
                 return sl_fail(err, SL_E_CONFIG,
@@ -99,41 +104,42 @@ static enum sl_rc read_module(const char **p, struct sl_buf *word, struct sl_buf
         return SL_OK;
 }
 
-static void skip_section(const char **p, struct sl_buf *word)
+/* Through its closing brace and the semicolon after it. */
+static void skip_section(struct lexer *x)
 {
-        while (token(p, word) && !is(word, "}"))
+        while (next(x) && !is(x, "}"))
                 ;
-        const char *after = *p;
-        if (token(&after, word) && is(word, ";"))
-                *p = after;
+        const char *after = x->p;
+        if (!next(x) || !is(x, ";"))
+                x->p = after;
+}
+
+static enum sl_rc read_jaas(struct lexer *x, struct sl_buf *file, struct sl_err *err)
+{
+        while (next(x)) {
+                bool ours = is(x, SECTION);
+                const char *word_end = x->p, *word = word_end - x->word.len;
+                bool section = next(x) && is(x, "{");
+                if (section && !ours) {
+                        skip_section(x);
+                        continue;
+                }
+                x->p = section ? x->p : word;
+                if (!next(x))
+                        break;
+                SL_TRY(read_module(x, file, err));
+                if (section && next(x) && !is(x, "}"))
+                        return sl_fail(err, SL_E_CONFIG, "JAAS section " SECTION " has more than one login module");
+                return SL_OK;
+        }
+        return sl_fail(err, SL_E_CONFIG, "the JAAS configuration has no section " SECTION);
 }
 
 enum sl_rc sl_rest_jaas_file(const char *text, struct sl_buf *file, struct sl_err *err)
 {
-        struct sl_buf word = {0}, next = {0};
-        enum sl_rc rc = SL_OK;
-        bool found = false;
-        for (const char *p = text; rc == SL_OK && !found && token(&p, &word);) {
-                const char *ahead = p;
-                bool section = token(&ahead, &next) && is(&next, "{");
-                if (section && !is(&word, SECTION)) {
-                        p = ahead;
-                        skip_section(&p, &word);
-                        continue;
-                }
-                if (section) {
-                        p = ahead;
-                        token(&p, &word);
-                }
-                rc = read_module(&p, &word, file, err);
-                found = true;
-                if (rc == SL_OK && section && token(&p, &word) && !is(&word, "}"))
-                        rc = sl_fail(err, SL_E_CONFIG, "JAAS section " SECTION " has more than one login module");
-        }
-        if (rc == SL_OK && !found)
-                rc = sl_fail(err, SL_E_CONFIG, "the JAAS configuration has no section " SECTION);
-        sl_buf_free(&word);
-        sl_buf_free(&next);
+        struct lexer x = {.p = text};
+        enum sl_rc rc = read_jaas(&x, file, err);
+        sl_buf_free(&x.word);
         return rc;
 }
 
