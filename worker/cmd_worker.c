@@ -117,20 +117,17 @@ static int start(struct worker *w)
                 sl_log_err(SL_LOG_ERROR, &err, "REST can't be served");
                 return SL_EXIT_CONFIG;
         }
-        struct sl_buf url = {0};
-        sl_buf_printf(&url, "http://%s", sl_rest_server_id(w->rest));
         struct sl_herder_opts opts = {
                 .cfg = &w->cfg,
                 .plugins = &sl_built_in,
                 .worker_id = sl_rest_server_id(w->rest),
-                .url = sl_buf_cstr(&url),
+                .url = sl_rest_server_url(w->rest),
                 .initial = w->initial,
                 .ninitial = w->ninitial,
                 .failed = on_failed,
                 .arg = w,
         };
         w->herder = sl_herder_start(&opts);
-        sl_buf_free(&url);
         if (sl_rest_server_serve(w->rest, w->herder, &err) != SL_OK) {
                 sl_log_err(SL_LOG_ERROR, &err, "REST can't be served");
                 return SL_EXIT_FAILED;

@@ -7,6 +7,7 @@
 #include "base/http.h"
 #include "base/log.h"
 #include "rest/route.h"
+#include "rest/tls.h"
 
 #define FORWARD_MS 95000 /* the other worker answers within 90 s, be it with an error */
 
@@ -62,6 +63,7 @@ static void ask(struct sl_rest_call *c, const char *base, int forward)
         size_t n = 0;
         struct sl_buf url = {0};
         struct sl_http_opts opts = {.connect_timeout_ms = 5000, .timeout_ms = FORWARD_MS};
+        struct sl_arena arena = {0};
         struct sl_http_response resp = {0};
         struct sl_err err = {0};
         build_url(c, base, forward, &url);
@@ -71,13 +73,18 @@ static void ask(struct sl_rest_call *c, const char *base, int forward)
                                       .url = sl_buf_cstr(&url),
                                       .headers = (const char *const *)headers,
                                       .body = c->req->body};
-        struct sl_http *http = sl_http_new(&opts);
-        if (sl_http_do(http, &req, &resp, &err) == SL_OK)
+        sl_arena_init(&arena, 4096);
+        enum sl_rc rc = sl_rest_forward_opts(sl_herder_options(c->h)->cfg, &arena, &opts, &err);
+        struct sl_http *http = rc == SL_OK ? sl_http_new(&opts) : NULL;
+        if (rc == SL_OK)
+                rc = sl_http_do(http, &req, &resp, &err);
+        if (rc == SL_OK)
                 take_answer(c, &resp);
         else /* a leader that has just died; the group will settle */
                 sl_rest_fail(c, 409, "Cannot complete request momentarily: the worker at %s that has to do it does not answer (%s)",
                              base, err.msg);
         sl_http_free(http);
+        sl_arena_free(&arena);
         sl_http_response_free(&resp);
         sl_buf_free(&url);
         for (size_t i = 0; i < n; i++)
