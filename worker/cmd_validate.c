@@ -34,6 +34,7 @@ static int check(const struct sl_args *args, const char *path, const struct sl_w
         struct sl_validate_opts opts = {
                 .plugins = &sl_built_in,
                 .providers = worker->providers,
+                .worker = args->worker ? &worker->props : NULL,
                 .worker_group = worker->distributed ? worker->group_id : NULL,
                 .override_policy = worker->override_policy,
                 .offline = args->offline,

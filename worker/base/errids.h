@@ -32,6 +32,8 @@
         /* kafka */                                                                                                  \
         X(SL_E_KAFKA, "kafka", SL_TRANSIENT, SL_SCOPE_BATCH, SL_JAVA_KAFKA, "a Kafka call failed and may pass later") \
         X(SL_E_KAFKA_FATAL, "kafka.fatal", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_KAFKA, "Kafka refused for good")          \
+        X(SL_E_KAFKA_AUTH, "kafka.auth", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_KAFKA,                                       \
+          "a broker refused our credentials, or one side refused the other's certificate")                           \
         X(SL_E_KAFKA_FENCED, "kafka.fenced", SL_TRANSIENT, SL_SCOPE_TASK,                                             \
           "org.apache.kafka.common.errors.ProducerFencedException",                                                  \
           "another producer took our transactional id, or our transaction timed out")                                \

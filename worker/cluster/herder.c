@@ -244,7 +244,7 @@ static void *thread_main(void *arg)
                 sl_cluster_leave(h->cluster);
         if (rc != SL_OK && err.id != SL_E_STOPPED) {
                 sl_log_err(SL_LOG_ERROR, &err, started ? "the worker can't go on" : "the worker can't start");
-                int code = err.id == SL_E_KAFKA_UNREACHABLE || err.id == SL_E_KAFKA  ? 4
+                int code = err.id == SL_E_KAFKA_UNREACHABLE || err.id == SL_E_KAFKA || err.id == SL_E_KAFKA_AUTH ? 4
                            : err.id == SL_E_CONFIG || err.id == SL_E_CONFIG_PROVIDER ? 3
                                                                                      : 1;
                 if (h->opts.failed)

@@ -182,6 +182,7 @@ static enum sl_rc check_initial(struct sl_herder *h, const struct sl_herder_init
         struct sl_validate_opts opts = {
                 .plugins = h->opts.plugins,
                 .providers = h->opts.cfg->providers,
+                .worker = &h->opts.cfg->props,
                 .worker_group = h->opts.cfg->distributed ? h->opts.cfg->group_id : NULL,
                 .override_policy = h->opts.cfg->override_policy,
                 .offline = true, /* a database that is down for a moment is the task's to wait for */

@@ -342,7 +342,7 @@ enum sl_rc sl_validate(const struct sl_validate_opts *opts, const struct sl_prop
         check_converter(opts, v, "value.converter", v->common.value_converter, false);
         if (v->sink)
                 check_sink(opts, v);
-        sl_kafka_check_overrides(&v->resolved, &v->report);
+        sl_kafka_check_overrides(&(struct sl_kafka_cfg){opts->worker, &v->resolved}, &v->report);
         check_policy(opts, v);
         check_masks(opts, raw, trimmed, v);
         const struct sl_cfg_def *tables[] = {common, own};

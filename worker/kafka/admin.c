@@ -2,6 +2,7 @@
 /* Admin calls over librdkafka's admin API, each on a queue of its own and waited for. The handle is a bare producer
  * that never produces and never lets a broker create a topic. Does not retry: callers know whether a failure may pass.
  */
+#include <openssl/x509.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,56 @@ struct sl_admin {
         struct sl_err refused; /* authentication or TLS: no later call can succeed until it is mended */
         bool all_down;
         char down_reason[256];
+        char distrust[512]; /* why the last broker certificate was refused; "" = none was */
 };
+
+/* What to do about a refused certificate. */
+static const char *cure(int x509)
+{
+        switch (x509) {
+        case X509_V_ERR_CERT_HAS_EXPIRED:
+        case X509_V_ERR_CERT_NOT_YET_VALID:
+                return "renew it on the broker, or set this machine's clock";
+        case X509_V_ERR_HOSTNAME_MISMATCH:
+        case X509_V_ERR_IP_ADDRESS_MISMATCH:
+                return "use a name that is in the certificate, in bootstrap.servers and the broker's "
+                       "advertised.listeners, or set ssl.endpoint.identification.algorithm to an empty value";
+        default:
+                return "ssl.truststore.location (with ssl.truststore.type=PEM) or ssl.truststore.certificates must "
+                       "hold the CA that signed it";
+        }
+}
+
+/* From one of librdkafka's threads: decides nothing, but keeps the reason, which librdkafka's error lacks. */
+static int on_certificate(rd_kafka_t *rk, const char *broker, int32_t id, int *x509, int depth, const char *der,
+                          size_t size, char *why, size_t room, void *opaque)
+{
+        struct sl_admin *a = opaque;
+
+        (void)rk, (void)id, (void)depth, (void)der, (void)size;
+        if (*x509 == X509_V_OK)
+                return 1;
+        snprintf(why, room, "%s", X509_verify_cert_error_string(*x509));
+        pthread_mutex_lock(&a->lock);
+        snprintf(a->distrust, sizeof(a->distrust), "The certificate of the broker %s is refused (%s): %s", broker, why,
+                 cure(*x509));
+        pthread_mutex_unlock(&a->lock);
+        return 0;
+}
+
+static void keep_reason(struct sl_admin *a, const char *reason)
+{
+        size_t n = strnlen(reason, sizeof(a->down_reason) - 1);
+
+        memcpy(a->down_reason, reason, n);
+        a->down_reason[n] = '\0';
+}
+
+/* A token endpoint that says no will go on saying it; one that is away may come back. */
+static bool may_pass(int code, const char *reason)
+{
+        return sl_kafka_no_token(code, reason) && !strstr(reason, "(4");
+}
 
 /* From rd_kafka_poll, under the lock. */
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
@@ -25,15 +75,17 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
         enum sl_rc ignored = SL_OK;
 
         (void)rk;
-        if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL) {
+        if (may_pass(code, reason)) {
+                keep_reason(a, reason);
+        } else if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL) {
                 sl_err_clear(&a->refused);
-                ignored = sl_kafka_fail(&a->refused, (rd_kafka_resp_err_t)code, "%s", reason);
+                ignored = sl_kafka_fail(&a->refused, (rd_kafka_resp_err_t)code, "%s",
+                                        code == RD_KAFKA_RESP_ERR__SSL && *a->distrust ? a->distrust : reason);
+                *a->distrust = '\0';
         } else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
                 a->all_down = true;
         } else if (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__RESOLVE) {
-                size_t n = strnlen(reason, sizeof(a->down_reason) - 1);
-                memcpy(a->down_reason, reason, n);
-                a->down_reason[n] = '\0';
+                keep_reason(a, reason);
         }
         (void)ignored; /* kept in a->refused */
 }
@@ -52,12 +104,13 @@ enum sl_rc sl_admin_new(const struct sl_kafka_cfg *cfg, const char *client_id, s
         a->servers = sl_strdup(servers);
         pthread_mutex_init(&a->lock, NULL);
         rd_kafka_conf_set_error_cb(conf, on_error);
+        rd_kafka_conf_set_ssl_cert_verify_cb(conf, on_certificate);
         rd_kafka_conf_set_opaque(conf, a);
         a->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
         if (!a->rk) {
                 rd_kafka_conf_destroy(conf);
                 sl_admin_free(a);
-                return sl_fail(err, SL_E_CONFIG, "The admin client's configuration is refused: %s", why);
+                return sl_kafka_refused(err, "admin client", why);
         }
         *ret = a;
         return SL_OK;
@@ -89,6 +142,7 @@ static enum sl_rc blame(struct sl_admin *a, struct sl_err *err)
                 rc = a->refused.rc;
                 if (err && err->id == SL_E_NONE)
                         *err = a->refused;
+                sl_err_clear(&a->refused);
         } else if (a->all_down) {
                 rc = sl_fail(err, SL_E_KAFKA_UNREACHABLE, "No broker of bootstrap.servers=%s answers%s%s", a->servers,
                              *a->down_reason ? ": " : "", a->down_reason);

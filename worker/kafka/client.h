@@ -8,10 +8,17 @@
 
 struct sl_kafka_cfg {
         const struct sl_props *worker;    /* bootstrap.servers, security.*, sasl.*, ssl.*, producer.* ...; resolved */
-        const struct sl_props *connector; /* producer.override.* ...; NULL = none */
+        /* producer.override.* ...; NULL: a client of the worker itself (internal topics, its group), which has the
+         * worker's own keys (bootstrap.servers, security.*, timeouts) and not those under producer. and its kind */
+        const struct sl_props *connector;
 };
-/* Check the override keys of a connector config ("producer.override.", ...) without connecting: adds findings. */
-void sl_kafka_check_overrides(const struct sl_props *connector, struct sl_cfg_report *r);
+/* Check keys without connecting: adds findings, errors and warnings, under the names that the user wrote.
+ * Overrides of a connector config; worker NULL = not known. */
+void sl_kafka_check_overrides(const struct sl_kafka_cfg *cfg, struct sl_cfg_report *r);
+/* The worker's own client keys, and those under producer., consumer. and admin. */
+void sl_kafka_check_worker(const struct sl_props *worker, struct sl_cfg_report *r);
+/* The reference page's table of Java's client keys, in Markdown. */
+void sl_kafka_markdown(struct sl_buf *out);
 /* librdkafka's version text. */
 const char *sl_kafka_version(void);
 #endif

@@ -155,6 +155,8 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
         enum sl_rc ignored = SL_OK;
 
         (void)rk;
+        if (sl_kafka_no_token(code, reason))
+                return;
         if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL)
                 ignored = sl_kafka_fail(&c->failure, (rd_kafka_resp_err_t)code, "%s", reason);
         (void)ignored; /* kept in c->failure */

@@ -173,6 +173,8 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 
         if (code == RD_KAFKA_RESP_ERR__FATAL)
                 note_failure(c, rd_kafka_fatal_error(rk, text, sizeof(text)), "The consumer can't go on");
+        else if (sl_kafka_no_token(code, reason))
+                return;
         else if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL)
                 note_failure(c, (rd_kafka_resp_err_t)code, reason);
 }
@@ -220,7 +222,7 @@ static enum sl_rc start(struct sl_consumer *c, const struct sl_consumer_opts *op
         c->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
         if (!c->rk) {
                 rd_kafka_conf_destroy(conf);
-                return sl_fail(err, SL_E_CONFIG, "The consumer's configuration is refused: %s", why);
+                return sl_kafka_refused(err, "consumer", why);
         }
         rd_kafka_poll_set_consumer(c->rk);
         c->queue = rd_kafka_queue_get_consumer(c->rk);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* librdkafka's error codes -> our error ids. The only place that maps them. Does not retry or log. */
+/* librdkafka's error codes -> our error ids. The only place that maps them. Does not retry; logs
+ * only that a token could not be had. */
 #include <stdio.h>
+#include "base/log.h"
 #include "kafka/kconf.h"
 
 static enum sl_errid errid_of(rd_kafka_resp_err_t code)
@@ -17,13 +19,15 @@ static enum sl_errid errid_of(rd_kafka_resp_err_t code)
         case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
         case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
                 return SL_E_TOO_LARGE;
-        /* Who we are, or what we may do. */
+        /* Who we are. */
         case RD_KAFKA_RESP_ERR__AUTHENTICATION:
         case RD_KAFKA_RESP_ERR__SSL:
         case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
         case RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
         case RD_KAFKA_RESP_ERR_ILLEGAL_SASL_STATE:
         case RD_KAFKA_RESP_ERR_SECURITY_DISABLED:
+                return SL_E_KAFKA_AUTH;
+        /* What we may do. */
         case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
         case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
         case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
@@ -63,12 +67,58 @@ static enum sl_errid errid_of(rd_kafka_resp_err_t code)
         }
 }
 
+/* What to do about librdkafka's and OpenSSL's texts, in the words of Java's keys. */
+static const struct {
+        const char *in, *advice;
+} advices[] = {
+        {"Unsupported SASL mechanism", "set sasl.mechanism to one that this listener of the broker has"},
+        {"Failed to acquire SASL OAUTHBEARER token",
+         "check sasl.oauthbearer.token.endpoint.url, the client's id and secret, and its scope"},
+        {"invalid_token", "the broker doesn't accept the token: check its issuer, audience and scope at the endpoint"},
+        {"SASL authentication error",
+         "check username and password in sasl.jaas.config, and that the user was made for this sasl.mechanism"},
+        {"alert certificate required", "the broker asks for a client certificate: set the ssl.keystore.* keys"},
+        {"alert bad certificate", "the broker asks for a client certificate, or refuses ours: check the ssl.keystore.* "
+                                  "keys"},
+        {"alert certificate expired", "our certificate of the ssl.keystore.* keys has expired: renew it"},
+        {"alert certificate unknown", "the broker refuses our certificate of the ssl.keystore.* keys: it has expired, or "
+                                      "its CA isn't in the broker's truststore"},
+        {"alert unknown ca", "the broker doesn't know the CA of our certificate of the ssl.keystore.* keys"},
+        {"alert handshake failure", "the broker asks for a client certificate (ssl.keystore.*), or has no cipher in "
+                                    "common with us"},
+        {"certificate verify failed",
+         "ssl.truststore.location (with ssl.truststore.type=PEM) or ssl.truststore.certificates must hold the CA that "
+         "signed the broker's certificate"},
+        {"wrong version number", "this listener of the broker speaks no TLS: check bootstrap.servers and "
+                                 "security.protocol"},
+        {"ssl.ca.location failed", "the file of ssl.truststore.location has no PEM certificate"},
+        {"ssl.ca.pem", "ssl.truststore.certificates has no PEM certificate"},
+        {"ssl.key.", "the private key of ssl.keystore.location or ssl.keystore.key can't be used: check that it is PEM, and "
+                     "ssl.key.password"},
+        {"ssl.certificate.", "the certificate of ssl.keystore.location or ssl.keystore.certificate.chain can't be used: "
+                             "check that it is PEM"},
+        {"ssl.keystore.location", "check the PKCS12 file and ssl.keystore.password"},
+        {"Private key check failed", "key and certificate of the ssl.keystore.* keys don't belong together"},
+};
+
+static const char *advice_for(const char *reason)
+{
+        for (size_t i = 0; i < sizeof(advices) / sizeof(*advices); i++)
+                if (strstr(reason, advices[i].in))
+                        return advices[i].advice;
+        return NULL;
+}
+
 static enum sl_rc fail_as(struct sl_err *err, enum sl_errid id, const char *file, uint32_t line, int native,
                           const char *text, const char *reason)
 {
         bool first = err && err->id == SL_E_NONE;
         bool said = strstr(text, reason) != NULL;
-        enum sl_rc rc = sl_err_set(err, id, file, line, "%s%s%s", text, said ? "" : ": ", said ? "" : reason);
+        const char *advice = id == SL_E_KAFKA_AUTH || id == SL_E_KAFKA_UNREACHABLE ? advice_for(text) : NULL;
+        /* The class's text says nothing that the advice doesn't say better. */
+        said |= advice != NULL;
+        enum sl_rc rc = sl_err_set(err, id, file, line, "%s%s%s%s%s", text, said ? "" : ": ", said ? "" : reason,
+                                   advice ? ": " : "", advice ? advice : "");
 
         if (first)
                 err->native = native;
@@ -109,6 +159,22 @@ enum sl_rc sl_kafka_fail_error(struct sl_err *err, rd_kafka_error_t *e, const ch
         enum sl_rc rc = fail_as(err, id, __FILE__, __LINE__, code, what, rd_kafka_error_string(e));
         rd_kafka_error_destroy(e);
         return rc;
+}
+
+enum sl_rc sl_kafka_refused(struct sl_err *err, const char *who, const char *why)
+{
+        const char *advice = advice_for(why);
+
+        return sl_fail(err, SL_E_CONFIG, "The configuration of the %s is refused: %s%s%s", who, why, advice ? ": " : "",
+                       advice ? advice : "");
+}
+
+bool sl_kafka_no_token(int code, const char *reason)
+{
+        if (code != RD_KAFKA_RESP_ERR__AUTHENTICATION || !strstr(reason, "acquire SASL OAUTHBEARER token"))
+                return false;
+        sl_warn("kafka client: %s; it is tried again every 10 s", reason);
+        return true;
 }
 
 const char *sl_kafka_version(void)

@@ -85,6 +85,8 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
                         sl_err_clear(&p->failure);
                         ignored = sl_fail(&p->failure, SL_E_KAFKA_FATAL, "The producer can't go on: %s", text);
                 }
+        } else if (sl_kafka_no_token(code, reason)) {
+                return;
         } else if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL) {
                 ignored = sl_kafka_fail(&p->failure, (rd_kafka_resp_err_t)code, "%s", reason);
         }
@@ -214,7 +216,7 @@ static enum sl_rc start(struct sl_producer *p, struct sl_err *err)
         p->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
         if (!p->rk) {
                 rd_kafka_conf_destroy(conf);
-                return sl_fail(err, SL_E_CONFIG, "The producer's configuration is refused: %s", why);
+                return sl_kafka_refused(err, "producer", why);
         }
         p->queue = rd_kafka_queue_get_main(p->rk);
         rd_kafka_queue_io_event_enable(p->queue, p->fd, &one, sizeof(one));

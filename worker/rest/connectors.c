@@ -78,6 +78,7 @@ static bool config_is_valid(struct sl_rest_call *c, const char *name, const stru
         struct sl_validate_opts opts = {
                 .plugins = ho->plugins,
                 .providers = cfg->providers,
+                .worker = &cfg->props,
                 .worker_group = cfg->distributed ? cfg->group_id : NULL,
                 .override_policy = cfg->override_policy,
         };

@@ -64,6 +64,7 @@ void sl_rest_plugin_validate(struct sl_rest_call *c)
                 struct sl_validate_opts opts = {
                         .plugins = ho->plugins,
                         .providers = cfg->providers,
+                        .worker = &cfg->props,
                         .worker_group = cfg->distributed ? cfg->group_id : NULL,
                         .override_policy = cfg->override_policy,
                 };
