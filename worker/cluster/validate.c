@@ -5,6 +5,7 @@
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cluster/workercfg.h"
 #include "kafka/client.h"
 
 static enum sl_rc no_class(const struct sl_props *raw, struct sl_err *err)
@@ -277,20 +278,34 @@ static void check_name(struct sl_validation *v)
         sl_buf_free(&codes);
 }
 
+static bool allows(const struct sl_validate_opts *opts, const char *policy, const char *key)
+{
+        static const char *const principal[] = {"sasl.jaas.config", "sasl.mechanism", "security.protocol"};
+        const char *list = opts->worker ? sl_props_get(opts->worker, "connector.client.config.override.allowlist") : NULL;
+        size_t len = strlen(key);
+        for (size_t i = 0; i < 3 && strcmp(policy, "Principal") == 0; i++)
+                if (strcmp(key, principal[i]) == 0)
+                        return true;
+        for (const char *p = list; p && *p && strcmp(policy, "Allowlist") == 0;) {
+                p += strspn(p, ", \t\r\n");
+                size_t n = strcspn(p, ", \t\r\n");
+                if (n == len && strncmp(p, key, n) == 0)
+                        return true;
+                p += n;
+        }
+        return false;
+}
+
 static void check_policy(const struct sl_validate_opts *opts, struct sl_validation *v)
 {
         static const char *const prefixes[] = {"producer.override.", "consumer.override.", "admin.override."};
-        static const char *const principal[] = {"sasl.jaas.config", "sasl.mechanism", "security.protocol"};
-        const char *policy = opts->override_policy ? opts->override_policy : "All", *key, *value;
-        if (strcmp(policy, "All") == 0)
+        const char *policy = sl_worker_policy(opts->override_policy), *key, *value;
+        if (!policy || strcmp(policy, "All") == 0)
                 return;
         for (size_t i = 0; sl_props_next(&v->resolved, &i, &key, &value);) {
                 for (size_t k = 0; k < 3; k++) {
                         size_t n = strlen(prefixes[k]);
-                        bool allowed = strncmp(key, prefixes[k], n) != 0;
-                        for (size_t m = 0; m < 3 && !allowed && strcmp(policy, "Principal") == 0; m++)
-                                allowed = strcmp(key + n, principal[m]) == 0;
-                        if (!allowed)
+                        if (strncmp(key, prefixes[k], n) == 0 && !allows(opts, policy, key + n))
                                 sl_cfg_add_error(
                                         &v->report, key,
                                         "The '%s' policy does not allow '%s' to be overridden in the connector "

@@ -15,7 +15,7 @@ struct sl_validate_opts {
         const struct sl_providers *providers; /* NULL: references are left as they are */
         const struct sl_props *worker;        /* the worker's keys, to judge overrides together with; NULL: not known */
         const char *worker_group;             /* the worker's group.id, NULL in a standalone worker */
-        const char *override_policy;          /* All, None, Principal; NULL = All */
+        const char *override_policy;          /* as the worker has it; NULL = All */
         bool offline;                         /* leave out the connector's own check (it may connect to things) */
 };
 

@@ -4,9 +4,9 @@
  * in its doc. Keys of Kafka clients (security.*, sasl.*, ssl.*, timeouts) are only known here: worker/kafka translates
  * them. */
 #include "cluster/workercfg.h"
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include "kafka/client.h"
 #include "pipeline/task.h"
 
 #define T struct sl_worker_cfg
@@ -23,9 +23,20 @@
         {                                                                                                              \
                 SL_CFG_NONE(key, SL_CFG_T_STRING), .flags = SL_CFG_IGNORED, .group = "Accepted", .doc = why            \
         }
+#define NUMBER_NO_EFFECT(key, value, why)                                                                              \
+        {                                                                                                              \
+                SL_CFG_NONE(key, SL_CFG_T_INT), .def = value, .flags = SL_CFG_IGNORED, .group = "Accepted", .doc = why \
+        }
 #define NO_JVM "There is no JVM here; the metrics are at GET /metrics."
 #define NO_PROTOCOL "Workers here don't use Connect's rebalance protocol."
+#define ONE_VERSION "There is one version of each plugin: the program's."
 #define NO_KEYS "Workers here don't sign requests to each other."
+
+static const struct sl_cfg_enum discoveries[] = {
+        {"ONLY_SCAN", 0, NULL}, {"SERVICE_LOAD", 0, NULL}, {"HYBRID_WARN", 0, NULL}, {"HYBRID_FAIL", 0, NULL}, {0}};
+static const struct sl_cfg_enum protocols[] = {
+        {"eager", 0, NULL}, {"compatible", 0, NULL}, {"sessioned", 0, NULL}, {0}};
+static const struct sl_cfg_enum levels[] = {{"INFO", 0, NULL}, {"DEBUG", 0, NULL}, {0}};
 
 const struct sl_cfg_def sl_worker_defs[] = {
         {SL_CFG_LIST(T, bootstrap, "bootstrap.servers"), .def = "localhost:9092", .importance = SL_HIGH,
@@ -106,7 +117,10 @@ const struct sl_cfg_def sl_worker_defs[] = {
         CLIENT("listeners.https."),
         CLIENT("admin.listeners.https."),
         {SL_CFG_STR(T, override_policy, "connector.client.config.override.policy"), .def = "All", .group = "Worker",
-         .doc = "Which client overrides connectors may set: All, None or Principal."},
+         .doc = "Which producer.override.*, consumer.override.* and admin.override.* keys connectors may set: All, None, "
+                "Principal (security.protocol, sasl.mechanism, sasl.jaas.config) or Allowlist."},
+        {SL_CFG_NONE("connector.client.config.override.allowlist", SL_CFG_T_LIST), .def = "", .group = "Worker",
+         .doc = "With policy Allowlist: the keys, without producer.override. and its kind."},
         {SL_CFG_BOOL(T, topic_tracking, "topic.tracking.enable"), .def = "true", .group = "Worker",
          .doc = "Serve GET /connectors/x/topics."},
         {SL_CFG_BOOL(T, topic_tracking_reset, "topic.tracking.allow.reset"), .def = "true", .group = "Worker",
@@ -114,6 +128,9 @@ const struct sl_cfg_def sl_worker_defs[] = {
         {SL_CFG_NONE("config.providers", SL_CFG_T_LIST), .def = "", .group = "Worker",
          .doc = "Names of the configuration providers. env is always there; file and dir only when named here."},
         CLIENT("config.providers."),
+        NO_EFFECT("key.converter.plugin.version", ONE_VERSION),
+        NO_EFFECT("value.converter.plugin.version", ONE_VERSION),
+        NO_EFFECT("header.converter.plugin.version", ONE_VERSION),
         CLIENT("key.converter."),
         CLIENT("value.converter."),
         CLIENT("header.converter."),
@@ -125,7 +142,7 @@ const struct sl_cfg_def sl_worker_defs[] = {
         CLIENT("sluice."),
         CLIENT("metrics.context."),
         CLIENT_KEY("security.protocol"),
-        CLIENT_KEY("client.id"),
+        NO_EFFECT("client.id", "The clients of the worker itself have names of their own."),
         CLIENT_KEY("client.dns.lookup"),
         CLIENT_KEY("client.rack"),
         CLIENT_KEY("request.timeout.ms"),
@@ -156,21 +173,24 @@ const struct sl_cfg_def sl_worker_defs[] = {
         NO_EFFECT("offset.flush.interval.ms", "Offsets are stored with the rows, in the same Kafka transaction."),
         NO_EFFECT("offset.flush.timeout.ms", "Offsets are stored with the rows, in the same Kafka transaction."),
         NO_EFFECT("plugin.path", "All plugins are built in; Java plugins can't be loaded."),
-        NO_EFFECT("plugin.discovery", "All plugins are built in."),
+        {SL_CFG_NONE("plugin.discovery", SL_CFG_T_ENUM), .values = discoveries, .def = "hybrid_warn",
+         .flags = SL_CFG_IGNORED | SL_CFG_CASE_INSENSITIVE, .group = "Accepted", .doc = "All plugins are built in."},
         NO_EFFECT("topic.creation.enable", "Topics are made by the broker's auto-creation."),
         NO_EFFECT("exactly.once.source.support", "Exactly-once is always on for sources."),
-        NO_EFFECT("connect.protocol", NO_PROTOCOL),
-        NO_EFFECT("worker.sync.timeout.ms", NO_PROTOCOL),
-        NO_EFFECT("worker.unsync.backoff.ms", NO_PROTOCOL),
-        NO_EFFECT("inter.worker.key.ttl.ms", NO_KEYS),
+        {SL_CFG_NONE("connect.protocol", SL_CFG_T_ENUM), .values = protocols, .def = "sessioned", .flags = SL_CFG_IGNORED,
+         .group = "Accepted", .doc = NO_PROTOCOL},
+        NUMBER_NO_EFFECT("worker.sync.timeout.ms", "3000", NO_PROTOCOL),
+        NUMBER_NO_EFFECT("worker.unsync.backoff.ms", "300000", NO_PROTOCOL),
+        NUMBER_NO_EFFECT("inter.worker.key.ttl.ms", "3600000", NO_KEYS),
         NO_EFFECT("inter.worker.key.generation.algorithm", NO_KEYS),
-        NO_EFFECT("inter.worker.key.size", NO_KEYS),
+        NUMBER_NO_EFFECT("inter.worker.key.size", NULL, NO_KEYS),
         NO_EFFECT("inter.worker.signature.algorithm", NO_KEYS),
         NO_EFFECT("inter.worker.verification.algorithms", NO_KEYS),
         NO_EFFECT("metric.reporters", NO_JVM),
         NO_EFFECT("metrics.sample.window.ms", NO_JVM),
         NO_EFFECT("metrics.num.samples", NO_JVM),
-        NO_EFFECT("metrics.recording.level", NO_JVM),
+        {SL_CFG_NONE("metrics.recording.level", SL_CFG_T_ENUM), .values = levels, .def = "INFO", .flags = SL_CFG_IGNORED,
+         .group = "Accepted", .doc = NO_JVM},
         NO_EFFECT("auto.include.jmx.reporter", NO_JVM),
         {SL_CFG_NONE("internal.key.converter", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_IGNORED,
          .doc = "Removed in Kafka 3.0."},
@@ -178,45 +198,11 @@ const struct sl_cfg_def sl_worker_defs[] = {
          .doc = "Removed in Kafka 3.0."},
         {0}};
 
-bool sl_worker_env_key(const char *variable, struct sl_buf *out)
-{
-        static const char prefix[] = "CONNECT_";
-        /* Kubernetes makes CONNECT_PORT_8083_TCP and the like for a service called connect; log4j and JVM settings of
-         * the Java images are not worker keys. */
-        static const char *const foreign[] = {"PORT", "SERVICE_", "LOG4J", "TOOLS_LOG4J", "PLUGIN_PATH"};
-        if (strncmp(variable, prefix, sizeof(prefix) - 1) != 0)
-                return false;
-        const char *p = variable + sizeof(prefix) - 1;
-        if (!*p)
-                return false;
-        for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
-                if (strncmp(p, foreign[i], strlen(foreign[i])) == 0)
-                        return false;
-        while (*p) {
-                size_t n = strspn(p, "_");
-                if (n == 0) {
-                        sl_buf_addc(out, (char)tolower((unsigned char)*p++));
-                } else {
-                        sl_buf_addc(out, n == 1 ? '.' : n == 2 ? '_' : '-');
-                        p += n;
-                }
-        }
-        return true;
-}
-
 static enum sl_rc read_sources(const struct sl_worker_cfg_opts *opts, struct sl_props *raw, struct sl_err *err)
 {
         if (opts->path)
                 SL_TRY(sl_props_load(raw, opts->path, err));
-        for (char *const *e = opts->env; e && *e; e++) {
-                const char *eq = strchr(*e, '=');
-                struct sl_buf key = {0};
-                char *name = eq ? sl_strndup(*e, (size_t)(eq - *e)) : NULL;
-                if (name && sl_worker_env_key(name, &key))
-                        sl_props_set(raw, sl_buf_cstr(&key), eq + 1);
-                free(name);
-                sl_buf_free(&key);
-        }
+        sl_worker_env_read(opts->env, raw);
         for (const char *const *s = opts->sets; s && *s; s++) {
                 const char *eq = strchr(*s, '=');
                 if (!eq || eq == *s)
@@ -319,15 +305,49 @@ static void check_rest(struct sl_worker_cfg *cfg, struct sl_cfg_report *r)
                 sl_cfg_add_error(r, "rest.advertised.listener",
                                  "Invalid value %s for configuration rest.advertised.listener: it is http or https",
                                  scheme);
-        static const char *const policies[] = {"All", "None", "Principal"};
-        for (size_t i = 0; i < 3; i++)
-                if (strcmp(cfg->override_policy ? cfg->override_policy : "All", policies[i]) == 0)
-                        return;
-        sl_cfg_add_error(
-                r, "connector.client.config.override.policy",
-                "Invalid value %s for configuration connector.client.config.override.policy: String must be one "
-                "of: All, None, Principal",
-                cfg->override_policy);
+}
+
+const char *sl_worker_policy(const char *given)
+{
+        static const char package[] = "org.apache.kafka.connect.connector.policy.", class[] = "ConnectorClientConfigOverridePolicy";
+        static const char *const names[] = {"All", "None", "Principal", "Allowlist"};
+        if (!given)
+                return "All";
+        if (strncmp(given, package, sizeof(package) - 1) == 0)
+                given += sizeof(package) - 1;
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                size_t n = strlen(names[i]);
+                if (strncmp(given, names[i], n) == 0 && (!given[n] || strcmp(given + n, class) == 0))
+                        return names[i];
+        }
+        return NULL;
+}
+
+/* Connect's "Positive number, or -1 to use the broker's default". */
+static void check_count(int32_t value, const char *key, bool replication, struct sl_cfg_report *r)
+{
+        if (value == -1 || value > 0)
+                return;
+        sl_cfg_add_error(r, key, "Invalid value %d for configuration %s: %s", value, key,
+                         replication ? "Replication factor must be positive and not larger than the number of brokers "
+                                       "in the Kafka cluster, or -1 to use the broker's default"
+                                     : "Number of partitions must be positive, or -1 to use the broker's default");
+}
+
+static void check_values(const struct sl_worker_cfg *cfg, struct sl_cfg_report *r)
+{
+        static const char policy[] = "connector.client.config.override.policy";
+        check_count(cfg->config_replication, "config.storage.replication.factor", true, r);
+        check_count(cfg->offset_replication, "offset.storage.replication.factor", true, r);
+        check_count(cfg->status_replication, "status.storage.replication.factor", true, r);
+        check_count(cfg->offset_partitions, "offset.storage.partitions", false, r);
+        check_count(cfg->status_partitions, "status.storage.partitions", false, r);
+        if (!sl_worker_policy(cfg->override_policy))
+                sl_cfg_add_error(r, policy,
+                                 "Invalid value %s for configuration %s: it is All, None, Principal or Allowlist, or the "
+                                 "name of the Java class of one of these",
+                                 cfg->override_policy, policy);
+        sl_kafka_check_worker(&cfg->props, r);
 }
 
 enum sl_rc sl_worker_cfg_load(const struct sl_worker_cfg_opts *opts, struct sl_worker_cfg *cfg, struct sl_cfg_report *r,
@@ -348,7 +368,11 @@ enum sl_rc sl_worker_cfg_load(const struct sl_worker_cfg_opts *opts, struct sl_w
         sl_cfg_check_unknown(tables, 1, &cfg->props, r);
         check_mode(cfg, r);
         check_rest(cfg, r);
+!!!!<<<<<<< HEAD
         cfg->java_login_config = java_login_config(opts->env, &cfg->arena);
+=======
+        check_values(cfg, r);
+>>>>>>> 6966be6 (cluster: worker keys with Connect's types and checks, Allowlist policy, Debezium's variables; client keys are checked at start)
         default_to(&cfg->props, "bootstrap.servers", "localhost:9092");
         default_to(&cfg->props, "key.converter", cfg->key_converter);
         default_to(&cfg->props, "value.converter", cfg->value_converter);

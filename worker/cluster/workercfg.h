@@ -56,4 +56,10 @@ const char *const *sl_worker_topic_config(const struct sl_worker_cfg *cfg, const
  * underscore is a dot, two are an underscore, three a dash), appended to out; false when the variable is not meant for
  * the configuration. */
 bool sl_worker_env_key(const char *variable, struct sl_buf *out);
+/* Set what the environment (environ) says in out: Debezium's short names when both CONFIG_STORAGE_TOPIC and
+ * OFFSET_STORAGE_TOPIC are there, and CONNECT_*, which wins. */
+void sl_worker_env_read(char *const *env, struct sl_props *out);
+/* What a value of connector.client.config.override.policy means: "All" (also NULL), "None", "Principal", "Allowlist";
+ * NULL = no such policy. Names of Java's classes are understood. */
+const char *sl_worker_policy(const char *given);
 #endif
