@@ -368,11 +368,8 @@ enum sl_rc sl_worker_cfg_load(const struct sl_worker_cfg_opts *opts, struct sl_w
         sl_cfg_check_unknown(tables, 1, &cfg->props, r);
         check_mode(cfg, r);
         check_rest(cfg, r);
-!!!!<<<<<<< HEAD
         cfg->java_login_config = java_login_config(opts->env, &cfg->arena);
-=======
         check_values(cfg, r);
->>>>>>> 6966be6 (cluster: worker keys with Connect's types and checks, Allowlist policy, Debezium's variables; client keys are checked at start)
         default_to(&cfg->props, "bootstrap.servers", "localhost:9092");
         default_to(&cfg->props, "key.converter", cfg->key_converter);
         default_to(&cfg->props, "value.converter", cfg->value_converter);
