@@ -178,4 +178,5 @@ const struct sl_sink_ops sl_file_sink = {
         .put = sink_put,
         .flush = sink_flush,
         .close = sink_close,
+        .offsets_in_kafka = true,
 };

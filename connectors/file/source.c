@@ -216,6 +216,33 @@ static const struct sl_cfg_def file_config[] = {
          .doc = "Most lines of one poll."},
         {0},
 };
+/* Texts and order are Java's. */
+static enum sl_rc file_check_offset(const void *cfg sl_unused, const char *connector sl_unused, const char *partition,
+                                    const char *offset, struct sl_err *err)
+{
+        sl_auto_json *where = NULL, *value = NULL;
+        if (partition)
+                SL_TRY(sl_json_parse(sl_str_c(partition), &where, err));
+        if (offset)
+                SL_TRY(sl_json_parse(sl_str_c(offset), &value, err));
+        const json_t *position = json_object_get(value, "position");
+        if (!where)
+                return sl_fail(err, SL_E_FILE, "Partition objects cannot be null");
+        if (!json_object_get(where, "filename"))
+                return sl_fail(err, SL_E_FILE, "Partition objects should contain the key 'filename'");
+        if (!offset)
+                return SL_OK;
+        if (!position)
+                return sl_fail(err, SL_E_FILE, "Offset objects should either be null or contain the key 'position'");
+        if (!json_is_integer(position))
+                return sl_fail(err, SL_E_FILE,
+                               "The value for the 'position' key in the offset is expected to be a Long value");
+        if (json_integer_value(position) < 0)
+                return sl_fail(err, SL_E_FILE,
+                               "The value for the 'position' key in the offset should be a non-negative value");
+        return SL_OK;
+}
+
 static const char *const file_aliases[] = {"org.apache.kafka.connect.file.FileStreamSourceConnector", NULL};
 
 extern const struct sl_source_ops sl_file_source;
@@ -235,4 +262,6 @@ const struct sl_source_ops sl_file_source = {
         .offset = file_offset,
         .acked = file_acked,
         .close = file_close,
+        .check_offset = file_check_offset,
+        .offsets_in_kafka = true,
 };

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "connectors/postgres/task.h"
 
@@ -335,6 +336,29 @@ static void pg_close(void *task)
         *t = (struct sl_pg_task){0};
 }
 
+/* The position in the slot stays where it is: Postgres sends nothing from before it, whatever offset is stored. */
+static enum sl_rc pg_check_offset(const void *cfg, const char *connector, const char *partition, const char *offset,
+                                  struct sl_err *err)
+{
+        struct sl_pg_offset parsed;
+        struct sl_buf own = {0};
+        sl_auto_json *given = NULL, *mine = NULL;
+        if (!offset)
+                return SL_OK;
+        enum sl_rc rc = pg_partition(cfg, connector, &own, err);
+        if (rc == SL_OK)
+                rc = sl_json_parse((struct sl_str){sl_buf_cstr(&own), own.len}, &mine, err);
+        if (rc == SL_OK && partition)
+                rc = sl_json_parse(sl_str_c(partition), &given, err);
+        if (rc == SL_OK && !(given && json_equal(given, mine)))
+                rc = sl_fail(err, SL_E_CONFIG,
+                             "This connector never reads an offset of the partition %.200s: its own is %.200s",
+                             partition ? partition : "null", sl_buf_cstr(&own));
+        sl_buf_free(&own);
+        SL_TRY(rc);
+        return sl_pg_offset_read(offset, &parsed, err);
+}
+
 static const char *const aliases[] = {"io.debezium.connector.postgresql.PostgresConnector", NULL};
 
 extern const struct sl_source_ops sl_pg_source;
@@ -354,4 +378,5 @@ const struct sl_source_ops sl_pg_source = {
         .offset = pg_offset,
         .acked = pg_acked,
         .close = pg_close,
+        .check_offset = pg_check_offset,
 };

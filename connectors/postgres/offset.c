@@ -64,7 +64,7 @@ static bool row_type(const char *type)
 static enum sl_rc bad(struct sl_err *err, const char *why)
 {
         return sl_fail(err, SL_E_CONFIG,
-                       "the stored offset can't be used: %s. Stop the connector and delete or repair its offsets", why);
+                       "the offset can't be used: %s. Stop the connector and delete or repair its offsets", why);
 }
 
 static enum sl_rc read_txn(const char *text, struct sl_pg_offset *ret, struct sl_err *err)

@@ -76,6 +76,12 @@ struct sl_source_ops {
         /* Everything up to pos is durable in Kafka together with its offset: the outside may forget it (LSN feedback). */
         enum sl_rc (*acked)(void *task, const struct sl_position *pos, struct sl_err *err);
         void (*close)(void *task); /* accepts a half-open task */
+        /* Could the connector start from this offset, given as compact JSON by PATCH .../offsets (NULL = null: forget it)?
+         * partition: compact JSON, NULL = null. Fails with the reason, which is the answer. May be NULL: all are taken. */
+        enum sl_rc (*check_offset)(const void *cfg, const char *connector, const char *partition, const char *offset,
+                                   struct sl_err *err);
+        /* No other system keeps a position of this connector (Postgres does, in the slot): what REST says after a change. */
+        bool offsets_in_kafka;
 };
 
 struct sl_tp {
@@ -126,5 +132,6 @@ struct sl_sink_ops {
         enum sl_rc (*flush)(void *task, bool closing, struct sl_offsets *durable, struct sl_err *err);
         void (*wait)(void *task, struct sl_wait *w); /* may be NULL */
         void (*close)(void *task);
+        bool offsets_in_kafka; /* as a source's: the group's offsets are all there is */
 };
 #endif

@@ -100,6 +100,9 @@ json_t *sl_herder_status(struct sl_herder *h, const char *name);
 json_t *sl_herder_tasks(struct sl_herder *h, const char *name);
 json_t *sl_herder_task_status(struct sl_herder *h, const char *name, uint32_t task);
 json_t *sl_herder_topics(struct sl_herder *h, const char *name);
+/* The connector's offsets, asked of Kafka now: 200 with *ret (owned by the caller), else an HTTP status with the message
+ * appended. */
+int sl_herder_offsets(struct sl_herder *h, const char *name, json_t **ret, struct sl_buf *message);
 /* The stored config with its secrets, added to out; false = no such connector. */
 bool sl_herder_config(struct sl_herder *h, const char *name, struct sl_props *out);
 /* Connector and task states as Prometheus text. */

@@ -3,22 +3,10 @@
  * that never produces and never lets a broker create a topic. Does not retry: callers know whether a failure may pass.
  */
 #include <openssl/x509.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
-#include "kafka/admin.h"
-#include "kafka/kconf.h"
-
-struct sl_admin {
-        rd_kafka_t *rk;
-        char *servers;         /* for messages */
-        pthread_mutex_t lock;  /* around polling for client errors */
-        struct sl_err refused; /* authentication or TLS: no later call can succeed until it is mended */
-        bool all_down;
-        char down_reason[256];
-        char distrust[512]; /* why the last broker certificate was refused; "" = none was */
-};
+#include "kafka/admin_call.h"
 
 /* What to do about a refused certificate. */
 static const char *cure(int x509)
@@ -200,19 +188,11 @@ enum sl_rc sl_admin_ping(struct sl_admin *a, int timeout_ms, struct sl_buf *ret_
 /* --- Calls -----------------------------------------------------------------------------------------------------------
  */
 
-struct call {
-        struct sl_admin *a;
-        rd_kafka_queue_t *queue;
-        rd_kafka_AdminOptions_t *options;
-        rd_kafka_event_t *event;
-        int timeout_ms;
-};
-
-static void call_begin(struct call *call, struct sl_admin *a, rd_kafka_admin_op_t op, int timeout_ms)
+void sl_admin_call_begin(struct sl_admin_call *call, struct sl_admin *a, rd_kafka_admin_op_t op, int timeout_ms)
 {
         char why[128];
 
-        *call = (struct call){.a = a, .timeout_ms = timeout_ms};
+        *call = (struct sl_admin_call){.a = a, .timeout_ms = timeout_ms};
         call->queue = rd_kafka_queue_new(a->rk);
         call->options = rd_kafka_AdminOptions_new(a->rk, op);
         rd_kafka_AdminOptions_set_request_timeout(call->options,
@@ -222,7 +202,7 @@ static void call_begin(struct call *call, struct sl_admin *a, rd_kafka_admin_op_
                                                   why, sizeof(why));
 }
 
-static enum sl_rc call_wait(struct call *call, const char *what, struct sl_err *err)
+enum sl_rc sl_admin_call_wait(struct sl_admin_call *call, const char *what, struct sl_err *err)
 {
         call->event = rd_kafka_queue_poll(call->queue, call->timeout_ms + 500); /* it times out by itself */
         if (!call->event)
@@ -231,7 +211,7 @@ static enum sl_rc call_wait(struct call *call, const char *what, struct sl_err *
         return code ? admin_fail(call->a, code, rd_kafka_event_error_string(call->event), what, err) : SL_OK;
 }
 
-static void call_end(struct call *call)
+void sl_admin_call_end(struct sl_admin_call *call)
 {
         if (call->event)
                 rd_kafka_event_destroy(call->event);
@@ -239,7 +219,7 @@ static void call_end(struct call *call)
         rd_kafka_queue_destroy(call->queue);
 }
 
-static enum sl_rc read_partitions(struct call *call, const char *topic, int32_t *ret, struct sl_err *err)
+static enum sl_rc read_partitions(struct sl_admin_call *call, const char *topic, int32_t *ret, struct sl_err *err)
 {
         size_t n = 0, count = 0;
         const rd_kafka_TopicDescription_t **topics =
@@ -262,20 +242,20 @@ static enum sl_rc read_partitions(struct call *call, const char *topic, int32_t 
 enum sl_rc sl_admin_topic_partitions(struct sl_admin *a, const char *topic, int timeout_ms, int32_t *ret,
                                      struct sl_err *err)
 {
-        struct call call;
+        struct sl_admin_call call;
         rd_kafka_TopicCollection_t *topics = rd_kafka_TopicCollection_of_topic_names(&topic, 1);
 
-        call_begin(&call, a, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, timeout_ms);
+        sl_admin_call_begin(&call, a, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, timeout_ms);
         rd_kafka_DescribeTopics(a->rk, topics, call.options, call.queue);
-        enum sl_rc rc = call_wait(&call, "A topic could not be described", err);
+        enum sl_rc rc = sl_admin_call_wait(&call, "A topic could not be described", err);
         if (rc == SL_OK)
                 rc = read_partitions(&call, topic, ret, err);
-        call_end(&call);
+        sl_admin_call_end(&call);
         rd_kafka_TopicCollection_destroy(topics);
         return rc;
 }
 
-static enum sl_rc read_created(struct call *call, const char *topic, bool *ret_created, struct sl_err *err)
+static enum sl_rc read_created(struct sl_admin_call *call, const char *topic, bool *ret_created, struct sl_err *err)
 {
         size_t n = 0;
         const rd_kafka_topic_result_t **results =
@@ -294,7 +274,7 @@ static enum sl_rc read_created(struct call *call, const char *topic, bool *ret_c
 enum sl_rc sl_admin_create_topic(struct sl_admin *a, const struct sl_topic_spec *spec, int timeout_ms,
                                  bool *ret_created, struct sl_err *err)
 {
-        struct call call;
+        struct sl_admin_call call;
         char why[256];
         rd_kafka_NewTopic_t *topic =
                 rd_kafka_NewTopic_new(spec->name, spec->partitions > 0 ? spec->partitions : -1,
@@ -309,18 +289,18 @@ enum sl_rc sl_admin_create_topic(struct sl_admin *a, const struct sl_topic_spec 
                         return sl_kafka_fail(err, code, "Topic %s can't have the configuration %s", spec->name, kv[0]);
                 }
         }
-        call_begin(&call, a, RD_KAFKA_ADMIN_OP_CREATETOPICS, timeout_ms);
+        sl_admin_call_begin(&call, a, RD_KAFKA_ADMIN_OP_CREATETOPICS, timeout_ms);
         rd_kafka_AdminOptions_set_operation_timeout(call.options, timeout_ms < 1 ? 1 : timeout_ms, why, sizeof(why));
         rd_kafka_CreateTopics(a->rk, &topic, 1, call.options, call.queue);
-        enum sl_rc rc = call_wait(&call, "A topic could not be created", err);
+        enum sl_rc rc = sl_admin_call_wait(&call, "A topic could not be created", err);
         if (rc == SL_OK)
                 rc = read_created(&call, spec->name, ret_created, err);
-        call_end(&call);
+        sl_admin_call_end(&call);
         rd_kafka_NewTopic_destroy(topic);
         return rc;
 }
 
-static enum sl_rc read_config(struct call *call, const char *topic, const char *key, struct sl_buf *out,
+static enum sl_rc read_config(struct sl_admin_call *call, const char *topic, const char *key, struct sl_buf *out,
                               struct sl_err *err)
 {
         size_t n = 0, entries = 0;
@@ -345,20 +325,20 @@ static enum sl_rc read_config(struct call *call, const char *topic, const char *
 enum sl_rc sl_admin_topic_config(struct sl_admin *a, const char *topic, const char *key, int timeout_ms,
                                  struct sl_buf *out, struct sl_err *err)
 {
-        struct call call;
+        struct sl_admin_call call;
         rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
 
-        call_begin(&call, a, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout_ms);
+        sl_admin_call_begin(&call, a, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout_ms);
         rd_kafka_DescribeConfigs(a->rk, &resource, 1, call.options, call.queue);
-        enum sl_rc rc = call_wait(&call, "A topic's configuration could not be read", err);
+        enum sl_rc rc = sl_admin_call_wait(&call, "A topic's configuration could not be read", err);
         if (rc == SL_OK)
                 rc = read_config(&call, topic, key, out, err);
-        call_end(&call);
+        sl_admin_call_end(&call);
         rd_kafka_ConfigResource_destroy(resource);
         return rc;
 }
 
-static enum sl_rc read_watermark(struct call *call, const char *topic, int32_t partition, int64_t *ret,
+static enum sl_rc read_watermark(struct sl_admin_call *call, const char *topic, int32_t partition, int64_t *ret,
                                  struct sl_err *err)
 {
         size_t n = 0;
@@ -376,100 +356,21 @@ static enum sl_rc read_watermark(struct call *call, const char *topic, int32_t p
 enum sl_rc sl_admin_high_watermark(struct sl_admin *a, const char *topic, int32_t partition, int timeout_ms,
                                    int64_t *ret, struct sl_err *err)
 {
-        struct call call;
+        struct sl_admin_call call;
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 
         rd_kafka_topic_partition_list_add(list, topic, partition)->offset = RD_KAFKA_OFFSET_SPEC_LATEST;
-        call_begin(&call, a, RD_KAFKA_ADMIN_OP_LISTOFFSETS, timeout_ms);
+        sl_admin_call_begin(&call, a, RD_KAFKA_ADMIN_OP_LISTOFFSETS, timeout_ms);
         rd_kafka_error_t *e =
                 rd_kafka_AdminOptions_set_isolation_level(call.options, RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED);
         enum sl_rc rc = e ? sl_kafka_fail_error(err, e, "A partition's end can't be asked for") : SL_OK;
         if (rc == SL_OK) {
                 rd_kafka_ListOffsets(a->rk, list, call.options, call.queue);
-                rc = call_wait(&call, "A partition's end could not be read", err);
+                rc = sl_admin_call_wait(&call, "A partition's end could not be read", err);
         }
         if (rc == SL_OK)
                 rc = read_watermark(&call, topic, partition, ret, err);
-        call_end(&call);
+        sl_admin_call_end(&call);
         rd_kafka_topic_partition_list_destroy(list);
-        return rc;
-}
-
-static enum sl_rc read_group(struct call *call, const char *group, struct sl_offsets *out, struct sl_err *err)
-{
-        size_t n = 0;
-        const rd_kafka_group_result_t **groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
-                rd_kafka_event_ListConsumerGroupOffsets_result(call->event), &n);
-        const rd_kafka_error_t *e = n ? rd_kafka_group_result_error(groups[0]) : NULL;
-
-        if (e)
-                return sl_kafka_fail(err, rd_kafka_error_code(e), "The offsets of group %s could not be read: %s",
-                                     group, rd_kafka_error_string(e));
-        const rd_kafka_topic_partition_list_t *list = n ? rd_kafka_group_result_partitions(groups[0]) : NULL;
-        for (int i = 0; list && i < list->cnt; i++) {
-                const rd_kafka_topic_partition_t *part = &list->elems[i];
-                if (!part->err && part->offset >= 0)
-                        sl_offsets_add(out, (struct sl_tp){sl_arena_strdup(out->arena, part->topic), part->partition},
-                                       part->offset);
-        }
-        return SL_OK;
-}
-
-enum sl_rc sl_admin_group_offsets(struct sl_admin *a, const char *group, int timeout_ms, struct sl_offsets *out,
-                                  struct sl_err *err)
-{
-        struct call call;
-        rd_kafka_ListConsumerGroupOffsets_t *request = rd_kafka_ListConsumerGroupOffsets_new(group, NULL);
-
-        call_begin(&call, a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout_ms);
-        rd_kafka_ListConsumerGroupOffsets(a->rk, &request, 1, call.options, call.queue);
-        enum sl_rc rc = call_wait(&call, "A consumer group's offsets could not be read", err);
-        if (rc == SL_OK)
-                rc = read_group(&call, group, out, err);
-        call_end(&call);
-        rd_kafka_ListConsumerGroupOffsets_destroy(request);
-        return rc;
-}
-
-static enum sl_rc read_members(struct call *call, const char *group, struct sl_arena *arena, const char ***ret,
-                               uint32_t *ret_count, bool *ret_stable, struct sl_err *err)
-{
-        size_t n = 0;
-        const rd_kafka_ConsumerGroupDescription_t **groups = rd_kafka_DescribeConsumerGroups_result_groups(
-                rd_kafka_event_DescribeConsumerGroups_result(call->event), &n);
-        const rd_kafka_error_t *e = n ? rd_kafka_ConsumerGroupDescription_error(groups[0]) : NULL;
-        rd_kafka_resp_err_t code = e   ? rd_kafka_error_code(e)
-                                   : n ? RD_KAFKA_RESP_ERR_NO_ERROR
-                                       : RD_KAFKA_RESP_ERR__BAD_MSG;
-
-        if (code && code != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
-                return sl_kafka_fail(err, code, "The members of group %s could not be read", group);
-        size_t count = code ? 0 : rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
-        rd_kafka_consumer_group_state_t state =
-                code ? RD_KAFKA_CONSUMER_GROUP_STATE_DEAD : rd_kafka_ConsumerGroupDescription_state(groups[0]);
-        *ret = sl_arena_alloc(arena, (count + 1) * sizeof(**ret));
-        *ret_count = 0;
-        for (size_t i = 0; i < count; i++) {
-                const char *id = rd_kafka_MemberDescription_group_instance_id(
-                        rd_kafka_ConsumerGroupDescription_member(groups[0], i));
-                if (id)
-                        (*ret)[(*ret_count)++] = sl_arena_strdup(arena, id);
-        }
-        *ret_stable = state == RD_KAFKA_CONSUMER_GROUP_STATE_STABLE || state == RD_KAFKA_CONSUMER_GROUP_STATE_EMPTY ||
-                      state == RD_KAFKA_CONSUMER_GROUP_STATE_DEAD;
-        return SL_OK;
-}
-
-enum sl_rc sl_admin_group_members(struct sl_admin *a, const char *group, int timeout_ms, struct sl_arena *arena,
-                                  const char ***ret, uint32_t *ret_count, bool *ret_stable, struct sl_err *err)
-{
-        struct call call;
-
-        call_begin(&call, a, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout_ms);
-        rd_kafka_DescribeConsumerGroups(a->rk, &group, 1, call.options, call.queue);
-        enum sl_rc rc = call_wait(&call, "A consumer group's members could not be read", err);
-        if (rc == SL_OK)
-                rc = read_members(&call, group, arena, ret, ret_count, ret_stable, err);
-        call_end(&call);
         return rc;
 }

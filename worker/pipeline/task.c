@@ -56,7 +56,7 @@ void sl_task_sleep(struct sl_task *t, int64_t ms)
 const char *sl_task_group(const struct sl_task *t)
 {
         const char *group = sl_props_get(t->worker, "group.id");
-        return group && *group ? group : "sluice-standalone";
+        return group && *group ? group : SL_GROUP_STANDALONE;
 }
 
 static enum sl_rc first_error(const struct sl_cfg_report *report, struct sl_err *err)

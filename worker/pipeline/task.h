@@ -47,6 +47,7 @@ void sl_task_free(struct sl_task *t);
 /* Worker-level names that both lines and the herder need. */
 #define SL_OFFSET_TOPIC_KEY "offset.storage.topic"
 #define SL_OFFSET_TOPIC_STANDALONE "connect-offsets" /* default when a standalone worker does not say */
+#define SL_GROUP_STANDALONE "sluice-standalone"      /* stands for group.id in a standalone worker's transactional ids */
 /* The key of a source offset in the offsets topic: ["<connector>",<partition json>]. Appended to out. */
 void sl_offset_key(const char *connector, struct sl_str partition_json, struct sl_buf *out);
 #endif

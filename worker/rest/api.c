@@ -38,6 +38,9 @@ static const struct route routes[] = {
         {"PUT", "/connectors/*/stop", sl_rest_stop},
         {"GET", "/connectors/*/topics", sl_rest_topics_get},
         {"PUT", "/connectors/*/topics/reset", sl_rest_topics_reset},
+        {"GET", "/connectors/*/offsets", sl_rest_offsets_get},
+        {"PATCH", "/connectors/*/offsets", sl_rest_offsets_patch},
+        {"DELETE", "/connectors/*/offsets", sl_rest_offsets_delete},
         {"GET", "/connector-plugins", sl_rest_plugins_list},
         {"GET", "/connector-plugins/*/config", sl_rest_plugin_config},
         {"PUT", "/connector-plugins/*/config/validate", sl_rest_plugin_validate},
@@ -160,6 +163,30 @@ bool sl_rest_query_bool(const struct sl_rest_call *c, const char *name, bool fal
         return v;
 }
 
+void sl_rest_wrong_type(struct sl_rest_call *c, const char *class, const json_t *got)
+{
+        static const struct {
+                const char *value, *token;
+        } names[] = {
+                [JSON_OBJECT] = {"Object value", "START_OBJECT"},
+                [JSON_ARRAY] = {"Array value", "START_ARRAY"},
+                [JSON_STRING] = {"String value", "VALUE_STRING"},
+                [JSON_INTEGER] = {"Integer value", "VALUE_NUMBER_INT"},
+                [JSON_REAL] = {"Floating-point value", "VALUE_NUMBER_FLOAT"},
+                [JSON_TRUE] = {"Boolean value", "VALUE_TRUE"},
+                [JSON_FALSE] = {"Boolean value", "VALUE_FALSE"},
+                [JSON_NULL] = {"Null value", "VALUE_NULL"},
+        };
+        int type = json_typeof(got);
+        sl_rest_fail(c, 500, "Cannot deserialize value of type `%s` from %s (token `JsonToken.%s`)", class,
+                     names[type].value, names[type].token);
+}
+
+void sl_rest_unknown_field(struct sl_rest_call *c, const char *class, const char *field)
+{
+        sl_rest_fail(c, 500, "Unrecognized field \"%s\" (class %s), not marked as ignorable", field, class);
+}
+
 /* Java answers 500 for every body that can't be read; clients that tell 4xx from 5xx keep working either way. */
 bool sl_rest_body(struct sl_rest_call *c, json_t **ret)
 {
@@ -174,8 +201,8 @@ bool sl_rest_body(struct sl_rest_call *c, json_t **ret)
                 return false;
         }
         if (!json_is_object(json)) {
+                sl_rest_wrong_type(c, "java.util.LinkedHashMap<java.lang.String,java.lang.String>", json);
                 json_decref(json);
-                sl_rest_fail(c, 500, "Cannot deserialize value: the request body must be a JSON object");
                 return false;
         }
         *ret = json;

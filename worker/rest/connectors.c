@@ -322,7 +322,7 @@ void sl_rest_task_status(struct sl_rest_call *c)
                 sl_rest_fail(c, 404, "No status found for task %s-%u", c->segments[1], task);
 }
 
-static void run(struct sl_rest_call *c, struct sl_herder_call *call)
+void sl_rest_run(struct sl_rest_call *c, struct sl_herder_call *call)
 {
         if (!sl_rest_ready(c))
                 return;
@@ -347,32 +347,32 @@ void sl_rest_topics_reset(struct sl_rest_call *c)
         else if (!cfg->topic_tracking_reset)
                 sl_rest_fail(c, 403, "Topic tracking reset is disabled.");
         else
-                run(c, &(struct sl_herder_call){.op = SL_OP_TOPICS_RESET});
+                sl_rest_run(c, &(struct sl_herder_call){.op = SL_OP_TOPICS_RESET});
 }
 
 void sl_rest_connector_delete(struct sl_rest_call *c)
 {
-        run(c, &(struct sl_herder_call){.op = SL_OP_DELETE});
+        sl_rest_run(c, &(struct sl_herder_call){.op = SL_OP_DELETE});
 }
 
 void sl_rest_pause(struct sl_rest_call *c)
 {
-        run(c, &(struct sl_herder_call){.op = SL_OP_TARGET, .target = SL_TARGET_PAUSED});
+        sl_rest_run(c, &(struct sl_herder_call){.op = SL_OP_TARGET, .target = SL_TARGET_PAUSED});
 }
 
 void sl_rest_resume(struct sl_rest_call *c)
 {
-        run(c, &(struct sl_herder_call){.op = SL_OP_TARGET, .target = SL_TARGET_STARTED});
+        sl_rest_run(c, &(struct sl_herder_call){.op = SL_OP_TARGET, .target = SL_TARGET_STARTED});
 }
 
 void sl_rest_stop(struct sl_rest_call *c)
 {
-        run(c, &(struct sl_herder_call){.op = SL_OP_TARGET, .target = SL_TARGET_STOPPED});
+        sl_rest_run(c, &(struct sl_herder_call){.op = SL_OP_TARGET, .target = SL_TARGET_STOPPED});
 }
 
 void sl_rest_restart(struct sl_rest_call *c)
 {
-        run(c, &(struct sl_herder_call){.op = SL_OP_RESTART,
+        sl_rest_run(c, &(struct sl_herder_call){.op = SL_OP_RESTART,
                                         .include_tasks = sl_rest_query_bool(c, "includeTasks", false),
                                         .only_failed = sl_rest_query_bool(c, "onlyFailed", false)});
 }
@@ -381,5 +381,5 @@ void sl_rest_task_restart(struct sl_rest_call *c)
 {
         struct sl_herder_call call = {.op = SL_OP_RESTART_TASK};
         if (task_number(c, &call.task))
-                run(c, &call);
+                sl_rest_run(c, &call);
 }

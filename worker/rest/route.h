@@ -27,6 +27,11 @@ bool sl_rest_query_bool(const struct sl_rest_call *c, const char *name, bool fal
 bool sl_rest_do(struct sl_rest_call *c, struct sl_herder_call *call);
 /* The body as a JSON object (owned by the caller); false = answered with an error. */
 bool sl_rest_body(struct sl_rest_call *c, json_t **ret);
+/* 500 in Jackson's words: a value of the wrong type, a field that nobody knows. class: the Java type that is expected. */
+void sl_rest_wrong_type(struct sl_rest_call *c, const char *class, const json_t *got);
+void sl_rest_unknown_field(struct sl_rest_call *c, const char *class, const char *field);
+/* Give the call, for the connector that the path names, to the herder and answer with what it says. */
+void sl_rest_run(struct sl_rest_call *c, struct sl_herder_call *call);
 /* Reads need the herder to be up; false = answered with an error. */
 bool sl_rest_ready(struct sl_rest_call *c);
 /* Percent-decode; false on a broken escape, a NUL, or text that is not UTF-8. plus: '+' is a space (queries). */
@@ -59,4 +64,7 @@ void sl_rest_resume(struct sl_rest_call *c);
 void sl_rest_stop(struct sl_rest_call *c);
 void sl_rest_topics_get(struct sl_rest_call *c);
 void sl_rest_topics_reset(struct sl_rest_call *c);
+void sl_rest_offsets_get(struct sl_rest_call *c);
+void sl_rest_offsets_patch(struct sl_rest_call *c);
+void sl_rest_offsets_delete(struct sl_rest_call *c);
 #endif
