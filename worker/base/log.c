@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Log lines: formatted in memory, then one write(2) each, so lines of different threads never mix. A line that
  * standard error does not take (closed, full and non-blocking) is dropped: logging never stops a pipeline.
- * Does not rotate files and knows no per-logger levels. */
+ * Which lines are wanted is logger.c's. Does not rotate files. */
 #include "base/log.h"
 
 #include <errno.h>
@@ -17,36 +17,18 @@
 
 #define MAX_LINE ((size_t)64 * 1024)
 
-static _Atomic int log_level = SL_LOG_INFO;
 static _Atomic bool log_json;
 static _Thread_local char log_ctx[256];
 
-static const char *const level_names[] = {"OFF", "FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"};
-
 void sl_log_init(enum sl_log_level level, bool json)
 {
-        atomic_store_explicit(&log_level, (int)level, memory_order_relaxed);
+        sl_log_set_level(level);
         atomic_store_explicit(&log_json, json, memory_order_relaxed);
-}
-
-void sl_log_set_level(enum sl_log_level level)
-{
-        atomic_store_explicit(&log_level, (int)level, memory_order_relaxed);
-}
-
-enum sl_log_level sl_log_get_level(void)
-{
-        return (enum sl_log_level)atomic_load_explicit(&log_level, memory_order_relaxed);
 }
 
 void sl_log_context(const char *ctx)
 {
         snprintf(log_ctx, sizeof(log_ctx), "%s", ctx ? ctx : "");
-}
-
-static bool enabled(enum sl_log_level level)
-{
-        return level > SL_LOG_OFF && level <= SL_LOG_TRACE && level <= sl_log_get_level();
 }
 
 static void add_time(struct sl_buf *out)
@@ -103,7 +85,7 @@ static void write_line(const struct sl_buf *line)
 static void log_text(struct sl_buf *line, enum sl_log_level level, const char *msg, const struct sl_err *err)
 {
         add_time(line);
-        sl_buf_printf(line, " %-5s ", level_names[level]);
+        sl_buf_printf(line, " %-5s ", sl_log_level_name(level));
         if (*log_ctx) {
                 sl_buf_addc(line, '[');
                 add_plain(line, log_ctx);
@@ -126,11 +108,14 @@ static void log_text(struct sl_buf *line, enum sl_log_level level, const char *m
         sl_buf_addc(line, '\n');
 }
 
-static void log_object(struct sl_buf *line, enum sl_log_level level, const char *msg, const struct sl_err *err)
+static void log_object(struct sl_buf *line, const char *file, enum sl_log_level level, const char *msg,
+                       const struct sl_err *err)
 {
+        char logger[SL_LOG_NAME_MAX + 1];
+        sl_log_logger_of(file, logger, sizeof(logger));
         sl_buf_adds(line, "{\"ts\":\"");
         add_time(line);
-        sl_buf_printf(line, "\",\"level\":\"%s\"", level_names[level]);
+        sl_buf_printf(line, "\",\"level\":\"%s\",\"logger\":\"%s\"", sl_log_level_name(level), logger);
         if (*log_ctx) {
                 sl_buf_adds(line, ",\"context\":");
                 add_json(line, log_ctx);
@@ -155,7 +140,8 @@ static void log_object(struct sl_buf *line, enum sl_log_level level, const char 
         sl_buf_adds(line, "}\n");
 }
 
-static sl_printf(3, 0) void log_event(enum sl_log_level level, const struct sl_err *err, const char *fmt, va_list ap)
+static sl_printf(4, 0) void log_event(const char *file, enum sl_log_level level, const struct sl_err *err,
+                                      const char *fmt, va_list ap)
 {
         int saved = errno; /* callers log between a failed call and their look at errno */
         sl_cleanup(sl_buf_free) struct sl_buf line = {.max = MAX_LINE * 8};
@@ -167,7 +153,7 @@ static sl_printf(3, 0) void log_event(enum sl_log_level level, const struct sl_e
                 msg[MAX_LINE] = '\0';
         const char *text = msg ? msg : fmt;
         if (atomic_load_explicit(&log_json, memory_order_relaxed))
-                log_object(&line, level, text, err);
+                log_object(&line, file, level, text, err);
         else
                 log_text(&line, level, text, err);
         if (sl_buf_ok(&line))
@@ -176,22 +162,22 @@ static sl_printf(3, 0) void log_event(enum sl_log_level level, const struct sl_e
         errno = saved;
 }
 
-void sl_log_write(enum sl_log_level level, const char *fmt, ...)
+void sl_log_write_at(const char *file, enum sl_log_level level, const char *fmt, ...)
 {
-        if (!enabled(level))
+        if (!sl_log_wants(file, level))
                 return;
         va_list ap;
         va_start(ap, fmt);
-        log_event(level, NULL, fmt, ap);
+        log_event(file, level, NULL, fmt, ap);
         va_end(ap);
 }
 
-void sl_log_err(enum sl_log_level level, const struct sl_err *err, const char *fmt, ...)
+void sl_log_err_at(const char *file, enum sl_log_level level, const struct sl_err *err, const char *fmt, ...)
 {
-        if (!enabled(level))
+        if (!sl_log_wants(file, level))
                 return;
         va_list ap;
         va_start(ap, fmt);
-        log_event(level, err, fmt, ap);
+        log_event(file, level, err, fmt, ap);
         va_end(ap);
 }

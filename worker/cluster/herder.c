@@ -100,6 +100,7 @@ static enum sl_rc start_up(struct sl_herder *h, struct sl_err *err)
                 .on_restart = sl_herder_apply_restart,
                 .on_status = sl_herder_apply_status,
                 .on_topic = sl_herder_apply_topic,
+                .on_logger = sl_herder_apply_logger,
                 .worker_id = h->worker_id,
                 .wake = sl_herder_wake,
                 .arg = h,

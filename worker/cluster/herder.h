@@ -64,6 +64,7 @@ enum sl_herder_op {
         SL_OP_OFFSETS_ALTER, /* PATCH .../offsets */
         SL_OP_OFFSETS_RESET, /* DELETE .../offsets */
         SL_OP_TOPICS_RESET,
+        SL_OP_LOGGER,        /* name: the logger; a level for all workers of the cluster */
         SL_OP_REFRESH,       /* read the internal topics to their ends: what another worker was asked to do is seen here */
 };
 struct sl_herder_call {
@@ -77,6 +78,7 @@ struct sl_herder_call {
         uint32_t task;                   /* RESTART_TASK */
         bool include_tasks, only_failed; /* RESTART */
         const json_t *offsets;           /* OFFSETS_ALTER: the request body's "offsets" array; checked by the callee */
+        const char *level;               /* LOGGER: "DEBUG" */
         int forward;                     /* the query parameter: -1 absent, 0 false, 1 true */
         /* result */
         int status;         /* HTTP's; errors are 4xx and 5xx */

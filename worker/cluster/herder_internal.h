@@ -110,6 +110,7 @@ enum sl_rc sl_herder_create_initial(struct sl_herder *h, struct sl_err *err);
 void sl_herder_apply_config(void *arg, const char *name, const struct sl_props *config);
 void sl_herder_apply_target(void *arg, const char *name, enum sl_target target);
 void sl_herder_apply_restart(void *arg, const char *name, bool include_tasks, bool only_failed);
+void sl_herder_apply_logger(void *arg, const char *logger, const char *level);
 void sl_herder_run_call(struct sl_herder *h, struct sl_herder_call *call);
 struct conn *sl_herder_find(struct sl_herder *h, const char *name); /* existing ones only */
 /* herder_status.c */

@@ -159,7 +159,7 @@ static bool route_task(struct sl_herder *h, struct sl_herder_call *call, bool *r
 
 bool sl_herder_route(struct sl_herder *h, struct sl_herder_call *call, bool *ret_defer)
 {
-        bool anywhere = call->op == SL_OP_REFRESH || call->op == SL_OP_TOPICS_RESET ||
+        bool anywhere = call->op == SL_OP_REFRESH || call->op == SL_OP_TOPICS_RESET || call->op == SL_OP_LOGGER ||
                         (call->op == SL_OP_TARGET && call->target != SL_TARGET_STOPPED);
         if (!h->cluster || anywhere)
                 return true;

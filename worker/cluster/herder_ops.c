@@ -60,6 +60,18 @@ void sl_herder_apply_target(void *arg, const char *name, enum sl_target target)
         pthread_mutex_unlock(&h->lock);
 }
 
+void sl_herder_apply_logger(void *arg, const char *logger, const char *text)
+{
+        enum sl_log_level level;
+        (void)arg;
+        if (!sl_log_level_parse(text, &level))
+                sl_warn("logger %.100s: the config topic gives it the unknown level %.20s", logger, text);
+        else if (!sl_log_set_named(logger, level, NULL, NULL))
+                sl_warn("logger %.100s: too many loggers have a level, or its name is too long; not set", logger);
+        else
+                sl_info("logger %.100s: level %.20s, by the cluster", logger, text);
+}
+
 static void answer(struct sl_herder_call *call, int status, const char *fmt, ...) sl_printf(3, 4);
 static void answer(struct sl_herder_call *call, int status, const char *fmt, ...)
 {
@@ -273,6 +285,14 @@ static void run_restart_task(struct sl_herder *h, struct sl_herder_call *call)
         pthread_mutex_unlock(&h->lock);
 }
 
+static void run_logger(struct sl_herder *h, struct sl_herder_call *call)
+{
+        struct sl_err err = {0};
+        if (stored(call, sl_store_put_logger(h->store, call->name, call->level, &err), &err,
+                   "Error writing logger level to Kafka"))
+                call->status = 204;
+}
+
 void sl_herder_run_call(struct sl_herder *h, struct sl_herder_call *call)
 {
         switch (call->op) {
@@ -294,6 +314,9 @@ void sl_herder_run_call(struct sl_herder *h, struct sl_herder_call *call)
         case SL_OP_OFFSETS_ALTER:
         case SL_OP_OFFSETS_RESET:
                 sl_herder_run_offsets(h, call);
+                return;
+        case SL_OP_LOGGER:
+                run_logger(h, call);
                 return;
         case SL_OP_REFRESH:
                 run_refresh(h, call);

@@ -3,6 +3,7 @@
  *   connector-<n>      {"properties":{...}}                       null = deleted
  *   task-<n>-<i>       {"properties":{...,"task.class":"..."}}    counts once commit-<n> follows
  *   commit-<n>         {"tasks":3}
+ *   logger-cluster-<l> {"level":"DEBUG"}                          for the workers that run when it is written
  *   target-state-<n>   {"state":"PAUSED","state.v2":"STOPPED"}    state.v2 wins; old workers know no STOPPED
  *   tasks-fencing-<n>  {"task-count":3}                           how many producers a Java worker has to fence
  *   restart-connector-<n> {"include-tasks":true,"only-failed":false}   counts only when it is written, not at the start
@@ -76,6 +77,14 @@ static void apply_target(struct sl_store *st, const char *name, struct sl_str va
         st->opts.on_target(st->opts.arg, name, target);
 }
 
+static void apply_logger(struct sl_store *st, const char *logger, struct sl_str value)
+{
+        json_t *json = NULL;
+        if (st->live && value.ptr && sl_json_parse(value, &json, NULL) == SL_OK && sl_json_str(json, "level"))
+                st->opts.on_logger(st->opts.arg, logger, sl_json_str(json, "level"));
+        json_decref(json);
+}
+
 static bool after(struct sl_str key, const char *prefix, struct sl_str *rest)
 {
         size_t n = strlen(prefix);
@@ -120,6 +129,10 @@ static void apply_config(void *arg, struct sl_str key, struct sl_str value, int6
                 else
                         apply_connector(st, name, value);
                 free(name);
+        } else if (after(key, "logger-cluster-", &rest)) {
+                char *logger = sl_strndup(rest.ptr, rest.len);
+                apply_logger(st, logger, value);
+                free(logger);
         } else if (after(key, "restart-connector-", &rest)) {
                 apply_restart(st, rest, value);
         } else if (after(key, "task-", &rest) || after(key, "commit-", &rest) || after(key, "tasks-fencing-", &rest)) {
@@ -248,6 +261,7 @@ enum sl_rc sl_store_open(const struct sl_store_opts *opts, struct sl_store **ret
                         return rc;
                 }
         }
+        st->live = true;
         *ret = st;
         return SL_OK;
 }
@@ -360,6 +374,18 @@ enum sl_rc sl_store_put_target(struct sl_store *st, const char *name, enum sl_ta
                          sl_target_name(target == SL_TARGET_STOPPED ? SL_TARGET_PAUSED : target),
                          sl_target_name(target));
         return put(st, "target-state-", name, "", (struct sl_str){text, (size_t)n}, err);
+}
+
+enum sl_rc sl_store_put_logger(struct sl_store *st, const char *logger, const char *level, struct sl_err *err)
+{
+        json_t *json = json_object();
+        struct sl_buf value = {0};
+        json_object_set_new(json, "level", json_string(level));
+        sl_json_dump(json, &value);
+        enum sl_rc rc = put(st, "logger-cluster-", logger, "", (struct sl_str){sl_buf_cstr(&value), value.len}, err);
+        sl_buf_free(&value);
+        json_decref(json);
+        return rc;
 }
 
 static bool is_stored(struct sl_store *st, const char *prefix, const char *name, const char *suffix, const char *text)

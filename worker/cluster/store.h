@@ -34,6 +34,8 @@ struct sl_store_opts {
         void (*on_status)(void *arg, const char *name, int64_t task, const struct sl_status *status, bool live);
         /* A connector uses a topic; gone: not any more (reset). */
         void (*on_topic)(void *arg, const char *name, const char *topic, bool gone);
+        /* A level for every worker of the cluster, as it is told; what was told before the store was opened is over. */
+        void (*on_logger)(void *arg, const char *logger, const char *level);
         const char *worker_id;
         void (*wake)(void *arg); /* records have arrived for sl_store_poll; from any thread, must not block. NULL = none */
         void *arg;
@@ -54,6 +56,8 @@ void sl_store_set_limit(struct sl_store *st, int timeout_ms);
 enum sl_rc sl_store_put_config(struct sl_store *st, const char *name, const struct sl_props *config,
                                struct sl_err *err);
 enum sl_rc sl_store_put_target(struct sl_store *st, const char *name, enum sl_target target, struct sl_err *err);
+/* A logger's level, for every worker that runs now. */
+enum sl_rc sl_store_put_logger(struct sl_store *st, const char *logger, const char *level, struct sl_err *err);
 /* The task configs that a Java worker would start from, their commit record and for sources the number of producers that it would
  * have to fence; nothing is written when the topic has exactly these. Each task gets config plus task.class. */
 enum sl_rc sl_store_put_tasks(struct sl_store *st, const char *name, uint32_t count, const struct sl_props *config,

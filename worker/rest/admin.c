@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /, /health, /metrics and /admin/loggers. There is one logger, root: any other name is an unknown logger. */
+/* GET /, /health, /metrics and /admin/loggers. Loggers are base/log.h's: root, and each name that was given a level. */
 #include <pthread.h>
 #include <string.h>
 #include "base/clock.h"
@@ -7,9 +7,6 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "rest/route.h"
-
-static const char *const level_names[] = {"OFF", "FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"};
-static _Atomic int64_t level_changed_ms; /* 0 = never by REST */
 
 void sl_rest_root(struct sl_rest_call *c)
 {
@@ -50,61 +47,86 @@ void sl_rest_metrics(struct sl_rest_call *c)
         c->resp->content_type = "text/plain; version=0.0.4; charset=utf-8";
 }
 
-static json_t *root_logger(void)
+static void add_logger(void *arg, const char *name, enum sl_log_level level, int64_t modified_ms)
 {
         json_t *row = json_object();
-        int64_t changed = level_changed_ms;
-        json_object_set_new(row, "level", json_string(level_names[sl_log_get_level()]));
-        json_object_set_new(row, "last_modified", changed ? json_integer(changed) : json_null());
-        return row;
+        json_object_set_new(row, "level", json_string(sl_log_level_name(level)));
+        json_object_set_new(row, "last_modified", modified_ms ? json_integer(modified_ms) : json_null());
+        json_object_set_new(arg, name, row);
 }
 
 void sl_rest_loggers_list(struct sl_rest_call *c)
 {
         json_t *body = json_object();
-        json_object_set_new(body, "root", root_logger());
+        sl_log_each(add_logger, body);
         sl_rest_json(c, 200, body);
 }
 
 void sl_rest_logger_get(struct sl_rest_call *c)
 {
-        if (strcasecmp(c->segments[2], "root") == 0)
-                sl_rest_json(c, 200, root_logger());
+        const char *name = c->segments[2];
+        json_t *all = json_object();
+        sl_log_each(add_logger, all);
+        json_t *row = json_object_get(all, strcasecmp(name, "root") == 0 ? "root" : name);
+        if (row)
+                sl_rest_json(c, 200, json_incref(row));
         else
-                sl_rest_fail(c, 404, "Logger %s not found.", c->segments[2]);
+                sl_rest_fail(c, 404, "Logger %s not found.", name);
+        json_decref(all);
+}
+
+/* A level, as Jackson reads a map of strings: any scalar. false = answered. */
+static bool read_level(struct sl_rest_call *c, const json_t *body, enum sl_log_level *ret)
+{
+        const json_t *given = json_object_get(body, "level");
+        struct sl_buf text = {0};
+        if (json_is_string(given))
+                sl_buf_adds(&text, json_string_value(given));
+        else if (given && !json_is_null(given))
+                sl_json_dump(given, &text);
+        bool ok = false;
+        if (json_is_object(given) || json_is_array(given))
+                sl_rest_wrong_type(c, "java.lang.String", given);
+        else if (!given || json_is_null(given))
+                sl_rest_fail(c, 400, "Desired 'level' parameter was not specified in request.");
+        else if (!(ok = sl_log_level_parse(sl_buf_cstr(&text), ret)))
+                sl_rest_fail(c, 404, "invalid log level '%s'.", sl_buf_cstr(&text));
+        sl_buf_free(&text);
+        return ok;
+}
+
+static void add_name(void *arg, const char *name)
+{
+        json_array_append_new(arg, json_string(name));
 }
 
 void sl_rest_logger_put(struct sl_rest_call *c)
 {
         json_t *body = NULL;
         struct sl_buf scope = {0};
+        enum sl_log_level level;
+        const char *name = c->segments[2];
         if (!sl_rest_body(c, &body))
                 return;
-        const char *level = sl_json_str(body, "level");
-        int found = level && strcasecmp(level, "ALL") == 0 ? SL_LOG_TRACE : -1;
-        for (int i = SL_LOG_OFF; level && i <= SL_LOG_TRACE; i++)
-                if (strcasecmp(level, level_names[i]) == 0)
-                        found = i;
-        if (!level) {
-                sl_rest_fail(c, 400, "Desired 'level' parameter was not specified in request.");
-        } else if (found < 0) {
-                sl_rest_fail(c, 404, "invalid log level '%s'.", level);
-        } else if (strcasecmp(c->segments[2], "root") != 0) {
-                sl_rest_fail(c, 404, "Logger %s not found.", c->segments[2]);
-        } else {
-                json_t *changed = json_array();
-                if ((int)sl_log_get_level() != found) {
-                        sl_log_set_level((enum sl_log_level)found);
-                        level_changed_ms = sl_wall_ms();
-                        json_array_append_new(changed, json_string("root"));
-                }
-                bool cluster = sl_rest_query(c, "scope", 0, &scope) && strcasecmp(sl_buf_cstr(&scope), "cluster") == 0;
-                if (cluster)
-                        sl_rest_empty(c, 204);
-                else
-                        sl_rest_json(c, 200, json_incref(changed));
-                json_decref(changed);
-        }
+        bool ok = read_level(c, body, &level);
+        bool cluster = sl_rest_query(c, "scope", 0, &scope) && strcasecmp(sl_buf_cstr(&scope), "cluster") == 0;
         sl_buf_free(&scope);
         json_decref(body);
+        if (!ok)
+                return;
+        if (cluster) {
+                struct sl_herder_call call = {.op = SL_OP_LOGGER, .name = name, .level = sl_log_level_name(level)};
+                if (sl_rest_ready(c))
+                        sl_rest_give(c, &call);
+                return;
+        }
+        json_t *changed = json_array();
+        if (sl_log_set_named(name, level, add_name, changed))
+                sl_rest_json(c, 200, json_incref(changed));
+        else
+                sl_rest_fail(c, 500,
+                             "The level of this logger can't be kept: its name is longer than %d bytes, or %d loggers "
+                             "have a level already",
+                             SL_LOG_NAME_MAX, SL_LOG_NAMES);
+        json_decref(changed);
 }

@@ -322,13 +322,18 @@ void sl_rest_task_status(struct sl_rest_call *c)
                 sl_rest_fail(c, 404, "No status found for task %s-%u", c->segments[1], task);
 }
 
+void sl_rest_give(struct sl_rest_call *c, struct sl_herder_call *call)
+{
+        if (sl_rest_do(c, call))
+                answer(c, call);
+}
+
 void sl_rest_run(struct sl_rest_call *c, struct sl_herder_call *call)
 {
         if (!sl_rest_ready(c))
                 return;
         call->name = c->segments[1];
-        if (sl_rest_do(c, call))
-                answer(c, call);
+        sl_rest_give(c, call);
 }
 
 void sl_rest_topics_get(struct sl_rest_call *c)

@@ -30,7 +30,8 @@ bool sl_rest_body(struct sl_rest_call *c, json_t **ret);
 /* 500 in Jackson's words: a value of the wrong type, a field that nobody knows. class: the Java type that is expected. */
 void sl_rest_wrong_type(struct sl_rest_call *c, const char *class, const json_t *got);
 void sl_rest_unknown_field(struct sl_rest_call *c, const char *class, const char *field);
-/* Give the call, for the connector that the path names, to the herder and answer with what it says. */
+/* Give the call to the herder and answer with what it says; run: for the connector that the path names. */
+void sl_rest_give(struct sl_rest_call *c, struct sl_herder_call *call);
 void sl_rest_run(struct sl_rest_call *c, struct sl_herder_call *call);
 /* Reads need the herder to be up; false = answered with an error. */
 bool sl_rest_ready(struct sl_rest_call *c);
