@@ -212,7 +212,7 @@ static const struct sl_cfg_def file_config[] = {
          .doc = "File to read. Java reads standard input without it; this worker does not."},
         {SL_CFG_STR(struct file_cfg, topic, "topic"), .flags = SL_CFG_REQUIRED | SL_CFG_NONEMPTY, .importance = SL_HIGH,
          .doc = "The topic that gets the lines."},
-        {SL_CFG_INT(struct file_cfg, batch_size, "batch.size"), .def = "2000", .flags = SL_CFG_HAS_MIN, .min = 1,
+        {SL_CFG_INT(struct file_cfg, batch_size, "batch.size"), .def = "2000",
          .doc = "Most lines of one poll."},
         {0},
 };

@@ -189,7 +189,7 @@ static void transform_keys_have_their_full_names(void **state)
         expect("{" SOURCE ",\"transforms\":\"r\"}",
                "transforms.r.type: Missing required configuration \"transforms.r.type\" which has no default value.\n");
         expect("{" SOURCE ",\"transforms\":\"r,r\"}",
-               "transforms: Invalid value r,r for configuration transforms: Duplicate alias provided.\n");
+               "transforms: Invalid value [r, r] for configuration transforms: Duplicate alias provided.\n");
         expect("{" SOURCE ",\"transforms\":\"r\",\"transforms.r.type\":\"Route\",\"transforms.r.regex\":\"x\","
                "\"transforms.r.negate\":\"true\"}",
                "transforms.r.negate: Config 'transforms.r.negate' was provided but there is no config "
@@ -226,10 +226,10 @@ static void sink_rules(void **state)
                "topics: topics and topics.regex are mutually exclusive options, but both are set.\n"
                "topics.regex: topics and topics.regex are mutually exclusive options, but both are set.\n");
         expect("{" SINK ",\"topics\":\"a,d\",\"errors.deadletterqueue.topic.name\":\"d\"}",
-               "errors.deadletterqueue.topic.name: The DLQ topic 'd' may not be included in the list of topics "
+               "topics.regex: The DLQ topic 'd' may not be included in the list of topics "
                "('topics=[a,d]') consumed by the connector\n");
         expect("{" SINK ",\"topics.regex\":\"d.*\",\"errors.deadletterqueue.topic.name\":\"dd\"}",
-               "errors.deadletterqueue.topic.name: The DLQ topic 'dd' may not be matched by the regex for the topics "
+               "topics.regex: The DLQ topic 'dd' may not be matched by the regex for the topics "
                "('topics.regex=d.*') consumed by the connector\n");
         expect("{" SINK ",\"topics.regex\":\"d.*\",\"errors.deadletterqueue.topic.name\":\"xd\"}", "");
         expect_with("{" SINK ",\"topics\":\"t\"}", &(struct sl_validate_opts){.worker_group = "connect-a"},

@@ -13,8 +13,8 @@ extern const struct sl_transform_ops *const sl_transforms[]; /* NULL-terminated;
 /* Does `given` name the plugin (name, aliases)? suffix: "Connector" for connectors, "" otherwise. */
 static inline bool sl_plugin_named(const char *name, const char *const *aliases, const char *suffix, const char *given)
 {
-        if (strcmp(name, given) == 0)
-                return true;
+        if (strchr(given, '$') ? strchr(given, '.') == NULL : strcmp(name, given) == 0)
+                return !strchr(given, '$'); /* an inner class has only its whole name */
         for (; aliases && *aliases; aliases++) {
                 const char *simple = strrchr(*aliases, '.');
                 simple = simple ? simple + 1 : *aliases;

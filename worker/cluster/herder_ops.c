@@ -288,7 +288,7 @@ static void run_restart_task(struct sl_herder *h, struct sl_herder_call *call)
 static void run_logger(struct sl_herder *h, struct sl_herder_call *call)
 {
         struct sl_err err = {0};
-        if (stored(call, sl_store_put_logger(h->store, call->name, call->level, &err), &err,
+        if (stored(h, call, sl_store_put_logger(h->store, call->name, call->level, &err), &err,
                    "Error writing logger level to Kafka"))
                 call->status = 204;
 }

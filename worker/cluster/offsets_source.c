@@ -7,6 +7,7 @@
  * as in Connect, changed too: forgotten there first, set there last and only as well as can be. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -403,7 +404,7 @@ void sl_offsets_change_source(const struct sl_offsets_of *of, const json_t *offs
         struct sl_err err = {0};
         struct sl_producer *p = NULL;
         const char *eos = sl_props_get(&of->cfg->props, "exactly.once.source.support");
-        bool transactional = !eos || strcmp(eos, "disabled") != 0;
+        bool transactional = !eos || strcasecmp(eos, "disabled") != 0;
         sl_arena_init(&w.arena, 4096);
         enum sl_rc rc = parse_config(&w, &err);
         if (rc == SL_OK)

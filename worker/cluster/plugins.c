@@ -59,16 +59,35 @@ const struct sl_converter_ops *sl_plugins_converter(const struct sl_plugins *pl,
         return NULL;
 }
 
-static void add_plugin(json_t *list, const char *const *aliases, const char *name, const char *type,
+/* Connect's list has no number converters, though they can be used. */
+static bool is_listed(const char *class)
+{
+        static const char *const hidden[] = {"Short", "Integer", "Long", "Float", "Double"};
+        static const char prefix[] = "org.apache.kafka.connect.converters.";
+        for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+                if (strncmp(class, prefix, sizeof(prefix) - 1) == 0 &&
+                    strncmp(class + sizeof(prefix) - 1, hidden[i], strlen(hidden[i])) == 0)
+                        return false;
+        return true;
+}
+
+/* A row for every class name, into its place by name among those that begin at `first`. */
+static void add_plugin(json_t *list, size_t first, const char *const *aliases, const char *name, const char *type,
                        const char *version)
 {
         for (size_t i = 0; i == 0 || (aliases && aliases[i]); i++) {
+                const char *class = aliases && aliases[i] ? aliases[i] : name;
+                size_t at = first;
+                if (!is_listed(class))
+                        continue;
+                while (at < json_array_size(list) && strcmp(sl_json_str(json_array_get(list, at), "class"), class) < 0)
+                        at++;
                 json_t *row = json_object();
-                json_object_set_new(row, "class", json_string(aliases && aliases[i] ? aliases[i] : name));
+                json_object_set_new(row, "class", json_string(class));
                 json_object_set_new(row, "type", json_string(type));
                 if (version)
                         json_object_set_new(row, "version", json_string(version));
-                json_array_append_new(list, row);
+                json_array_insert_new(list, at, row);
         }
 }
 
@@ -76,21 +95,56 @@ json_t *sl_plugins_json(const struct sl_plugins *pl, bool connectors_only)
 {
         json_t *list = json_array();
         for (size_t i = 0; pl->sinks[i]; i++)
-                add_plugin(list, pl->sinks[i]->aliases, pl->sinks[i]->name, "sink", pl->sinks[i]->version);
+                add_plugin(list, 0, pl->sinks[i]->aliases, pl->sinks[i]->name, "sink", pl->sinks[i]->version);
+        size_t n = json_array_size(list);
         for (size_t i = 0; pl->sources[i]; i++)
-                add_plugin(list, pl->sources[i]->aliases, pl->sources[i]->name, "source", pl->sources[i]->version);
+                add_plugin(list, n, pl->sources[i]->aliases, pl->sources[i]->name, "source", pl->sources[i]->version);
         if (connectors_only)
                 return list;
+        n = json_array_size(list);
         for (size_t i = 0; pl->transforms[i]; i++)
-                add_plugin(list, pl->transforms[i]->aliases, pl->transforms[i]->name, "transformation",
+                add_plugin(list, n, pl->transforms[i]->aliases, pl->transforms[i]->name, "transformation",
                            SL_KAFKA_COMPATIBLE);
-        for (size_t i = 0; pl->converters[i]; i++)
-                add_plugin(list, pl->converters[i]->aliases, pl->converters[i]->name, "converter", SL_KAFKA_COMPATIBLE);
-        for (size_t i = 0; pl->converters[i]; i++)
-                if (pl->converters[i]->header)
-                        add_plugin(list, pl->converters[i]->aliases, pl->converters[i]->name, "header_converter",
-                                   SL_KAFKA_COMPATIBLE);
+        for (int header = 0; header < 2; header++) {
+                n = json_array_size(list);
+                for (size_t i = 0; pl->converters[i]; i++) {
+                        const struct sl_converter_ops *c = pl->converters[i];
+                        if (header ? c->header : strcmp(c->name, "SimpleHeaderConverter") != 0)
+                                add_plugin(list, n, c->aliases, c->name, header ? "header_converter" : "converter",
+                                           SL_KAFKA_COMPATIBLE);
+                }
+        }
         return list;
+}
+
+json_t *sl_plugins_classes(const struct sl_plugins *pl, const char *type)
+{
+        json_t *all = sl_plugins_json(pl, false), *list = json_array(), *row;
+        size_t i;
+        json_array_foreach(all, i, row) if (strcmp(sl_json_str(row, "type"), type) == 0)
+                json_array_append(list, json_object_get(row, "class"));
+        json_decref(all);
+        return list;
+}
+
+const char *sl_plugins_version(const struct sl_plugins *pl, const char *given, const char **ret_class)
+{
+        const struct sl_source_ops *source = NULL;
+        const struct sl_sink_ops *sink = NULL;
+        const char *const *aliases = NULL;
+        const char *version = SL_KAFKA_COMPATIBLE, *name = given;
+        if (sl_plugins_connector(pl, given, &source, &sink, NULL) == SL_OK) {
+                aliases = source ? source->aliases : sink->aliases;
+                version = source ? source->version : sink->version;
+        } else if (sl_plugins_transform(pl, given)) {
+                aliases = sl_plugins_transform(pl, given)->aliases;
+        } else if (sl_plugins_converter(pl, given)) {
+                aliases = sl_plugins_converter(pl, given)->aliases;
+        } else {
+                return NULL;
+        }
+        *ret_class = aliases && aliases[0] ? aliases[0] : name;
+        return version;
 }
 
 bool sl_plugins_tables(const struct sl_plugins *pl, const char *given, const struct sl_cfg_def *ret[2])

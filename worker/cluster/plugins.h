@@ -25,6 +25,10 @@ const struct sl_transform_ops *sl_plugins_transform(const struct sl_plugins *pl,
 const struct sl_converter_ops *sl_plugins_converter(const struct sl_plugins *pl, const char *given);
 /* The answer of GET /connector-plugins; owned by the caller. */
 json_t *sl_plugins_json(const struct sl_plugins *pl, bool connectors_only);
+/* The classes of that list of one type ("converter"), sorted: what Connect recommends. Owned by the caller. */
+json_t *sl_plugins_classes(const struct sl_plugins *pl, const char *type);
+/* The version that the list gives for a plugin; NULL = no such plugin. *ret_class: its whole class name. */
+const char *sl_plugins_version(const struct sl_plugins *pl, const char *given, const char **ret_class);
 /* The configuration tables of any plugin: for a connector the common table and its own, else its own and NULL.
  * false = no such plugin. */
 bool sl_plugins_tables(const struct sl_plugins *pl, const char *given, const struct sl_cfg_def *ret[2]);

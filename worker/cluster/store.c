@@ -261,7 +261,6 @@ enum sl_rc sl_store_open(const struct sl_store_opts *opts, struct sl_store **ret
                         return rc;
                 }
         }
-        st->live = true;
         *ret = st;
         return SL_OK;
 }

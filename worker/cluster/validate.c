@@ -7,6 +7,7 @@
 #include <string.h>
 #include "cluster/workercfg.h"
 #include "kafka/client.h"
+#include "kafka/regex.h"
 
 static enum sl_rc no_class(const struct sl_props *raw, struct sl_err *err)
 {
@@ -58,12 +59,12 @@ static void resolve(const struct sl_validate_opts *opts, const struct sl_props *
         }
 }
 
-static void add_table(struct sl_validation *v, const struct sl_cfg_def *defs)
+static void add_table(struct sl_validation *v, enum sl_vtable_kind kind, const struct sl_cfg_def *defs)
 {
         struct sl_vtable *tables = sl_arena_alloc(&v->arena, (v->ntables + 1) * sizeof(*tables));
         if (v->ntables)
                 memcpy(tables, v->tables, v->ntables * sizeof(*tables));
-        tables[v->ntables++].defs = defs;
+        tables[v->ntables++] = (struct sl_vtable){kind, defs};
         v->tables = tables;
 }
 
@@ -96,6 +97,32 @@ static void keys_with_prefix(const struct sl_props *props, const char *prefix, s
                         sl_props_set(out, key, value);
 }
 
+/* Java's order of an embedded table: without default first, then by importance, then by name. */
+static int by_rank(const void *a, const void *b)
+{
+        const struct sl_cfg_def *x = a, *y = b;
+        bool rx = x->flags & SL_CFG_REQUIRED, ry = y->flags & SL_CFG_REQUIRED;
+        if (rx != ry)
+                return rx ? -1 : 1;
+        return x->importance != y->importance ? (int)y->importance - (int)x->importance : strcmp(x->name, y->name);
+}
+
+/* What is shown of a transform: its type, then its own keys and the framework's among each other. */
+static struct sl_cfg_def *merged(struct sl_arena *arena, const struct sl_cfg_def *rows, const struct sl_cfg_def *own)
+{
+        size_t n = 0, m = 0;
+        while (rows[n].name)
+                n++;
+        while (own && own[m].name)
+                m++;
+        struct sl_cfg_def *all = sl_arena_zalloc(arena, (n + m + 1) * sizeof(*all));
+        memcpy(all, rows, n * sizeof(*all));
+        if (m)
+                memcpy(all + n, own, m * sizeof(*all));
+        qsort(all + 1, n + m - 1, sizeof(*all), by_rank);
+        return all;
+}
+
 struct transform_keys {
         const char *type, *predicate;
         bool negate;
@@ -118,11 +145,10 @@ static void check_transform(const struct sl_validate_opts *opts, struct sl_valid
         const struct sl_cfg_def *rows = prefixed(&v->arena, transform_rows, prefix, group), *own = NULL;
         const char *negate = sl_arena_printf(&v->arena, "%snegate", prefix);
         sl_cfg_parse(rows, &v->resolved, keys, &v->arena, &v->report);
-        add_table(v, rows);
         if (sl_props_get(&v->resolved, negate) &&
             !sl_props_has(&v->resolved, sl_arena_printf(&v->arena, "%spredicate", prefix)))
                 sl_cfg_add_error(
-                        &v->report, negate,
+                        &v->report, rows[0].name,
                         "Config '%s' was provided but there is no config '%spredicate' defining a predicate to be "
                         "negated.",
                         negate, prefix);
@@ -131,13 +157,15 @@ static void check_transform(const struct sl_validate_opts *opts, struct sl_valid
                 sl_cfg_add_error(&v->report, rows[0].name,
                                  "Invalid value %s for configuration %s: Class %s could not be found.", keys->type,
                                  rows[0].name, keys->type);
-        if (!ops)
+        if (!ops) {
+                add_table(v, SL_VTABLE_TRANSFORM, rows);
                 return;
+        }
         uint32_t before = v->report.errors;
         void *cfg = sl_arena_zalloc(&v->arena, ops->config_size + 1);
         own = prefixed(&v->arena, ops->config, prefix, group);
         sl_cfg_parse(own, &v->resolved, cfg, &v->arena, &v->report);
-        add_table(v, own);
+        add_table(v, SL_VTABLE_TRANSFORM, merged(&v->arena, rows, own));
         if (ops->check && v->report.errors == before) {
                 struct sl_cfg_report sub = {0};
                 ops->check(cfg, &sub);
@@ -153,8 +181,21 @@ static void check_transform(const struct sl_validate_opts *opts, struct sl_valid
         struct sl_props mine = {0};
         const struct sl_cfg_def *tables[] = {rows, own};
         keys_with_prefix(&v->resolved, prefix, &mine);
+        sl_props_remove(&mine, sl_arena_printf(&v->arena, "%splugin.version", prefix));
         sl_cfg_check_unknown(tables, 2, &mine, &v->report);
         sl_props_free(&mine);
+}
+
+/* A list as Java prints it. */
+static const char *java_list(struct sl_validation *v, const struct sl_cfg_list *list)
+{
+        struct sl_buf text = {0};
+        for (uint32_t i = 0; i < list->count; i++)
+                sl_buf_printf(&text, "%s%s", i ? ", " : "[", list->items[i]);
+        sl_buf_adds(&text, list->count ? "]" : "[]");
+        const char *copy = sl_arena_strdup(&v->arena, sl_buf_cstr(&text));
+        sl_buf_free(&text);
+        return copy;
 }
 
 static void check_transforms(const struct sl_validate_opts *opts, struct sl_validation *v)
@@ -166,7 +207,7 @@ static void check_transforms(const struct sl_validate_opts *opts, struct sl_vali
                                 sl_cfg_add_error(
                                         &v->report, "transforms",
                                         "Invalid value %s for configuration transforms: Duplicate alias provided.",
-                                        sl_props_get(&v->resolved, "transforms"));
+                                        java_list(v, list));
                                 return;
                         }
         for (uint32_t i = 0; i < list->count; i++)
@@ -196,6 +237,12 @@ static void check_converter(const struct sl_validate_opts *opts, struct sl_valid
         if (!given)
                 return; /* keys below it have no effect then, as in Connect */
         const struct sl_converter_ops *ops = sl_plugins_converter(opts->plugins, given);
+        const char *class = NULL;
+        if (!ops && sl_plugins_version(opts->plugins, given, &class)) {
+                sl_cfg_add_error(&v->report, key, "Class class %s does not implement the %sConverter interface", class,
+                                 header ? "Header" : "");
+                return;
+        }
         if (!ops || (header && !ops->header)) {
                 sl_cfg_add_error(&v->report, key, "Invalid value %s for configuration %s: Class %s could not be found.",
                                  given, key, given);
@@ -205,7 +252,7 @@ static void check_converter(const struct sl_validate_opts *opts, struct sl_valid
         struct sl_cfg_def *defs = prefixed(&v->arena, ops->config, prefix, NULL);
         void *cfg = sl_arena_zalloc(&v->arena, ops->config_size + 1);
         sl_cfg_parse(defs, &v->resolved, cfg, &v->arena, &v->report);
-        add_table(v, defs);
+        add_table(v, SL_VTABLE_CONVERTER, defs);
         struct sl_props mine = {0};
         const struct sl_cfg_def *tables[] = {defs};
         keys_with_prefix(&v->resolved, prefix, &mine);
@@ -214,30 +261,53 @@ static void check_converter(const struct sl_validate_opts *opts, struct sl_valid
         sl_props_free(&mine);
 }
 
-static void check_dlq(struct sl_validation *v)
+/* The regular expression of topics.regex as librdkafka will get it; false = said why not. */
+static bool compile_topics(struct sl_validation *v, regex_t *re)
 {
-        static const char key[] = "errors.deadletterqueue.topic.name";
-        const char *dlq = v->common.dlq_topic, *regex = v->common.topics_regex;
-        if (!dlq || !*dlq)
-                return;
-        for (uint32_t i = 0; i < v->common.topics.count; i++)
-                if (strcmp(v->common.topics.items[i], dlq) == 0)
-                        sl_cfg_add_error(&v->report, key,
-                                         "The DLQ topic '%s' may not be included in the list of topics ('topics=[%s]') "
-                                         "consumed by the connector",
-                                         dlq, sl_props_get(&v->resolved, "topics"));
-        if (!regex || !*regex)
-                return;
+        static const char key[] = "topics.regex";
+        struct sl_buf posix = {0};
+        struct sl_err err = {0};
+        char why[200];
+        if (sl_kafka_topics_regex(v->common.topics_regex, &posix, &err) != SL_OK) {
+                sl_cfg_add_error(&v->report, key, "Invalid value %s for configuration topics.regex: Invalid regex: %s",
+                                 v->common.topics_regex, err.msg);
+                sl_buf_free(&posix);
+                return false;
+        }
+        int rc = regcomp(re, sl_buf_cstr(&posix), REG_EXTENDED | REG_NOSUB);
+        sl_buf_free(&posix);
+        if (rc == 0)
+                return true;
+        regerror(rc, re, why, sizeof(why));
+        sl_cfg_add_error(&v->report, key, "Invalid value %s for configuration topics.regex: Invalid regex: %s",
+                         v->common.topics_regex, why);
+        return false;
+}
+
+static void check_regex(struct sl_validation *v)
+{
+        const char *dlq = v->common.dlq_topic;
         regex_t re;
-        if (regcomp(&re, sl_arena_printf(&v->arena, "^(%s)$", regex), REG_EXTENDED | REG_NOSUB) != 0)
-                return; /* a construct that only Java has: nothing can be said here */
-        if (regexec(&re, dlq, 0, NULL, 0) == 0)
+        if (!v->common.topics_regex || !*v->common.topics_regex || !compile_topics(v, &re))
+                return;
+        if (dlq && *dlq && regexec(&re, dlq, 0, NULL, 0) == 0)
                 sl_cfg_add_error(
-                        &v->report, key,
+                        &v->report, "topics.regex",
                         "The DLQ topic '%s' may not be matched by the regex for the topics ('topics.regex=%s') "
                         "consumed by the connector",
-                        dlq, regex);
+                        dlq, v->common.topics_regex);
         regfree(&re);
+}
+
+static void check_dlq(struct sl_validation *v)
+{
+        const char *dlq = v->common.dlq_topic;
+        for (uint32_t i = 0; dlq && *dlq && i < v->common.topics.count; i++)
+                if (strcmp(v->common.topics.items[i], dlq) == 0)
+                        sl_cfg_add_error(&v->report, "topics",
+                                         "The DLQ topic '%s' may not be included in the list of topics ('topics=%s') "
+                                         "consumed by the connector",
+                                         dlq, java_list(v, &v->common.topics));
 }
 
 static void check_sink(const struct sl_validate_opts *opts, struct sl_validation *v)
@@ -250,6 +320,7 @@ static void check_sink(const struct sl_validate_opts *opts, struct sl_validation
                 sl_cfg_add_error(&v->report, "topics.regex", "%s", text);
         }
         check_dlq(v);
+        check_regex(v);
         if (!opts->worker_group || !v->common.name)
                 return;
         const char *group = sl_props_get(&v->resolved, "consumer.override.group.id");
@@ -269,12 +340,14 @@ static void check_name(struct sl_validation *v)
         for (const char *p = v->common.name; p && *p; p++)
                 if ((unsigned char)*p < 32 || *p == 127)
                         sl_buf_printf(&codes, "%s%d", codes.len ? ", " : "", *p);
+        if (v->common.name && !*v->common.name)
+                sl_cfg_add_error(&v->report, "name", "Invalid value  for configuration name: String may not be empty");
         if (codes.len)
                 sl_cfg_add_error(
                         &v->report, "name",
-                        "Invalid value for configuration name: String may not contain control sequences but had the "
+                        "Invalid value %s for configuration name: String may not contain control sequences but had the "
                         "following ASCII chars: %s",
-                        sl_buf_cstr(&codes));
+                        v->common.name, sl_buf_cstr(&codes));
         sl_buf_free(&codes);
 }
 
@@ -329,29 +402,51 @@ static void check_masks(const struct sl_validate_opts *opts, const struct sl_pro
                                          key);
 }
 
+/* The connector's own table. A key of it that is null is no error, in Connect, even a required one. */
+static void parse_own(struct sl_validation *v, const struct sl_cfg_def *own, void *cfg)
+{
+        struct sl_cfg_report found = {0};
+        sl_cfg_parse(own, &v->resolved, cfg, &v->arena, &found);
+        for (uint32_t i = 0; i < found.count; i++) {
+                const struct sl_cfg_finding *f = &found.findings[i];
+                if (f->warning)
+                        sl_cfg_add_warning(&v->report, f->key, "%s", f->text);
+                else if (!sl_props_has(&v->resolved, f->key) || sl_props_get(&v->resolved, f->key))
+                        sl_cfg_add_error(&v->report, f->key, "%s", f->text);
+        }
+        sl_cfg_report_free(&found);
+}
+
+static void check_nulls(const struct sl_props *raw, const struct sl_cfg_def *own, struct sl_validation *v)
+{
+        const char *key, *value;
+        for (size_t i = 0; sl_props_next(raw, &i, &key, &value);)
+                if (!value && !sl_cfg_find(own, key))
+                        sl_cfg_add_error(&v->report, key,
+                                         "Null value can not be supplied as the configuration value.");
+}
+
 enum sl_rc sl_validate(const struct sl_validate_opts *opts, const struct sl_props *raw, struct sl_validation *v,
                        struct sl_err *err)
 {
         const char *class = sl_props_get(raw, "connector.class");
-        if (!class || !*class)
+        if (!class)
                 return no_class(raw, err);
+        v->opts = *opts;
         sl_arena_init(&v->arena, 0);
         resolve(opts, raw, v);
         class = sl_props_get(&v->resolved, "connector.class");
-        char *trimmed = sl_arena_strdup(&v->arena, class + strspn(class, " \t\r\n"));
-        for (size_t n = strlen(trimmed); n && strchr(" \t\r\n", trimmed[n - 1]);)
-                trimmed[--n] = '\0';
-        SL_TRY(sl_plugins_connector(opts->plugins, trimmed, &v->source, &v->sink, err));
+        SL_TRY(sl_plugins_connector(opts->plugins, class, &v->source, &v->sink, err));
 
         const struct sl_cfg_def *common = v->source ? sl_source_common_defs : sl_sink_common_defs;
         const struct sl_cfg_def *own = v->source ? v->source->config : v->sink->config;
         sl_cfg_parse(common, &v->resolved, &v->common, &v->arena, &v->report);
-        add_table(v, common);
+        add_table(v, SL_VTABLE_COMMON, common);
         check_name(v);
-        v->own = sl_arena_zalloc(&v->arena, (v->source ? v->source->config_size : v->sink->config_size) + 1);
-        sl_cfg_parse(own, &v->resolved, v->own, &v->arena, &v->report);
-        add_table(v, own);
         check_transforms(opts, v);
+        v->own = sl_arena_zalloc(&v->arena, (v->source ? v->source->config_size : v->sink->config_size) + 1);
+        parse_own(v, own, v->own);
+        add_table(v, SL_VTABLE_OWN, own);
         check_converter(opts, v, "header.converter", v->common.header_converter, true);
         check_converter(opts, v, "key.converter", v->common.key_converter, false);
         check_converter(opts, v, "value.converter", v->common.value_converter, false);
@@ -359,7 +454,8 @@ enum sl_rc sl_validate(const struct sl_validate_opts *opts, const struct sl_prop
                 check_sink(opts, v);
         sl_kafka_check_overrides(&(struct sl_kafka_cfg){opts->worker, &v->resolved}, &v->report);
         check_policy(opts, v);
-        check_masks(opts, raw, trimmed, v);
+        check_masks(opts, raw, class, v);
+        check_nulls(raw, own, v);
         const struct sl_cfg_def *tables[] = {common, own};
         sl_cfg_check_unknown(tables, 2, &v->resolved, &v->report);
 
@@ -379,73 +475,6 @@ void sl_validation_free(struct sl_validation *v)
         sl_cfg_report_free(&v->report);
         sl_arena_free(&v->arena);
         memset(v, 0, sizeof(*v));
-}
-
-static void add_group(json_t *groups, const char *group)
-{
-        size_t i;
-        json_t *have;
-        json_array_foreach(groups, i, have) if (strcmp(json_string_value(have), group) == 0) return;
-        json_array_append_new(groups, json_string(group));
-}
-
-/* Errors on keys that no table shows come first, without a definition, as in Connect. */
-static void add_undefined(const struct sl_validation *v, json_t *configs, const json_t *defined)
-{
-        json_t *seen = json_object();
-        for (uint32_t i = 0; i < v->report.count; i++) {
-                const struct sl_cfg_finding *f = &v->report.findings[i];
-                if (f->warning || !f->key || json_object_get(defined, f->key))
-                        continue;
-                json_t *errors = json_object_get(seen, f->key);
-                if (!errors) {
-                        json_t *row = json_object(), *value = json_object();
-                        errors = json_array();
-                        json_object_set_new(row, "definition", json_null());
-                        json_object_set_new(value, "name", json_string(f->key));
-                        json_object_set_new(value, "value", json_null());
-                        json_object_set_new(value, "recommended_values", json_array());
-                        json_object_set(value, "errors", errors);
-                        json_object_set_new(value, "visible", json_true());
-                        json_object_set_new(row, "value", value);
-                        json_array_append_new(configs, row);
-                        json_object_set_new(seen, f->key, errors);
-                }
-                json_array_append_new(errors, json_string(f->text));
-        }
-        json_decref(seen);
-}
-
-json_t *sl_validation_json(const struct sl_validation *v, const char *name)
-{
-        json_t *groups = json_array(), *rows = json_array(), *configs = json_array(), *defined = json_object();
-        for (uint32_t t = 0; t < v->ntables; t++) {
-                json_t *part = sl_cfg_validate_json(v->tables[t].defs, "", &v->resolved, &v->report), *row;
-                size_t i;
-                json_array_foreach(part, i, row)
-                {
-                        const json_t *def = json_object_get(row, "definition");
-                        const char *key = json_string_value(json_object_get(def, "name"));
-                        const char *group = json_string_value(json_object_get(def, "group"));
-                        if (!key || json_object_get(defined, key))
-                                continue;
-                        json_object_set_new(defined, key, json_true());
-                        if (group)
-                                add_group(groups, group);
-                        json_array_append(rows, row);
-                }
-                json_decref(part);
-        }
-        add_undefined(v, configs, defined);
-        json_array_extend(configs, rows);
-        json_decref(rows);
-        json_decref(defined);
-        json_t *out = json_object();
-        json_object_set_new(out, "name", json_string(name));
-        json_object_set_new(out, "error_count", json_integer(v->report.errors));
-        json_object_set_new(out, "groups", groups);
-        json_object_set_new(out, "configs", configs);
-        return out;
 }
 
 bool sl_config_is_secret(const struct sl_plugins *pl, const char *connector_class, const char *key)

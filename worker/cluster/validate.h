@@ -20,10 +20,13 @@ struct sl_validate_opts {
 };
 
 /* One table of the answer: the rows with their full names ("transforms.route.regex"). */
+enum sl_vtable_kind { SL_VTABLE_COMMON, SL_VTABLE_TRANSFORM, SL_VTABLE_OWN, SL_VTABLE_CONVERTER };
 struct sl_vtable {
+        enum sl_vtable_kind kind;
         const struct sl_cfg_def *defs;
 };
 struct sl_validation {
+        struct sl_validate_opts opts;
         const struct sl_source_ops *source; /* exactly one of the two */
         const struct sl_sink_ops *sink;
         struct sl_props resolved; /* the config with its references resolved: holds secrets */
@@ -42,6 +45,10 @@ enum sl_rc sl_validate(const struct sl_validate_opts *opts, const struct sl_prop
 void sl_validation_free(struct sl_validation *v); /* accepts a zeroed struct */
 /* The answer of PUT .../config/validate; name: connector.class as the user wrote it. Owned by the caller. */
 json_t *sl_validation_json(const struct sl_validation *v, const char *name);
+
+/* The answer of GET /connector-plugins/{p}/config: a plugin's own keys, and for a connector those of every connector.
+ * NULL = no such plugin; owned by the caller. */
+json_t *sl_plugin_definitions_json(const struct sl_plugins *pl, const char *given);
 
 /* Is the key of a config with this connector.class a secret (its table says so, or its name looks like one)? */
 bool sl_config_is_secret(const struct sl_plugins *pl, const char *connector_class, const char *key);

@@ -75,6 +75,7 @@ struct sl_cfg_def {
 #define SL_CFG_SECRET(T, m, key) .name = (key), .type = SL_CFG_T_PASSWORD, .offset = SL_CFG_MEMBER_(T, m, const char *)
 #define SL_CFG_CLASS(T, m, key) .name = (key), .type = SL_CFG_T_CLASS, .offset = SL_CFG_MEMBER_(T, m, const char *)
 #define SL_CFG_INT(T, m, key) .name = (key), .type = SL_CFG_T_INT, .offset = SL_CFG_MEMBER_(T, m, int32_t)
+#define SL_CFG_SHORT(T, m, key) .name = (key), .type = SL_CFG_T_SHORT, .offset = SL_CFG_MEMBER_(T, m, int32_t)
 #define SL_CFG_LONG(T, m, key) .name = (key), .type = SL_CFG_T_LONG, .offset = SL_CFG_MEMBER_(T, m, int64_t)
 #define SL_CFG_BOOL(T, m, key) .name = (key), .type = SL_CFG_T_BOOLEAN, .offset = SL_CFG_MEMBER_(T, m, bool)
 #define SL_CFG_LIST(T, m, key) .name = (key), .type = SL_CFG_T_LIST, .offset = SL_CFG_MEMBER_(T, m, struct sl_cfg_list)

@@ -4,9 +4,11 @@
 
 static const struct sl_cfg_enum tolerances[] = {{"none", SL_TOLERATE_NONE, NULL}, {"all", SL_TOLERATE_ALL, NULL}, {0}};
 
+static const struct sl_cfg_enum reloads[] = {{"none", 0, NULL}, {"restart", 1, NULL}, {0}};
+
 #define T struct sl_conn_cfg
 #define COMMON_KEYS                                                                                                   \
-        {SL_CFG_STR(T, name, "name"), .flags = SL_CFG_REQUIRED | SL_CFG_NONEMPTY, .importance = SL_HIGH,              \
+        {SL_CFG_STR(T, name, "name"), .flags = SL_CFG_REQUIRED, .importance = SL_HIGH,                                \
          .group = "Common", .display = "Connector name", .doc = "Globally unique name of this connector."},           \
                 {SL_CFG_STR(T, connector_class, "connector.class"), .flags = SL_CFG_REQUIRED, .importance = SL_HIGH,  \
                  .group = "Common", .display = "Connector class",                                                     \
@@ -31,10 +33,11 @@ static const struct sl_cfg_enum tolerances[] = {{"none", SL_TOLERATE_NONE, NULL}
                 {SL_CFG_LIST(T, predicates, "predicates"), .def = "", .group = "Predicates", .display = "Predicates", \
                  .doc = "Aliases of the predicates that transforms can name."},                                       \
                 {SL_CFG_NONE("predicates.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN},                \
-                {SL_CFG_NONE("config.action.reload", SL_CFG_T_STRING), .def = "restart", .flags = SL_CFG_IGNORED,     \
+                {SL_CFG_NONE("config.action.reload", SL_CFG_T_ENUM), .values = reloads, .def = "restart",             \
+                 .flags = SL_CFG_IGNORED,                                                                             \
                  .group = "Common", .doc = "Providers here (env, file, dir) have no time to live: nothing to reload."}, \
-                {SL_CFG_LONG(T, retry_timeout_ms, "errors.retry.timeout"), .def = "0", .flags = SL_CFG_HAS_MIN,       \
-                 .min = -1, .importance = SL_MEDIUM, .group = "Error Handling", .display = "Retry Timeout for Errors", \
+                {SL_CFG_LONG(T, retry_timeout_ms, "errors.retry.timeout"), .def = "0",                                \
+                 .importance = SL_MEDIUM, .group = "Error Handling", .display = "Retry Timeout for Errors", \
                  .doc = "How long, in milliseconds, a failed operation on a record is tried again; -1 = forever."},   \
                 {SL_CFG_LONG(T, retry_delay_max_ms, "errors.retry.delay.max.ms"), .def = "60000",                     \
                  .flags = SL_CFG_HAS_MIN, .min = 1, .importance = SL_MEDIUM, .group = "Error Handling",               \
@@ -94,7 +97,7 @@ const struct sl_cfg_def sl_sink_common_defs[] = {
         {SL_CFG_STR(T, dlq_topic, "errors.deadletterqueue.topic.name"), .def = "", .importance = SL_MEDIUM,
          .group = "Error Handling", .display = "Dead Letter Queue Topic Name",
          .doc = "Topic for records that failed (with errors.tolerance=all). Empty = none."},
-        {SL_CFG_INT(T, dlq_replication, "errors.deadletterqueue.topic.replication.factor"), .def = "3",
+        {SL_CFG_SHORT(T, dlq_replication, "errors.deadletterqueue.topic.replication.factor"), .def = "3",
          .importance = SL_MEDIUM, .group = "Error Handling", .display = "Dead Letter Queue Topic Replication Factor",
          .doc = "Used when the dead-letter topic has to be created."},
         {SL_CFG_BOOL(T, dlq_headers, "errors.deadletterqueue.context.headers.enable"), .def = "false",

@@ -11,21 +11,33 @@ void sl_rest_plugins_list(struct sl_rest_call *c)
         sl_rest_json(c, 200, sl_plugins_json(sl_herder_options(c->h)->plugins, only));
 }
 
+/* There is one version of each plugin. A range ("[4.0,5.0)") is taken as one that has it: nothing else could be meant. */
+static bool version_fits(struct sl_rest_call *c, const char *plugin)
+{
+        struct sl_buf asked = {0};
+        const char *class = NULL, *version = sl_plugins_version(sl_herder_options(c->h)->plugins, plugin, &class);
+        bool given = sl_rest_query(c, "version", 0, &asked) && asked.len;
+        const char *text = sl_buf_cstr(&asked);
+        bool fits = !given || !version || strcmp(text, version) == 0 || strcasecmp(text, "latest") == 0 ||
+                    strpbrk(text, "[](),") != NULL;
+        if (!fits)
+                sl_rest_fail(c, 400,
+                             "Plugin %s not found that matches the version range [%s,%s], available versions: [%s]",
+                             class, text, text, version);
+        sl_buf_free(&asked);
+        return fits;
+}
+
 void sl_rest_plugin_config(struct sl_rest_call *c)
 {
-        const struct sl_cfg_def *tables[2];
-        if (!sl_plugins_tables(sl_herder_options(c->h)->plugins, c->segments[1], tables)) {
-                sl_rest_fail(c, 404, "Unknown plugin %s.", c->segments[1]);
+        const char *plugin = c->segments[1];
+        if (!version_fits(c, plugin))
                 return;
-        }
-        json_t *list = json_array();
-        for (size_t i = 0; i < 2; i++) {
-                json_t *part = tables[i] ? sl_cfg_definitions_json(tables[i]) : NULL;
-                if (part)
-                        json_array_extend(list, part);
-                json_decref(part);
-        }
-        sl_rest_json(c, 200, list);
+        json_t *list = sl_plugin_definitions_json(sl_herder_options(c->h)->plugins, plugin);
+        if (list)
+                sl_rest_json(c, 200, list);
+        else
+                sl_rest_fail(c, 404, "Unknown plugin %s.", plugin);
 }
 
 static size_t without_connector(const char *name)
