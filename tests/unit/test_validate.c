@@ -133,7 +133,7 @@ static void good_configs(void **state)
         expect_with("{" SOURCE "}", &(struct sl_validate_opts){.offline = true}, "");
         assert_int_equal(checks, 1);
         expect("{" SINK ",\"topics\":\"t\"}", "");
-        expect("{\"name\":\"a\",\"connector.class\":\" org.example.ToySourceConnector \",\"host\":\"h\"}", "");
+        expect("{\"name\":\"a\",\"connector.class\":\"org.example.ToySourceConnector\",\"host\":\"h\"}", "");
 }
 
 static void class_is_missing_or_unknown(void **state)
@@ -192,7 +192,7 @@ static void transform_keys_have_their_full_names(void **state)
                "transforms: Invalid value [r, r] for configuration transforms: Duplicate alias provided.\n");
         expect("{" SOURCE ",\"transforms\":\"r\",\"transforms.r.type\":\"Route\",\"transforms.r.regex\":\"x\","
                "\"transforms.r.negate\":\"true\"}",
-               "transforms.r.negate: Config 'transforms.r.negate' was provided but there is no config "
+               "transforms.r.type: Config 'transforms.r.negate' was provided but there is no config "
                "'transforms.r.predicate' "
                "defining a predicate to be negated.\n");
         char *text = errors_of("{" SOURCE ",\"predicates\":\"p\"}", NULL);
@@ -226,8 +226,8 @@ static void sink_rules(void **state)
                "topics: topics and topics.regex are mutually exclusive options, but both are set.\n"
                "topics.regex: topics and topics.regex are mutually exclusive options, but both are set.\n");
         expect("{" SINK ",\"topics\":\"a,d\",\"errors.deadletterqueue.topic.name\":\"d\"}",
-               "topics.regex: The DLQ topic 'd' may not be included in the list of topics "
-               "('topics=[a,d]') consumed by the connector\n");
+               "topics: The DLQ topic 'd' may not be included in the list of topics "
+               "('topics=[a, d]') consumed by the connector\n");
         expect("{" SINK ",\"topics.regex\":\"d.*\",\"errors.deadletterqueue.topic.name\":\"dd\"}",
                "topics.regex: The DLQ topic 'dd' may not be matched by the regex for the topics "
                "('topics.regex=d.*') consumed by the connector\n");

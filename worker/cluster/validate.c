@@ -131,7 +131,6 @@ static const struct sl_cfg_def transform_rows[] = {
         {SL_CFG_CLASS(struct transform_keys, type, "type"), .flags = SL_CFG_REQUIRED, .importance = SL_HIGH,
          .doc = "Class or alias of the transform."},
         {SL_CFG_STR(struct transform_keys, predicate, "predicate"), .importance = SL_MEDIUM,
-         .unsupported = "Predicates are not built in yet: remove the key.",
          .doc = "Alias of a predicate that decides for which records the transform runs."},
         {SL_CFG_BOOL(struct transform_keys, negate, "negate"), .def = "false", .importance = SL_MEDIUM,
          .doc = "Run the transform where the predicate says no."},
@@ -152,6 +151,9 @@ static void check_transform(const struct sl_validate_opts *opts, struct sl_valid
                         "Config '%s' was provided but there is no config '%spredicate' defining a predicate to be "
                         "negated.",
                         negate, prefix);
+        if (keys->predicate)
+                sl_cfg_add_error(&v->report, sl_arena_printf(&v->arena, "%spredicate", prefix),
+                                 "Predicates are not built in yet: remove %spredicate", prefix);
         const struct sl_transform_ops *ops = keys->type ? sl_plugins_transform(opts->plugins, keys->type) : NULL;
         if (keys->type && !ops)
                 sl_cfg_add_error(&v->report, rows[0].name,

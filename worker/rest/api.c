@@ -124,11 +124,12 @@ bool sl_rest_decode(struct sl_str in, bool plus, struct sl_buf *out)
         return sl_utf8_valid((struct sl_str){sl_buf_cstr(out) + start, out->len - start});
 }
 
-void sl_rest_encode(const char *text, struct sl_buf *out)
+/* What RFC 3986 lets stand in a path segment, as Java's UriBuilder leaves it. */
+void sl_rest_encode_segment(const char *text, struct sl_buf *out)
 {
-        static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+        static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@";
         for (; *text; text++)
-                if (strchr(unreserved, *text))
+                if (strchr(plain, *text))
                         sl_buf_addc(out, *text);
                 else
                         sl_buf_printf(out, "%%%02X", (unsigned char)*text);
@@ -158,7 +159,7 @@ bool sl_rest_query_bool(const struct sl_rest_call *c, const char *name, bool fal
 {
         struct sl_buf value = {0};
         bool given = sl_rest_query(c, name, 0, &value);
-        bool v = given ? strcasecmp(sl_buf_cstr(&value), "true") == 0 : fallback;
+        bool v = given && value.len ? strcasecmp(sl_buf_cstr(&value), "true") == 0 : fallback;
         sl_buf_free(&value);
         return v;
 }
@@ -187,7 +188,58 @@ void sl_rest_unknown_field(struct sl_rest_call *c, const char *class, const char
         sl_rest_fail(c, 500, "Unrecognized field \"%s\" (class %s), not marked as ignorable", field, class);
 }
 
+/* Jackson gives a text the number's own spelling ("1.50", "1e3", any length): numbers become strings before they are
+ * parsed. Only for bodies whose values are all meant as text. */
+static void quote_numbers(struct sl_str in, struct sl_buf *out)
+{
+        bool text = false;
+        for (size_t i = 0; i < in.len;) {
+                char ch = in.ptr[i];
+                size_t n = 1;
+                if (text && ch == '\\' && i + 1 < in.len)
+                        n = 2;
+                else if (ch == '"')
+                        text = !text;
+                else if (!text && (ch == '-' || (ch >= '0' && ch <= '9')))
+                        while (i + n < in.len && memchr("0123456789+-.eE", in.ptr[i + n], 15))
+                                n++;
+                bool number = !text && (ch == '-' || (ch >= '0' && ch <= '9'));
+                sl_buf_adds(out, number ? "\"" : "");
+                sl_buf_add(out, in.ptr + i, n);
+                sl_buf_adds(out, number ? "\"" : "");
+                i += n;
+        }
+}
+
+bool sl_rest_text_body(struct sl_rest_call *c, json_t **ret)
+{
+        struct sl_buf quoted = {0};
+        struct sl_rest_request changed = *c->req;
+        const struct sl_rest_request *req = c->req;
+        json_error_t ignored;
+        json_t *strict = json_loadb(req->body.ptr ? req->body.ptr : "", req->body.len,
+                                    JSON_DECODE_INT_AS_REAL | JSON_DECODE_ANY, &ignored);
+        if (strict) /* what is wrong is told as it is */
+                quote_numbers(req->body, &quoted);
+        json_decref(strict);
+        if (quoted.len) {
+                changed.body = (struct sl_str){sl_buf_cstr(&quoted), quoted.len};
+                c->req = &changed;
+        }
+        bool ok = sl_rest_body(c, ret);
+        c->req = req;
+        sl_buf_free(&quoted);
+        return ok;
+}
+
 /* Java answers 500 for every body that can't be read; clients that tell 4xx from 5xx keep working either way. */
+static enum sl_rc parse_last_wins(struct sl_str text, json_t **ret, struct sl_err *err)
+{
+        json_error_t why;
+        *ret = json_loadb(text.ptr, text.len, JSON_DECODE_ANY, &why);
+        return *ret ? SL_OK : sl_json_parse(text, ret, err);
+}
+
 bool sl_rest_body(struct sl_rest_call *c, json_t **ret)
 {
         struct sl_err err = {0};
@@ -196,7 +248,7 @@ bool sl_rest_body(struct sl_rest_call *c, json_t **ret)
                 sl_rest_fail(c, 500, "The request has no body; a JSON object is needed");
                 return false;
         }
-        if (sl_json_parse(c->req->body, &json, &err) != SL_OK) {
+        if (parse_last_wins(c->req->body, &json, &err) != SL_OK) {
                 sl_rest_fail(c, 500, "The request body can't be read: %s", err.msg);
                 return false;
         }
@@ -226,10 +278,8 @@ static bool split_path(struct sl_rest_call *c, struct sl_str *raw)
                 size_t n = strcspn(p, "/");
                 if (c->nsegments == SL_REST_SEGMENTS)
                         return false;
-                raw[c->nsegments++] = (struct sl_str){p, n};
+                raw[c->nsegments++] = (struct sl_str){p, strcspn(p, "/;")}; /* without matrix parameters */
                 p += n;
-                if (*p == '/' && p[1] == '/')
-                        return false;
                 p += *p == '/';
         }
         return true;
@@ -249,12 +299,46 @@ static bool path_matches(const char *pattern, const struct sl_str *raw, size_t n
         return *pattern == '\0' || strcmp(pattern, "/") == 0;
 }
 
-/* A body without type, or with the one that curl -d invents, is read as JSON. */
+/* The part of a header's list that ends at a comma or the end: its media type and its q. */
+static bool range_fits(const char *range, size_t n)
+{
+        static const char *const ranges[] = {JSON_TYPE, "application/*", "*/*"};
+        while (n && strchr(" \t", *range))
+                range++, n--;
+        size_t len = 0;
+        while (len < n && !strchr("; \t", range[len]))
+                len++;
+        const char *q = memmem(range, n, "q=", 2);
+        if (q && q[2] == '0' && (q + 3 == range + n || q[3] != '.' || strspn(q + 4, "0") >= (size_t)(range + n - q - 4)))
+                return false;
+        for (size_t i = 0; i < 3; i++)
+                if (strlen(ranges[i]) == len && strncasecmp(range, ranges[i], len) == 0)
+                        return true;
+        return false;
+}
+
+/* Does the client take JSON? /metrics has another type and is not asked. */
+static bool is_acceptable(const struct sl_rest_request *req)
+{
+        const char *p = req->accept;
+        if (!p || !*p)
+                return true;
+        for (;;) {
+                size_t n = strcspn(p, ",");
+                if (range_fits(p, n))
+                        return true;
+                if (!p[n])
+                        return false;
+                p += n + 1;
+        }
+}
+
+/* A body with the type that curl -d invents is read as JSON. One without type is not known to be any. */
 static bool type_accepted(const struct sl_rest_request *req)
 {
         static const char *const accepted[] = {JSON_TYPE, "application/x-www-form-urlencoded"};
         if (!req->content_type || !*req->content_type)
-                return true;
+                return !req->body.len;
         size_t n = strcspn(req->content_type, "; \t");
         for (size_t i = 0; i < 2; i++)
                 if (strlen(accepted[i]) == n && strncasecmp(req->content_type, accepted[i], n) == 0)
@@ -300,20 +384,33 @@ static void dispatch(struct sl_rest_call *c)
         for (size_t i = 0; known && i < sizeof(routes) / sizeof(routes[0]); i++) {
                 if (!path_matches(routes[i].path, raw, c->nsegments))
                         continue;
-                sl_buf_printf(&c->resp->allow, "%s%s", c->resp->allow.len ? "," : "", routes[i].method);
+                bool get = strcmp(routes[i].method, "GET") == 0;
+                sl_buf_printf(&c->resp->allow, "%s%s%s", c->resp->allow.len ? "," : "", routes[i].method,
+                              get ? ",HEAD" : "");
                 if (strcmp(routes[i].method, method) == 0)
                         route = &routes[i];
         }
-        if (!c->resp->allow.len) {
+        if (c->resp->allow.len)
+                sl_buf_adds(&c->resp->allow, ",OPTIONS");
+        if (strstr(c->req->path, "//")) {
+                sl_rest_fail(c, 400, "The path has an empty segment");
+        } else if (!c->resp->allow.len) {
                 router_error(c, 404, "HTTP 404 Not Found");
         } else if (options) {
                 sl_rest_empty(c, 200);
+                c->resp->content_type = "text/plain";
+                for (const char *p = sl_buf_cstr(&c->resp->allow); *p; p++) {
+                        sl_buf_addc(&c->resp->body, *p);
+                        sl_buf_adds(&c->resp->body, *p == ',' ? " " : "");
+                }
                 return;
         } else if (!route) {
                 router_error(c, 405, "HTTP 405 Method Not Allowed");
                 return;
-        } else if (strcmp(method, "GET") != 0 && strcmp(method, "DELETE") != 0 && !type_accepted(c->req)) {
+        } else if (!type_accepted(c->req)) {
                 router_error(c, 415, "HTTP 415 Unsupported Media Type");
+        } else if (route->handle != sl_rest_metrics && !is_acceptable(c->req)) {
+                router_error(c, 406, "HTTP 406 Not Acceptable");
         } else if (!decode_path(c, raw)) {
                 sl_rest_fail(c, 400, "The path can't be decoded: it must be percent-encoded UTF-8 without NUL");
         } else {

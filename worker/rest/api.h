@@ -18,6 +18,7 @@ struct sl_rest_request {
         const char *query;        /* raw, without "?"; NULL = none */
         const char *content_type; /* NULL = none */
         const char *authorization; /* the header, passed on when another worker is asked; NULL = none */
+        const char *accept;       /* NULL = none */
         struct sl_str body;       /* ptr NULL = none */
         const char *base_url;     /* "http://host:port", for Location */
         unsigned serves;          /* of enum sl_rest_part, 0 = all; other paths are unknown here */

@@ -116,22 +116,22 @@ static bool name_fits(struct sl_rest_call *c, struct sl_props *config, const cha
 static void set_location(struct sl_rest_call *c, const char *name)
 {
         sl_buf_printf(&c->resp->location, "%s/connectors/", c->req->base_url ? c->req->base_url : "");
-        sl_rest_encode(name, &c->resp->location);
+        sl_rest_encode_segment(name, &c->resp->location);
 }
 
-/* Validate and store; config is completed with the name and with the secrets that came back masked. */
+/* Validate and store; config is completed with the name and with the secrets that came back masked. A wrong config is
+ * told before a name that is taken. */
 static void put_config(struct sl_rest_call *c, struct sl_herder_call *call, struct sl_props *config)
 {
         struct sl_props stored = {0};
         bool have = sl_herder_config(c->h, call->name, &stored);
-        if (have && call->create_only) {
-                sl_rest_fail(c, 409, "Connector %s already exists", call->name);
-                sl_props_free(&stored);
-                return;
-        }
         sl_config_unmask(sl_herder_options(c->h)->plugins, config, have ? &stored : NULL);
         sl_props_free(&stored);
-        if (!name_fits(c, config, call->name) || !config_is_valid(c, call->name, config))
+        if (!call->patch && !name_fits(c, config, call->name))
+                return;
+        if (call->patch && sl_props_get(config, "name") && !name_fits(c, config, call->name))
+                return;
+        if (!config_is_valid(c, call->name, config))
                 return;
         call->op = SL_OP_PUT_CONFIG;
         call->config = config;
@@ -169,10 +169,15 @@ static bool known_fields(struct sl_rest_call *c, json_t *body)
         json_object_foreach(body, key, value)
         {
                 if (strcmp(key, "name") && strcmp(key, "config") && strcmp(key, "initial_state")) {
-                        sl_rest_fail(c, 500,
-                                     "Unrecognized field \"%s\" (known: \"name\", \"config\", \"initial_state\")", key);
+                        sl_rest_unknown_field(
+                                c, "org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest", key);
                         return false;
                 }
+        }
+        const json_t *name = json_object_get(body, "name");
+        if (json_is_object(name) || json_is_array(name)) {
+                sl_rest_wrong_type(c, "java.lang.String", name);
+                return false;
         }
         if (!json_is_object(json_object_get(body, "config"))) {
                 sl_rest_fail(c, 500, "The request needs a \"config\" object: {\"name\":\"...\",\"config\":{...}}");
@@ -183,8 +188,11 @@ static bool known_fields(struct sl_rest_call *c, json_t *body)
 
 static char *trimmed_name(const json_t *body)
 {
-        const char *name = sl_json_str(body, "name");
-        name = name ? name : "";
+        const json_t *given = json_object_get(body, "name");
+        const char *name = json_is_string(given)  ? json_string_value(given)
+                           : json_is_true(given)  ? "true"
+                           : json_is_false(given) ? "false"
+                                                  : "";
         while (isspace((unsigned char)*name))
                 name++;
         size_t n = strlen(name);
@@ -199,7 +207,7 @@ void sl_rest_connectors_post(struct sl_rest_call *c)
         struct sl_props config = {0};
         struct sl_err err = {0};
         enum sl_target initial;
-        if (!sl_rest_ready(c) || !sl_rest_body(c, &body))
+        if (!sl_rest_ready(c) || !sl_rest_text_body(c, &body))
                 return;
         if (known_fields(c, body) && initial_state(c, body, &initial)) {
                 if (sl_props_from_json(&config, json_object_get(body, "config"), &err) != SL_OK) {
@@ -221,7 +229,7 @@ void sl_rest_config_put(struct sl_rest_call *c)
         struct sl_props config = {0};
         struct sl_err err = {0};
         struct sl_herder_call call = {.name = c->segments[1]};
-        if (!sl_rest_ready(c) || !sl_rest_body(c, &body))
+        if (!sl_rest_ready(c) || !sl_rest_text_body(c, &body))
                 return;
         if (sl_props_from_json(&config, body, &err) != SL_OK)
                 sl_rest_fail(c, 500, "%s", err.msg);
@@ -238,7 +246,7 @@ void sl_rest_config_patch(struct sl_rest_call *c)
         struct sl_props patch = {0}, config = {0};
         struct sl_err err = {0};
         struct sl_herder_call call = {.name = c->segments[1], .patch = true};
-        if (!sl_rest_ready(c) || !sl_rest_body(c, &body))
+        if (!sl_rest_ready(c) || !sl_rest_text_body(c, &body))
                 return;
         if (sl_props_from_json(&patch, body, &err) != SL_OK) {
                 sl_rest_fail(c, 500, "%s", err.msg);
@@ -298,13 +306,13 @@ void sl_rest_config_get(struct sl_rest_call *c)
         sl_props_free(&config);
 }
 
-/* A path parameter that is no number is an unknown path in Connect. */
-static bool task_number(struct sl_rest_call *c, uint32_t *ret)
+/* A path parameter that is no int is an unknown path in Connect. A negative one is a task that isn't there. */
+static bool task_number(struct sl_rest_call *c, int32_t *ret)
 {
         int64_t n;
-        bool ok = sl_parse_i64(sl_str_c(c->segments[3]), &n) && n >= 0 && n <= INT32_MAX;
+        bool ok = sl_parse_i64(sl_str_c(c->segments[3]), &n) && n >= INT32_MIN && n <= INT32_MAX;
         if (ok)
-                *ret = (uint32_t)n;
+                *ret = (int32_t)n;
         else
                 sl_rest_fail(c, 404, "HTTP 404 Not Found");
         return ok;
@@ -312,14 +320,14 @@ static bool task_number(struct sl_rest_call *c, uint32_t *ret)
 
 void sl_rest_task_status(struct sl_rest_call *c)
 {
-        uint32_t task;
+        int32_t task;
         if (!task_number(c, &task) || !sl_rest_ready(c))
                 return;
-        json_t *body = sl_herder_task_status(c->h, c->segments[1], task);
+        json_t *body = sl_herder_task_status(c->h, c->segments[1], (uint32_t)task);
         if (body)
                 sl_rest_json(c, 200, body);
         else
-                sl_rest_fail(c, 404, "No status found for task %s-%u", c->segments[1], task);
+                sl_rest_fail(c, 404, "No status found for task %s-%d", c->segments[1], task);
 }
 
 void sl_rest_give(struct sl_rest_call *c, struct sl_herder_call *call)
@@ -384,7 +392,7 @@ void sl_rest_restart(struct sl_rest_call *c)
 
 void sl_rest_task_restart(struct sl_rest_call *c)
 {
-        struct sl_herder_call call = {.op = SL_OP_RESTART_TASK};
-        if (task_number(c, &call.task))
-                sl_rest_run(c, &call);
+        int32_t task;
+        if (task_number(c, &task))
+                sl_rest_run(c, &(struct sl_herder_call){.op = SL_OP_RESTART_TASK, .task = (uint32_t)task});
 }

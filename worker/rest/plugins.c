@@ -67,7 +67,7 @@ void sl_rest_plugin_validate(struct sl_rest_call *c)
         struct sl_props config = {0}, stored = {0};
         struct sl_err err = {0};
         struct sl_validation v = {0};
-        if (!sl_rest_body(c, &body))
+        if (!sl_rest_text_body(c, &body))
                 return;
         if (sl_props_from_json(&config, body, &err) != SL_OK) {
                 sl_rest_fail(c, 500, "%s", err.msg);

@@ -27,6 +27,8 @@ bool sl_rest_query_bool(const struct sl_rest_call *c, const char *name, bool fal
 bool sl_rest_do(struct sl_rest_call *c, struct sl_herder_call *call);
 /* The body as a JSON object (owned by the caller); false = answered with an error. */
 bool sl_rest_body(struct sl_rest_call *c, json_t **ret);
+/* The same for a map of texts: numbers come as strings, spelled as the client spelled them. */
+bool sl_rest_text_body(struct sl_rest_call *c, json_t **ret);
 /* 500 in Jackson's words: a value of the wrong type, a field that nobody knows. class: the Java type that is expected. */
 void sl_rest_wrong_type(struct sl_rest_call *c, const char *class, const json_t *got);
 void sl_rest_unknown_field(struct sl_rest_call *c, const char *class, const char *field);
@@ -37,7 +39,7 @@ void sl_rest_run(struct sl_rest_call *c, struct sl_herder_call *call);
 bool sl_rest_ready(struct sl_rest_call *c);
 /* Percent-decode; false on a broken escape, a NUL, or text that is not UTF-8. plus: '+' is a space (queries). */
 bool sl_rest_decode(struct sl_str in, bool plus, struct sl_buf *out);
-void sl_rest_encode(const char *text, struct sl_buf *out);
+void sl_rest_encode_segment(const char *text, struct sl_buf *out);
 
 void sl_rest_root(struct sl_rest_call *c);
 void sl_rest_health(struct sl_rest_call *c);

@@ -316,6 +316,7 @@ static enum MHD_Result on_whole(const struct endpoint *e, struct MHD_Connection 
                 .query = query ? query + 1 : NULL,
                 .content_type = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Content-Type"),
                 .authorization = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Authorization"),
+                .accept = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Accept"),
                 .body = {a->body.ptr, a->body.len},
                 .base_url = sl_rest_server_url(e->server),
                 .serves = e->listener->serves,
