@@ -48,7 +48,13 @@ struct sl_task_env {
          * errors.tolerance=all); otherwise fail with the returned class. */
         enum sl_rc (*report)(void *report_arg, const struct sl_record *rec, const struct sl_err *why, struct sl_err *err);
         void *report_arg;
+        /* Sources: records that fail go to a dead-letter topic. Fill rec->raw_value and what `origin` needs; a change that can't be
+         * made into a record becomes one with rec->failed set (a copy in the batch's arena) instead of a failed poll. */
+        bool dead_letters;
 };
+
+/* Adds one fact about where a record came from: a header of its dead letter. */
+typedef void sl_origin_add(void *arg, const char *name, struct sl_str value);
 
 struct sl_source_ops {
         const char *name;                 /* short name, "postgres" */
@@ -82,6 +88,12 @@ struct sl_source_ops {
                                    struct sl_err *err);
         /* No other system keeps a position of this connector (Postgres does, in the slot): what REST says after a change. */
         bool offsets_in_kafka;
+        /* The batch's boundary means that a transaction of the source ended there, and poll honours end_at_boundary:
+         * transaction.boundary=connector is possible. */
+        bool own_boundaries;
+        /* Where a record (as poll made it) came from: table, position, format of raw_value ... Names without prefix. May be NULL.
+         * Only called for records that failed. */
+        void (*origin)(void *task, const struct sl_record *rec, sl_origin_add *add, void *arg);
 };
 
 struct sl_tp {
@@ -125,7 +137,10 @@ struct sl_sink_ops {
          * membership is gone already. Never fails. Called after a last flush when the partitions are given up in peace. */
         void (*revoked)(void *task, const struct sl_tp *parts, uint32_t n, bool lost);
         /* Records of one topic-partition each run, offsets ascending; values live until put returns. rec->topic.ptr is the
-         * interned topic name. An empty batch is called too, at least every second (time rotation). */
+         * interned topic name. An empty batch is called too, at least every second (time rotation).
+         * A failure that may pass (transient, batch or record scope): the same records come again until it is over. A failure of a
+         * record's class (schema, business ...) without a call of env->report: the batch is put again in parts to find the
+         * culprits. So a put that fails must leave a state from which its records can be put again. */
         enum sl_rc (*put)(void *task, const struct sl_batch *batch, struct sl_err *err);
         /* Add to durable the next offset of every partition that moved since the last call; what it names must be safely in
          * the target. closing: the task stops; finish what rules allow (S3: nothing is cut early). */

@@ -70,20 +70,16 @@ enum sl_rc sl_err_set(struct sl_err *err, enum sl_errid id, const char *file, ui
         return err->rc;
 }
 
-void sl_err_prefix(struct sl_err *err, const char *fmt, ...)
+/* head, between and the old message. */
+static void put_before(struct sl_err *err, const char *head, const char *between)
 {
-        char head[sizeof(err->msg)], old[sizeof(err->msg)];
-        if (!err || err->rc == SL_OK)
-                return;
-        va_list ap;
-        va_start(ap, fmt);
-        format(head, sizeof(head), fmt, ap);
-        va_end(ap);
+        char old[sizeof(err->msg)];
         memcpy(old, err->msg, sizeof(old));
         size_t n = strlen(head), room = sizeof(err->msg) - 1;
         memcpy(err->msg, head, n);
-        for (const char *p = ": "; *p && n < room; p++)
+        for (const char *p = between; *p && n < room; p++)
                 err->msg[n++] = *p;
+        err->cause_at += (uint32_t)n;
         size_t rest = strlen(old);
         bool cut = rest > room - n;
         if (cut)
@@ -92,6 +88,33 @@ void sl_err_prefix(struct sl_err *err, const char *fmt, ...)
         err->msg[n + rest] = '\0';
         if (cut)
                 trim_utf8(err->msg);
+}
+
+void sl_err_prefix(struct sl_err *err, const char *fmt, ...)
+{
+        char head[sizeof(err->msg)];
+        if (!err || err->rc == SL_OK)
+                return;
+        va_list ap;
+        va_start(ap, fmt);
+        format(head, sizeof(head), fmt, ap);
+        va_end(ap);
+        put_before(err, head, ": ");
+}
+
+void sl_err_wrap(struct sl_err *err, const char *head, const char *cause)
+{
+        if (!err || err->rc == SL_OK)
+                return;
+        err->cause_at = 0;
+        put_before(err, head, "");
+        err->cause = cause;
+}
+
+struct sl_str sl_err_message(const struct sl_err *err)
+{
+        size_t len = strlen(err->msg);
+        return (struct sl_str){err->msg, err->cause && err->cause_at < len ? err->cause_at : len};
 }
 
 void sl_err_clear(struct sl_err *err)
@@ -142,12 +165,17 @@ const char *sl_stage_name(enum sl_stage stage)
 
 void sl_err_trace(const struct sl_err *err, struct sl_buf *out)
 {
+        const char *place = err->stage == SL_STAGE_NONE ? "task" : sl_stage_name(err->stage);
+        struct sl_str own = sl_err_message(err);
+        if (err->outer)
+                sl_buf_printf(out, "%s\n\tat sluice.%s\nCaused by: ", err->outer, place);
         sl_buf_adds(out, err->java ? err->java : row_of(err->id)->java);
         sl_buf_adds(out, ": ");
-        sl_buf_adds(out, err->msg);
-        sl_buf_adds(out, "\n\tat sluice.");
-        sl_buf_adds(out, sl_stage_name(err->stage));
-        sl_buf_printf(out, "(%s:%u) [%s]", err->file ? err->file : "?", (unsigned)err->line, sl_errid_text(err->id));
+        sl_buf_add_str(out, own);
+        sl_buf_printf(out, "\n\tat sluice.%s(%s:%u) [%s]", place, err->file ? err->file : "?", (unsigned)err->line,
+                      sl_errid_text(err->id));
+        if (own.ptr[own.len])
+                sl_buf_printf(out, "\nCaused by: %s: %s", err->cause, own.ptr + own.len);
 }
 
 static sl_noreturn sl_cold void out_of_memory(size_t n)

@@ -50,6 +50,9 @@ struct sl_err {
         const char *operation;   /* Java class of the plugin that ran in the stage; NULL = the connector */
         enum sl_errid id;
         const char *java;        /* exception class for traces and headers; from the id's row unless set */
+        const char *outer;       /* "<class>: <message>" of the exception that Connect wraps this one in; static, NULL = none */
+        const char *cause;       /* exception class of what lies under this one; its text is msg from cause_at on; NULL = none */
+        uint32_t cause_at;
         int32_t native;          /* HTTP status, librdkafka code, or 0 */
         char sqlstate[6];        /* "" unless Postgres said one */
         uint32_t retry_after_ms; /* 0 = no advice */
@@ -63,6 +66,11 @@ struct sl_err {
 #define sl_fail(err, id, ...) sl_err_set((err), (id), __FILE__, __LINE__, __VA_ARGS__)
 enum sl_rc sl_err_set(struct sl_err *err, enum sl_errid id, const char *file, uint32_t line, const char *fmt, ...)
         sl_printf(5, 6) sl_cold;
+/* Put head before the message, which becomes the text of the exception below (class cause, static): Connect's exceptions keep
+ * their own sentence and leave the details to a "Caused by". */
+void sl_err_wrap(struct sl_err *err, const char *head, const char *cause);
+/* The exception's own message: msg without the text of its cause. */
+struct sl_str sl_err_message(const struct sl_err *err);
 /* Put "text: " before the message. */
 void sl_err_prefix(struct sl_err *err, const char *fmt, ...) sl_printf(2, 3) sl_cold;
 void sl_err_clear(struct sl_err *err);
@@ -70,7 +78,8 @@ const char *sl_errid_text(enum sl_errid id);       /* "pg.slot.lost" */
 const char *sl_errid_doc(enum sl_errid id);
 const char *sl_rc_name(enum sl_rc rc);             /* "transient", "schema_mismatch", ... */
 const char *sl_stage_name(enum sl_stage stage);    /* "TASK_PUT", ... */
-/* The text of Connect's status "trace": "<java class>: <msg>\n\tat sluice.<stage>(<file>:<line>) [id]". */
+/* The text of Connect's status "trace": "<java class>: <msg>\n\tat sluice.<stage>(<file>:<line>) [id]", the wrapping exception
+ * before it and the cause behind it ("Caused by: ..."). Outside a stage it says task. */
 void sl_err_trace(const struct sl_err *err, struct sl_buf *out);
 
 /* Allocation that can't fail (aborts with a message). sl_free is free. */

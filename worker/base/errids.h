@@ -8,6 +8,7 @@
 #define SL_JAVA_RETRIABLE "org.apache.kafka.connect.errors.RetriableException"
 #define SL_JAVA_CONFIG "org.apache.kafka.common.config.ConfigException"
 #define SL_JAVA_KAFKA "org.apache.kafka.common.KafkaException"
+#define SL_JAVA_SERIALIZATION "org.apache.kafka.common.errors.SerializationException"
 
 #define SL_ERROR_IDS(X)                                                                                              \
         /* base */                                                                                                   \
@@ -59,6 +60,7 @@
           "the replication stream or a query broke off")                                                             \
         X(SL_E_PG_PROTOCOL, "pg.protocol", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT,                                  \
           "a pgoutput message could not be read")                                                                    \
+        X(SL_E_PG_VALUE, "pg.value", SL_SCHEMA, SL_SCOPE_RECORD, SL_JAVA_DATA, "a column's value does not fit its schema") \
         /* connectors/s3 */                                                                                          \
         X(SL_E_S3_SETUP, "s3.setup", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT,                                        \
           "bucket, endpoint or credentials are not usable")                                                          \

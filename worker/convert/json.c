@@ -132,8 +132,7 @@ static enum sl_rc schema_of(struct json_state *st, struct sl_str text, const str
 
 static sl_cold enum sl_rc bad_text(enum sl_rc rc, struct sl_err *err)
 {
-        if (err)
-                sl_err_prefix(err, "Converting byte[] to Kafka Connect data failed due to serialization error");
+        sl_err_wrap(err, "Converting byte[] to Kafka Connect data failed due to serialization error: ", SL_JAVA_SERIALIZATION);
         return rc;
 }
 

@@ -153,9 +153,11 @@ static enum sl_rc boolean_decode(void *st sl_unused, struct sl_str topic sl_unus
                                  struct sl_arena *arena sl_unused, const struct sl_schema **ret_schema,
                                  struct sl_value *ret_value, struct sl_err *err)
 {
-        if (bytes.ptr && (bytes.len != 1 || (uint8_t)bytes.ptr[0] > 1))
-                return sl_fail(err, SL_E_DECODE,
-                               "Failed to deserialize boolean: one byte 0 or 1 is expected, not %zu bytes", bytes.len);
+        if (bytes.ptr && (bytes.len != 1 || (uint8_t)bytes.ptr[0] > 1)) {
+                enum sl_rc rc = sl_fail(err, SL_E_DECODE, "one byte 0 or 1 is expected, not %zu bytes", bytes.len);
+                sl_err_wrap(err, "Failed to deserialize boolean: ", SL_JAVA_SERIALIZATION);
+                return rc;
+        }
         *ret_schema = sl_schema_of(SL_BOOLEAN, true);
         *ret_value = bytes.ptr ? sl_v_bool(bytes.ptr[0] != 0) : SL_V_NULL;
         return SL_OK;
@@ -218,9 +220,13 @@ static enum sl_rc number_encode(enum sl_type type, unsigned size, const char *ja
 static enum sl_rc number_decode(enum sl_type type, unsigned size, const char *java, struct sl_str bytes,
                                 const struct sl_schema **ret_schema, struct sl_value *ret_value, struct sl_err *err)
 {
-        if (bytes.ptr && bytes.len != size)
-                return sl_fail(err, SL_E_DECODE, "Failed to deserialize %s: %u bytes are expected, not %zu", java, size,
-                               bytes.len);
+        if (bytes.ptr && bytes.len != size) {
+                char head[64];
+                snprintf(head, sizeof(head), "Failed to deserialize %s: ", java);
+                enum sl_rc rc = sl_fail(err, SL_E_DECODE, "%u bytes are expected, not %zu", size, bytes.len);
+                sl_err_wrap(err, head, SL_JAVA_SERIALIZATION);
+                return rc;
+        }
         *ret_schema = sl_schema_of(type, true);
         *ret_value = SL_V_NULL;
         if (!bytes.ptr)

@@ -17,7 +17,7 @@
 #define CHUNK 256
 #define COMMITTED_MS 10000
 #define SEEK_MS 10000
-#define CLOSE_MS 5000
+#define CLOSE_MS 3000
 
 struct rebalance {
         struct rebalance *next;
@@ -353,6 +353,7 @@ static void add_record(struct sl_consumer *c, struct sl_batch *batch, rd_kafka_m
         rec->partition = m->partition;
         rec->offset = m->offset;
         rec->timestamp_ms = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp;
+        rec->log_append_time = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME;
         rec->raw_key = (struct sl_str){m->key, m->key ? m->key_len : 0};
         rec->raw_value = (struct sl_str){m->payload, m->payload ? m->len : 0};
         add_headers(batch, rec, m);

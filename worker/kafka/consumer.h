@@ -21,7 +21,7 @@ struct sl_consumer_opts {
 };
 
 enum sl_rc sl_consumer_new(const struct sl_consumer_opts *opts, struct sl_consumer **ret, struct sl_err *err);
-/* Leaves the group (revoked is called), in at most about 5 s. Batches may still hold its messages: its memory goes with the last
+/* Leaves the group (revoked is called), in at most about 3 s. Batches may still hold its messages: its memory goes with the last
  * of them. NULL ok. */
 void sl_consumer_close(struct sl_consumer *c);
 /* Add up to batch->max_records messages that are there (waiting at most timeout_ms for the first). Fills topic (interned for the

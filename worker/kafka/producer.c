@@ -575,6 +575,11 @@ void sl_producer_fd_clear(struct sl_producer *p)
         (void)n; /* empty already: nothing to clear */
 }
 
+int64_t sl_producer_txn_timeout(const struct sl_producer *p)
+{
+        return p->txn_timeout_ms;
+}
+
 uint32_t sl_producer_queued(const struct sl_producer *p)
 {
         return (uint32_t)rd_kafka_outq_len(p->rk);

@@ -59,5 +59,7 @@ enum sl_rc sl_producer_serve(struct sl_producer *p, int timeout_ms, struct sl_er
 int sl_producer_fd(const struct sl_producer *p);
 /* Empty the fd's wake-ups (call before serve when poll(2) said it is readable). */
 void sl_producer_fd_clear(struct sl_producer *p);
+/* How long a transaction may last, in ms, as agreed with the brokers by init. */
+int64_t sl_producer_txn_timeout(const struct sl_producer *p);
 uint32_t sl_producer_queued(const struct sl_producer *p);
 #endif

@@ -2,9 +2,19 @@
 /* The common connector keys as tables (names, defaults and texts of Kafka Connect 4.2's ConnectorConfig family). */
 #include "pipeline/conncfg.h"
 
+#include <strings.h>
+
+#include "pipeline/topics.h"
+
 static const struct sl_cfg_enum tolerances[] = {{"none", SL_TOLERATE_NONE, NULL}, {"all", SL_TOLERATE_ALL, NULL}, {0}};
 
 static const struct sl_cfg_enum reloads[] = {{"none", 0, NULL}, {"restart", 1, NULL}, {0}};
+/* The order of Connect's error text. */
+static const struct sl_cfg_enum supports[] = {{"REQUIRED", true, NULL}, {"REQUESTED", false, NULL}, {0}};
+static const struct sl_cfg_enum boundaries[] = {{"INTERVAL", SL_BOUNDARY_INTERVAL, NULL},
+                                                {"POLL", SL_BOUNDARY_POLL, NULL},
+                                                {"CONNECTOR", SL_BOUNDARY_CONNECTOR, NULL},
+                                                {0}};
 
 #define T struct sl_conn_cfg
 #define COMMON_KEYS                                                                                                   \
@@ -65,19 +75,38 @@ static const struct sl_cfg_enum reloads[] = {{"none", 0, NULL}, {"restart", 1, N
 
 const struct sl_cfg_def sl_source_common_defs[] = {
         COMMON_KEYS,
-        {SL_CFG_NONE("topic.creation.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX,
-         .unsupported = "Topic creation groups are not built in yet: remove the topic.creation.* keys (the broker's "
-                        "auto.create.topics.enable applies) or create the topics first."},
-        {SL_CFG_NONE("exactly.once.support", SL_CFG_T_STRING), .def = "requested", .flags = SL_CFG_IGNORED,
-         .group = "Exactly Once Support", .doc = "Every source here supports exactly-once; it is the default."},
-        {SL_CFG_NONE("transaction.boundary", SL_CFG_T_STRING), .def = "poll", .flags = SL_CFG_IGNORED,
-         .group = "Exactly Once Support",
-         .doc = "Transactions are cut by sluice.transaction.interval.ms and sluice.transaction.bytes."},
-        {SL_CFG_NONE("transaction.boundary.interval.ms", SL_CFG_T_LONG), .flags = SL_CFG_IGNORED,
-         .group = "Exactly Once Support", .doc = "See sluice.transaction.interval.ms."},
-        {SL_CFG_NONE("offsets.storage.topic", SL_CFG_T_STRING),
-         .unsupported = "An offsets topic of its own is not built in yet; remove this key, the worker's "
-                        "offset.storage.topic is used."},
+        {SL_CFG_LIST(T, creation_groups, "topic.creation.groups"), .def = "", .group = "Topic Creation",
+         .display = "Topic Creation Groups",
+         .doc = "Groups of new topics that differ from the default group (topic.creation.default.*): the first group "
+                "whose include matches the topic and whose exclude does not. No topic.creation.* keys: the broker's "
+                "auto-creation makes topics."},
+        {SL_CFG_NONE("topic.creation.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN},
+        {SL_CFG_ENUM(T, eos_required, "exactly.once.support", supports), .def = "requested",
+         .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_MEDIUM, .group = "Exactly Once Support",
+         .display = "Exactly once support",
+         .doc = "required: refuse the connector on a worker with exactly.once.source.support=disabled."},
+        {SL_CFG_ENUM(T, boundary, "transaction.boundary", boundaries), .def = "poll", .flags = SL_CFG_CASE_INSENSITIVE,
+         .importance = SL_MEDIUM, .group = "Exactly Once Support", .display = "Transaction Boundary",
+         .doc = "When a Kafka transaction ends: poll (after each batch), interval (transaction.boundary.interval.ms) or "
+                "connector (only where a transaction of the database ends). Not set: when the source is drained, or by "
+                "sluice.transaction.interval.ms and sluice.transaction.bytes."},
+        {SL_CFG_LONG(T, boundary_ms, "transaction.boundary.interval.ms"), .flags = SL_CFG_HAS_MIN, .min = 0,
+         .group = "Exactly Once Support", .display = "Transaction boundary interval",
+         .doc = "With transaction.boundary=interval; the worker's offset.flush.interval.ms if not set."},
+        {SL_CFG_STR(T, offsets_topic, "offsets.storage.topic"), .flags = SL_CFG_NONEMPTY, .group = "Offsets Topic",
+         .display = "Offsets topic",
+         .doc = "A topic of its own for this connector's offsets; made if it is missing. Offsets are read from it and "
+                "from the worker's topic (this one wins) and written to both."},
+        {SL_CFG_STR(T, dlq_topic, "sluice.errors.deadletterqueue.topic.name"), .def = "", .importance = SL_MEDIUM,
+         .group = "Error Handling", .display = "Dead Letter Queue Topic Name",
+         .doc = "Topic for changes that can't be converted or transformed (with errors.tolerance=all): the raw bytes "
+                "and where they came from. Empty = none."},
+        {SL_CFG_INT(T, dlq_replication, "sluice.errors.deadletterqueue.topic.replication.factor"), .def = "3",
+         .group = "Error Handling", .display = "Dead Letter Queue Topic Replication Factor",
+         .doc = "Used when that topic has to be created."},
+        {SL_CFG_BOOL(T, dlq_headers, "sluice.errors.deadletterqueue.context.headers.enable"), .def = "true",
+         .group = "Error Handling", .display = "Enable Error Context Headers",
+         .doc = "Add __connect.errors.* and __sluice.source.* headers."},
         {SL_CFG_LONG(T, txn_interval_ms, "sluice.transaction.interval.ms"), .def = "250", .flags = SL_CFG_HAS_MIN,
          .min = 1, .group = "Sluice",
          .doc = "A busy source commits its Kafka transaction at least this often; a drained one at once."},
@@ -107,3 +136,32 @@ const struct sl_cfg_def sl_sink_common_defs[] = {
         {SL_CFG_NONE("consumer.override.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN},
         {SL_CFG_NONE("admin.override.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN},
         {0}};
+
+enum sl_boundary sl_source_boundary(const struct sl_conn_cfg *common, const struct sl_props *config)
+{
+        return sl_props_get(config, "transaction.boundary") ? (enum sl_boundary)common->boundary : SL_BOUNDARY_ADAPTIVE;
+}
+
+bool sl_worker_exactly_once(const struct sl_props *worker)
+{
+        const char *support = sl_props_get(worker, "exactly.once.source.support");
+        return !support || strcasecmp(support, "disabled") != 0;
+}
+
+void sl_source_check(const struct sl_conn_cfg *common, const struct sl_props *config, bool own_boundaries, bool exactly_once,
+                     struct sl_cfg_report *r)
+{
+        static const char off[] = "This worker does not have exactly-once source support enabled.";
+        if (common->eos_required && !exactly_once)
+                sl_cfg_add_error(r, "exactly.once.support", "%s", off);
+        if (sl_source_boundary(common, config) == SL_BOUNDARY_CONNECTOR) {
+                if (!exactly_once)
+                        sl_cfg_add_error(r, "transaction.boundary", "%s", off);
+                else if (!own_boundaries)
+                        sl_cfg_add_error(r, "transaction.boundary",
+                                         "The connector does not support connector-defined transaction boundaries with the "
+                                         "given configuration. Please reconfigure it to use a different transaction "
+                                         "boundary definition.");
+        }
+        sl_topics_check(common, config, r);
+}

@@ -6,6 +6,8 @@
 #include "config/cfgdef.h"
 
 enum sl_tolerance { SL_TOLERATE_NONE, SL_TOLERATE_ALL };
+/* Where a source's Kafka transactions end. ADAPTIVE: the key is not set; see sluice.transaction.*. */
+enum sl_boundary { SL_BOUNDARY_ADAPTIVE, SL_BOUNDARY_POLL, SL_BOUNDARY_INTERVAL, SL_BOUNDARY_CONNECTOR };
 struct sl_conn_cfg {
         const char *name, *connector_class;
         int32_t tasks_max;
@@ -14,12 +16,19 @@ struct sl_conn_cfg {
         int64_t retry_timeout_ms, retry_delay_max_ms;
         int tolerance; /* enum sl_tolerance */
         bool log_errors, log_messages;
-        /* sinks */
-        struct sl_cfg_list topics;
-        const char *topics_regex;
+        /* dead letters: errors.deadletterqueue.* of sinks, sluice.errors.deadletterqueue.* of sources; NULL or "" = none */
         const char *dlq_topic;
         int32_t dlq_replication;
         bool dlq_headers;
+        /* sinks */
+        struct sl_cfg_list topics;
+        const char *topics_regex;
+        /* sources */
+        struct sl_cfg_list creation_groups; /* topic.creation.groups; the rest is read by topics.c */
+        int eos_required; /* bool */
+        int boundary; /* enum sl_boundary: as given, and POLL when not: see sl_source_boundary */
+        int64_t boundary_ms;
+        const char *offsets_topic; /* offsets.storage.topic; NULL = the worker's */
         /* ours */
         int64_t memory_bytes;      /* sluice.task.memory.bytes */
         int32_t restart_max;       /* sluice.task.restart.max; -1 = no limit */
@@ -28,4 +37,12 @@ struct sl_conn_cfg {
 };
 extern const struct sl_cfg_def sl_source_common_defs[];
 extern const struct sl_cfg_def sl_sink_common_defs[];
+
+/* What the table can't say about a source: exactly-once support, boundaries, topic creation groups. own_boundaries: the connector's;
+ * exactly_once: the worker's. Findings are added to r. */
+void sl_source_check(const struct sl_conn_cfg *common, const struct sl_props *config, bool own_boundaries, bool exactly_once,
+                     struct sl_cfg_report *r);
+enum sl_boundary sl_source_boundary(const struct sl_conn_cfg *common, const struct sl_props *config);
+/* exactly.once.source.support of the worker's properties: on unless it says disabled. */
+bool sl_worker_exactly_once(const struct sl_props *worker);
 #endif

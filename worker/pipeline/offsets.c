@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "kafka/compact.h"
-#include "pipeline/internal.h"
+#include "pipeline/topics.h"
 
 #define LOAD_TIMEOUT_MS 60000
 
@@ -58,22 +58,24 @@ static int64_t worker_int(const struct sl_props *worker, const char *key, int64_
         return text && sl_parse_i64(sl_str_c(text), &v) ? v : fallback;
 }
 
-enum sl_rc sl_offset_load(struct sl_task *t, struct sl_str partition_json, struct sl_buf *ret, bool *ret_found,
-                          struct sl_err *err)
+static enum sl_rc load(struct sl_task *t, struct sl_admin *admin, const char *topic, struct sl_str partition_json,
+                       struct sl_buf *ret, bool *ret_found, struct sl_err *err)
 {
         struct sl_buf key = {0};
         struct search search = {.value = ret};
         struct sl_compact *store = NULL;
         bool standalone = !sl_props_get(t->worker, "group.id");
+        int32_t partitions;
+        SL_TRY(sl_task_topic_partitions(t, admin, topic, &partitions, err)); /* a stop can end this wait for Kafka */
         sl_offset_key(t->connector, partition_json, &key);
         const char *key_text = sl_buf_cstr(&key);
         search.key = (struct sl_str){key_text, key.len};
         enum sl_rc rc = sl_json_parse(search.key, &search.key_json, err);
         if (rc == SL_OK) {
                 struct sl_compact_opts opts = {
-                        .cfg = {.worker = t->worker},
-                        .admin = t->admin,
-                        .topic = sl_offset_topic(t->worker),
+                        .cfg = {.worker = t->worker, .connector = &t->config},
+                        .admin = admin,
+                        .topic = topic,
                         .partitions = (int32_t)worker_int(t->worker, "offset.storage.partitions", 25),
                         .replication = (int32_t)worker_int(t->worker, "offset.storage.replication.factor",
                                                            standalone ? -1 : 3),
@@ -88,9 +90,21 @@ enum sl_rc sl_offset_load(struct sl_task *t, struct sl_str partition_json, struc
         json_decref(search.key_json);
         sl_buf_free(&key);
         if (rc != SL_OK) {
-                sl_err_prefix(err, "could not read the stored offset of %s", t->connector);
+                sl_err_prefix(err, "could not read the stored offset of %s from %s", t->connector, topic);
                 return rc;
         }
         *ret_found = search.found;
         return SL_OK;
+}
+
+enum sl_rc sl_offset_load(struct sl_task *t, struct sl_admin *admin, const char *own_topic, struct sl_str partition_json,
+                          struct sl_buf *ret, bool *ret_found, struct sl_err *err)
+{
+        const char *worker_topic = sl_offset_topic(t->worker);
+        if (own_topic && strcmp(own_topic, worker_topic) != 0) {
+                SL_TRY(load(t, admin, own_topic, partition_json, ret, ret_found, err));
+                if (*ret_found)
+                        return SL_OK;
+        }
+        return load(t, admin, worker_topic, partition_json, ret, ret_found, err);
 }

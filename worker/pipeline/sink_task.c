@@ -3,19 +3,25 @@
  *   consumer poll -> converter decode -> sl_chain_apply -> ops->put -> ops->flush (what is durable) -> offset commit
  * An offset is committed only when the sink says that everything before it is safely in the target, or when the sink holds nothing of
  * the partition and all behind it was skipped (filtered, or dead-lettered and stored). On revoke a last flush and commit come before
- * the sink forgets the partition. Does not know S3 or files. */
+ * the sink forgets the partition. While a retry is waited for, partitions are paused and the group is still polled; records of
+ * partitions that go away meanwhile are marked (partition -1) and left out. Does not know S3 or files. */
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/map.h"
 #include "kafka/consumer.h"
 #include "pipeline/errpolicy.h"
 #include "pipeline/internal.h"
+#include "pipeline/put.h"
 
 #define BATCH_RECORDS 1000
 #define FLUSH_MS 1000
 #define POLL_MS 500
 #define COMMIT_TIMEOUT_MS 10000
+#define LAST_COMMIT_MS 2000
+#define PUT_RETRY_MS 500 /* between two tries of a batch that the target may take later; doubles */
+#define PUT_RETRY_MAX_MS 60000
 #define COMMIT_PATIENCE_MS 60000 /* commits may fail this long (coordinator moves) before the task opens again */
 
 /* What we know of one assigned partition. Offsets are "next to read"; 0 = nothing yet. */
@@ -25,6 +31,7 @@ struct part {
         int64_t put;       /* handed to the sink */
         int64_t durable;   /* the sink said so */
         int64_t committed; /* in the group */
+        bool met;          /* its topic is in line.seen */
 };
 
 struct line {
@@ -38,7 +45,10 @@ struct line {
         struct sl_codec codec;
         struct sl_errpolicy *policy;
         struct sl_consumer *consumer;
-        struct sl_batch batch;
+        struct sl_batch batch, idle; /* idle: what comes while partitions are paused: nothing */
+        uint32_t rebalances;
+        struct sl_map seen; /* topics read, names only */
+        unsigned seed;
         struct sl_arena offsets_arena;
         struct part *parts;
         uint32_t part_count, part_cap;
@@ -63,7 +73,7 @@ static int64_t committable(const struct part *p)
         return p->put <= p->durable ? p->consumed : p->durable;
 }
 
-static enum sl_rc commit(struct line *l, struct sl_err *err)
+static enum sl_rc commit(struct line *l, bool closing, struct sl_err *err)
 {
         uint32_t n = 0;
         sl_arena_reset(&l->offsets_arena);
@@ -77,7 +87,7 @@ static enum sl_rc commit(struct line *l, struct sl_err *err)
         SL_TRY(sl_errpolicy_flush(l->policy, err));
         if (SL_FAULT("sink.before_commit"))
                 return sl_fail(err, SL_E_KAFKA, "fault point sink.before_commit");
-        SL_TRY(sl_consumer_commit(l->consumer, items, n, COMMIT_TIMEOUT_MS, err));
+        SL_TRY(sl_consumer_commit(l->consumer, items, n, closing ? LAST_COMMIT_MS : COMMIT_TIMEOUT_MS, err));
         for (uint32_t i = 0; i < n; i++)
                 find_part(l, items[i].tp.topic, items[i].tp.partition)->committed = items[i].offset;
         sl_metric_add(l->m_commits, 1);
@@ -89,14 +99,14 @@ static enum sl_rc flush(struct line *l, bool closing, struct sl_err *err)
         sl_arena_reset(&l->offsets_arena);
         struct sl_offsets durable = {.arena = &l->offsets_arena};
         l->flushed_ms = sl_mono_ms();
-        SL_TRY(l->t->sink->flush(l->sink, closing, &durable, err));
+        SL_TRY(sl_in_stage(l->t->sink->flush(l->sink, closing, &durable, err), SL_STAGE_TASK_PUT, err));
         for (uint32_t i = 0; i < durable.count; i++) {
                 struct part *p = find_part(l, durable.items[i].tp.topic, durable.items[i].tp.partition);
                 if (p && durable.items[i].offset > p->durable)
                         p->durable = durable.items[i].offset;
         }
         struct sl_err why = {0};
-        enum sl_rc rc = commit(l, &why);
+        enum sl_rc rc = sl_in_stage(commit(l, closing, &why), SL_STAGE_KAFKA_CONSUME, &why);
         if (rc == SL_OK) {
                 l->commit_failing_ms = 0;
                 return SL_OK;
@@ -126,6 +136,7 @@ static void assigned(void *arg, const struct sl_tp_offset *parts, uint32_t n)
                 l->parts[l->part_count++] =
                         (struct part){.tp = parts[i].tp, .consumed = at, .put = at, .durable = at, .committed = at};
         }
+        l->rebalances++;
         sl_info("assigned %u partitions", n);
         if (n && l->pending.rc == SL_OK) {
                 enum sl_rc rc = l->t->sink->assigned(l->sink, parts, n, &l->pending);
@@ -135,6 +146,11 @@ static void assigned(void *arg, const struct sl_tp_offset *parts, uint32_t n)
 
 static void forget(struct line *l, const struct sl_tp *tp)
 {
+        for (uint32_t i = 0; i < l->batch.count; i++) {
+                struct sl_record *rec = &l->batch.records[i];
+                if (rec->partition == tp->partition && sl_str_eqc(rec->topic, tp->topic))
+                        rec->partition = -1;
+        }
         struct part *p = find_part(l, tp->topic, tp->partition);
         if (p)
                 *p = l->parts[--l->part_count];
@@ -150,6 +166,7 @@ static void revoked(void *arg, const struct sl_tp *parts, uint32_t n, bool lost)
                         sl_log_err(SL_LOG_WARN, &err, "last commit before giving up partitions failed: the next owner reads again");
         }
         l->t->sink->revoked(l->sink, parts, n, lost);
+        l->rebalances++;
         for (uint32_t i = 0; i < n; i++)
                 forget(l, &parts[i]);
 }
@@ -171,6 +188,47 @@ static enum sl_rc report(void *arg, const struct sl_record *rec, const struct sl
         return sl_errpolicy_resolve(l->policy, rec, &staged, err);
 }
 
+static enum sl_rc raise_pending(struct line *l, struct sl_err *err)
+{
+        if (l->pending.rc == SL_OK)
+                return SL_OK;
+        *err = l->pending;
+        return err->rc;
+}
+
+/* Paused partitions give nothing; should one do all the same, it is read again. */
+static enum sl_rc give_back(struct line *l, struct sl_err *err)
+{
+        for (uint32_t i = l->idle.count; i-- > 0;) {
+                const struct sl_record *rec = &l->idle.records[i];
+                SL_TRY(sl_consumer_seek(l->consumer, (struct sl_tp){rec->topic.ptr, rec->partition}, rec->offset, err));
+        }
+        sl_batch_reset(&l->idle);
+        return SL_OK;
+}
+
+/* Wait, but stay a member of the group. Partitions may come and go meanwhile. */
+static enum sl_rc stay(void *arg, int64_t ms, struct sl_err *err)
+{
+        struct line *l = arg;
+        int64_t until = sl_mono_ms() + ms;
+        SL_TRY(sl_consumer_pause_all(l->consumer, err));
+        for (int64_t left = ms; left > 0 && !sl_task_halted(l->t); left = until - sl_mono_ms()) {
+                struct pollfd fds[] = {{.fd = l->t->wake_fd, .events = POLLIN},
+                                       {.fd = sl_consumer_fd(l->consumer), .events = POLLIN}};
+                if (poll(fds, 2, left > POLL_MS ? POLL_MS : (int)left) > 0) {
+                        if (fds[0].revents)
+                                sl_task_drain_wake(l->t);
+                        if (fds[1].revents)
+                                sl_consumer_fd_clear(l->consumer);
+                }
+                SL_TRY(sl_consumer_poll(l->consumer, &l->idle, 0, err));
+                SL_TRY(give_back(l, err));
+                SL_TRY(raise_pending(l, err));
+        }
+        return sl_consumer_resume_all(l->consumer, err);
+}
+
 static enum sl_rc decode_and_transform(struct line *l, struct sl_record *rec, struct sl_err *err)
 {
         struct sl_record original = *rec;
@@ -182,30 +240,71 @@ static enum sl_rc decode_and_transform(struct line *l, struct sl_record *rec, st
                 if (sl_likely(rc == SL_OK))
                         return SL_OK;
                 bool again = sl_errpolicy_retry(l->policy, &retry, err);
+                original.partition = rec->partition;
                 *rec = original;
+                if (rec->partition < 0) { /* given up while we waited: its next owner reads it */
+                        sl_err_clear(err);
+                        return SL_OK;
+                }
                 if (!again)
                         break;
                 sl_err_clear(err);
         }
+        if (sl_task_halted(l->t) && err->rc == SL_TRANSIENT)
+                return sl_fail(err, SL_E_STOPPED, "the task is stopping"); /* its tries are not over: it is read again */
         rec->dropped = true;
         return sl_errpolicy_resolve(l->policy, rec, err, err);
+}
+
+static sl_cold void meet_topic(struct line *l, struct part *p)
+{
+        struct sl_str topic = sl_str_c(p->tp.topic);
+        p->met = true;
+        if (sl_map_get(&l->seen, topic))
+                return;
+        sl_map_put(&l->seen, topic, l);
+        if (l->t->on_topic)
+                l->t->on_topic(l->t->on_state_arg, l->t->connector, l->t->id, p->tp.topic);
+}
+
+/* Leave out the records from `from` on whose partitions went away. */
+static void drop_gone(struct line *l, uint32_t from)
+{
+        struct sl_batch *b = &l->batch;
+        uint32_t kept = from;
+        for (uint32_t i = from; i < b->count; i++) {
+                if (b->records[i].partition < 0)
+                        continue;
+                if (kept != i)
+                        b->records[kept] = b->records[i];
+                kept++;
+        }
+        b->count = kept;
 }
 
 /* Decode and transform all, keep what survives (moved together), and note how far each partition was read and handed on. */
 static enum sl_rc prepare(struct line *l, struct sl_err *err)
 {
         struct sl_batch *b = &l->batch;
-        uint32_t kept = 0;
+        uint32_t kept = 0, rebalances = l->rebalances, began = rebalances;
         struct part *p = NULL;
         for (uint32_t i = 0; i < b->count; i++) {
                 struct sl_record *rec = &b->records[i];
                 const char *topic = rec->topic.ptr; /* interned; a transform may rename the record */
                 int32_t partition = rec->partition;
+                if (sl_unlikely(partition < 0))
+                        continue; /* given up while another record was retried */
                 if (!p || p->tp.topic != topic || p->tp.partition != partition)
                         p = find_part(l, topic, partition);
                 SL_TRY(decode_and_transform(l, rec, err));
-                if (!p)
+                if (sl_unlikely(rebalances != l->rebalances)) { /* the array of partitions was changed */
+                        rebalances = l->rebalances;
+                        p = rec->partition < 0 ? NULL : find_part(l, topic, partition);
+                }
+                if (!p || rec->partition < 0)
                         continue; /* given up meanwhile: its next owner reads it */
+                if (sl_unlikely(!p->met))
+                        meet_topic(l, p);
                 p->consumed = rec->offset + 1;
                 if (rec->dropped)
                         continue;
@@ -215,15 +314,37 @@ static enum sl_rc prepare(struct line *l, struct sl_err *err)
                 kept++;
         }
         b->count = kept;
+        if (sl_unlikely(began != l->rebalances))
+                drop_gone(l, 0);
         return SL_OK;
 }
 
-static enum sl_rc raise_pending(struct line *l, struct sl_err *err)
+static enum sl_rc put_part(void *arg, const struct sl_batch *part, struct sl_err *err)
 {
-        if (l->pending.rc == SL_OK)
-                return SL_OK;
-        *err = l->pending;
-        return err->rc;
+        struct line *l = arg;
+        return sl_in_stage(l->t->sink->put(l->sink, part, err), SL_STAGE_TASK_PUT, err);
+}
+
+/* What the target can't take now is put again until it can, as in Connect; errors.retry.* have no say in it. */
+static enum sl_rc put(struct line *l, struct sl_err *err)
+{
+        struct sl_put_calls calls = {.put = put_part, .report = report, .arg = l};
+        uint32_t settled = 0;
+        int64_t pause = PUT_RETRY_MS;
+        for (;;) {
+                enum sl_rc rc = sl_put_settle(&calls, &l->batch, &settled, err);
+                if (rc != SL_TRANSIENT || err->scope == SL_SCOPE_TASK || err->id == SL_E_STOPPED)
+                        return rc;
+                int64_t ms = pause / 2 + rand_r(&l->seed) % (pause / 2 + 1);
+                ms = err->retry_after_ms > ms ? err->retry_after_ms : ms;
+                pause = pause * 2 > PUT_RETRY_MAX_MS ? PUT_RETRY_MAX_MS : pause * 2;
+                sl_log_err(SL_LOG_WARN, err, "the target can't take records now, they are put again in %lld ms", (long long)ms);
+                sl_err_clear(err);
+                SL_TRY(stay(l, ms, err));
+                if (sl_task_halted(l->t))
+                        return sl_fail(err, SL_E_STOPPED, "the task is stopping while the target does not answer");
+                drop_gone(l, settled);
+        }
 }
 
 static enum sl_rc one_round(struct line *l, struct sl_err *err)
@@ -232,14 +353,15 @@ static enum sl_rc one_round(struct line *l, struct sl_err *err)
         if (l->t->sink->wait)
                 l->t->sink->wait(l->sink, &w);
         sl_batch_reset(&l->batch);
-        SL_TRY(sl_consumer_poll(l->consumer, &l->batch, w.timeout_ms < 0 ? 0 : w.timeout_ms, err));
+        SL_TRY(sl_in_stage(sl_consumer_poll(l->consumer, &l->batch, w.timeout_ms < 0 ? 0 : w.timeout_ms, err),
+                           SL_STAGE_KAFKA_CONSUME, err));
         SL_TRY(raise_pending(l, err));
         sl_metric_add(l->m_read, l->batch.count);
         SL_TRY(prepare(l, err));
         int64_t now = sl_mono_ms();
         if (l->batch.count || now - l->put_ms >= FLUSH_MS || w.timeout_ms < POLL_MS) {
                 l->put_ms = now;
-                SL_TRY(l->t->sink->put(l->sink, &l->batch, err));
+                SL_TRY(put(l, err));
                 sl_metric_add(l->m_put, l->batch.count);
         }
         if (now - l->flushed_ms >= FLUSH_MS) {
@@ -285,6 +407,8 @@ static enum sl_rc open_line(struct line *l, struct sl_err *err)
         const struct sl_sink_ops *ops = t->sink;
         SL_TRY(sl_task_parse(t, sl_sink_common_defs, ops->config, ops->config_size, &l->arena, &l->common, &l->cfg, err));
         SL_TRY(sl_errpolicy_new(t, &l->common, &l->policy, err));
+        struct sl_errpolicy_hooks hooks = {.wait = stay, .arg = l};
+        sl_errpolicy_hook(l->policy, &hooks);
         SL_TRY(sl_chain_new(&t->config, &l->common, &l->chain, err));
         SL_TRY(sl_codec_open(&l->codec, t->worker, &t->config, err));
         l->env = (struct sl_task_env){.connector = t->connector,
@@ -297,12 +421,13 @@ static enum sl_rc open_line(struct line *l, struct sl_err *err)
                                       .report_arg = l};
         l->sink = sl_arena_zalloc(&l->arena, ops->task_size);
         l->sink_open = true;
-        SL_TRY(ops->open(l->sink, l->cfg, &l->env, err));
+        SL_TRY(sl_in_stage(ops->open(l->sink, l->cfg, &l->env, err), SL_STAGE_TASK_PUT, err));
         return open_consumer(l, err);
 }
 
 static void close_line(struct line *l)
 {
+        sl_batch_free(&l->idle);
         sl_batch_free(&l->batch); /* its messages are the consumer's: librdkafka's end would wait for them */
         sl_consumer_close(l->consumer); /* revoked is called from here: last flush, commit, forget */
         if (l->sink_open)
@@ -310,6 +435,7 @@ static void close_line(struct line *l)
         sl_codec_close(&l->codec);
         sl_chain_free(l->chain);
         sl_errpolicy_free(l->policy);
+        sl_map_free(&l->seen, NULL);
         sl_arena_free(&l->offsets_arena);
         free(l->parts);
         sl_arena_free(&l->arena);
@@ -323,6 +449,8 @@ enum sl_rc sl_sink_run(struct sl_task *t, bool *opened, struct sl_err *err)
         enum sl_rc rc = open_line(&l, err);
         if (rc == SL_OK) {
                 sl_batch_init(&l.batch, BATCH_RECORDS, (size_t)l.common.memory_bytes / 4);
+                sl_batch_init(&l.idle, BATCH_RECORDS, (size_t)l.common.memory_bytes / 4);
+                l.seed = (unsigned)sl_mono_us();
                 *opened = true;
                 sl_task_report(t, SL_TASK_RUNNING, NULL);
                 while (rc == SL_OK && !sl_task_halted(t))

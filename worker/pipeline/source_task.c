@@ -5,23 +5,27 @@
  * commit has succeeded. A failed transaction ends the line; it opens again from the stored offset (one mechanism for every fault).
  * At-least-once (worker key exactly.once.source.support=disabled): delivery reports move the ledger, then the offset is written,
  * then the source is told.
- * Where cuts may be: only after a batch that has a position. A drained source commits at once, a busy one by time and bytes.
+ * Where cuts may be: only after a batch that has a position. A drained source commits at once, a busy one by time and bytes, unless
+ * transaction.boundary says otherwise.
  * Does not know Postgres: positions are opaque words. */
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/map.h"
 #include "kafka/producer.h"
 #include "pipeline/errpolicy.h"
 #include "pipeline/internal.h"
 #include "pipeline/ledger.h"
+#include "pipeline/topics.h"
 
 #define BATCH_RECORDS 256 /* what a batch touches stays in the second-level cache: 2048 cost a third more CPU in the encoder */
 #define COMMIT_GAP_MS 10     /* a drained source commits at most this often */
 #define BEHIND_INTERVAL_MS 1000 /* a source that is far behind commits at least this often: a commit waits for all that is in flight */
 #define OFFSET_GAP_MS 1000   /* at-least-once: an offset record at most this often */
 #define SERVE_MS 1000
-#define HALT_GRACE_MS 3000   /* to reach a natural cut after stop or pause was asked */
+#define MIRROR_MS 1000 /* for the last copy of an offset to the worker's topic */
+#define LATENCY_RUNS 65536
 #define IDLE_WAIT_MS 1000
 #define OFFSET_COOKIE UINT64_MAX
 
@@ -40,6 +44,15 @@ struct line {
         struct sl_batch batch;
         struct sl_buf partition, offset_key, offset_value;
         struct sl_str offset_topic;
+        struct sl_producer *mirror; /* copies offsets to the worker's topic when the connector has its own */
+        struct sl_admin *admin, *own_admin;
+        enum sl_boundary rule;
+        int64_t rule_ms;
+        struct sl_topics *topics;
+        struct sl_map seen;     /* topics written to: name -> char * */
+        const char *topic_at;   /* of the row before, in this batch */
+        struct sl_str topic;    /* its name, as in seen */
+        uint64_t entry;         /* of the batch in work, in the ledger */
         /* one row's encoded bytes; reused */
         struct sl_buf row;
         struct sl_kheader *headers;
@@ -57,7 +70,7 @@ struct line {
         /* at-least-once */
         bool offset_in_flight, offset_waits;
         struct sl_position offset_pos, next_pos;
-        int64_t served_ms, halted_ms;
+        int64_t served_ms;
         struct sl_metric *m_records, *m_bytes, *m_commits, *m_latency, *m_batches;
 };
 
@@ -67,23 +80,14 @@ static enum sl_rc serve_source(struct line *l, struct sl_err *err)
         if (now - l->served_ms < SERVE_MS || !l->source_open)
                 return SL_OK;
         l->served_ms = now;
-        return l->t->source->serve(l->source, err);
-}
-
-static bool grace_over(struct line *l)
-{
-        if (!sl_task_halted(l->t))
-                return false;
-        if (!l->halted_ms)
-                l->halted_ms = sl_mono_ms();
-        return sl_mono_ms() - l->halted_ms >= HALT_GRACE_MS;
+        return sl_in_stage(l->t->source->serve(l->source, err), SL_STAGE_TASK_POLL, err);
 }
 
 /* Between the steps of long producer calls. */
 static enum sl_rc tick(void *arg, struct sl_err *err)
 {
         struct line *l = arg;
-        if (grace_over(l))
+        if (sl_task_overdue(l->t))
                 return sl_fail(err, SL_E_STOPPED, "the task is stopping while Kafka does not answer");
         return serve_source(l, err);
 }
@@ -162,19 +166,57 @@ static enum sl_rc send(struct line *l, const struct sl_message *m, struct sl_err
 {
         for (;;) {
                 bool full = false;
-                SL_TRY(sl_producer_send(l->producer, m, &full, err));
+                SL_TRY(sl_in_stage(sl_producer_send(l->producer, m, &full, err), SL_STAGE_KAFKA_PRODUCE, err));
                 if (sl_likely(!full))
                         return SL_OK;
-                SL_TRY(sl_producer_serve(l->producer, 5, err));
+                SL_TRY(sl_in_stage(sl_producer_serve(l->producer, 5, err), SL_STAGE_KAFKA_PRODUCE, err));
                 SL_TRY(tick(l, err));
         }
+}
+
+/* A topic's first row. */
+static sl_cold enum sl_rc new_topic(struct line *l, struct sl_str topic, char **ret, struct sl_err *err)
+{
+        if (l->transactional && sl_str_eq(topic, l->offset_topic)) {
+                enum sl_rc rc = sl_fail(err, SL_E_CONFIG,
+                                        "Source tasks may not produce to their own offsets topics when exactly-once support "
+                                        "is enabled");
+                err->java = SL_JAVA_CONNECT;
+                return rc;
+        }
+        char *name = sl_strndup(topic.ptr, topic.len);
+        enum sl_rc rc = l->topics ? sl_topics_ensure(l->topics, name, err) : SL_OK;
+        if (rc != SL_OK) {
+                free(name);
+                return rc;
+        }
+        sl_map_put(&l->seen, topic, name);
+        if (l->t->on_topic)
+                l->t->on_topic(l->t->on_state_arg, l->t->connector, l->t->id, name);
+        *ret = name;
+        return SL_OK;
+}
+
+/* Rows of one table mostly follow each other and share the name's bytes. */
+static inline enum sl_rc meet_topic(struct line *l, struct sl_str topic, struct sl_err *err)
+{
+        if (sl_likely(topic.ptr == l->topic_at && topic.len == l->topic.len))
+                return SL_OK;
+        if (!l->topic.ptr || !sl_str_eq(topic, l->topic)) {
+                char *name = sl_map_get(&l->seen, topic);
+                if (!name)
+                        SL_TRY(new_topic(l, topic, &name, err));
+                l->topic = sl_str_c(name);
+        }
+        l->topic_at = topic.ptr;
+        return SL_OK;
 }
 
 static void note_latency(struct line *l, int64_t commit_us)
 {
         if (commit_us == 0)
                 return;
-        if (l->latency_count && l->latency[l->latency_count - 1].commit_us == commit_us) {
+        if (l->latency_count && (l->latency[l->latency_count - 1].commit_us == commit_us || l->latency_count == LATENCY_RUNS)) {
                 l->latency[l->latency_count - 1].rows++;
                 return;
         }
@@ -209,26 +251,62 @@ static enum sl_rc transform_and_encode(struct line *l, struct sl_record *rec, st
                         rc = encode_row(l, rec, m, err);
                 if (sl_likely(rc == SL_OK))
                         return SL_OK;
-                if (!sl_errpolicy_retry(l->policy, &retry, err))
-                        return rc;
+                bool again = sl_errpolicy_retry(l->policy, &retry, err);
                 *rec = original;
+                if (!again)
+                        return rc;
                 sl_err_clear(err);
         }
 }
 
-static enum sl_rc process_row(struct line *l, struct sl_record *rec, uint64_t entry, struct sl_err *err)
+static enum sl_rc send_row(struct line *l, struct sl_message *m, struct sl_err *err)
+{
+        SL_TRY(ensure_txn(l, err));
+        m->cookie = l->entry;
+        SL_TRY(send(l, m, err));
+        if (!l->transactional)
+                sl_ledger_sent(&l->ledger, l->entry);
+        l->txn_bytes += m->key.len + m->value.len;
+        return SL_OK;
+}
+
+/* A dead letter goes the way of the rows: same transaction, same acknowledgement. */
+static enum sl_rc send_letter(void *arg, const struct sl_message *m, struct sl_err *err)
+{
+        struct sl_message copy = *m;
+        return send_row(arg, &copy, err);
+}
+
+static void describe(void *arg, const struct sl_record *rec, sl_origin_add *add, void *add_arg)
+{
+        struct line *l = arg;
+        if (l->t->source->origin)
+                l->t->source->origin(l->source, rec, add, add_arg);
+}
+
+/* Kafka refuses this record for itself. Connect tolerates that outside transactions only. */
+static bool tolerable(const struct line *l, struct sl_err *err)
+{
+        if (l->transactional || l->common.tolerance != SL_TOLERATE_ALL || err->id != SL_E_TOO_LARGE)
+                return false;
+        err->rc = SL_BUSINESS;
+        err->scope = SL_SCOPE_RECORD;
+        return true;
+}
+
+static enum sl_rc process_row(struct line *l, struct sl_record *rec, struct sl_err *err)
 {
         struct sl_message m;
+        if (sl_unlikely(rec->failed != NULL))
+                return sl_errpolicy_resolve(l->policy, rec, rec->failed, err);
         if (sl_unlikely(transform_and_encode(l, rec, &m, err) != SL_OK))
                 return sl_errpolicy_resolve(l->policy, rec, err, err);
         if (rec->dropped)
                 return SL_OK;
-        SL_TRY(ensure_txn(l, err));
-        m.cookie = entry;
-        SL_TRY(send(l, &m, err));
-        if (!l->transactional)
-                sl_ledger_sent(&l->ledger, entry);
-        l->txn_bytes += m.key.len + m.value.len;
+        SL_TRY(meet_topic(l, m.topic, err));
+        enum sl_rc rc = send_row(l, &m, err);
+        if (sl_unlikely(rc != SL_OK))
+                return tolerable(l, err) ? sl_errpolicy_resolve(l->policy, rec, err, err) : rc;
         note_latency(l, rec->commit_us);
         return SL_OK;
 }
@@ -238,10 +316,11 @@ static enum sl_rc process_batch(struct line *l, struct sl_err *err)
         struct sl_batch *b = &l->batch;
         if (b->count == 0 && !b->has_position)
                 return SL_OK;
-        uint64_t entry = sl_ledger_open(&l->ledger);
+        l->entry = sl_ledger_open(&l->ledger);
+        l->topic_at = NULL; /* the batch before may have had another name there */
         size_t before = l->in_txn ? l->txn_bytes : 0;
         for (uint32_t i = 0; i < b->count; i++)
-                SL_TRY(process_row(l, &b->records[i], entry, err));
+                SL_TRY(process_row(l, &b->records[i], err));
         if (b->has_position) {
                 l->pos = b->position;
                 SL_TRY(ensure_txn(l, err));
@@ -270,6 +349,37 @@ static enum sl_rc send_offset(struct line *l, const struct sl_position *pos, str
         return send(l, &m, err);
 }
 
+static void drop_mirror(struct line *l, const struct sl_err *why)
+{
+        sl_log_err(SL_LOG_WARN, why, "the offset was not copied to the worker's topic %s; the connector's own topic has it",
+                   sl_offset_topic(l->t->worker));
+        sl_producer_free(l->mirror);
+        l->mirror = NULL;
+}
+
+/* The offset just stored in the connector's own topic, for the worker's as well. As in Connect, best effort. */
+static void mirror_offset(struct line *l)
+{
+        struct sl_err err = {0};
+        if (!l->common.offsets_topic)
+                return;
+        char client_id[256];
+        snprintf(client_id, sizeof(client_id), "connector-offsets-producer-%.200s-%u", l->t->connector, l->t->id);
+        struct sl_producer_opts opts = {
+                .cfg = {.worker = l->t->worker}, .client_id = client_id, .queue_bytes = 1 << 20, .plain = true};
+        struct sl_message m = {.topic = sl_str_c(sl_offset_topic(l->t->worker)),
+                               .partition = -1,
+                               .key = {l->offset_key.ptr, l->offset_key.len},
+                               .value = {l->offset_value.ptr, l->offset_value.len},
+                               .timestamp_ms = -1};
+        bool full = false;
+        enum sl_rc rc = l->mirror ? sl_producer_serve(l->mirror, 0, &err) : sl_producer_new(&opts, &l->mirror, &err);
+        if (rc == SL_OK)
+                rc = sl_producer_send(l->mirror, &m, &full, &err);
+        if (rc != SL_OK)
+                drop_mirror(l, &err);
+}
+
 static void observe_latency(struct line *l)
 {
         int64_t now_us = sl_wall_ns() / 1000;
@@ -284,7 +394,7 @@ static enum sl_rc acked_prefix(struct line *l, struct sl_err *err)
         struct sl_position pos;
         if (!sl_ledger_take_prefix(&l->ledger, &pos))
                 return SL_OK;
-        return l->t->source->acked(l->source, &pos, err);
+        return sl_in_stage(l->t->source->acked(l->source, &pos, err), SL_STAGE_TASK_POLL, err);
 }
 
 static enum sl_rc commit(struct line *l, struct sl_err *err)
@@ -292,8 +402,9 @@ static enum sl_rc commit(struct line *l, struct sl_err *err)
         SL_TRY(send_offset(l, &l->pos, err));
         if (SL_FAULT("source.before_commit"))
                 return sl_fail(err, SL_E_KAFKA_ABORT, "fault point source.before_commit");
-        SL_TRY(sl_producer_commit(l->producer, err));
+        SL_TRY(sl_in_stage(sl_producer_commit(l->producer, err), SL_STAGE_KAFKA_PRODUCE, err));
         l->in_txn = false;
+        mirror_offset(l);
         l->committed_ms = sl_mono_ms();
         observe_latency(l);
         sl_metric_add(l->m_commits, 1);
@@ -308,6 +419,8 @@ static enum sl_rc commit(struct line *l, struct sl_err *err)
 static int64_t commit_due_in(struct line *l, bool more)
 {
         int64_t now = sl_mono_ms(), interval = l->common.txn_interval_ms;
+        if (l->rule == SL_BOUNDARY_INTERVAL)
+                return l->txn_started_ms + l->rule_ms - now;
         if (l->behind && l->committed_ms && interval < BEHIND_INTERVAL_MS)
                 interval = BEHIND_INTERVAL_MS;
         int64_t by_age = l->txn_started_ms + interval - now;
@@ -315,13 +428,19 @@ static int64_t commit_due_in(struct line *l, bool more)
         return !more && !l->behind && drained < by_age ? drained : by_age;
 }
 
+static bool wanted(struct line *l, bool more)
+{
+        bool full = l->rule != SL_BOUNDARY_INTERVAL && l->txn_bytes >= (size_t)l->common.txn_bytes;
+        return l->rule == SL_BOUNDARY_POLL || full || commit_due_in(l, more) <= 0;
+}
+
 static bool commit_due(struct line *l, bool more)
 {
-        if (!l->in_txn || !l->cut_ok)
+        if (!l->in_txn || !l->cut_ok || (l->rule == SL_BOUNDARY_CONNECTOR && !l->boundary))
                 return false;
-        if (sl_task_halted(l->t) && (l->boundary || grace_over(l)))
+        if (sl_task_halted(l->t) && (l->boundary || sl_task_overdue(l->t)))
                 return true;
-        return l->txn_bytes >= (size_t)l->common.txn_bytes || commit_due_in(l, more) <= 0;
+        return wanted(l, more);
 }
 
 /* At-least-once: the acknowledged prefix becomes an offset record; when that is stored the source is told. */
@@ -336,7 +455,8 @@ static enum sl_rc advance(struct line *l, bool force, struct sl_err *err)
         }
         if (l->offset_waits) {
                 l->offset_waits = false;
-                SL_TRY(l->t->source->acked(l->source, &l->offset_pos, err));
+                mirror_offset(l);
+                SL_TRY(sl_in_stage(l->t->source->acked(l->source, &l->offset_pos, err), SL_STAGE_TASK_POLL, err));
         }
         int64_t now = sl_mono_ms();
         bool news = memcmp(&l->next_pos, &l->offset_pos, sizeof(l->next_pos)) != 0;
@@ -377,9 +497,9 @@ static enum sl_rc wait_for_work(struct line *l, struct sl_err *err)
 
 static enum sl_rc drain_at_least_once(struct line *l, struct sl_err *err)
 {
-        SL_TRY(sl_producer_flush(l->producer, HALT_GRACE_MS, err));
+        SL_TRY(sl_producer_flush(l->producer, (int)l->t->grace_ms, err));
         SL_TRY(advance(l, true, err));
-        SL_TRY(sl_producer_flush(l->producer, HALT_GRACE_MS, err));
+        SL_TRY(sl_producer_flush(l->producer, (int)l->t->grace_ms, err));
         return advance(l, true, err);
 }
 
@@ -387,15 +507,17 @@ static enum sl_rc loop(struct line *l, struct sl_err *err)
 {
         l->boundary = true;
         for (;;) {
-                if (sl_task_halted(l->t) && (grace_over(l) || (l->boundary && !(l->in_txn && l->transactional))))
+                if (sl_task_halted(l->t) && (sl_task_overdue(l->t) || (l->boundary && !(l->in_txn && l->transactional))))
                         return l->transactional ? SL_OK : drain_at_least_once(l, err);
                 bool more = false;
                 sl_batch_reset(&l->batch);
-                SL_TRY(l->t->source->poll(l->source, &l->batch, &more, err));
+                l->batch.end_at_boundary =
+                        sl_task_halted(l->t) || (l->rule == SL_BOUNDARY_CONNECTOR && l->in_txn && wanted(l, true));
+                SL_TRY(sl_in_stage(l->t->source->poll(l->source, &l->batch, &more, err), SL_STAGE_TASK_POLL, err));
                 l->behind = l->batch.behind;
                 l->served_ms = sl_mono_ms();
                 SL_TRY(process_batch(l, err));
-                SL_TRY(sl_producer_serve(l->producer, 0, err));
+                SL_TRY(sl_in_stage(sl_producer_serve(l->producer, 0, err), SL_STAGE_KAFKA_PRODUCE, err));
                 if (!l->transactional)
                         SL_TRY(advance(l, false, err));
                 else if (commit_due(l, more))
@@ -421,8 +543,7 @@ static void open_metrics(struct line *l)
 static enum sl_rc open_producer(struct line *l, struct sl_err *err)
 {
         struct sl_task *t = l->t;
-        const char *eos = sl_props_get(t->worker, "exactly.once.source.support");
-        l->transactional = !eos || strcmp(eos, "disabled") != 0;
+        l->transactional = sl_worker_exactly_once(t->worker);
         char client_id[256];
         snprintf(client_id, sizeof(client_id), "connector-producer-%.200s-%u", t->connector, t->id);
         struct sl_producer_opts opts = {
@@ -440,30 +561,81 @@ static enum sl_rc open_producer(struct line *l, struct sl_err *err)
         return l->transactional ? sl_producer_init(l->producer, err) : SL_OK;
 }
 
+/* The connector may have its own cluster, or rights of its own, for topics and offsets. */
+static enum sl_rc open_admin(struct line *l, struct sl_err *err)
+{
+        struct sl_task *t = l->t;
+        const char *key, *value;
+        char client_id[256];
+        l->admin = t->admin;
+        for (size_t i = 0; !l->own_admin && sl_props_next(&t->config, &i, &key, &value);) {
+                if (strncmp(key, "admin.override.", 15) != 0)
+                        continue;
+                struct sl_kafka_cfg cfg = {.worker = t->worker, .connector = &t->config};
+                snprintf(client_id, sizeof(client_id), "connector-adminclient-%.200s-%u", t->connector, t->id);
+                SL_TRY(sl_admin_new(&cfg, client_id, &l->own_admin, err));
+                l->admin = l->own_admin;
+        }
+        return SL_OK;
+}
+
+static void open_boundary(struct line *l)
+{
+        static const char key[] = "transaction.boundary.interval.ms";
+        const char *worker = sl_props_get(l->t->worker, "offset.flush.interval.ms");
+        l->rule = sl_source_boundary(&l->common, &l->t->config);
+        l->rule_ms = l->common.boundary_ms;
+        if (!sl_props_get(&l->t->config, key) && (!worker || !sl_parse_i64(sl_str_c(worker), &l->rule_ms)))
+                l->rule_ms = 60000;
+}
+
+static enum sl_rc open_policy(struct line *l, struct sl_err *err)
+{
+        SL_TRY(sl_errpolicy_new(l->t, &l->common, &l->policy, err));
+        struct sl_errpolicy_hooks hooks = {.send = send_letter, .describe = describe, .arg = l};
+        sl_errpolicy_hook(l->policy, &hooks);
+        return SL_OK;
+}
+
+static enum sl_rc open_source(struct line *l, const char *offset, struct sl_err *err)
+{
+        struct sl_task *t = l->t;
+        struct sl_task_env *env = sl_arena_zalloc(&l->arena, sizeof(*env));
+        *env = (struct sl_task_env){.connector = t->connector,
+                                    .task = t->id,
+                                    .metric_labels = t->metric_labels,
+                                    .stop = &t->halt,
+                                    .dead_letters = sl_errpolicy_dead_letters(l->policy)};
+        l->source = sl_arena_zalloc(&l->arena, t->source->task_size);
+        l->source_open = true;
+        sl_info("starting from %s", offset ? offset : "no stored offset");
+        return t->source->open(l->source, l->cfg, env, offset, err);
+}
+
 /* Order matters: the producer's init fences a dead owner and finishes its transaction, only then is the newest offset final. */
 static enum sl_rc open_line(struct line *l, struct sl_err *err)
 {
         struct sl_task *t = l->t;
         const struct sl_source_ops *ops = t->source;
         SL_TRY(sl_task_parse(t, sl_source_common_defs, ops->config, ops->config_size, &l->arena, &l->common, &l->cfg, err));
-        SL_TRY(sl_errpolicy_new(t, &l->common, &l->policy, err));
+        open_boundary(l);
+        if (t->may_open)
+                SL_TRY(t->may_open(t->on_state_arg, err));
+        SL_TRY(open_admin(l, err));
+        SL_TRY(open_policy(l, err));
+        SL_TRY(sl_topics_new(t, &l->common, l->admin, &l->topics, err));
         SL_TRY(sl_chain_new(&t->config, &l->common, &l->chain, err));
         SL_TRY(sl_codec_open(&l->codec, t->worker, &t->config, err));
         SL_TRY(ops->partition(l->cfg, t->connector, &l->partition, err));
         sl_offset_key(t->connector, (struct sl_str){l->partition.ptr, l->partition.len}, &l->offset_key);
-        l->offset_topic = sl_str_c(sl_offset_topic(t->worker));
-        if (t->may_open)
-                SL_TRY(t->may_open(t->on_state_arg, err));
-        SL_TRY(open_producer(l, err));
+        if (l->common.offsets_topic && strcmp(l->common.offsets_topic, sl_offset_topic(t->worker)) == 0)
+                l->common.offsets_topic = NULL; /* as good as not set */
+        l->offset_topic = sl_str_c(l->common.offsets_topic ? l->common.offsets_topic : sl_offset_topic(t->worker));
+        SL_TRY(sl_in_stage(open_producer(l, err), SL_STAGE_KAFKA_PRODUCE, err));
         bool found = false;
-        SL_TRY(sl_offset_load(t, (struct sl_str){l->partition.ptr, l->partition.len}, &l->offset_value, &found, err));
-        struct sl_task_env *env = sl_arena_zalloc(&l->arena, sizeof(*env));
-        *env = (struct sl_task_env){.connector = t->connector, .task = t->id, .metric_labels = t->metric_labels, .stop = &t->halt};
-        l->source = sl_arena_zalloc(&l->arena, ops->task_size);
-        l->source_open = true;
-        sl_info("starting from %s", found ? sl_buf_cstr(&l->offset_value) : "no stored offset");
-        return ops->open(l->source, l->cfg, env,
-                         found ? sl_arena_strdup(&l->arena, sl_buf_cstr(&l->offset_value)) : NULL, err);
+        SL_TRY(sl_offset_load(t, l->admin, l->common.offsets_topic, (struct sl_str){l->partition.ptr, l->partition.len},
+                              &l->offset_value, &found, err));
+        return open_source(l, found ? sl_arena_strdup(&l->arena, sl_buf_cstr(&l->offset_value)) : NULL, err);
 }
 
 static void close_line(struct line *l)
@@ -478,10 +650,17 @@ static void close_line(struct line *l)
         }
         if (l->source_open)
                 l->t->source->close(l->source);
+        struct sl_err why = {0};
+        if (l->mirror && sl_producer_flush(l->mirror, MIRROR_MS, &why) != SL_OK)
+                drop_mirror(l, &why);
+        sl_producer_free(l->mirror);
         sl_producer_free(l->producer);
         sl_codec_close(&l->codec);
         sl_chain_free(l->chain);
         sl_errpolicy_free(l->policy);
+        sl_topics_free(l->topics);
+        sl_map_free(&l->seen, free);
+        sl_admin_free(l->own_admin);
         sl_ledger_free(&l->ledger);
         sl_batch_free(&l->batch);
         sl_buf_free(&l->partition);
@@ -491,6 +670,18 @@ static void close_line(struct line *l)
         free(l->headers);
         free(l->latency);
         sl_arena_free(&l->arena);
+}
+
+/* Two things end like this: another producer with our transactional id, and a transaction that took too long. */
+static void explain_fence(const struct line *l, struct sl_err *err)
+{
+        if (err->id != SL_E_KAFKA_FENCED || !l->in_txn || sl_mono_ms() - l->txn_started_ms < sl_producer_txn_timeout(l->producer))
+                return;
+        sl_err_prefix(err,
+                      "The task %s-%u was unable to finish writing records to Kafka before its producer transaction expired. "
+                      "Raise producer.override.transaction.timeout.ms, make transactions shorter (transaction.boundary=poll, or "
+                      "a lower transaction.boundary.interval.ms), or give the producer more throughput",
+                      l->t->connector, l->t->id);
 }
 
 enum sl_rc sl_source_run(struct sl_task *t, bool *opened, struct sl_err *err)
@@ -504,6 +695,8 @@ enum sl_rc sl_source_run(struct sl_task *t, bool *opened, struct sl_err *err)
                 *opened = true;
                 sl_task_report(t, SL_TASK_RUNNING, NULL);
                 rc = loop(&l, err);
+                if (rc != SL_OK)
+                        explain_fence(&l, err);
         }
         close_line(&l);
         return rc;

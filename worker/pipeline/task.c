@@ -13,6 +13,7 @@
 
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MAX_MS 60000
+#define GRACE_MS 3000
 
 const char *sl_task_state_name(enum sl_task_state s)
 {
@@ -41,6 +42,21 @@ void sl_task_drain_wake(struct sl_task *t)
         uint64_t n;
         while (read(t->wake_fd, &n, sizeof(n)) < 0 && errno == EINTR)
                 ;
+}
+
+bool sl_task_overdue(const struct sl_task *t)
+{
+        return sl_task_halted(t) && sl_mono_ms() - atomic_load(&t->halt_ms) >= t->grace_ms;
+}
+
+/* Half of what the worker waits for tasks: the rest is for steps that can't be cut short. */
+static int64_t grace_of(const struct sl_props *worker)
+{
+        const char *text = sl_props_get(worker, "task.shutdown.graceful.timeout.ms");
+        int64_t ms;
+        if (!text || !sl_parse_i64(sl_str_c(text), &ms))
+                ms = 5000;
+        return ms / 2 < GRACE_MS ? ms / 2 : GRACE_MS;
 }
 
 void sl_task_sleep(struct sl_task *t, int64_t ms)
@@ -126,10 +142,12 @@ static void run(struct sl_task *t)
                 }
                 struct sl_err err = {0};
                 bool opened = false;
+                int64_t began = sl_mono_ms();
                 enum sl_rc rc = t->source ? sl_source_run(t, &opened, &err) : sl_sink_run(t, &opened, &err);
                 if (rc == SL_OK || (err.id == SL_E_STOPPED && sl_task_halted(t)))
                         continue;
-                if (opened)
+                /* Two that fence each other would do so for ever at the shortest backoff. */
+                if (opened && (err.id != SL_E_KAFKA_FENCED || sl_mono_ms() - began >= BACKOFF_MAX_MS))
                         attempt = 0;
                 int32_t max = restart_max(t);
                 if (!restartable(&err) || (max >= 0 && attempt >= (uint32_t)max)) {
@@ -165,6 +183,7 @@ struct sl_task *sl_task_start(const struct sl_task_opts *opts)
         t->connector = sl_strdup(opts->connector);
         t->id = opts->id;
         t->worker = opts->worker;
+        t->grace_ms = grace_of(opts->worker);
         sl_props_copy(&t->config, opts->config);
         t->source = opts->source;
         t->sink = opts->sink;
@@ -203,6 +222,8 @@ struct sl_task *sl_task_start(const struct sl_task_opts *opts)
 /* halt follows from the other two; the order makes a stop visible at once and a resume never clears a stop. */
 static void set_flags(struct sl_task *t)
 {
+        if (!atomic_load(&t->halt))
+                atomic_store(&t->halt_ms, sl_mono_ms());
         atomic_store(&t->halt, atomic_load(&t->stop) || atomic_load(&t->pause));
         wake(t);
 }

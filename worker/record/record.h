@@ -5,6 +5,7 @@
 #ifndef SL_RECORD_RECORD_H
 #define SL_RECORD_RECORD_H
 #include "base/arena.h"
+#include "base/err.h"
 #include "base/str.h"
 #include "record/schema.h"
 #include "record/value.h"
@@ -20,13 +21,18 @@ struct sl_record {
         struct sl_str topic;
         int32_t partition;              /* -1: the partitioner decides */
         bool dropped;                   /* a transform filtered it: no error, nothing is written */
+        bool log_append_time;           /* sink: the broker set the timestamp (the producer otherwise) */
         int64_t offset;                 /* sink: Kafka offset; source: -1 */
         int64_t timestamp_ms;           /* -1 = none (producer time) */
         const struct sl_schema *key_schema, *value_schema; /* NULL = schemaless */
         struct sl_value key, value;
         struct sl_header *headers;
         uint32_t header_count;
-        struct sl_str raw_key, raw_value; /* sink: the original bytes until the ack, for dead letters; ptr NULL = null */
+        struct sl_str raw_key, raw_value; /* the original bytes until the ack, for dead letters; ptr NULL = null. Sink: as read from
+                                           * Kafka. Source: what it was made from, when env->dead_letters asks for it */
+        const struct sl_err *failed;    /* source: why it could not be made (with env->dead_letters only); no key, no value */
+        const void *origin;             /* source: for the connector's `origin` call */
+        uint64_t origin_pos;            /* source: where it stands in the source's log, also for that call */
         int64_t commit_us;              /* source: wall time of the database commit, 0 = unknown (latency metric) */
 };
 
@@ -51,6 +57,7 @@ struct sl_batch {
         bool has_position;              /* position is set; a batch without records may still move it */
         bool behind;                    /* far behind the head: throughput counts, not latency (larger transactions) */
         bool boundary;                  /* the position is a natural cut (database commit): a graceful stop ends here */
+        bool end_at_boundary;           /* set by the owner for the next poll: end the batch at the next natural cut */
         struct sl_position position;
         /* Limits that the owner sets before it asks a source to fill the batch. */
         uint32_t max_records;
