@@ -146,8 +146,9 @@ static enum sl_rc file_poll(void *task, struct sl_batch *out, bool *ret_more, st
                         rec->topic = sl_str_c(t->cfg->topic);
                         rec->timestamp_ms = now;
                         rec->value_schema = t->schema;
-                        rec->value =
-                                sl_v_str((struct sl_str){sl_arena_strndup(&out->arena, line.ptr, line.len), line.len});
+                        rec->raw_value = (struct sl_str){sl_arena_strndup(&out->arena, line.ptr, line.len), line.len};
+                        rec->value = sl_v_str(rec->raw_value);
+                        rec->origin_pos = t->position;
                 }
                 if (*ret_more)
                         break;
@@ -187,6 +188,15 @@ static enum sl_rc file_acked(void *task sl_unused, const struct sl_position *pos
                              struct sl_err *err sl_unused)
 {
         return SL_OK; /* a file forgets nothing */
+}
+
+static void file_origin(void *task, const struct sl_record *rec, sl_origin_add *add, void *arg)
+{
+        char position[24];
+        snprintf(position, sizeof(position), "%" PRIu64, rec->origin_pos);
+        add(arg, "format", SL_STR("text"));
+        add(arg, "file", sl_str_c(((struct file_task *)task)->cfg->file));
+        add(arg, "position", sl_str_c(position)); /* behind the line's end */
 }
 
 static void file_close(void *task)
@@ -264,4 +274,5 @@ const struct sl_source_ops sl_file_source = {
         .close = file_close,
         .check_offset = file_check_offset,
         .offsets_in_kafka = true,
+        .origin = file_origin,
 };

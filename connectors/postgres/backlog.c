@@ -265,6 +265,8 @@ enum sl_rc sl_pg_backlog_poll(struct sl_pg_task *t, struct sl_batch *b, bool *re
                 else
                         PQfreemem(row.buf);
                 SL_TRY(rc);
+                if (sl_unlikely(b->end_at_boundary) && b->count && !t->line->inside)
+                        break;
         }
         *ret_more = bl->count > 0;
         if (bl->count || bl->state != SL_PG_BL_END)

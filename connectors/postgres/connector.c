@@ -153,6 +153,7 @@ static enum sl_rc pg_open(void *task, const void *config, const struct sl_task_e
         t->line->emit = &t->emit;
         t->line->life = &t->arena;
         t->line->before_catalog = before_catalog;
+        t->line->dead_letters = env->dead_letters;
         t->line->arg = t;
         t->line->msg.old_row.cols = t->line->cols[0];
         t->line->msg.new_row.cols = t->line->cols[1];
@@ -309,6 +310,43 @@ static enum sl_rc pg_acked(void *task, const struct sl_position *pos, struct sl_
         return t->mode == SL_PG_M_STREAM ? sl_pg_stream_feedback(t, err) : SL_OK;
 }
 
+/* A pgoutput message, not a line of COPY: its second word is the relation's oid, or the number of relations. */
+static bool is_message(const struct sl_pg_relation *rel, struct sl_str raw)
+{
+        struct sl_cur c = sl_cur_of(raw.ptr, raw.len);
+        char kind = (char)sl_cur_u8(&c);
+        uint32_t word = sl_cur_u32(&c);
+        return !c.bad && (kind == 'T' ? word <= INT32_MAX >> 8 : strchr("IUD", kind) && word == rel->oid);
+}
+
+/* For dead letters: what the raw bytes are, and the relation that they need to be read again. */
+static void pg_origin(void *task, const struct sl_record *rec, sl_origin_add *add, void *arg)
+{
+        const struct sl_pg_task *t = task;
+        const struct sl_pg_relation *rel = rec->origin;
+        if (!rel)
+                return; /* a heartbeat */
+        struct sl_buf b = {0};
+        char lsn[24];
+        bool copied = !is_message(rel, rec->raw_value);
+        add(arg, "format", copied ? SL_STR("copy") : SL_STR("pgoutput"));
+        add(arg, "database", sl_str_c(t->cfg->dbname));
+        sl_buf_printf(&b, "%s.%s", rel->schema, rel->table);
+        add(arg, "table", (struct sl_str){b.ptr, b.len});
+        add(arg, "lsn", sl_str_c(sl_pg_lsn_text(lsn, rec->origin_pos)));
+        if (!copied)
+                add(arg, "op", (struct sl_str){rec->raw_value.ptr, 1});
+        sl_buf_clear(&b);
+        for (uint32_t i = 0; i < rel->n; i++) {
+                sl_buf_adds(&b, i ? ",{\"name\":" : "[{\"name\":");
+                sl_buf_add_json_str(&b, rel->cols[i].name, strlen(rel->cols[i].name));
+                sl_buf_printf(&b, ",\"type\":%u,\"typmod\":%d}", rel->cols[i].type, rel->cols[i].typmod);
+        }
+        sl_buf_adds(&b, rel->n ? "]" : "[]");
+        add(arg, "columns", (struct sl_str){b.ptr, b.len});
+        sl_buf_free(&b);
+}
+
 static void pg_close(void *task)
 {
         struct sl_pg_task *t = task;
@@ -379,4 +417,6 @@ const struct sl_source_ops sl_pg_source = {
         .acked = pg_acked,
         .close = pg_close,
         .check_offset = pg_check_offset,
+        .own_boundaries = true,
+        .origin = pg_origin,
 };

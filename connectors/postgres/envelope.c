@@ -123,7 +123,7 @@ static sl_cold enum sl_rc unfit(const struct sl_pg_emit *e, const struct sl_pg_r
                                 const struct sl_pg_column *col, const struct sl_pg_datum *d, struct sl_err *err)
 {
         if (e->cfg->convfail == SL_PG_CF_FAIL)
-                return sl_fail(err, SL_E_PG_SETUP,
+                return sl_fail(err, SL_E_PG_VALUE,
                                "a value of %s.%s.%s (%u bytes) does not fit its schema: change the value, or set "
                                "event.converting.failure.handling.mode to warn to send null",
                                rel->schema, rel->table, col->name, d->len);

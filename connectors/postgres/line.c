@@ -96,7 +96,40 @@ static enum sl_rc seen_before(struct sl_pg_line *l, uint64_t lsn, bool *ret, str
         return SL_OK;
 }
 
-static enum sl_rc change(struct sl_pg_line *l, uint64_t lsn, struct sl_batch *b, struct sl_err *err)
+void sl_pg_line_keep_raw(const struct sl_pg_relation *rel, uint64_t lsn, struct sl_str raw, const struct sl_err *why,
+                             struct sl_batch *b, uint32_t before)
+{
+        if (why) {
+                b->count = before;
+                struct sl_err *copy = sl_arena_alloc(&b->arena, sizeof(*copy));
+                *copy = *why;
+                copy->stage = SL_STAGE_TASK_POLL;
+                struct sl_record *rec = sl_batch_add(b);
+                rec->topic = rel->topic;
+                rec->failed = copy;
+        }
+        for (uint32_t i = before; i < b->count; i++) {
+                b->records[i].raw_value = raw;
+                b->records[i].origin = rel;
+                b->records[i].origin_pos = lsn;
+        }
+}
+
+static enum sl_rc emit(struct sl_pg_line *l, struct sl_pg_relation *rel, uint64_t lsn, struct sl_str raw, struct sl_batch *b,
+                       struct sl_err *err)
+{
+        uint32_t before = b->count;
+        enum sl_rc rc = sl_pg_emit_change(l->emit, b, rel, &l->msg, lsn, err);
+        if (sl_likely(!l->dead_letters))
+                return rc;
+        if (rc != SL_OK && err->scope != SL_SCOPE_RECORD)
+                return rc;
+        sl_pg_line_keep_raw(rel, lsn, raw, rc == SL_OK ? NULL : err, b, before);
+        sl_err_clear(err);
+        return SL_OK;
+}
+
+static enum sl_rc change(struct sl_pg_line *l, uint64_t lsn, struct sl_str raw, struct sl_batch *b, struct sl_err *err)
 {
         bool seen;
         if (sl_unlikely(!l->inside))
@@ -108,8 +141,11 @@ static enum sl_rc change(struct sl_pg_line *l, uint64_t lsn, struct sl_batch *b,
                 struct sl_cur oids = l->msg.items;
                 for (uint32_t i = 0; i < l->msg.n; i++) {
                         struct sl_pg_relation *rel = sl_pg_relation_find(l->rels, sl_cur_u32(&oids));
+                        uint32_t before = b->count;
                         if (rel && rel->captured)
                                 sl_pg_emit_truncate(l->emit, b, rel, lsn);
+                        if (sl_unlikely(l->dead_letters))
+                                sl_pg_line_keep_raw(rel, lsn, raw, NULL, b, before);
                 }
                 return SL_OK;
         }
@@ -117,7 +153,7 @@ static enum sl_rc change(struct sl_pg_line *l, uint64_t lsn, struct sl_batch *b,
         if (sl_unlikely(!rel))
                 return sl_fail(err, SL_E_PG_PROTOCOL, "a row came of relation %u, which the server did not describe",
                                l->msg.oid);
-        return rel->captured ? sl_pg_emit_change(l->emit, b, rel, &l->msg, lsn, err) : SL_OK;
+        return rel->captured ? emit(l, rel, lsn, raw, b, err) : SL_OK;
 }
 
 static void origin(struct sl_pg_line *l)
@@ -149,7 +185,7 @@ enum sl_rc sl_pg_line_message(struct sl_pg_line *l, uint64_t lsn, struct sl_str 
         case 'Y':
                 return SL_OK;
         default:
-                SL_TRY(change(l, lsn, b, err));
+                SL_TRY(change(l, lsn, msg, b, err));
                 *ret_used = b->count != before;
                 return SL_OK;
         }

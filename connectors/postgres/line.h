@@ -18,6 +18,7 @@ struct sl_pg_line {
         struct sl_arena *life;
         enum sl_rc (*before_catalog)(void *arg, struct sl_err *err); /* make the catalog connection idle */
         void *arg;
+        bool dead_letters; /* records carry their message; a change that can't be converted becomes a failed record */
         uint64_t done_lsn, last_commit; /* last_commit 0 = not known (source.sequence) */
         bool snapshot_done;             /* no commit since the snapshot */
         bool inside, skip;
@@ -38,6 +39,10 @@ void sl_pg_line_init(struct sl_pg_line *l, const struct sl_pg_offset *from);
 /* One message. *ret_used: records point into it, so the batch must adopt it. */
 enum sl_rc sl_pg_line_message(struct sl_pg_line *l, uint64_t lsn, struct sl_str msg, struct sl_batch *b, bool *ret_used,
                               struct sl_err *err);
+/* What dead letters need, put into the records that a change became (those from `before` on). why: it could not be converted, so
+ * one failed record stands for it; NULL = it could. */
+void sl_pg_line_keep_raw(const struct sl_pg_relation *rel, uint64_t lsn, struct sl_str raw, const struct sl_err *why,
+                         struct sl_batch *b, uint32_t before);
 /* The server has nothing for us up to lsn: the position moves there (only at a boundary). */
 void sl_pg_line_keepalive(struct sl_pg_line *l, uint64_t lsn);
 /* Where the line stands; false while that can't be told yet (a resumed transaction is still being skipped). */

@@ -137,10 +137,19 @@ static enum sl_rc emit_held(struct sl_pg_task *t, struct sl_batch *b, bool last,
         char *buf = s->held;
         s->held = NULL;
         sl_batch_adopt(b, buf, PQfreemem, s->held_len);
+        struct sl_str raw = SL_STR_NULL; /* decoding works in place */
+        if (sl_unlikely(t->line->dead_letters))
+                raw = (struct sl_str){sl_arena_strndup(&b->arena, buf, s->held_len), s->held_len};
         if (!sl_pg_copy_row(buf, s->held_len, &row))
                 return sl_fail(err, SL_E_PG_PROTOCOL, "a row of COPY could not be read");
         s->emitted++;
-        return sl_pg_emit_read(&t->emit, b, s->held_rel, &row, marker, s->lsn, err);
+        uint32_t before = b->count;
+        enum sl_rc rc = sl_pg_emit_read(&t->emit, b, s->held_rel, &row, marker, s->lsn, err);
+        if (sl_likely(!t->line->dead_letters) || (rc != SL_OK && err->scope != SL_SCOPE_RECORD))
+                return rc;
+        sl_pg_line_keep_raw(s->held_rel, s->lsn, raw, rc == SL_OK ? NULL : err, b, before);
+        sl_err_clear(err);
+        return SL_OK;
 }
 
 static enum sl_rc start_table(struct sl_pg_task *t, struct sl_err *err)

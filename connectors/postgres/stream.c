@@ -193,7 +193,7 @@ static enum sl_rc read_rows(struct sl_pg_task *t, struct sl_batch *b, bool *ret_
                 else
                         PQfreemem(buf);
                 SL_TRY(rc);
-                if (sl_unlikely(t->st.far) && !t->line->inside)
+                if (sl_unlikely(t->st.far || b->end_at_boundary) && !t->line->inside && (t->st.far || b->count))
                         break;
         }
         *ret_more = true;

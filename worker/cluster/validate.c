@@ -454,6 +454,9 @@ enum sl_rc sl_validate(const struct sl_validate_opts *opts, const struct sl_prop
         check_converter(opts, v, "value.converter", v->common.value_converter, false);
         if (v->sink)
                 check_sink(opts, v);
+        else
+                sl_source_check(&v->common, &v->resolved, v->source->own_boundaries,
+                                !opts->worker || sl_worker_exactly_once(opts->worker), &v->report);
         sl_kafka_check_overrides(&(struct sl_kafka_cfg){opts->worker, &v->resolved}, &v->report);
         check_policy(opts, v);
         check_masks(opts, raw, class, v);

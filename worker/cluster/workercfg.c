@@ -19,6 +19,8 @@
         {                                                                                                              \
                 SL_CFG_NONE(key, SL_CFG_T_STRING), .flags = SL_CFG_HIDDEN                                              \
         }
+static const struct sl_cfg_enum exactly_once[] = {{"DISABLED", 0, NULL}, {"ENABLED", 0, NULL}, {"PREPARING", 0, NULL}, {0}};
+
 #define NO_EFFECT(key, why)                                                                                            \
         {                                                                                                              \
                 SL_CFG_NONE(key, SL_CFG_T_STRING), .flags = SL_CFG_IGNORED, .group = "Accepted", .doc = why            \
@@ -170,13 +172,20 @@ const struct sl_cfg_def sl_worker_defs[] = {
          .group = "Cluster",
          .doc = "How long the tasks of a lost worker wait for it to come back. Differs from Connect's default "
                 "(5 minutes): a restarted worker gets its tasks back without waiting here, because it is the same member."},
-        NO_EFFECT("offset.flush.interval.ms", "Offsets are stored with the rows, in the same Kafka transaction."),
+        {SL_CFG_NONE("offset.flush.interval.ms", SL_CFG_T_LONG), .def = "60000", .flags = SL_CFG_HAS_MIN, .min = 0,
+         .group = "Worker",
+         .doc = "Default of a source's transaction.boundary.interval.ms. Offsets are otherwise stored with the rows, in the "
+                "same Kafka transaction."},
         NO_EFFECT("offset.flush.timeout.ms", "Offsets are stored with the rows, in the same Kafka transaction."),
         NO_EFFECT("plugin.path", "All plugins are built in; Java plugins can't be loaded."),
         {SL_CFG_NONE("plugin.discovery", SL_CFG_T_ENUM), .values = discoveries, .def = "hybrid_warn",
          .flags = SL_CFG_IGNORED | SL_CFG_CASE_INSENSITIVE, .group = "Accepted", .doc = "All plugins are built in."},
-        NO_EFFECT("topic.creation.enable", "Topics are made by the broker's auto-creation."),
-        NO_EFFECT("exactly.once.source.support", "Exactly-once is always on for sources."),
+        {SL_CFG_NONE("topic.creation.enable", SL_CFG_T_BOOLEAN), .def = "true", .group = "Worker",
+         .doc = "Let source connectors with topic.creation.* keys make their topics. false: those keys have no effect."},
+        {SL_CFG_NONE("exactly.once.source.support", SL_CFG_T_ENUM), .values = exactly_once, .def = "enabled",
+         .flags = SL_CFG_CASE_INSENSITIVE, .group = "Worker",
+         .doc = "Exactly-once for sources is on unless this says disabled (Connect's default). preparing is as good as "
+                "enabled."},
         {SL_CFG_NONE("connect.protocol", SL_CFG_T_ENUM), .values = protocols, .def = "sessioned", .flags = SL_CFG_IGNORED,
          .group = "Accepted", .doc = NO_PROTOCOL},
         NUMBER_NO_EFFECT("worker.sync.timeout.ms", "3000", NO_PROTOCOL),

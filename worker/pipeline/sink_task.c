@@ -421,7 +421,7 @@ static enum sl_rc open_line(struct line *l, struct sl_err *err)
                                       .report_arg = l};
         l->sink = sl_arena_zalloc(&l->arena, ops->task_size);
         l->sink_open = true;
-        SL_TRY(sl_in_stage(ops->open(l->sink, l->cfg, &l->env, err), SL_STAGE_TASK_PUT, err));
+        SL_TRY(ops->open(l->sink, l->cfg, &l->env, err));
         return open_consumer(l, err);
 }
 
