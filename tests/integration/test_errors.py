@@ -1,8 +1,12 @@
 """errors.tolerance and dead letters: a record that fails stops the task, is skipped, or is kept untouched."""
 
 import json
+import time
 
-from conftest import JSON, STRING, committed, json_objects, read, s3_config, wait_until
+import pytest
+import stand
+
+from conftest import JSON, PG_PASSWORD, STRING, committed, json_objects, read, s3_config, wait_until
 
 PREFIX = "__connect.errors."
 
@@ -18,6 +22,198 @@ def mixed():
 
 def good_ids():
     return [i for i in range(30) if i % 3 != 2]
+
+
+DATA = "org.apache.kafka.connect.errors.DataException"
+# What a JVM worker of Kafka Connect 4.2.0 puts into the message header; what lies under it stands in the stack trace.
+BAD_JSON = "Converting byte[] to Kafka Connect data failed due to serialization error: "
+BAD_ENVELOPE = (
+    'JsonConverter with schemas.enable requires "schema" and "payload" fields and may not contain additional fields. '
+    "If you are trying to deserialize plain JSON data, set schemas.enable=false in your converter configuration."
+)
+NO_MAP = "Only Map objects supported in absence of schema for [field insertion], found: java.lang.String"
+
+
+def dlq_config(dlq):
+    return {
+        "errors.deadletterqueue.topic.name": dlq,
+        "errors.deadletterqueue.topic.replication.factor": "1",
+        "errors.deadletterqueue.context.headers.enable": "true",
+        "errors.log.enable": "true",
+        "errors.log.include.messages": "true",
+    }
+
+
+def told(letter, prefix=PREFIX):
+    """The last set of context headers."""
+    return {name.removeprefix(prefix): text and text.decode() for name, text in letter.headers if name.startswith(prefix)}
+
+
+def test_headers_and_log_as_connect(worker, kafka, tmp_path, unique):
+    """Stage, class, exception and message of each kind of failure, byte for byte; and Connect's log line."""
+    sink = "org.apache.kafka.connect.file.FileStreamSinkConnector"
+    insert = "org.apache.kafka.connect.transforms.InsertField$Value"
+    long = "org.apache.kafka.connect.converters.LongConverter"
+    plain = {"key.converter": STRING, "value.converter": JSON, "value.converter.schemas.enable": "false"}
+    cases = [
+        (plain, ("k", b"{no", []), "VALUE_CONVERTER", JSON, BAD_JSON),
+        ({**plain, "value.converter.schemas.enable": "true"}, ("k", b"1", []), "VALUE_CONVERTER", JSON, BAD_ENVELOPE),
+        ({**plain, "key.converter": JSON}, ("{no", b"1", []), "KEY_CONVERTER", JSON, BAD_JSON),
+        ({**plain, "header.converter": JSON}, ("k", b"1", [("h", b"{no")]), "HEADER_CONVERTER", JSON, BAD_JSON),
+        ({**plain, "value.converter": long}, ("k", b"v", []), "VALUE_CONVERTER", long, "Failed to deserialize long: "),
+        ({**plain, "transforms": "t", "transforms.t.type": insert, "transforms.t.static.field": "s",
+          "transforms.t.static.value": "v"}, ("k", b'"x"', [("n", None)]), "TRANSFORMATION", insert, NO_MAP),
+    ]
+    for i, (config, record, *_) in enumerate(cases):
+        topic = f"{unique}-{i}"
+        kafka.create_topic(topic)
+        kafka.produce(topic, [record])
+        more = {"connector.class": sink, "file": str(tmp_path / "out"), "topics": topic, "errors.tolerance": "all"}
+        worker.create(f"c{i}", {**more, **dlq_config(f"{topic}-dlq"), **config})
+    for i, (_, (key, value, headers), stage, name, message) in enumerate(cases):
+        letter = wait_until(lambda t=f"{unique}-{i}-dlq": kafka.consume_all(t), what=f"letter {i}")[0]
+        assert (letter.key, letter.value) == (key.encode(), value)
+        assert letter.headers[: len(headers)] == headers
+        got = told(letter)
+        trace = got.pop("exception.stacktrace")
+        assert got == {
+            "topic": f"{unique}-{i}", "partition": "0", "offset": "0", "connector.name": f"c{i}", "task.id": "0",
+            "stage": stage, "class.name": name, "exception.class.name": DATA, "exception.message": message,
+        }
+        assert trace.startswith(f"{DATA}: {message}\n\tat sluice.{stage}(")
+        if message.endswith(": "):
+            assert "\nCaused by: org.apache.kafka.common.errors.SerializationException: " in trace
+        assert (
+            f"Error encountered in task c{i}-0. Executing stage '{stage}' with class '{name}', where consumed record is "
+            f"{{topic='{unique}-{i}', partition=0, offset=0, timestamp=" in worker.log_text()
+        )
+        assert "timestampType=CreateTime}." in worker.log_text()
+
+
+def test_none_logs_and_dead_letters_too(worker, kafka, store, unique):
+    kafka.create_topic(unique)
+    kafka.produce(unique, [("k", b"{no", [])])
+    worker.create("s3", {**s3_config(store, unique, flush_size=1), **dlq_config(f"{unique}-dlq")})
+    lines = worker.wait_failed("s3").splitlines()
+    assert lines[0] == "org.apache.kafka.connect.errors.ConnectException: Tolerance exceeded in error handler"
+    assert f"Caused by: {DATA}: {BAD_JSON}" in lines
+    assert told(kafka.consume_all(f"{unique}-dlq")[0])["exception.message"] == BAD_JSON
+    assert "Error encountered in task s3-0." in worker.log_text()
+    assert committed(kafka, "connect-s3", unique) == {}
+
+
+@pytest.mark.parametrize("faults", ["converter.busy=fail@2", "converter.busy=fail"])
+def test_retries(make_worker, kafka, store, unique, faults):
+    """A failure that passes is waited out; one that does not fails the task when its time is over."""
+    worker = make_worker(env={"SLUICE_FAULTS": faults}).start()
+    kafka.create_topic(unique)
+    kafka.produce(unique, [("k", b'{"id": 1}', [])])
+    config = s3_config(store, unique, flush_size=1, errors_retry_timeout=1000, errors_retry_delay_max_ms=400)
+    worker.create("s3", {**config, **dlq_config(f"{unique}-dlq")})
+    if faults.endswith("@2"):
+        wait_until(lambda: json_objects(store, unique), what="the object")
+        assert list(json_objects(store, unique).values()) == [[{"id": 1}]]
+        assert kafka.consume_all(f"{unique}-dlq") == []
+        return
+    assert "Tolerance exceeded" in worker.wait_failed("s3")
+    got = told(kafka.consume_all(f"{unique}-dlq")[0])
+    assert (got["stage"], got["exception.class.name"]) == (
+        "KEY_CONVERTER", "org.apache.kafka.connect.errors.RetriableException",
+    )
+
+
+def test_stays_in_its_group_while_retrying(make_worker, kafka, store, unique):
+    """A retry that takes longer than max.poll.interval.ms, and is then ended by a stop: nothing committed, no dead letter."""
+    worker = make_worker(env={"SLUICE_FAULTS": "converter.busy=fail"}).start()
+    kafka.create_topic(unique)
+    kafka.produce(unique, [("k", b'{"id": 1}', [])])
+    config = s3_config(store, unique, flush_size=1, errors_retry_timeout=-1, errors_retry_delay_max_ms=20000)
+    config |= {"consumer.override.max.poll.interval.ms": "6000", "consumer.override.session.timeout.ms": "6000"}
+    worker.run("s3", {**config, **dlq_config(f"{unique}-dlq")})
+    began = time.monotonic()
+
+    def members():
+        group = kafka.admin().describe_consumer_groups(["connect-s3"])["connect-s3"].result(10)
+        return [member.member_id for member in group.members]
+
+    first = wait_until(members, what="the member")
+    wait_until(lambda: time.monotonic() - began > 8, what="more than the poll interval")
+    assert members() == first
+    assert worker.status("s3")["tasks"][0]["state"] == "RUNNING"
+    assert worker.stop() == 0
+    assert committed(kafka, "connect-s3", unique) == {} and kafka.consume_all(f"{unique}-dlq") == []
+
+
+def test_target_away(make_worker, kafka, tmp_path, unique):
+    """A put that may pass later goes round with its batch: the task stays RUNNING and nothing is lost or doubled."""
+    with stand.S3(tmp_path / "s3") as own:
+        own.create_bucket("lake")
+        worker = make_worker().start()
+        kafka.create_topic(unique)
+        config = s3_config(own, unique, flush_size=5, s3_part_retries=0, s3_retry_backoff_ms=50)
+        worker.run("s3", config)
+        kafka.produce(unique, [("k", json.dumps({"id": i}).encode(), []) for i in range(5)])
+        wait_until(lambda: len(json_objects(own, unique)) == 1, what="the first object")
+        own.stop()
+        kafka.produce(unique, [("k", json.dumps({"id": i}).encode(), []) for i in range(5, 10)])
+        wait_until(lambda: worker.log_text().count("they are put again") >= 2, what="tries")
+        assert worker.status("s3")["tasks"][0]["state"] == "RUNNING"
+        own.start()
+        wait_until(lambda: len(json_objects(own, unique)) == 2, 60, "the second object")
+        rows = [row["id"] for lines in json_objects(own, unique).values() for row in lines]
+        assert rows == list(range(10))
+        assert worker.status("s3")["tasks"][0]["state"] == "RUNNING"
+
+
+def source_dlq(dlq):
+    name = "sluice.errors.deadletterqueue.topic"
+    return {"errors.tolerance": "all", f"{name}.name": dlq, f"{name}.replication.factor": "1"}
+
+
+def test_source_dead_letters(make_worker, database, kafka, unique):
+    """Changes that can't be converted, or that a transform refuses, go to the dead-letter topic; the slot moves on."""
+    worker = make_worker(env={"PGPASSWORD": PG_PASSWORD}).start()
+    database.sql("create table t (id int primary key, n numeric(10,2))")
+    database.sql("insert into t values (1, 1.5), (2, 'NaN')")
+    dlq = f"{unique}-dlq"
+    config = database.config(table_include_list="public.t", event_converting_failure_handling_mode="fail")
+    worker.run("pg", {**config, **source_dlq(dlq)})
+    read(kafka, f"{unique}.public.t", 1)
+    database.sql("insert into t values (3, 3), (4, 'NaN'), (5, 5)")
+    database.sql("update t set n = 'NaN' where id = 5")
+    position = database.wal_position()
+    letters = wait_until(lambda: (r := kafka.consume_all(dlq)) and len(r) == 3 and r, what="the dead letters")
+    rows = read(kafka, f"{unique}.public.t", 3)
+    assert [(r.value["op"], r.value["after"]["id"]) for r in rows] == [("r", 1), ("c", 3), ("c", 5)]
+    wait_until(lambda: database.confirmed() >= position, what="the slot to pass the bad rows")
+    assert [letter.value[:1] for letter in letters] == [b"2", b"I", b"U"]
+    assert letters[0].value == b"2\tNaN\n" and b"NaN" in letters[1].value
+    got = [told(letter) | told(letter, "__sluice.source.") for letter in letters]
+    assert [(g["format"], g.get("op"), g["table"], g["database"]) for g in got] == [
+        ("copy", None, "public.t", unique), ("pgoutput", "I", "public.t", unique), ("pgoutput", "U", "public.t", unique),
+    ]
+    assert json.loads(got[1]["columns"])[1] == {"name": "n", "type": 1700, "typmod": 655366}
+    assert (got[1]["stage"], got[1]["exception.class.name"], got[1]["topic"]) == ("TASK_POLL", DATA, f"{unique}.public.t")
+    assert got[1]["class.name"] == "io.debezium.connector.postgresql.PostgresConnector"
+    assert "public.t.n" in got[1]["exception.message"] and got[1]["lsn"].count("/") == 1
+    assert "partition" not in got[1] and "offset" not in got[1]
+
+
+def test_source_dead_letters_of_a_transform(worker, kafka, tmp_path, unique):
+    given = tmp_path / "given"
+    given.write_text("a\nb\n")
+    config = {
+        "connector.class": "FileStreamSource", "file": str(given), "topic": unique, "key.converter": STRING,
+        "value.converter": STRING, "transforms": "add", "errors.log.enable": "true", "errors.log.include.messages": "true",
+        "transforms.add.type": "org.apache.kafka.connect.transforms.InsertField$Value",
+        "transforms.add.static.field": "x", "transforms.add.static.value": "y", **source_dlq(f"{unique}-dlq"),
+    }
+    worker.run("file", config)
+    letters = wait_until(lambda: (r := kafka.consume_all(f"{unique}-dlq")) and len(r) == 2 and r, what="the dead letters")
+    assert [(letter.key, letter.value) for letter in letters] == [(None, b"a"), (None, b"b")]
+    got = told(letters[1]) | told(letters[1], "__sluice.source.")
+    assert (got["stage"], got["format"], got["file"], got["position"]) == ("TRANSFORMATION", "text", str(given), "4")
+    assert "where source record is = {topic='" in worker.log_text()
 
 
 def test_none_fails_and_keeps_the_record(worker, kafka, store, unique):

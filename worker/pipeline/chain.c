@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "api/plugin.h"
+#include "base/fault.h"
 #include "convert/convert.h"
 
 struct step {
@@ -136,11 +137,22 @@ void sl_codec_close(struct sl_codec *c)
         *c = (struct sl_codec){0};
 }
 
+/* A converter that may succeed later; none of the built-in ones has such failures. */
+static sl_unused enum sl_rc pretend_busy(struct sl_err *err)
+{
+        enum sl_rc rc = sl_fail(err, SL_E_KAFKA, "fault point converter.busy");
+        err->scope = SL_SCOPE_RECORD;
+        err->java = SL_JAVA_RETRIABLE;
+        return rc;
+}
+
 static enum sl_rc decode(const struct sl_converter *conv, enum sl_stage stage, struct sl_str topic, struct sl_str bytes,
                          struct sl_arena *arena, const struct sl_schema **ret_schema, struct sl_value *ret_value,
                          struct sl_err *err)
 {
-        enum sl_rc rc = conv->ops->decode(conv->st, topic, bytes, arena, ret_schema, ret_value, err);
+        enum sl_rc rc = SL_FAULT("converter.busy")
+                                ? pretend_busy(err)
+                                : conv->ops->decode(conv->st, topic, bytes, arena, ret_schema, ret_value, err);
         if (sl_unlikely(rc != SL_OK)) {
                 err->stage = stage;
                 err->operation = conv->ops->aliases[0];

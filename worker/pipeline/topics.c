@@ -129,9 +129,13 @@ static void read_group(const char *name, const struct sl_props *config, const st
         sl_cfg_parse_at(group_defs, prefix, config, rows, arena, r);
         ret->name = sl_arena_strdup(arena, name);
         ret->partitions = count_of(config, sl_arena_printf(arena, "%spartitions", prefix), rows->partitions,
-                                   base ? base->partitions : 0, 1000000, r);
+                                   base ? -1 : 0, 1000000, r);
         ret->replication = count_of(config, sl_arena_printf(arena, "%sreplication.factor", prefix), rows->replication,
-                                    base ? base->replication : 0, INT16_MAX, r);
+                                    base ? -1 : 0, INT16_MAX, r);
+        if (base && !sl_props_get(config, sl_arena_printf(arena, "%spartitions", prefix)))
+                ret->partitions = base->partitions;
+        if (base && !sl_props_get(config, sl_arena_printf(arena, "%sreplication.factor", prefix)))
+                ret->replication = base->replication;
         ret->config = topic_config(prefix, config, arena);
         if (!base)
                 return;

@@ -81,7 +81,6 @@ static bool config_is_valid(struct sl_rest_call *c, const char *name, const stru
                 .worker = &cfg->props,
                 .worker_group = cfg->distributed ? cfg->group_id : NULL,
                 .override_policy = cfg->override_policy,
-                .worker = &cfg->props,
         };
         struct sl_validation v = {0};
         struct sl_err err = {0};
