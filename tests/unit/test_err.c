@@ -84,6 +84,38 @@ static void trace_looks_like_java(void **state)
         sl_buf_free(&b);
 }
 
+static void traces_show_what_wraps_and_what_lies_under(void **state)
+{
+        (void)state;
+        struct sl_err err = {0};
+        struct sl_buf b = {0};
+        sl_err_set(&err, SL_E_DECODE, "json.c", 3, "no end") == SL_DESERIALIZATION ? (void)0 : fail();
+        sl_err_wrap(&err, "Conversion failed: ", SL_JAVA_SERIALIZATION);
+        sl_err_prefix(&err, "row %d", 7);
+        struct sl_str own = sl_err_message(&err);
+        assert_int_equal(own.len, strlen("row 7: Conversion failed: "));
+        assert_string_equal(err.msg, "row 7: Conversion failed: no end");
+        err.outer = SL_JAVA_CONNECT ": Tolerance exceeded in error handler";
+        sl_err_trace(&err, &b);
+        assert_string_equal(sl_buf_cstr(&b),
+                            "org.apache.kafka.connect.errors.ConnectException: Tolerance exceeded in error handler\n"
+                            "\tat sluice.task\n"
+                            "Caused by: org.apache.kafka.connect.errors.DataException: row 7: Conversion failed: \n"
+                            "\tat sluice.task(json.c:3) [convert.decode]\n"
+                            "Caused by: org.apache.kafka.common.errors.SerializationException: no end");
+        sl_buf_free(&b);
+        /* A head that leaves no room for the cause. */
+        char head[2000];
+        memset(head, 'h', sizeof(head) - 1);
+        head[sizeof(head) - 1] = 0;
+        sl_err_clear(&err);
+        (void)sl_fail(&err, SL_E_DECODE, "gone");
+        sl_err_prefix(&err, "%s", head);
+        sl_err_wrap(&err, "short: ", SL_JAVA_SERIALIZATION);
+        sl_err_prefix(&err, "%s", head);
+        assert_int_equal(sl_err_message(&err).len, strlen(err.msg));
+}
+
 static void every_id_has_a_row_of_its_own(void **state)
 {
         (void)state;
@@ -188,6 +220,7 @@ int main(void)
                 cmocka_unit_test(first_writer_wins),
                 cmocka_unit_test(prefixes_and_truncation),
                 cmocka_unit_test(trace_looks_like_java),
+                cmocka_unit_test(traces_show_what_wraps_and_what_lies_under),
                 cmocka_unit_test(every_id_has_a_row_of_its_own),
                 cmocka_unit_test(text_lines),
                 cmocka_unit_test(json_lines_parse),
