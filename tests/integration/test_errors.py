@@ -130,10 +130,10 @@ def test_stays_in_its_group_while_retrying(make_worker, kafka, store, unique):
     config = s3_config(store, unique, flush_size=1, errors_retry_timeout=-1, errors_retry_delay_max_ms=20000)
     config |= {"consumer.override.max.poll.interval.ms": "6000", "consumer.override.session.timeout.ms": "6000"}
     worker.run("s3", {**config, **dlq_config(f"{unique}-dlq")})
-    began = time.monotonic()
+    began, admin = time.monotonic(), kafka.admin()
 
     def members():
-        group = kafka.admin().describe_consumer_groups(["connect-s3"])["connect-s3"].result(10)
+        group = admin.describe_consumer_groups(["connect-s3"])["connect-s3"].result(10)
         return [member.member_id for member in group.members]
 
     first = wait_until(members, what="the member")
