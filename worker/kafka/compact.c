@@ -388,7 +388,9 @@ enum sl_rc sl_compact_refresh(struct sl_compact *c, int timeout_ms, struct sl_er
         int64_t deadline = sl_mono_ms() + timeout_ms;
         const struct part *part;
 
-        SL_TRY(settle(c, deadline, err)); /* our own open transaction would hold us too */
+        struct sl_err why = {0};
+        if (settle(c, deadline, &why) != SL_OK && !c->lost) /* our own open transaction would hold us too */
+                return keep(err, &why);
         for (uint32_t i = 0; i < c->count; i++)
                 SL_TRY(read_end(c, &c->parts[i], deadline, err));
         while ((part = behind(c))) {
@@ -465,7 +467,7 @@ static enum sl_rc write_fenced(struct sl_compact *c, const struct sl_compact_rec
         struct sl_err second = {0};
         if (settle(c, deadline, &second) != SL_OK && is_final(&second))
                 return keep(err, &second);
-        if (why.id == SL_E_KAFKA_FENCED || (rc == SL_FATAL && c->unsettled == NOTHING && why.id == SL_E_KAFKA_FATAL)) {
+        if (is_final(&why) && why.id != SL_E_TOO_LARGE) {
                 end_writer(c);
                 c->lost = true;
         }

@@ -24,7 +24,8 @@ struct sl_compact_opts {
         void (*wake)(void *arg);
         void *wake_arg;
 };
-/* Makes the topic if it is missing, checks cleanup.policy=compact (Connect's sentence if not), reads all. */
+/* Makes the topic if it is missing, checks cleanup.policy=compact (Connect's sentence if not), reads all. Brokers that are away
+ * or just starting are waited for. */
 enum sl_rc sl_compact_open(const struct sl_compact_opts *opts, int timeout_ms, struct sl_compact **ret, struct sl_err *err);
 /* Write one record, wait until it is stored, and read it back (apply is called). value.ptr NULL = tombstone. */
 enum sl_rc sl_compact_put(struct sl_compact *c, struct sl_str key, struct sl_str value, int timeout_ms, struct sl_err *err);
@@ -34,8 +35,10 @@ struct sl_compact_record {
 /* The same for several records with one wait; in one transaction when the store is fenced (all or none). */
 enum sl_rc sl_compact_put_all(struct sl_compact *c, const struct sl_compact_record *records, uint32_t n, int timeout_ms,
                               struct sl_err *err);
-/* From now on write through a transactional producer with this id: fences whoever wrote with it before. NULL: plain again. A put
- * that finds itself fenced fails with SL_E_KAFKA_FENCED, and every later one too until the next sl_compact_fence. */
+/* From now on write through a transactional producer with this id: fences whoever wrote with it before and ends its
+ * transaction; refresh to see what it had written. NULL: plain again. A put that finds itself fenced, or whose producer can't go on,
+ * fails with SL_E_KAFKA_FENCED, and every later one too until the next sl_compact_fence (the owner first makes sure that it may:
+ * this never happens by itself). A put that ran out of time is ended by the next call, as written or not. */
 enum sl_rc sl_compact_fence(struct sl_compact *c, const char *transactional_id, int timeout_ms, struct sl_err *err);
 /* Read to the current end. */
 enum sl_rc sl_compact_refresh(struct sl_compact *c, int timeout_ms, struct sl_err *err);

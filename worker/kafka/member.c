@@ -379,12 +379,10 @@ static enum sl_rc ask(struct sl_member *m, int timeout_ms, bool *ret_again, stru
                 code = RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
         }
         *ret_again = code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS || code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION;
-        enum sl_rc ignored = sl_kafka_fail(err, code, "This worker's membership in the cluster %s is not confirmed",
-                                           m->opts.group_id);
         if (err)
-                err->rc = SL_TRANSIENT; /* what is final is for the poller to tell */
-        (void)ignored;
-        return SL_TRANSIENT;
+                err->native = code;
+        return sl_fail(err, SL_E_KAFKA, "This worker's membership in the cluster %s is not confirmed: %s",
+                       m->opts.group_id, rd_kafka_err2str(code)); /* what is final is for poll to tell */
 }
 
 enum sl_rc sl_member_prove(struct sl_member *m, int timeout_ms, struct sl_err *err)

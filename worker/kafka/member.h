@@ -31,7 +31,8 @@ enum sl_rc sl_member_new(const struct sl_member_opts *opts, struct sl_member **r
 struct sl_member_state {
         bool joined;        /* in the group, as far as is known here */
         bool leader;        /* holds the partition */
-        uint64_t changes;   /* grows with every rebalance that was seen here (the list of members may have changed) */
+        uint64_t changes;   /* grows with every rebalance that was seen here (the list of members may have changed); not
+                             * when a member comes back under its name within its session */
         int32_t generation; /* of the group; -1 = not joined */
 };
 /* Serve rebalances and errors without blocking. Transient errors are told once in the log, not returned. SL_FATAL: another
@@ -39,10 +40,10 @@ struct sl_member_state {
 enum sl_rc sl_member_poll(struct sl_member *m, struct sl_member_state *ret, struct sl_err *err);
 /* Ask the group's coordinator whether this member is one of the current generation (a commit of offset 0 for the partition, which
  * the coordinator refuses to any other). Waits at most timeout_ms, also through a rebalance that is under way. An answer
- * younger than 500 ms is used again. @thread any */
+ * younger than 500 ms is used again. Every failure is transient; what is final, sl_member_poll tells. @thread any */
 enum sl_rc sl_member_prove(struct sl_member *m, int timeout_ms, struct sl_err *err);
 /* Instance ids of the group's members now (DescribeConsumerGroups), texts in arena. *ret_stable false: a rebalance is under way, ask
- * again. @thread the poller's */
+ * again. @thread any */
 enum sl_rc sl_member_list(struct sl_member *m, int timeout_ms, struct sl_arena *arena, const char ***ret, uint32_t *ret_count,
                           bool *ret_stable, struct sl_err *err);
 /* Leave the group at once (unsubscribe first: closing alone would keep a static member's place until its session ends), at most
