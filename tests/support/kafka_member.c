@@ -5,6 +5,8 @@
  * BOOTSTRAP TOPIC                                            a store; topic is made fence ID (- = plain) | put K=V... |
  * refresh MS | state Members are polled when librdkafka calls, and every second. */
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -20,6 +22,8 @@ static struct sl_admin *admin;
 static struct sl_member *member;
 static struct sl_member_state state;
 static struct sl_err fatal;
+static pthread_t hammerer;
+static _Atomic bool hammering;
 static struct sl_compact *store;
 static struct sl_buf applied;
 static uint32_t wakes;
@@ -78,6 +82,24 @@ static void list(int64_t began)
         sl_arena_free(&arena);
 }
 
+static void *hammer(void *arg)
+{
+        while (hammering)
+                if (sl_member_prove(member, 100, NULL) != SL_OK)
+                        poll(NULL, 0, 5);
+        return arg;
+}
+
+static void end_member(void)
+{
+        if (hammering) {
+                hammering = false;
+                pthread_join(hammerer, NULL);
+        }
+        sl_member_free(member);
+        member = NULL;
+}
+
 static void member_command(char *line, int64_t began)
 {
         struct sl_err err = {0};
@@ -85,11 +107,14 @@ static void member_command(char *line, int64_t began)
         if (strncmp(line, "prove ", 6) == 0) {
                 enum sl_rc rc = sl_member_prove(member, atoi(line + 6), &err);
                 answer(rc, &err, began, "");
+        } else if (strcmp(line, "hammer") == 0) {
+                hammering = true;
+                hammering = pthread_create(&hammerer, NULL, hammer, NULL) == 0;
+                answer(SL_OK, NULL, began, "");
         } else if (strcmp(line, "list") == 0) {
                 list(began);
         } else if (strcmp(line, "leave") == 0) {
-                sl_member_free(member);
-                member = NULL;
+                end_member();
                 answer(SL_OK, NULL, began, "");
         } else {
                 char more[200];
@@ -240,7 +265,7 @@ int main(int argc, char **argv)
                 run();
         else
                 sl_log_err(SL_LOG_ERROR, &err, "not started");
-        sl_member_free(member);
+        end_member();
         sl_compact_close(store);
         sl_admin_free(admin);
         sl_props_free(&props);
