@@ -79,7 +79,6 @@ void sl_rest_plugin_validate(struct sl_rest_call *c)
                         .worker = &cfg->props,
                         .worker_group = cfg->distributed ? cfg->group_id : NULL,
                         .override_policy = cfg->override_policy,
-                        .worker = &cfg->props,
                 };
                 if (name && sl_herder_config(c->h, name, &stored))
                         sl_config_unmask(ho->plugins, &config, &stored);
