@@ -673,7 +673,37 @@ def write_properties(path, properties):
     pathlib.Path(path).write_text("".join(lines))
 
 
-class Worker(Part):
+class ConnectApi:
+    """What clients of a Connect worker at self.url do."""
+
+    def rest(self, method, path, json=None, raw=None, headers=None, timeout=30):
+        """One REST call; the answer of `requests`, whatever its status. `raw` is a body sent as it is."""
+        return requests.request(method, self.url + path, json=json, data=raw, headers=headers, timeout=timeout)
+
+    def status(self, name):
+        """What GET /connectors/NAME/status says."""
+        answer = self.rest("GET", f"/connectors/{requests.utils.quote(name, safe='')}/status")
+        answer.raise_for_status()
+        return answer.json()
+
+    def wait_running(self, name, tasks=None, timeout=30, fail_fast=True):
+        """Waits until the connector and all its tasks (at least one, or exactly `tasks`) run, and returns the status. A
+        failed one ends the waiting, unless fail_fast is off because the test expects it to recover."""
+
+        def running():
+            status = self.status(name)
+            parts = [status["connector"], *status["tasks"]]
+            failed = [part for part in parts if part["state"] == "FAILED"]
+            if failed and fail_fast:
+                raise StandError(f"connector {name} failed: {failed[0].get('trace')}")
+            count = len(status["tasks"])
+            right = count == tasks if tasks is not None else count > 0
+            return status if right and all(part["state"] == "RUNNING" for part in parts) else None
+
+        return wait_until(running, timeout, f"connector {name} running")
+
+
+class Worker(ConnectApi, Part):
     """`sluice worker` with REST on a free port. Connectors, on the command line, are files or configs as dicts."""
 
     name = "worker"
@@ -715,32 +745,6 @@ class Worker(Part):
     def kill(self):
         self._measure()
         return super().kill()
-
-    def rest(self, method, path, json=None, raw=None, headers=None, timeout=30):
-        """One REST call; the answer of `requests`, whatever its status. `raw` is a body sent as it is."""
-        return requests.request(method, self.url + path, json=json, data=raw, headers=headers, timeout=timeout)
-
-    def status(self, name):
-        """What GET /connectors/NAME/status says."""
-        answer = self.rest("GET", f"/connectors/{requests.utils.quote(name, safe='')}/status")
-        answer.raise_for_status()
-        return answer.json()
-
-    def wait_running(self, name, tasks=None, timeout=30, fail_fast=True):
-        """Waits until the connector and all its tasks (at least one, or exactly `tasks`) run, and returns the status. A
-        failed one ends the waiting, unless fail_fast is off because the test expects it to recover."""
-
-        def running():
-            status = self.status(name)
-            parts = [status["connector"], *status["tasks"]]
-            failed = [part for part in parts if part["state"] == "FAILED"]
-            if failed and fail_fast:
-                raise StandError(f"connector {name} failed: {failed[0].get('trace')}")
-            count = len(status["tasks"])
-            right = count == tasks if tasks is not None else count > 0
-            return status if right and all(part["state"] == "RUNNING" for part in parts) else None
-
-        return wait_until(running, timeout, f"connector {name} running")
 
     def rss_peak_kb(self):
         """The largest resident size so far; of the last run when it has ended."""

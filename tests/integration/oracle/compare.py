@@ -11,39 +11,26 @@ a build:
 
     ~/.cache/sluice/venv/bin/python tests/integration/oracle/compare.py [--binary build/release/sluice] [--dir D]
 
-The jars come from Maven by their coordinates and are kept in SLUICE_CACHE (default ~/.cache/sluice). Ends with 0 when
+The JVM worker is tests/support/jvm_connect.py. Ends with 0 when
 there are no differences but the known ones. --dir keeps logs and both sides' records (ours.json, theirs.json) there.
 """
 
 import argparse
 import itertools
 import json
-import os
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
+import jvm_connect  # noqa: E402
 import stand  # noqa: E402
 
-KAFKA, DEBEZIUM = "4.2.0", "3.6.1.Final"
-PARTS = {
-    f"connect-{KAFKA}": [
-        f"org.apache.kafka:connect-runtime:{KAFKA}",
-        f"org.apache.kafka:connect-json:{KAFKA}",
-        f"org.apache.kafka:connect-transforms:{KAFKA}",
-        "org.slf4j:slf4j-simple:1.7.36",
-    ],
-    f"debezium-{DEBEZIUM}": [f"io.debezium:debezium-connector-postgres:{DEBEZIUM}"],
-}
-COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 OURS, THEIRS = "", "theirs."  # what the topics' names begin with; the prefix is the same, as keys and partitions show it
 
 # Differences that are meant: what matches "PHASE TABLE PATH" -> why. See docs/debezium-differences.md.
@@ -59,95 +46,6 @@ KNOWN = [
     (r"^snap strange value.payload.after.d$", "infinity and BC dates in Debezium's snapshot"),
     (r"^snap strange value.*(after|before\.fields|after\.fields) fields$", "generated columns in Debezium's snapshot"),
 ]
-
-
-# --- Jars -------------------------------------------------------------------------------------------------------------
-
-
-def fetch(name, coordinates):
-    """A folder with the artifacts and all they depend on, from the cache or from Maven with three tries."""
-    folder = stand.PLACES["SLUICE_CACHE"] / name
-    recipe = " ".join(coordinates) + "\n"
-    mark = folder / ".recipe"
-    if mark.exists() and mark.read_text() == recipe:
-        return folder
-    with tempfile.TemporaryDirectory(dir=folder.parent) as work:
-        wanted = "".join(
-            "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>".format(
-                *coordinate.split(":")
-            )
-            for coordinate in coordinates
-        )
-        pom, result = pathlib.Path(work) / "pom.xml", pathlib.Path(work) / "jars"
-        pom.write_text(
-            "<project><modelVersion>4.0.0</modelVersion><groupId>sluice</groupId><artifactId>oracle</artifactId>"
-            f"<version>1</version><dependencies>{wanted}</dependencies></project>"
-        )
-        command = ["mvn", "-B", "-q", "-f", pom, COPY, "-DincludeScope=runtime", f"-DoutputDirectory={result}"]
-        for pause in (5, 20, None):
-            done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-            if done.returncode == 0:
-                break
-            if pause is None:
-                raise stand.StandError(f"fetching {recipe} failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
-            print(f"trying again in {pause} s")
-            time.sleep(pause)
-        (result / ".recipe").write_text(recipe)
-        shutil.rmtree(folder, ignore_errors=True)
-        result.rename(folder)
-    return folder
-
-
-class Connect(stand.Part):
-    """A JVM worker, standalone, with Debezium as its only plugin."""
-
-    name = "connect"
-    start_timeout = 120
-
-    def __init__(self, workdir, bootstrap, connectors):
-        super().__init__(workdir)
-        self.port = stand.free_port()
-        self.url = f"http://{stand.HOST}:{self.port}"
-        self._bootstrap, self._connectors = bootstrap, connectors
-        self._jars, debezium = (fetch(name, coordinates) for name, coordinates in PARTS.items())
-        self._plugins = self.workdir / "plugins"
-        own = self._plugins / "debezium"
-        own.mkdir(parents=True, exist_ok=True)
-        for jar in debezium.glob("*.jar"):
-            if not jar.name.startswith(("connect-", "kafka-", "slf4j-")):  # these are the worker's
-                (own / jar.name).unlink(missing_ok=True)
-                (own / jar.name).symlink_to(jar)
-
-    def _prepare(self):
-        settings = {
-            "bootstrap.servers": self._bootstrap,
-            "listeners": self.url,
-            "plugin.path": self._plugins,
-            "plugin.discovery": "only_scan",
-            "offset.storage.file.filename": self.workdir / "offsets",
-            "offset.flush.interval.ms": 1000,
-            "key.converter": "org.apache.kafka.connect.json.JsonConverter",
-            "value.converter": "org.apache.kafka.connect.json.JsonConverter",
-        }
-        (self.workdir / "worker.properties").write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
-        for name, config in self._connectors.items():
-            (self.workdir / f"{name}.json").write_text(json.dumps({"name": name, "config": config}))
-
-    def _command(self):
-        options = ["-Xmx1000m", "-Duser.timezone=UTC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
-        java = stand._java(*options, "-cp", f"{self._jars}/*", "org.apache.kafka.connect.cli.ConnectStandalone")
-        files = [self.workdir / f"{name}.json" for name in self._connectors]
-        return [*java, self.workdir / "worker.properties", *files]
-
-    def _ready(self):
-        answers = (stand.requests.get(f"{self.url}/connectors/{n}/status", timeout=5).json() for n in self._connectors)
-        for status in answers:
-            failed = [task["trace"] for task in status["tasks"] if task["state"] == "FAILED"]
-            if failed:
-                raise stand.StandError(failed[0])
-            if not status["tasks"] or any(task["state"] != "RUNNING" for task in status["tasks"]):
-                return False
-        return True
 
 
 # --- The database -----------------------------------------------------------------------------------------------------
@@ -355,7 +253,7 @@ class Sides:
         for kind in ("config", "offset", "status"):
             properties |= {f"{kind}.storage.topic": f"{phase}-{kind}", f"{kind}.storage.replication.factor": 1}
         self.ours = stand.Worker(options.binary, work / f"{phase}-ours", properties)
-        self.theirs = Connect(work / f"{phase}-theirs", kafka.bootstrap, {"pg": theirs})
+        self.theirs = jvm_connect.Standalone(work / f"{phase}-theirs", kafka.bootstrap, {"pg": theirs})
         self.tables = sorted(table for (table,) in tables)
 
     def topic(self, side, table):
