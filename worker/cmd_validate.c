@@ -37,7 +37,6 @@ static int check(const struct sl_args *args, const char *path, const struct sl_w
                 .worker = args->worker ? &worker->props : NULL,
                 .worker_group = worker->distributed ? worker->group_id : NULL,
                 .override_policy = worker->override_policy,
-                .worker = &worker->props,
                 .offline = args->offline,
         };
         int code = SL_EXIT_CONFIG;

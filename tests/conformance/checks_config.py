@@ -18,7 +18,7 @@ def get_connector(c):
 
 @check
 def get_config(c):
-    config = c.source(any_key="${env:NOT_RESOLVED}")
+    config = c.source(any_key="${env:PATH}")
     name = c.stopped(config)
     eq(ok(c.get(c.at(name, "/config"))), {**config, "name": name}, "config")
 

@@ -9,6 +9,7 @@ under unique names (removed when it ends), polls instead of sleeping, and may ru
 import contextlib
 import http.client
 import json
+import os
 import pathlib
 import time
 import urllib.parse
@@ -26,6 +27,7 @@ DIFFERENCES = {
     "task-of-stopped": "Connect answers 409 (no leader) for a task that its stopped connector had before; Sluice 404",
 }
 
+PATIENCE = 30 * int(os.environ.get("SLUICE_SLOW", "1"))  # seconds
 CHECKS = {}  # name -> (function, arguments), in the order of definition
 
 
@@ -85,9 +87,9 @@ def has(text, *parts):
             raise CheckFailed(f"{_short(part)} is missing in {_short(text)}")
 
 
-def wait(fn, what, timeout=30):
+def wait(fn, what):
     """Polls fn until it gives something true. What it raises counts as not yet."""
-    end = time.monotonic() + timeout
+    end = time.monotonic() + PATIENCE
     while True:
         last = None
         try:
@@ -97,7 +99,7 @@ def wait(fn, what, timeout=30):
         except (CheckFailed, LookupError, ValueError, TypeError, FileNotFoundError) as error:
             last = error
         if time.monotonic() > end:
-            raise CheckFailed(f"not within {timeout} s: {what}" + (f" (last: {last})" if last else ""))
+            raise CheckFailed(f"not within {PATIENCE} s: {what}" + (f" (last: {last})" if last else ""))
         time.sleep(0.03)
 
 
@@ -207,7 +209,7 @@ class Target:
         sent = {"Content-Type": "application/json"} if body is not None or raw is not None else {}
         sent = {k: v for k, v in {**sent, **(headers or {})}.items() if v is not None}
         raw = json.dumps(body).encode() if body is not None else raw
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while True:
             with contextlib.closing(http.client.HTTPConnection(self.host, self.port, timeout=100)) as connection:
                 connection.request(method, path, body=raw, headers=sent)

@@ -20,7 +20,8 @@ import stand  # noqa: E402
 import checks_server, checks_create, checks_config, checks_states  # noqa: E401,E402,F401
 import checks_offsets, checks_plugins, checks_validate, checks_loggers  # noqa: E401,E402,F401
 
-SLOW = int(os.environ.get("SLUICE_SLOW", "1"))
+SLOW = int(os.environ.get("SLUICE_SLOW", "1"))  # how much longer things may take under sanitizers
+BINARY = os.environ.get("SLUICE_BINARY", HERE.parents[1] / "build" / "dev" / "sluice")
 
 
 class Sluice(stand.Worker):
@@ -31,14 +32,26 @@ class Sluice(stand.Worker):
 def worker(kind, binary, work, kafka):
     group = f"conformance-{kind}"
     if kind == "jvm":
-        return jvm_connect.Distributed(work / kind, kafka.bootstrap, group)
+        provider = "org.apache.kafka.common.config.provider.EnvVarConfigProvider"
+        properties = {"config.providers": "env", "config.providers.env.class": provider}
+        return jvm_connect.Distributed(work / "connect", kafka.bootstrap, group, properties)
     properties = {"bootstrap.servers": kafka.bootstrap, "group.id": group, "offset.flush.interval.ms": 1000}
     for topic in ("config", "offset", "status"):
         properties |= {f"{topic}.storage.topic": f"{group}-{topic}", f"{topic}.storage.replication.factor": 1}
     properties |= {"key.converter": jvm_connect.JSON, "value.converter": jvm_connect.JSON}
-    part = Sluice(binary, work / kind, properties)
+    part = Sluice(binary, work / "sluice", properties)
     part.start_timeout *= SLOW
     return part
+
+
+@contextlib.contextmanager
+def start(kind, binary, work):
+    """Kafka and a worker. At the end Sluice must stop by itself with 0: sanitizers report leaks by the exit code."""
+    with stand.Kafka(work / "kafka") as kafka:
+        with worker(kind, binary, work, kafka) as part:
+            yield part
+            if kind == "sluice" and (not part.running or part.stop()):
+                raise stand.StandError(f"Sluice ended with {part.kill()}:\n{part.log_text()[-6000:]}")
 
 
 def run(target, names):
@@ -76,8 +89,7 @@ def main():
     parser.add_argument("--target", choices=("jvm", "sluice", "both"), default="sluice")
     parser.add_argument("--only", metavar="NAME", help="the checks whose name contains NAME")
     parser.add_argument("--url", help="a worker that runs on this machine, instead of starting Kafka and one")
-    binary = os.environ.get("SLUICE_BINARY", HERE.parents[1] / "build" / "dev" / "sluice")
-    parser.add_argument("--binary", default=binary, help="of Sluice; by default SLUICE_BINARY or build/dev/sluice")
+    parser.add_argument("--binary", default=BINARY, help="of Sluice; by default SLUICE_BINARY or build/dev/sluice")
     parser.add_argument("--dir", type=pathlib.Path, help="where data and logs are kept; by default a temporary folder")
     parser.add_argument("--list", action="store_true", help="only print the names")
     parser.add_argument("--differences", action="store_true", help="only print what Sluice does otherwise on purpose")
@@ -105,9 +117,8 @@ def main():
         if options.url:
             failed = run(harness.Target(kinds[0], options.url, files), names)
         else:
-            kafka = stack.enter_context(stand.Kafka(work / "kafka"))
             for kind in kinds:
-                with worker(kind, options.binary, work, kafka) as part:
+                with start(kind, options.binary, work / kind) as part:
                     failed += run(harness.Target(kind, part.url, files), names)
     sys.exit(1 if failed else 0)
 

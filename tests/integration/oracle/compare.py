@@ -11,8 +11,8 @@ a build:
 
     ~/.cache/sluice/venv/bin/python tests/integration/oracle/compare.py [--binary build/release/sluice] [--dir D]
 
-The JVM worker is tests/support/jvm_connect.py. Ends with 0 when
-there are no differences but the known ones. --dir keeps logs and both sides' records (ours.json, theirs.json) there.
+The JVM worker is tests/support/jvm_connect.py. Ends with 0 when there are no differences but the known ones. --dir keeps
+logs and both sides' records (ours.json, theirs.json) there.
 """
 
 import argparse
