@@ -2,14 +2,14 @@
 refuses us or we refuse it; and that no secret is ever said."""
 
 import base64
-import pathlib
 import subprocess
+import threading
 
 import pytest
 
 import secured
 import stand
-from conftest import STRING, SLOW, wait_until
+from conftest import STRING, wait_until
 
 SOURCE = "org.apache.kafka.connect.file.FileStreamSourceConnector"
 SINK = "org.apache.kafka.connect.file.FileStreamSinkConnector"
@@ -54,14 +54,14 @@ def sasl(kafka, mechanism, password=None):
     }
 
 
-def oauth(kafka, url="/token", secret=None):
+def oauth(kafka, secret=None):
     keys = f"{secured.jaas('clientId', kafka.client_id)} {secured.jaas('clientSecret', secret or kafka.client_secret)}"
     return {
         **tls(kafka, "SASL_SSL"),
         "sasl.mechanism": "OAUTHBEARER",
         "sasl.login.callback.handler.class":
             "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallbackHandler",
-        "sasl.oauthbearer.token.endpoint.url": kafka.tokens.url + url,
+        "sasl.oauthbearer.token.endpoint.url": f"{kafka.tokens.url}/token",
         "sasl.jaas.config": f'{secured.OAUTH} required {keys} scope="kafka other";',
     }  # fmt: skip
 
@@ -112,6 +112,17 @@ CASES = {
         },
     ),
     "oauth-endpoint": ("jwt", lambda k, c: oauth(k)),
+    "oauth-assertion": (
+        "jwt",
+        lambda k, c: {
+            **{key: value for key, value in oauth(k).items() if key != "sasl.jaas.config"},
+            "sasl.oauthbearer.jwt.retriever.class":
+                "org.apache.kafka.common.security.oauthbearer.JwtBearerJwtRetriever",
+            "sasl.oauthbearer.assertion.private.key.file": k.tokens.key,
+            "sasl.oauthbearer.assertion.claim.sub": "sluice",
+            "sasl.oauthbearer.scope": "kafka",
+        },
+    ),
 }
 
 
@@ -151,6 +162,8 @@ def test_a_line_runs(make_worker, kafka, certificates, tmp_path, unique, case):
     worker.run("sink", {"connector.class": SINK, "file": str(copied), "topics": unique}, 1)
     wait_until(lambda: lines(copied) == ["one", "two"], what="the lines at the other end")
     assert [record.value for record in kafka.consume_all(unique)] == [b"one", b"two"]
+    if case == "oauth-assertion":
+        assert "jwt-bearer" in kafka.tokens.requests[-1]["grant_type"][0]
     if case == "oauth-endpoint":
         assert kafka.tokens.requests[-1] == {"grant_type": ["client_credentials"], "scope": ["kafka other"]}
 
@@ -203,7 +216,6 @@ REFUSALS = {
         lambda k, c: oauth(k, secret=WRONG),
         ["check sasl.oauthbearer.token.endpoint.url, the client's id and secret"],
     ),
-    "no such token endpoint": ("jwt", lambda k, c: oauth(k, url="nowhere"), ["sasl.oauthbearer.token.endpoint.url"]),
     "kerberos": ("sasl", lambda k, c: {**tls(k, "SASL_SSL"), "sasl.mechanism": "GSSAPI"}, ["GSSAPI", "SCRAM-SHA-512"]),
     "JKS": (
         "mtls",
@@ -220,11 +232,61 @@ def test_a_refusal_says_what_to_do(make_worker, kafka, certificates, case):
     address = f"localhost:{kafka.address['sasl'].split(':')[1]}" if listener == "localhost" else kafka.address[listener]
     worker = make_worker({**everywhere(keys(kafka, certificates)), "bootstrap.servers": address})
     with pytest.raises(stand.StandError):
-        worker.start_timeout = 90 * SLOW
-        worker._prepare()
         worker.start()
     log = worker.log_text()
     code = worker.process.returncode
     assert code in (3, 4), f"{code}\n{log}"
     errors = [line for line in log.splitlines() if "ERROR" in line]
     assert any(all(word in line for word in words) for line in errors), log
+
+
+def test_a_token_endpoint_that_is_away_for_a_moment(make_worker, kafka, certificates):
+    """The worker waits for it, and starts."""
+    worker = make_worker({**everywhere(oauth(kafka)), "bootstrap.servers": kafka.address["jwt"]})
+    kafka.tokens.status = 503
+    asked = len(kafka.tokens.requests)
+
+    def come_back():
+        wait_until(lambda: len(kafka.tokens.requests) > asked, what="a request for a token")
+        kafka.tokens.status = None
+
+    helper = threading.Thread(target=come_back)
+    helper.start()
+    try:
+        worker.start()
+    finally:
+        helper.join()
+        kafka.tokens.status = None
+
+
+def test_overrides(make_worker, kafka, certificates, tmp_path, unique):
+    """A connector with credentials and brokers of its own on a worker without; the policy; what Connect forces."""
+    given, copied = tmp_path / "given.txt", tmp_path / "copied.txt"
+    given.write_text("one\n")
+
+    def overriding(kind, values):
+        return {f"{kind}.override.{key}": str(value) for key, value in values.items()}
+
+    scram = {**sasl(kafka, "SCRAM-SHA-512"), "bootstrap.servers": kafka.address["sasl"]}
+    source = {"connector.class": SOURCE, "file": str(given), "topic": unique, **overriding("producer", scram)}
+    source |= {"producer.override.transactional.id": "mine", "producer.override.client.id": "its-own-name"}
+    sink = {"connector.class": SINK, "file": str(copied), "topics": unique, **overriding("consumer", scram)}
+    worker = make_worker(STRINGS).start()
+    worker.run("source", source, 1)
+    worker.run("sink", sink, 1)
+    wait_until(lambda: lines(copied) == ["one"], what="the line at the other end")
+    assert "for the 'producer.override.transactional.id' property will be ignored" in worker.log_text()
+    for path in ("/connectors/source/config", "/connectors?expand=info&expand=status", "/connectors/source/tasks"):
+        text = worker.rest("GET", path).text
+        assert not [secret for secret in secrets_of(kafka) if secret in text]
+    wrong = {**source, "producer.override.sasl.mechanism": "PLAIN", "producer.override.acks": "1"}
+    answer = worker.create("wrong", wrong, status=400)["message"]
+    assert "has ScramLoginModule, but sasl.mechanism=PLAIN needs PlainLoginModule" not in answer  # one thing at a time
+    assert "Sluice can't honour 1 for configuration producer.override.acks" in answer
+    assert worker.stop() == 0
+
+    principal = {"connector.client.config.override.policy": "Principal"}
+    worker = make_worker({**STRINGS, **principal}, name="principal").start()
+    answer = worker.create("source", source, status=400)["message"]
+    text = "The 'Principal' policy does not allow '{}' to be overridden in the connector configuration."
+    assert text.format("bootstrap.servers") in answer and text.format("sasl.jaas.config") not in answer

@@ -30,7 +30,7 @@ class Authority:
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.key, self.certificate = self.directory / f"{name}.key", self.directory / f"{name}.pem"
-        _openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", self.key, "-out", self.certificate,
+        _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.key, "-out", self.certificate,
                  "-subj", f"/CN={name}", "-days", "10")  # fmt: skip
 
     def issue(self, name, san="", days=5, password=None):
@@ -38,7 +38,7 @@ class Authority:
         one that has expired."""
         key, request, certificate = (self.directory / f"{name}.{end}" for end in ("key", "csr", "crt"))
         secret = ["-aes256", "-pass", f"pass:{password}"] if password else []
-        _openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key, *secret)
+        _openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key, *secret)
         secret = ["-passin", f"pass:{password}"] if password else []
         _openssl("req", "-new", "-key", key, "-out", request, "-subj", f"/CN={name}", *secret)
         extensions = self.directory / f"{name}.ext"

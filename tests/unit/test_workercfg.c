@@ -188,6 +188,74 @@ static void login_config_of_a_jvm(void **state)
         }
 }
 
+/* Debezium's image: its short names count only beside both topics, below CONNECT_ and above the file. */
+static void short_variables(void **state)
+{
+        (void)state;
+        char *alone[] = {"GROUP_ID=1000", "BOOTSTRAP_SERVERS=other:1", "CONFIG_STORAGE_TOPIC=c", NULL};
+        struct loaded *l = load("", NULL, alone);
+        assert_false(l->cfg.distributed);
+        assert_string_equal(sl_props_get(&l->cfg.props, "bootstrap.servers"), "localhost:9092");
+        unload(l);
+        char *debezium[] = {"CONFIG_STORAGE_TOPIC=c", "OFFSET_STORAGE_TOPIC=o",      "BOOTSTRAP_SERVERS=k:1",
+                            "VALUE_CONVERTER=avro",   "CONNECT_BOOTSTRAP_SERVERS=m:1", "STATUS_STORAGE_TOPIC=", NULL};
+        l = load("group.id=file\nvalue.converter=json\n", NULL, debezium);
+        assert_int_equal(l->report.errors, 0);
+        assert_true(l->cfg.distributed);
+        assert_string_equal(l->cfg.group_id, "file");
+        assert_string_equal(l->cfg.value_converter, "avro");
+        assert_string_equal(l->cfg.config_topic, "c");
+        assert_string_equal(l->cfg.status_topic, "connect-status");
+        assert_int_equal(l->cfg.status_replication, -1);
+        assert_string_equal(sl_props_get(&l->cfg.props, "bootstrap.servers"), "m:1");
+        unload(l);
+}
+
+static void policies(void **state)
+{
+        (void)state;
+        assert_string_equal(sl_worker_policy(NULL), "All");
+        assert_string_equal(sl_worker_policy("Principal"), "Principal");
+        assert_string_equal(sl_worker_policy("NoneConnectorClientConfigOverridePolicy"), "None");
+        assert_string_equal(sl_worker_policy("org.apache.kafka.connect.connector.policy."
+                                             "AllowlistConnectorClientConfigOverridePolicy"),
+                            "Allowlist");
+        assert_null(sl_worker_policy("all"));
+        assert_null(sl_worker_policy("com.x.AllConnectorClientConfigOverridePolicy"));
+        struct loaded *l = load("connector.client.config.override.policy=Some\n", NULL, NULL);
+        assert_non_null(strstr(finding(l, "connector.client.config.override.policy"), "Allowlist"));
+        unload(l);
+}
+
+static void values_are_checked(void **state)
+{
+        (void)state;
+        static const char *const bad[] = {
+                "offset.storage.partitions=0",
+                "status.storage.replication.factor=-2",
+                "session.timeout.ms=0",
+                "connect.protocol=none",
+                "plugin.discovery=some",
+                "metrics.recording.level=LOUD",
+                "security.protocol=SASL_SSL", /* without a mechanism */
+                "producer.linger.ms=soon",
+                "consumer.interceptor.classes=a.B",
+        };
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+                char key[64] = "";
+                memcpy(key, bad[i], strcspn(bad[i], "="));
+                struct loaded *l = load(bad[i], NULL, NULL);
+                if (l->report.errors != 1 || !finding(l, key))
+                        fail_msg("%s: %u errors", bad[i], l->report.errors);
+                unload(l);
+        }
+        struct loaded *l = load("offset.storage.partitions=-1\nplugin.discovery=service_load\nclient.id=x\n"
+                                "scheduled.rebalance.max.delay.ms=300000\nsession.timeout.ms=6000\n",
+                                NULL, NULL);
+        assert_int_equal(l->report.errors, 0);
+        unload(l);
+}
+
 static void bad_sources(void **state)
 {
         (void)state;
@@ -270,6 +338,9 @@ int main(void)
                 cmocka_unit_test(unknown_ignored_and_refused_keys),
                 cmocka_unit_test(rest_keys),
                 cmocka_unit_test(login_config_of_a_jvm),
+                cmocka_unit_test(short_variables),
+                cmocka_unit_test(policies),
+                cmocka_unit_test(values_are_checked),
                 cmocka_unit_test(bad_sources),
                 cmocka_unit_test(listener_forms),
                 cmocka_unit_test(topic_config),

@@ -132,6 +132,8 @@ static const struct sl_cfg_def transform_rows[] = {
          .doc = "Class or alias of the transform."},
         {SL_CFG_STR(struct transform_keys, predicate, "predicate"), .importance = SL_MEDIUM,
          .doc = "Alias of a predicate that decides for which records the transform runs."},
+        {SL_CFG_NONE("plugin.version", SL_CFG_T_STRING), .flags = SL_CFG_IGNORED | SL_CFG_HIDDEN,
+         .doc = "There is one version of each plugin: the program's."},
         {SL_CFG_BOOL(struct transform_keys, negate, "negate"), .def = "false", .importance = SL_MEDIUM,
          .doc = "Run the transform where the predicate says no."},
         {0}};

@@ -50,32 +50,57 @@ static void keep_reason(struct sl_admin *a, const char *reason)
         a->down_reason[n] = '\0';
 }
 
-/* A token endpoint that says no will go on saying it; one that is away may come back. */
+/* A token endpoint that says no will go on saying it (OAuth's error codes); one that is away may come back. */
 static bool may_pass(int code, const char *reason)
 {
-        return sl_kafka_no_token(code, reason) && !strstr(reason, "(4");
+        static const char *const final[] = {"\"invalid_client\"",      "\"unauthorized_client\"", "\"invalid_scope\"",
+                                            "\"invalid_grant\"",       "\"invalid_request\"",
+                                            "\"unsupported_grant_type\""};
+
+        for (size_t i = 0; i < sizeof(final) / sizeof(*final); i++)
+                if (strstr(reason, final[i]))
+                        return false;
+        return sl_kafka_no_token(code, reason);
+}
+
+/* Is it about who we or the brokers are, so that waiting is of no use? With TLS 1.3 a broker says after the handshake, as
+ * an alert that librdkafka counts as a lost connection, that it doesn't like our certificate. */
+static bool is_refusal(int code, const char *reason)
+{
+        return code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL ||
+               (code == RD_KAFKA_RESP_ERR__TRANSPORT && strstr(reason, " alert ") && *sl_kafka_advice(reason));
+}
+
+/* The first reason is kept: the next ones only repeat it, without what on_certificate knew. */
+static void keep_refusal(struct sl_admin *a, int code, const char *reason)
+{
+        enum sl_rc ignored = SL_OK;
+        bool known = code == RD_KAFKA_RESP_ERR__SSL && *a->distrust;
+
+        if (a->refused.id == SL_E_NONE)
+                ignored = sl_kafka_fail(&a->refused,
+                                        code == RD_KAFKA_RESP_ERR__TRANSPORT ? RD_KAFKA_RESP_ERR__SSL
+                                                                             : (rd_kafka_resp_err_t)code,
+                                        "%s", known ? a->distrust : reason);
+        *a->distrust = '\0';
+        (void)ignored; /* kept in a->refused */
 }
 
 /* From rd_kafka_poll, under the lock. */
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
         struct sl_admin *a = opaque;
-        enum sl_rc ignored = SL_OK;
 
         (void)rk;
         if (may_pass(code, reason)) {
                 keep_reason(a, reason);
-        } else if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL) {
-                sl_err_clear(&a->refused);
-                ignored = sl_kafka_fail(&a->refused, (rd_kafka_resp_err_t)code, "%s",
-                                        code == RD_KAFKA_RESP_ERR__SSL && *a->distrust ? a->distrust : reason);
-                *a->distrust = '\0';
+        } else if (is_refusal(code, reason)) {
+                keep_refusal(a, code, reason);
         } else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
                 a->all_down = true;
         } else if (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__RESOLVE) {
                 keep_reason(a, reason);
         }
-        (void)ignored; /* kept in a->refused */
 }
 
 enum sl_rc sl_admin_new(const struct sl_kafka_cfg *cfg, const char *client_id, struct sl_admin **ret,
@@ -173,8 +198,8 @@ enum sl_rc sl_admin_ping(struct sl_admin *a, int timeout_ms, struct sl_buf *ret_
                         return SL_FATAL;
                 if (sl_mono_ms() >= deadline)
                         return sl_fail(err, SL_E_KAFKA_UNREACHABLE,
-                                       "No broker of bootstrap.servers=%s answers in %d ms%s%s", a->servers, timeout_ms,
-                                       *a->down_reason ? ": " : "", a->down_reason);
+                                       "No broker of bootstrap.servers=%s answers in %d ms%s%s%s", a->servers, timeout_ms,
+                                       *a->down_reason ? ": " : "", a->down_reason, sl_kafka_advice(a->down_reason));
         }
         if (!ret_cluster_id)
                 return SL_OK;

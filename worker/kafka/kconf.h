@@ -23,6 +23,8 @@ enum sl_rc sl_kafka_fail_at(struct sl_err *err, const char *file, uint32_t line,
 #define sl_kafka_fail(err, code, ...) sl_kafka_fail_at((err), __FILE__, __LINE__, (code), __VA_ARGS__)
 /* rd_kafka_new said no: who is "producer", "admin client" ...; why is its text. SL_E_CONFIG. */
 enum sl_rc sl_kafka_refused(struct sl_err *err, const char *who, const char *why);
+/* ": what to do about it" for a text of librdkafka that tells of TLS or SASL trouble, else "". */
+const char *sl_kafka_advice(const char *reason);
 /* Is an error of rd_kafka_conf_set_error_cb only that no OAuth token could be had? Then it may pass (librdkafka asks again, and
  * the last token may still live); it is told in the log. */
 bool sl_kafka_no_token(int code, const char *reason);

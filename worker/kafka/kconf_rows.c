@@ -332,7 +332,7 @@ const struct sl_krow sl_krows[] = {
         {"enable.idempotence", P, NULL, forced, "true:true", "true is forced, a warning says so"},
         {"max.in.flight.requests.per.connection", P, "max.in.flight.requests.per.connection", only,
          "1|2|3|4|5:an idempotent producer has at most 5", NULL},
-        {"retries", P, "retries", clamp, "1,2147483647", NULL},
+        {"retries", P | A, "retries", clamp, "1,2147483647", NULL},
         {"linger.ms", P, "linger.ms", NULL, NULL, NULL},
         {"batch.size", P, "batch.size", clamp, "1,2147483647", NULL},
         {"buffer.memory", P, "queue.buffering.max.kbytes", buffer_memory, NULL, "at most sluice.task.memory.bytes / 4"},
@@ -436,10 +436,11 @@ void sl_kafka_markdown(struct sl_buf *out)
         sl_buf_adds(out, "| Key | Clients | Here | |\n|---|---|---|---|\n");
         for (const struct sl_krow *row = sl_krows; row->java; row++) {
                 sl_buf_printf(out, "| `%s` | %s | ", row->java,
-                              row->who == ALL ? "all"
-                              : row->who == P ? "producer"
-                              : row->who == C ? "consumer"
-                                              : "admin");
+                              row->who == ALL       ? "all"
+                              : row->who == P       ? "producer"
+                              : row->who == C       ? "consumer"
+                              : row->who == (P | A) ? "producer, admin"
+                                                    : "admin");
                 add_meaning(row, out);
                 sl_buf_adds(out, " |\n");
         }

@@ -67,46 +67,46 @@ static enum sl_errid errid_of(rd_kafka_resp_err_t code)
         }
 }
 
-/* What to do about librdkafka's and OpenSSL's texts, in the words of Java's keys. */
+/* What to do about librdkafka's and OpenSSL's texts, in the words of Java's keys. Behind a text, so they begin so. */
 static const struct {
         const char *in, *advice;
 } advices[] = {
-        {"Unsupported SASL mechanism", "set sasl.mechanism to one that this listener of the broker has"},
+        {"Unsupported SASL mechanism", ": set sasl.mechanism to one that this listener of the broker has"},
         {"Failed to acquire SASL OAUTHBEARER token",
-         "check sasl.oauthbearer.token.endpoint.url, the client's id and secret, and its scope"},
-        {"invalid_token", "the broker doesn't accept the token: check its issuer, audience and scope at the endpoint"},
+         ": check sasl.oauthbearer.token.endpoint.url, the client's id and secret, and its scope"},
+        {"invalid_token", ": the broker doesn't accept the token: check its issuer, audience and scope at the endpoint"},
         {"SASL authentication error",
-         "check username and password in sasl.jaas.config, and that the user was made for this sasl.mechanism"},
-        {"alert certificate required", "the broker asks for a client certificate: set the ssl.keystore.* keys"},
-        {"alert bad certificate", "the broker asks for a client certificate, or refuses ours: check the ssl.keystore.* "
+         ": check username and password in sasl.jaas.config, and that the user was made for this sasl.mechanism"},
+        {"alert certificate required", ": the broker asks for a client certificate: set the ssl.keystore.* keys"},
+        {"alert bad certificate", ": the broker asks for a client certificate, or refuses ours: check the ssl.keystore.* "
                                   "keys"},
-        {"alert certificate expired", "our certificate of the ssl.keystore.* keys has expired: renew it"},
-        {"alert certificate unknown", "the broker refuses our certificate of the ssl.keystore.* keys: it has expired, or "
+        {"alert certificate expired", ": our certificate of the ssl.keystore.* keys has expired: renew it"},
+        {"alert certificate unknown", ": the broker refuses our certificate of the ssl.keystore.* keys: it has expired, or "
                                       "its CA isn't in the broker's truststore"},
-        {"alert unknown ca", "the broker doesn't know the CA of our certificate of the ssl.keystore.* keys"},
-        {"alert handshake failure", "the broker asks for a client certificate (ssl.keystore.*), or has no cipher in "
+        {"alert unknown ca", ": the broker doesn't know the CA of our certificate of the ssl.keystore.* keys"},
+        {"alert handshake failure", ": the broker asks for a client certificate (ssl.keystore.*), or has no cipher in "
                                     "common with us"},
         {"certificate verify failed",
-         "ssl.truststore.location (with ssl.truststore.type=PEM) or ssl.truststore.certificates must hold the CA that "
+         ": ssl.truststore.location (with ssl.truststore.type=PEM) or ssl.truststore.certificates must hold the CA that "
          "signed the broker's certificate"},
-        {"wrong version number", "this listener of the broker speaks no TLS: check bootstrap.servers and "
+        {"wrong version number", ": this listener of the broker speaks no TLS: check bootstrap.servers and "
                                  "security.protocol"},
-        {"ssl.ca.location failed", "the file of ssl.truststore.location has no PEM certificate"},
-        {"ssl.ca.pem", "ssl.truststore.certificates has no PEM certificate"},
-        {"ssl.key.", "the private key of ssl.keystore.location or ssl.keystore.key can't be used: check that it is PEM, and "
+        {"ssl.ca.location failed", ": the file of ssl.truststore.location has no PEM certificate"},
+        {"ssl.ca.pem", ": ssl.truststore.certificates has no PEM certificate"},
+        {"ssl.key.", ": the private key of ssl.keystore.location or ssl.keystore.key can't be used: check that it is PEM, and "
                      "ssl.key.password"},
-        {"ssl.certificate.", "the certificate of ssl.keystore.location or ssl.keystore.certificate.chain can't be used: "
+        {"ssl.certificate.", ": the certificate of ssl.keystore.location or ssl.keystore.certificate.chain can't be used: "
                              "check that it is PEM"},
-        {"ssl.keystore.location", "check the PKCS12 file and ssl.keystore.password"},
-        {"Private key check failed", "key and certificate of the ssl.keystore.* keys don't belong together"},
+        {"ssl.keystore.location", ": check the PKCS12 file and ssl.keystore.password"},
+        {"Private key check failed", ": key and certificate of the ssl.keystore.* keys don't belong together"},
 };
 
-static const char *advice_for(const char *reason)
+const char *sl_kafka_advice(const char *reason)
 {
         for (size_t i = 0; i < sizeof(advices) / sizeof(*advices); i++)
                 if (strstr(reason, advices[i].in))
                         return advices[i].advice;
-        return NULL;
+        return "";
 }
 
 static enum sl_rc fail_as(struct sl_err *err, enum sl_errid id, const char *file, uint32_t line, int native,
@@ -114,11 +114,9 @@ static enum sl_rc fail_as(struct sl_err *err, enum sl_errid id, const char *file
 {
         bool first = err && err->id == SL_E_NONE;
         bool said = strstr(text, reason) != NULL;
-        const char *advice = id == SL_E_KAFKA_AUTH || id == SL_E_KAFKA_UNREACHABLE ? advice_for(text) : NULL;
-        /* The class's text says nothing that the advice doesn't say better. */
-        said |= advice != NULL;
-        enum sl_rc rc = sl_err_set(err, id, file, line, "%s%s%s%s%s", text, said ? "" : ": ", said ? "" : reason,
-                                   advice ? ": " : "", advice ? advice : "");
+        const char *advice = id == SL_E_KAFKA_AUTH ? sl_kafka_advice(text) : "";
+        said |= *advice; /* it says more than the class's text */
+        enum sl_rc rc = sl_err_set(err, id, file, line, "%s%s%s%s", text, said ? "" : ": ", said ? "" : reason, advice);
 
         if (first)
                 err->native = native;
@@ -163,10 +161,7 @@ enum sl_rc sl_kafka_fail_error(struct sl_err *err, rd_kafka_error_t *e, const ch
 
 enum sl_rc sl_kafka_refused(struct sl_err *err, const char *who, const char *why)
 {
-        const char *advice = advice_for(why);
-
-        return sl_fail(err, SL_E_CONFIG, "The configuration of the %s is refused: %s%s%s", who, why, advice ? ": " : "",
-                       advice ? advice : "");
+        return sl_fail(err, SL_E_CONFIG, "The configuration of the %s is refused: %s%s", who, why, sl_kafka_advice(why));
 }
 
 bool sl_kafka_no_token(int code, const char *reason)
