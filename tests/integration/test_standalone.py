@@ -2,6 +2,7 @@
 
 import json
 
+import confluent_kafka
 import pytest
 
 from conftest import STRING, wait_until
@@ -100,3 +101,29 @@ def test_json_log(make_worker, tmp_path):
     assert worker.stop() == 0
     for line in worker.log_text().splitlines():
         assert isinstance(json.loads(line), dict)
+
+
+def test_internal_topics_match_no_regex(make_worker, kafka, tmp_path, unique):
+    """As in Java, unless exclude.internal.topics=false."""
+    kafka.produce(unique, [(None, b"row")])
+    first = confluent_kafka.Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": unique})
+    first.commit(offsets=[confluent_kafka.TopicPartition(unique, 0, 0)], asynchronous=False)  # makes the topic
+    first.close()
+    assert "__consumer_offsets" in kafka.admin().list_topics(timeout=10).topics
+    worker = make_worker(STRINGS, standalone=True).start()
+    config = {"connector.class": SINK, "topics.regex": f"__consumer_offsets|{unique}", "file": str(tmp_path / "out")}
+
+    def topics_of(name, more):
+        worker.run(name, {**config, **more}, 1)
+        group = f"connect-{name}"
+
+        def assigned():
+            admin = kafka.admin()
+            members = admin.describe_consumer_groups([group])[group].result(10).members
+            return {part.topic for member in members for part in member.assignment.topic_partitions}
+
+        return wait_until(assigned, what="an assignment")
+
+    assert topics_of(f"{unique}-default", {}) == {unique}
+    other = topics_of(f"{unique}-all", {"consumer.override.exclude.internal.topics": "false"})
+    assert other == {unique, "__consumer_offsets"}
