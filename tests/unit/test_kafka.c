@@ -21,8 +21,8 @@
 
 static rd_kafka_t *host;
 static rd_kafka_mock_cluster_t *mock;
-static struct sl_props worker;
-static struct sl_kafka_cfg cfg = {&worker, NULL};
+static struct sl_props worker, connector;
+static struct sl_kafka_cfg cfg = {&worker, &connector};
 
 #define ok(call)                                                                                                       \
         do {                                                                                                           \
