@@ -150,7 +150,7 @@ static int parse_keystore(gnutls_pkcs12_t p12, const char *password, struct sl_b
         if (rc < 0)
                 return rc;
         gnutls_datum_t pem = {0};
-        rc = gnutls_x509_privkey_export2(private, GNUTLS_X509_FMT_PEM, &pem);
+        rc = gnutls_x509_privkey_export2_pkcs8(private, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
         if (rc == 0) {
                 sl_buf_add(key, pem.data, pem.size);
                 explicit_bzero(pem.data, pem.size);
