@@ -289,11 +289,11 @@ static enum MHD_Result on_body(struct arriving *a, const char *bytes, size_t *n)
         a->received += (int64_t)*n;
         if (a->received > DISCARD_MAX)
                 return MHD_NO;
-        sl_buf_add(&a->body, bytes, *n);
+        if (!a->too_large)
+                sl_buf_add(&a->body, bytes, *n);
         if (!sl_buf_ok(&a->body)) { /* the rest is read and dropped, so that the client gets to read the answer */
                 a->too_large = true;
                 sl_buf_free(&a->body);
-                sl_buf_init(&a->body, SL_REST_BODY_MAX);
         }
         *n = 0;
         return MHD_YES;
