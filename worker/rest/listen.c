@@ -97,7 +97,7 @@ void sl_rest_listeners_close(struct sl_rest_listeners *l)
         l->n = 0;
 }
 
-void sl_rest_advertised_url(const struct sl_worker_cfg *cfg, const struct sl_rest_listeners *l, struct sl_buf *out)
+char *sl_rest_advertised_url(const struct sl_worker_cfg *cfg, const struct sl_rest_listeners *l)
 {
         const char *wanted = cfg->advertised_listener && *cfg->advertised_listener ? cfg->advertised_listener : NULL;
         bool http = false;
@@ -119,6 +119,10 @@ void sl_rest_advertised_url(const struct sl_worker_cfg *cfg, const struct sl_res
                 }
         }
         bool v6 = strchr(host, ':') != NULL;
-        sl_buf_printf(out, "%s://%s%s%s:%d", https ? "https" : "http", v6 ? "[" : "", host, v6 ? "]" : "",
+        struct sl_buf url = {0};
+        sl_buf_printf(&url, "%s://%s%s%s:%d", https ? "https" : "http", v6 ? "[" : "", host, v6 ? "]" : "",
                       cfg->advertised_port ? cfg->advertised_port : pick->port);
+        char *text = sl_strdup(sl_buf_cstr(&url));
+        sl_buf_free(&url);
+        return text;
 }

@@ -22,7 +22,7 @@ struct sl_rest_listeners {
 enum sl_rc sl_rest_listeners_bind(const struct sl_worker_cfg *cfg, struct sl_rest_listeners *ret, struct sl_err *err);
 /* Closes those whose fd is not -1. */
 void sl_rest_listeners_close(struct sl_rest_listeners *l);
-/* The base URL that others are told ("http://host:8083"), appended to out: rest.advertised.*, else the first listener of
- * the advertised scheme (http when there is one), else the first. */
-void sl_rest_advertised_url(const struct sl_worker_cfg *cfg, const struct sl_rest_listeners *l, struct sl_buf *out);
+/* The base URL that others are told ("http://host:8083"), owned by the caller: rest.advertised.*, else the first listener
+ * of the advertised scheme (http when there is one), else the first. */
+char *sl_rest_advertised_url(const struct sl_worker_cfg *cfg, const struct sl_rest_listeners *l);
 #endif

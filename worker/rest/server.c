@@ -35,7 +35,7 @@ struct endpoint {
 struct sl_rest_server {
         const struct sl_worker_cfg *cfg;
         struct sl_herder *herder;
-        struct sl_buf url;
+        char *url; /* as others are told */
         struct sl_rest_listeners listeners;
         struct endpoint endpoints[SL_REST_LISTENERS];
         struct sl_rest_tls tls, admin_tls;
@@ -84,7 +84,7 @@ static enum sl_rc set_up(struct sl_rest_server *s, struct sl_err *err)
         SL_TRY(sl_rest_headers_new(s->cfg, &s->headers, err));
         SL_TRY(sl_rest_listeners_bind(s->cfg, &s->listeners, err));
         SL_TRY(load_tls(s, err));
-        sl_rest_advertised_url(s->cfg, &s->listeners, &s->url);
+        s->url = sl_rest_advertised_url(s->cfg, &s->listeners);
         s->conns = sl_conns_new((uint32_t)s->cfg->rest_connections, s->cfg->rest_idle_ms, s->cfg->rest_request_ms);
         return SL_OK;
 }
@@ -117,18 +117,18 @@ void sl_rest_server_free(struct sl_rest_server *s)
         sl_rest_auth_free(s->auth);
         sl_rest_tls_free(&s->tls);
         sl_rest_tls_free(&s->admin_tls);
-        sl_buf_free(&s->url);
+        free(s->url);
         free(s);
 }
 
 const char *sl_rest_server_url(const struct sl_rest_server *s)
 {
-        return sl_buf_cstr((struct sl_buf *)&s->url);
+        return s->url;
 }
 
 const char *sl_rest_server_id(const struct sl_rest_server *s)
 {
-        return strstr(sl_rest_server_url(s), "://") + 3;
+        return strstr(s->url, "://") + 3;
 }
 
 uint16_t sl_rest_server_port(const struct sl_rest_server *s)
@@ -318,7 +318,7 @@ static enum MHD_Result on_whole(const struct endpoint *e, struct MHD_Connection 
                 .authorization = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Authorization"),
                 .accept = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Accept"),
                 .body = {a->body.ptr, a->body.len},
-                .base_url = sl_rest_server_url(e->server),
+                .base_url = e->server->url,
                 .serves = e->listener->serves,
         };
         sl_rest_handle(e->server->herder, &req, &resp);

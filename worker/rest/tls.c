@@ -420,10 +420,21 @@ static const char *keep(struct sl_arena *arena, struct sl_buf *b)
         return b->len ? sl_arena_strdup(arena, sl_buf_cstr(b)) : NULL;
 }
 
+/* ssl.* alone may be there for the Kafka clients, in a form that only they can use. */
+static bool speaks_https(const struct sl_worker_cfg *cfg)
+{
+        bool https = cfg->advertised_listener && strcasecmp(cfg->advertised_listener, "https") == 0;
+        for (uint32_t i = 0; i < cfg->listeners.count; i++)
+                https |= strncasecmp(cfg->listeners.items[i], "https:", 6) == 0;
+        return https || any_with_prefix(&cfg->props, "listeners.https.");
+}
+
 enum sl_rc sl_rest_forward_opts(const struct sl_worker_cfg *cfg, struct sl_arena *arena, struct sl_http_opts *opts,
                                 struct sl_err *err)
 {
         struct sl_rest_tls tls = {0};
+        if (!speaks_https(cfg))
+                return SL_OK;
         enum sl_rc rc = sl_rest_tls_load(&cfg->props, "listeners.https.", false, &tls, err);
         if (rc == SL_OK) {
                 opts->ca_pem = keep(arena, &tls.trust);

@@ -25,7 +25,8 @@ void sl_rest_tls_free(struct sl_rest_tls *tls); /* wipes; accepts a zeroed struc
  * session: gnutls_session_t. */
 void sl_rest_tls_ask_client(const struct sl_rest_tls *tls, void *session);
 /* What a call of this worker to another worker's REST needs: truststore, own certificate and key, host check, as Connect
- * takes them from listeners.https.* or ssl.*; added to opts. Texts live in arena. */
+ * takes them from listeners.https.* or ssl.*; added to opts. Texts live in arena. A worker whose own REST has nothing to
+ * do with https adds nothing. */
 enum sl_rc sl_rest_forward_opts(const struct sl_worker_cfg *cfg, struct sl_arena *arena, struct sl_http_opts *opts,
                                 struct sl_err *err);
 #endif
