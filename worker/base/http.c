@@ -237,7 +237,7 @@ static const char *reason_of(CURLcode code, const struct sl_http_response *resp)
         case CURLE_SSL_CONNECT_ERROR:
                 return "the TLS handshake failed";
         case CURLE_SSL_CACERT_BADFILE:
-                return "the CA can't be used";
+                return "the CA file or text can't be used";
         case CURLE_SSL_CERTPROBLEM:
                 return "the own certificate or its key can't be used";
         case CURLE_WRITE_ERROR:
