@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parts of the REST server without Kafka or a herder: JAAS text and passwords, header rules and CORS, the access line,
- * advertised addresses, the connection table, keystores, and a call from worker to worker over mutual TLS. */
+/* The parts of the REST server without Kafka or a herder: JAAS text and passwords, header rules and CORS, the access
+ * line, advertised addresses, the connection table, keystores, and a call from worker to worker over mutual TLS. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -140,7 +140,8 @@ static void passwords(void **state)
         (void)state;
         struct sl_buf user = {0};
         char huge[9000];
-        struct sl_rest_auth *auth = auth_with(write_file("users", "joe = s3c:ret\n# c\nann=\n\xc3\xbc=p\xc3\xa4ss\na\\:b=c\n"));
+        struct sl_rest_auth *auth =
+                auth_with(write_file("users", "joe = s3c:ret\n# c\nann=\n\xc3\xbc=p\xc3\xa4ss\na\\:b=c\n"));
         assert_true(allows(auth, "Basic", "joe:s3c:ret", 11));
         assert_true(allows(auth, "bAsIc", "joe:s3c:ret", 11));
         assert_true(allows(auth, "Basic", "ann:", 4));
@@ -241,10 +242,17 @@ static void header_rules(void **state)
         assert_non_null(strstr(text, " GMT\n"));
         sl_rest_headers_free(h);
         static const char *const bad[] = {
-                "X-A: b",      "put X-A: b",         "set X-A",           "set X A: b",       "set : b",
-                "set X-A: ",   "setDate X-A: later", "set X-A: a\x01"
-                                                     "b",
-                "set X-A: b,", "set Content-Length: 3",
+                "X-A: b",
+                "put X-A: b",
+                "set X-A",
+                "set X A: b",
+                "set : b",
+                "set X-A: ",
+                "setDate X-A: later",
+                "set X-A: a\x01"
+                "b",
+                "set X-A: b,",
+                "set Content-Length: 3",
         };
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
                 memset(&err, 0, sizeof(err));
@@ -428,13 +436,14 @@ static void deadlines_of_phases(void **state)
 static int make_certificates(void)
 {
         char command[2048];
-        snprintf(command, sizeof(command),
-                 "cd %s && { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out "
-                 "ca.pem -days 2 -subj /CN=ca && openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "
-                 "w.key -out w.csr -subj /CN=worker && printf 'subjectAltName=IP:127.0.0.1\\n' > ext && openssl x509 "
-                 "-req -in w.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out w.pem -extfile ext && cat w.key "
-                 "w.pem > both.pem; } >/dev/null 2>&1",
-                 dir);
+        snprintf(
+                command, sizeof(command),
+                "cd %s && { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out "
+                "ca.pem -days 2 -subj /CN=ca && openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "
+                "w.key -out w.csr -subj /CN=worker && printf 'subjectAltName=IP:127.0.0.1\\n' > ext && openssl x509 "
+                "-req -in w.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out w.pem -extfile ext && cat w.key "
+                "w.pem > both.pem; } >/dev/null 2>&1",
+                dir);
         return system(command);
 }
 
@@ -514,7 +523,8 @@ static void worker_to_worker(void **state)
         snprintf(url, sizeof(url), "%s/", sl_rest_server_url(server));
         struct sl_http_request req = {.method = "GET", .url = url};
         struct sl_http_response resp = {0};
-        struct sl_http *http = sl_http_new(&opts), *stranger = sl_http_new(&(struct sl_http_opts){.ca_pem = opts.ca_pem});
+        struct sl_http *http = sl_http_new(&opts),
+                       *stranger = sl_http_new(&(struct sl_http_opts){.ca_pem = opts.ca_pem});
         if (sl_http_do(http, &req, &resp, &err) != SL_OK)
                 fail_msg("%s", err.msg);
         assert_int_equal(resp.status, 200);
@@ -541,12 +551,12 @@ int main(void)
         if (!mkdtemp(dir) || make_certificates() != 0)
                 return 1;
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(jaas_texts),          cmocka_unit_test(passwords),
+                cmocka_unit_test(jaas_texts),           cmocka_unit_test(passwords),
                 cmocka_unit_test(auth_that_is_refused), cmocka_unit_test(header_rules),
-                cmocka_unit_test(cross_origin),        cmocka_unit_test(access_line),
-                cmocka_unit_test(advertised_urls),     cmocka_unit_test(what_listeners_serve),
-                cmocka_unit_test(fullest_table),       cmocka_unit_test(deadlines_of_phases),
-                cmocka_unit_test(inline_keys),         cmocka_unit_test(worker_to_worker),
+                cmocka_unit_test(cross_origin),         cmocka_unit_test(access_line),
+                cmocka_unit_test(advertised_urls),      cmocka_unit_test(what_listeners_serve),
+                cmocka_unit_test(fullest_table),        cmocka_unit_test(deadlines_of_phases),
+                cmocka_unit_test(inline_keys),          cmocka_unit_test(worker_to_worker),
         };
         int rc = cmocka_run_group_tests(tests, NULL, NULL);
         snprintf(command, sizeof(command), "rm -rf %s", dir);

@@ -32,7 +32,8 @@ void sl_rest_access_line(const struct sl_rest_access *a, struct sl_buf *out)
 {
         char host[64] = "-";
         if (a->client) {
-                socklen_t len = a->client->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+                socklen_t len =
+                        a->client->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
                 if (getnameinfo(a->client, len, host, sizeof(host), NULL, 0, NI_NUMERICHOST) != 0)
                         snprintf(host, sizeof(host), "-");
         }

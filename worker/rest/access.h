@@ -7,8 +7,8 @@
 #include "base/str.h"
 
 struct sl_rest_access {
-        const struct sockaddr *client; /* NULL = unknown */
-        const char *user;              /* "" = none */
+        const struct sockaddr *client;                        /* NULL = unknown */
+        const char *user;                                     /* "" = none */
         const char *method, *uri, *version, *referer, *agent; /* NULL = "" */
         int status;
         size_t bytes;

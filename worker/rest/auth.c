@@ -192,11 +192,12 @@ static enum sl_rc check_extensions(const struct sl_cfg_list *list, struct sl_err
         for (uint32_t i = 0; i < list->count; i++) {
                 const char *name = list->items[i];
                 if (strcmp(name, EXTENSION_PACKAGE EXTENSION) != 0 && strcmp(name, EXTENSION) != 0)
-                        return sl_fail(err, SL_E_CONFIG,
-                                       "rest.extension.classes: %s is a Java class and can't be loaded; "
-                                       EXTENSION_PACKAGE EXTENSION " is built in, for anything else put a reverse "
-                                       "proxy before a loopback listener",
-                                       name);
+                        return sl_fail(
+                                err, SL_E_CONFIG,
+                                "rest.extension.classes: %s is a Java class and can't be loaded; " EXTENSION_PACKAGE
+                                        EXTENSION " is built in, for anything else put a reverse "
+                                "proxy before a loopback listener",
+                                name);
         }
         return SL_OK;
 }

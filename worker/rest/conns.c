@@ -55,7 +55,8 @@ static void end_longest_waiting(struct sl_conns *c)
 {
         struct sl_conn *oldest = NULL;
         for (struct sl_conn *p = c->first; p; p = p->next)
-                if (p->phase == WAITING && (!oldest || p->since <= oldest->since)) /* newest first: the later, the older */
+                if (p->phase == WAITING &&
+                    (!oldest || p->since <= oldest->since)) /* newest first: the later, the older */
                         oldest = p;
         if (oldest)
                 end(c, oldest, "too many connections, and it has waited longest");

@@ -68,7 +68,9 @@ static enum sl_rc load_tls(struct sl_rest_server *s, struct sl_err *err)
                 s->endpoints[i] = (struct endpoint){
                         .server = s,
                         .listener = l,
-                        .tls = !l->addr.https ? NULL : only_admin ? &s->admin_tls : &s->tls,
+                        .tls = !l->addr.https ? NULL
+                               : only_admin   ? &s->admin_tls
+                                              : &s->tls,
                 };
         }
         if (main)
@@ -252,8 +254,8 @@ static bool ambiguous_length(struct MHD_Connection *conn, const char *length)
         return lengths > 1 || (length && MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Transfer-Encoding"));
 }
 
-/* A NUL would cut the path short, and /connectors/a NUL b be taken for a. libmicrohttpd hands out strings, but both stand
- * in the line as it came, where only one space may lie between them. */
+/* A NUL would cut the path short, and /connectors/a NUL b be taken for a. libmicrohttpd hands out strings, but both
+ * stand in the line as it came, where only one space may lie between them. */
 static bool nul_in_line(const struct arriving *a, const char *version)
 {
         uintptr_t apart = (uintptr_t)version - (uintptr_t)a->uri_at;
@@ -339,8 +341,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
         return on_whole(e, conn, a, url, method, version);
 }
 
-/* Closing a socket with unread bytes in it sends a reset, which can overtake the answer; so what still comes is read and
- * dropped until the client has read its answer and closes, or for a short while. */
+/* Closing a socket with unread bytes in it sends a reset, which can overtake the answer; so what still comes is read
+ * and dropped until the client has read its answer and closes, or for a short while. */
 static void linger(struct MHD_Connection *conn)
 {
         char waste[16384];
@@ -385,8 +387,8 @@ static void on_connection(void *cls, struct MHD_Connection *conn, void **context
         int fd = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         *context = sl_conns_add(e->server->conns, fd);
         if (e->tls)
-                sl_rest_tls_ask_client(
-                        e->tls, MHD_get_connection_info(conn, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);
+                sl_rest_tls_ask_client(e->tls,
+                                       MHD_get_connection_info(conn, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);
 }
 
 /* Paths are split at slashes before they are decoded, so libmicrohttpd must leave them alone. */
@@ -409,7 +411,8 @@ static void on_mhd_log(void *cls, const char *fmt, va_list ap)
 static size_t add_tls_options(const struct sl_rest_tls *tls, struct MHD_OptionItem *out)
 {
         size_t n = 0;
-        out[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)sl_buf_cstr((struct sl_buf *)&tls->key)};
+        out[n++] =
+                (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)sl_buf_cstr((struct sl_buf *)&tls->key)};
         out[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0,
                                            (void *)sl_buf_cstr((struct sl_buf *)&tls->chain)};
         out[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)tls->priorities};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keystores to PEM (see tls.h). The keys and their meaning are those of Kafka's SslConfigs and Connect's SSLUtils; PKCS12
- * is RFC 7292 by GnuTLS. Does not reload a renewed certificate: a worker reads its keystores when it starts. */
+/* Keystores to PEM (see tls.h). The keys and their meaning are those of Kafka's SslConfigs and Connect's SSLUtils;
+ * PKCS12 is RFC 7292 by GnuTLS. Does not reload a renewed certificate: a worker reads its keystores when it starts. */
 #include "rest/tls.h"
 #include <errno.h>
 #include <gnutls/gnutls.h>
@@ -78,7 +78,9 @@ static enum sl_rc read_store(const struct source *src, const char *key, const ch
         explicit_bzero(chunk, sizeof(chunk));
         if (bad || !sl_buf_ok(out) || !out->len)
                 return sl_fail(src->err, SL_E_CONFIG, "%s%s: %s is %s", src->prefix, key, path,
-                               bad ? "not readable" : out->len ? "too large for a keystore" : "empty");
+                               bad        ? "not readable"
+                               : out->len ? "too large for a keystore"
+                                          : "empty");
         return SL_OK;
 }
 
@@ -337,8 +339,8 @@ static enum sl_rc check_refused(const struct source *src)
         };
         for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
                 if (get(src, refused[i].key))
-                        return sl_fail(src->err, SL_E_CONFIG, "REST can't honour %s%s: %s", src->prefix,
-                                       refused[i].key, refused[i].why);
+                        return sl_fail(src->err, SL_E_CONFIG, "REST can't honour %s%s: %s", src->prefix, refused[i].key,
+                                       refused[i].why);
         return SL_OK;
 }
 
