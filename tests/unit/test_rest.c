@@ -586,6 +586,7 @@ static void *slow_validate(void *arg)
         struct sl_rest_request req = {
                 .method = "PUT",
                 .path = "/connector-plugins/ToySource/config/validate",
+                .content_type = "application/json",
                 .body = SL_STR("{\"name\":\"v\",\"connector.class\":\"ToySource\",\"host\":\"slow\"}")};
         struct sl_rest_response resp = {0};
         (void)arg;
@@ -705,7 +706,7 @@ static void cors_and_options(void **state)
                 assert_int_equal(sl_http_do(http, &req, &resp, NULL), SL_OK);
                 assert_int_equal(resp.status, 200);
                 struct sl_str allow = sl_http_header(&resp, "Allow");
-                assert_true(sl_str_eqc(allow, "GET,POST"));
+                assert_true(sl_str_eqc(allow, "GET,HEAD,POST,OPTIONS"));
                 assert_int_equal(sl_http_header(&resp, "Access-Control-Allow-Origin").ptr != NULL, i == 0);
                 sl_http_response_free(&resp);
         }
