@@ -269,9 +269,18 @@ bool sl_rest_ready(struct sl_rest_call *c)
         return false;
 }
 
+/* The request's path; a proxy's client sends the whole URL. */
+static const char *path_of(const struct sl_rest_request *req)
+{
+        const char *authority = strncasecmp(req->path, "http://", 7) == 0    ? req->path + 7
+                                : strncasecmp(req->path, "https://", 8) == 0 ? req->path + 8
+                                                                             : NULL;
+        return authority ? authority + strcspn(authority, "/") : req->path;
+}
+
 static bool split_path(struct sl_rest_call *c, struct sl_str *raw)
 {
-        const char *p = c->req->path;
+        const char *p = path_of(c->req);
         while (*p == '/')
                 p++;
         while (*p) {
@@ -392,7 +401,7 @@ static void dispatch(struct sl_rest_call *c)
         }
         if (c->resp->allow.len)
                 sl_buf_adds(&c->resp->allow, ",OPTIONS");
-        if (strstr(c->req->path, "//")) {
+        if (strstr(path_of(c->req), "//")) {
                 sl_rest_fail(c, 400, "The path has an empty segment");
         } else if (!c->resp->allow.len) {
                 router_error(c, 404, "HTTP 404 Not Found");
