@@ -28,7 +28,7 @@ static const char *set(const char *name, enum sl_log_level level)
 static void names(void **state)
 {
         static const char *const cases[][2] = {
-                {"/home/x/worker/y/sluice/worker/pipeline/source_task.c", "sluice.pipeline.source_task"},
+                {"/src/worker/y/sluice/worker/pipeline/source_task.c", "sluice.pipeline.source_task"},
                 {"worker/main.c", "sluice.main"},
                 {"/src/connectors/postgres/stream.c", "sluice.connectors.postgres.stream"},
                 {"/src/transforms/router.c", "sluice.transforms.router"},
