@@ -145,12 +145,14 @@ def test_stays_in_its_group_while_retrying(make_worker, kafka, store, unique):
 
 
 def test_target_away(make_worker, kafka, tmp_path, unique):
-    """A put that may pass later goes round with its batch: the task stays RUNNING and nothing is lost or doubled."""
+    """A put that may pass later goes round with its batch, also over a rebalance: the task stays RUNNING and nothing is lost
+    or doubled."""
     with stand.S3(tmp_path / "s3") as own:
         own.create_bucket("lake")
         worker = make_worker().start()
         kafka.create_topic(unique)
-        config = s3_config(own, unique, flush_size=5, s3_part_retries=0, s3_retry_backoff_ms=50)
+        config = s3_config(own, "", flush_size=5, s3_part_retries=0, s3_retry_backoff_ms=50, topics_regex=unique + ".*")
+        config["consumer.override.metadata.max.age.ms"] = "500"
         worker.run("s3", config)
         kafka.produce(unique, [("k", json.dumps({"id": i}).encode(), []) for i in range(5)])
         wait_until(lambda: len(json_objects(own, unique)) == 1, what="the first object")
@@ -158,8 +160,12 @@ def test_target_away(make_worker, kafka, tmp_path, unique):
         kafka.produce(unique, [("k", json.dumps({"id": i}).encode(), []) for i in range(5, 10)])
         wait_until(lambda: worker.log_text().count("they are put again") >= 2, what="tries")
         assert worker.status("s3")["tasks"][0]["state"] == "RUNNING"
+        kafka.create_topic(f"{unique}-2")
+        kafka.produce(f"{unique}-2", [("k", b'{"id": 7}', [])] * 5)
+        wait_until(lambda: "assigned 2 partitions" in worker.log_text(), what="the rebalance")
         own.start()
         wait_until(lambda: len(json_objects(own, unique)) == 2, 60, "the second object")
+        wait_until(lambda: list(json_objects(own, f"{unique}-2").values()) == [[{"id": 7}] * 5], 60, "the other topic")
         rows = [row["id"] for lines in json_objects(own, unique).values() for row in lines]
         assert rows == list(range(10))
         assert worker.status("s3")["tasks"][0]["state"] == "RUNNING"

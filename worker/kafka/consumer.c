@@ -17,7 +17,9 @@
 #define CHUNK 256
 #define COMMITTED_MS 10000
 #define SEEK_MS 10000
-#define CLOSE_MS 3000
+#define CLOSE_MS 2000
+#define STOPPED_MS 1500 /* for a commit once the task is to stop */
+#define STEP_MS 100
 
 struct rebalance {
         struct rebalance *next;
@@ -41,6 +43,7 @@ struct sl_consumer {
         void (*on_assigned)(void *arg, const struct sl_tp_offset *parts, uint32_t n);
         void (*on_revoked)(void *arg, const struct sl_tp *parts, uint32_t n, bool lost);
         void *arg;
+        const atomic_bool *stop;
         rd_kafka_message_t *chunk[CHUNK];
 };
 
@@ -237,6 +240,7 @@ enum sl_rc sl_consumer_new(const struct sl_consumer_opts *opts, struct sl_consum
         c->on_assigned = opts->assigned;
         c->on_revoked = opts->revoked;
         c->arg = opts->arg;
+        c->stop = opts->stop;
         c->pending_end = &c->pending;
         c->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         enum sl_rc rc =
@@ -491,6 +495,24 @@ enum sl_rc sl_consumer_seek(struct sl_consumer *c, struct sl_tp tp, int64_t offs
         return rc;
 }
 
+/* The answer to a commit, NULL when it does not come in time. */
+static rd_kafka_event_t *wait_answer(struct sl_consumer *c, rd_kafka_queue_t *answers, int timeout_ms)
+{
+        int64_t deadline = sl_mono_ms() + timeout_ms;
+        bool hurry = false;
+
+        for (;;) {
+                int64_t left = deadline - sl_mono_ms();
+                rd_kafka_event_t *ev = rd_kafka_queue_poll(answers, left < 0 ? 0 : left > STEP_MS ? STEP_MS : (int)left);
+                if (ev || left <= 0)
+                        return ev;
+                if (!hurry && c->stop && atomic_load_explicit(c->stop, memory_order_relaxed)) {
+                        hurry = true;
+                        deadline = left > STOPPED_MS ? sl_mono_ms() + STOPPED_MS : deadline;
+                }
+        }
+}
+
 enum sl_rc sl_consumer_commit(struct sl_consumer *c, const struct sl_tp_offset *items, uint32_t n, int timeout_ms,
                               struct sl_err *err)
 {
@@ -506,7 +528,7 @@ enum sl_rc sl_consumer_commit(struct sl_consumer *c, const struct sl_tp_offset *
         if (code) {
                 rc = sl_kafka_fail(err, code, "Offsets could not be committed");
         } else {
-                rd_kafka_event_t *ev = rd_kafka_queue_poll(answers, timeout_ms);
+                rd_kafka_event_t *ev = wait_answer(c, answers, timeout_ms);
                 if (!ev)
                         rc = sl_kafka_fail(err, RD_KAFKA_RESP_ERR__TIMED_OUT, "Offsets could not be committed in %d ms",
                                            timeout_ms);

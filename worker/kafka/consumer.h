@@ -18,10 +18,11 @@ struct sl_consumer_opts {
         void (*assigned)(void *arg, const struct sl_tp_offset *parts, uint32_t n);
         void (*revoked)(void *arg, const struct sl_tp *parts, uint32_t n, bool lost);
         void *arg;
+        const atomic_bool *stop; /* when set, a commit is waited for only a little longer; NULL = never */
 };
 
 enum sl_rc sl_consumer_new(const struct sl_consumer_opts *opts, struct sl_consumer **ret, struct sl_err *err);
-/* Leaves the group (revoked is called), in at most about 3 s. Batches may still hold its messages: its memory goes with the last
+/* Leaves the group (revoked is called), in at most about 2 s. Batches may still hold its messages: its memory goes with the last
  * of them. NULL ok. */
 void sl_consumer_close(struct sl_consumer *c);
 /* Add up to batch->max_records messages that are there (waiting at most timeout_ms for the first). Fills topic (interned for the
@@ -36,7 +37,7 @@ enum sl_rc sl_consumer_resume_all(struct sl_consumer *c, struct sl_err *err);
 /* Go back (or forward) to an offset of an assigned partition; messages already fetched beyond it are dropped. Inside `assigned`
  * it sets where the partition begins. */
 enum sl_rc sl_consumer_seek(struct sl_consumer *c, struct sl_tp tp, int64_t offset, struct sl_err *err);
-/* Synchronous, at most timeout_ms. Partitions that are no longer ours are left out by the caller. */
+/* Synchronous, at most timeout_ms, and shorter once `stop` is set. Partitions that are no longer ours are left out by the caller. */
 enum sl_rc sl_consumer_commit(struct sl_consumer *c, const struct sl_tp_offset *items, uint32_t n, int timeout_ms,
                               struct sl_err *err);
 /* The interned topic name for a name (comparable by pointer with sl_tp.topic and rec->topic.ptr). */

@@ -19,7 +19,6 @@
 #define FLUSH_MS 1000
 #define POLL_MS 500
 #define COMMIT_TIMEOUT_MS 10000
-#define LAST_COMMIT_MS 2000
 #define PUT_RETRY_MS 500 /* between two tries of a batch that the target may take later; doubles */
 #define PUT_RETRY_MAX_MS 60000
 #define COMMIT_PATIENCE_MS 60000 /* commits may fail this long (coordinator moves) before the task opens again */
@@ -73,7 +72,7 @@ static int64_t committable(const struct part *p)
         return p->put <= p->durable ? p->consumed : p->durable;
 }
 
-static enum sl_rc commit(struct line *l, bool closing, struct sl_err *err)
+static enum sl_rc commit(struct line *l, struct sl_err *err)
 {
         uint32_t n = 0;
         sl_arena_reset(&l->offsets_arena);
@@ -87,7 +86,7 @@ static enum sl_rc commit(struct line *l, bool closing, struct sl_err *err)
         SL_TRY(sl_errpolicy_flush(l->policy, err));
         if (SL_FAULT("sink.before_commit"))
                 return sl_fail(err, SL_E_KAFKA, "fault point sink.before_commit");
-        SL_TRY(sl_consumer_commit(l->consumer, items, n, closing ? LAST_COMMIT_MS : COMMIT_TIMEOUT_MS, err));
+        SL_TRY(sl_consumer_commit(l->consumer, items, n, COMMIT_TIMEOUT_MS, err));
         for (uint32_t i = 0; i < n; i++)
                 find_part(l, items[i].tp.topic, items[i].tp.partition)->committed = items[i].offset;
         sl_metric_add(l->m_commits, 1);
@@ -106,7 +105,7 @@ static enum sl_rc flush(struct line *l, bool closing, struct sl_err *err)
                         p->durable = durable.items[i].offset;
         }
         struct sl_err why = {0};
-        enum sl_rc rc = sl_in_stage(commit(l, closing, &why), SL_STAGE_KAFKA_CONSUME, &why);
+        enum sl_rc rc = sl_in_stage(commit(l, &why), SL_STAGE_KAFKA_CONSUME, &why);
         if (rc == SL_OK) {
                 l->commit_failing_ms = 0;
                 return SL_OK;
@@ -160,7 +159,8 @@ static void revoked(void *arg, const struct sl_tp *parts, uint32_t n, bool lost)
 {
         struct line *l = arg;
         sl_info("%s %u partitions", lost ? "lost" : "gave up", n);
-        if (!lost && l->pending.rc == SL_OK) {
+        bool useless = sl_task_halted(l->t) && l->commit_failing_ms; /* once more would only take time */
+        if (!lost && l->pending.rc == SL_OK && !useless) {
                 struct sl_err err = {0};
                 if (flush(l, true, &err) != SL_OK)
                         sl_log_err(SL_LOG_WARN, &err, "last commit before giving up partitions failed: the next owner reads again");
@@ -397,6 +397,7 @@ static enum sl_rc open_consumer(struct line *l, struct sl_err *err)
                 .assigned = assigned,
                 .revoked = revoked,
                 .arg = l,
+                .stop = &t->halt,
         };
         return sl_consumer_new(&opts, &l->consumer, err);
 }
