@@ -141,6 +141,7 @@ def test_stays_in_its_group_while_retrying(make_worker, kafka, store, unique):
     assert members() == first
     assert worker.status("s3")["tasks"][0]["state"] == "RUNNING"
     assert worker.stop() == 0
+    assert "task failed" not in worker.log_text()
     assert committed(kafka, "connect-s3", unique) == {} and kafka.consume_all(f"{unique}-dlq") == []
 
 

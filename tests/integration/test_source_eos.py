@@ -119,3 +119,17 @@ def test_transaction_expires(worker, kafka, tmp_path, unique):
     wait_until(lambda: text in worker.log_text(), 60, "the explanation")
     worker.rest("PUT", "/connectors/file/config", json={**config, "transaction.boundary": "poll"}).raise_for_status()
     wait_until(lambda: len(kafka.consume_all(unique)) == 10, 60, "the rows")
+
+
+def test_too_large_outside_transactions(make_worker, kafka, tmp_path, unique):
+    """A record that Kafka refuses for its size: tolerated outside transactions, as in Connect; it fails the task inside."""
+    (tmp_path / "f").write_text("a\n" + "x" * 2_000_000 + "\nb\n")
+    worker = make_worker(OFF, name="lax").start()
+    worker.run("file", source(tmp_path / "f", unique, errors_tolerance="all", errors_log_enable="true"))
+    wait_until(lambda: [r.value for r in kafka.consume_all(unique)] == [b"a", b"b"], what="the other rows")
+    wait_until(lambda: offsets(worker, kafka)[-1:] == [2_000_005], what="the offset past all")
+    assert "Executing stage 'KAFKA_PRODUCE'" in worker.log_text()
+    strict = make_worker(name="strict").start()
+    strict.create("file", source(tmp_path / "f", unique, errors_tolerance="all"))
+    trace = strict.wait_failed("file")
+    assert "sluice.KAFKA_PRODUCE(" in trace and "Tolerance exceeded" not in trace

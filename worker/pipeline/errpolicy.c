@@ -297,8 +297,10 @@ enum sl_rc sl_errpolicy_resolve(struct sl_errpolicy *p, const struct sl_record *
                 *err = why;
                 return why.rc;
         }
-        log_failure(p, rec, &why);
         sl_err_clear(err);
+        if (why.rc == SL_TRANSIENT && sl_task_halted(p->t)) /* its tries are not over: it is read again */
+                return sl_fail(err, SL_E_STOPPED, "the task is stopping while a record is tried again");
+        log_failure(p, rec, &why);
         enum sl_rc rc = p->dlq ? dead_letter(p, rec, &why, err) : SL_OK;
         if (rc == SL_OK && !tolerate)
                 rc = sl_errpolicy_flush(p, err); /* nobody comes back to do it */

@@ -207,10 +207,8 @@ static enum sl_rc give_back(struct line *l, struct sl_err *err)
         return SL_OK;
 }
 
-/* Wait, but stay a member of the group. Partitions may come and go meanwhile. */
-static enum sl_rc stay(void *arg, int64_t ms, struct sl_err *err)
+static enum sl_rc idle(struct line *l, int64_t ms, struct sl_err *err)
 {
-        struct line *l = arg;
         int64_t until = sl_mono_ms() + ms;
         SL_TRY(sl_consumer_pause_all(l->consumer, err));
         for (int64_t left = ms; left > 0 && !sl_task_halted(l->t); left = until - sl_mono_ms()) {
@@ -227,6 +225,16 @@ static enum sl_rc stay(void *arg, int64_t ms, struct sl_err *err)
                 SL_TRY(raise_pending(l, err));
         }
         return sl_consumer_resume_all(l->consumer, err);
+}
+
+/* Wait, but stay a member of the group. Partitions may come and go meanwhile. A failure ends the line. */
+static enum sl_rc stay(void *arg, int64_t ms, struct sl_err *err)
+{
+        struct line *l = arg;
+        enum sl_rc rc = sl_in_stage(idle(l, ms, err), SL_STAGE_KAFKA_CONSUME, err);
+        if (rc != SL_OK && l->pending.rc == SL_OK)
+                l->pending = *err;
+        return rc;
 }
 
 static enum sl_rc decode_and_transform(struct line *l, struct sl_record *rec, struct sl_err *err)
@@ -250,8 +258,10 @@ static enum sl_rc decode_and_transform(struct line *l, struct sl_record *rec, st
                         break;
                 sl_err_clear(err);
         }
-        if (sl_task_halted(l->t) && err->rc == SL_TRANSIENT)
-                return sl_fail(err, SL_E_STOPPED, "the task is stopping"); /* its tries are not over: it is read again */
+        if (l->pending.rc != SL_OK) { /* the wait failed, not the record */
+                sl_err_clear(err);
+                return raise_pending(l, err);
+        }
         rec->dropped = true;
         return sl_errpolicy_resolve(l->policy, rec, err, err);
 }

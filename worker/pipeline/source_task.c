@@ -479,7 +479,7 @@ static enum sl_rc wait_for_work(struct line *l, struct sl_err *err)
         sl_wait_fd(&w, sl_producer_fd(l->producer), POLLIN);
         l->t->source->wait(l->source, &w);
         int64_t now = sl_mono_ms();
-        if (l->in_txn && l->cut_ok)
+        if (l->in_txn && l->cut_ok && (l->rule != SL_BOUNDARY_CONNECTOR || l->boundary))
                 sl_wait_ms(&w, commit_due_in(l, false));
         if (!l->transactional && (l->offset_in_flight || memcmp(&l->next_pos, &l->offset_pos, sizeof(l->next_pos)) != 0))
                 sl_wait_ms(&w, OFFSET_GAP_MS - (now - l->committed_ms));
