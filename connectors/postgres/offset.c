@@ -105,7 +105,9 @@ enum sl_rc sl_pg_offset_read(const char *text, struct sl_pg_offset *ret, struct 
         const char *txn = sl_json_str(j, "sluice_txn");
         if (txn)
                 return read_txn(txn, ret, err);
-        if (proc && commit && proc != commit && row_type(sl_json_str(j, "messageType"))) {
+        /* Without lsn_commit it is the first transaction after a snapshot: done_lsn is then the row's LSN, and that
+         * transaction is the first one whose commit lies behind it. */
+        if (proc && proc != commit && row_type(sl_json_str(j, "messageType"))) {
                 ret->foreign_lsn = proc;
                 ret->foreign_same = (uint64_t)sl_json_int(j, "lsn_events_processed", 1);
         }

@@ -11,12 +11,15 @@ import os
 import random
 import threading
 import time
+import warnings
 
+import confluent_kafka.admin
 import jvm_connect
 import pytest
 import stand
 from conftest import PG_PASSWORD, Sluice, wait_until
 
+pytestmark = pytest.mark.timeout(300)  # a JVM on a busy machine
 HELD = {"PAUSED": "pause", "STOPPED": "stop"}
 
 
@@ -88,6 +91,7 @@ class Move:
         self.exactly_once = exactly_once
         self.names = {"RUNNING": "running", "PAUSED": "paused", "STOPPED": "stopped"}
         self.count = 0
+        self.more = {}  # for the connectors' configs
         self.worker = None
 
     def config(self, name):
@@ -98,7 +102,7 @@ class Move:
             **{"topic_prefix": f"{self.database.prefix}-{name}",
                "table_include_list": f"public.{table}", "slot_name": f"{self.database.name}_{name}",
                "publication_name": f"{self.database.name}_{name}", "publication_autocreate_mode": "filtered",
-               "poll_interval_ms": "50"})
+               "poll_interval_ms": "50", **self.more})
 
     def topic(self, name):
         return f"{self.database.prefix}-{name}.public.{'load' if name == 'running' else name}"
@@ -124,15 +128,22 @@ class Move:
         wait_until(lambda: not self.members(), 60, "the group being empty", 0.2)
 
     def members(self):
-        groups = self.kafka.admin().list_groups(self.group, timeout=10)  # of any protocol, a JVM's "connect" too
+        # A JVM's group has the protocol type "connect", of which the newer call knows nothing.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            groups = self.kafka.admin().list_groups(self.group, timeout=10)
         return groups[0].members if groups else []
+
+    def create(self, name):
+        """It has taken its snapshot when this returns."""
+        answer = self.worker.rest("POST", "/connectors", json={"name": name, "config": self.config(name)}, timeout=90)
+        assert answer.status_code == 201, answer.text
+        self.worker.wait_running(name, 1, timeout=60)
+        wait_until(lambda: self.ops(name), 60, f"the snapshot of {name}", 0.2)
 
     def create_all(self):
         for state, name in self.names.items():
-            answer = self.worker.rest("POST", "/connectors", json={"name": name, "config": self.config(name)}, timeout=90)
-            assert answer.status_code == 201, answer.text
-            self.worker.wait_running(name, 1, timeout=60)
-            wait_until(lambda: self.ops(name), 60, f"the snapshot of {name}", 0.2)
+            self.create(name)
             if state in HELD:
                 answer = self.worker.rest("PUT", f"/connectors/{name}/{HELD[state]}")
                 assert answer.status_code in (202, 204), answer.text
@@ -172,6 +183,12 @@ class Move:
     def seen(self):
         """How many changes of the load are in Kafka."""
         return len(self.kafka.consume_all(self.topic("running")))
+
+    def end(self):
+        """The end of the load's topic, quickly; markers of transactions count too."""
+        spec = {confluent_kafka.TopicPartition(self.topic("running"), 0): confluent_kafka.admin.OffsetSpec.latest()}
+        admin = self.kafka.admin()  # must outlive its request
+        return next(iter(admin.list_offsets(spec).values())).result(10).offset
 
     def wait_progress(self, count=200):
         """The worker of now has written something."""
@@ -247,3 +264,30 @@ def test_there_and_back(move, order):
     writer.finish()
     check_load(move, writer)
     check_held(move, len(order))
+
+
+@pytest.mark.parametrize("exactly_once", ["enabled"], indirect=True)
+@pytest.mark.parametrize("order", [("jvm", "sluice", "jvm"), ("sluice", "jvm", "sluice")], ids=["jvm-first", "sluice-first"])
+def test_inside_a_transaction(move, order):
+    """A worker that stops in the middle of a transaction, the first one after the snapshot too: the next goes on there."""
+    move.more = {"max_batch_size": "500", "max_queue_size": "1000", "sluice_transaction_bytes": "65536"}  # small steps
+    last, expected = 0, [("r", 0, 0)]
+    for number, kind in enumerate(order, 1):
+        move.start(kind)
+        if number == 1:
+            move.create("running")
+        else:
+            move.wait_state("running", "RUNNING")
+        if number < len(order):
+            before = move.end()
+            first, last = last + 1, last + (30_000 if kind == "jvm" else 120_000)
+            move.database.sql(f"begin; insert into load select i, 0 from generate_series({first}, {last}) i;"
+                              f"update load set v = {number} where id % 100 = 7; commit")
+            expected += [("c", id, 0) for id in range(first, last + 1)]
+            expected += [("u", id, number) for id in range(1, last + 1) if id % 100 == 7]
+            wait_until(lambda: move.end() > before + 1000, 60, "the first part of the transaction", 0.01)
+            move.stop()
+            assert move.seen() < len(expected), "it was not stopped inside the transaction"
+    wait_until(lambda: move.seen() >= len(expected), 60, "all changes", 0.5)
+    got = [(value["op"], value["after"]["id"], value["after"]["v"]) for value in move.records("running")]
+    assert sorted(got) == sorted(expected), (len(got), len(expected))

@@ -86,8 +86,10 @@ static void from_debezium(void **state)
         assert_true(o.done_lsn == 7 && o.foreign_lsn == 0); /* nothing of that transaction is done */
         o = reads("{\"lsn_proc\":9,\"messageType\":\"DELETE\",\"lsn_commit\":7,\"lsn\":9,\"lsn_events_processed\":3}");
         assert_true(o.foreign_same == 3);
+        o = reads("{\"lsn_proc\":9,\"messageType\":\"INSERT\",\"lsn\":9,\"txId\":555}");
+        assert_true(o.done_lsn == 9 && !o.has_commit && o.foreign_lsn == 9 && o.foreign_same == 1);
         o = reads("{\"lsn_proc\":9,\"lsn\":9}");
-        assert_true(o.done_lsn == 9 && !o.has_commit);
+        assert_true(o.done_lsn == 9 && !o.has_commit && o.foreign_lsn == 0);
 }
 
 static void refused(void **state)
