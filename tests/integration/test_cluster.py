@@ -148,11 +148,12 @@ def test_killed(cluster, kafka, tmp_path, unique, who):
 
 
 def test_frozen_worker_comes_back(cluster, kafka, tmp_path, unique):
-    """Its tasks run elsewhere by then; it must not write, and gets its share again."""
-    workers = cluster(2)
+    """Its tasks run elsewhere by then; it must not write, and gets its share again; what it has led before doesn't keep
+    it from giving tasks up."""
+    *workers, third = cluster(3)
     for worker in workers:
         worker.start()
-    names = [f"{unique}-{i}" for i in range(4)]
+    names = [f"{unique}-{i}" for i in range(6)]
     for name in names:
         (tmp_path / f"{name}.txt").write_text("1\n")
         workers[0].create(name, source(tmp_path / f"{name}.txt", name))
@@ -171,6 +172,8 @@ def test_frozen_worker_comes_back(cluster, kafka, tmp_path, unique):
         with (tmp_path / f"{name}.txt").open("a") as out:
             out.write("3\n")
         wait_until(lambda: [r.value for r in kafka.consume_all(name)] == [b"1", b"2", b"3"], 20, "each line once")
+    third.start()
+    settled([*workers, third], names)
 
 
 def test_two_workers_with_one_address(cluster, make_worker):

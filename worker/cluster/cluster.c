@@ -127,8 +127,12 @@ static enum sl_rc announce(struct sl_cluster *c, uint64_t applied, struct sl_err
         sl_buf_adds(&value, ",\"url\":");
         sl_buf_add_json_str(&value, c->opts.url, strlen(c->opts.url));
         sl_buf_printf(&value, ",\"applied\":%llu}", (unsigned long long)applied);
-        enum sl_rc rc = sl_compact_put(c->store, (struct sl_str){sl_buf_cstr(&key), key.len},
-                                       (struct sl_str){sl_buf_cstr(&value), value.len}, WRITE_MS, err);
+        enum sl_rc rc = SL_OK;
+        if (!sl_cluster_leads(c)) /* one that has led may have been fenced by its successor: that holds for placements only */
+                rc = sl_compact_fence(c->store, NULL, WRITE_MS, err);
+        if (rc == SL_OK)
+                rc = sl_compact_put(c->store, (struct sl_str){sl_buf_cstr(&key), key.len},
+                                    (struct sl_str){sl_buf_cstr(&value), value.len}, WRITE_MS, err);
         sl_buf_free(&key);
         sl_buf_free(&value);
         return rc;
