@@ -259,9 +259,10 @@ void sl_pg_stream_wait(struct sl_pg_task *t, struct sl_wait *w)
         int64_t now = sl_mono_ms();
         if (!t->repl)
                 return;
-        if (s->state == SL_PG_ST_CONNECTING)
+        if (s->state == SL_PG_ST_CONNECTING) {
                 sl_wait_fd(w, PQsocket(t->repl), s->events);
-        else if (s->state != SL_PG_ST_READY)
+                sl_wait_ms(w, s->connect_until - now);
+        } else if (s->state != SL_PG_ST_READY)
                 sl_wait_fd(w, PQsocket(t->repl), (short)(POLLIN | (s->flushing ? POLLOUT : 0)));
         if (s->state != SL_PG_ST_COPY)
                 return;
