@@ -50,8 +50,10 @@ def schedule(rng, faults, workers):
     plan = []
     for _ in range(faults):
         kind = rng.choices(kinds, weights)[0]
-        plan.append({"after": round(rng.uniform(1.0, 5.0), 2), "kind": kind, "worker": rng.randrange(workers),
+        plan.append({"after": round(rng.uniform(0.5, 3.5), 2), "kind": kind, "worker": rng.randrange(workers),
                      "lasts": round(rng.uniform(*FAULTS[kind][1]), 2)})
+    if all(step["kind"] != "kill, alone" for step in plan):
+        plan[-1] = {**plan[-1], "kind": "kill, alone", "lasts": 13.5}
     return plan
 
 

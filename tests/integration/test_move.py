@@ -92,6 +92,7 @@ class Move:
         self.names = {"RUNNING": "running", "PAUSED": "paused", "STOPPED": "stopped"}
         self.count = 0
         self.more = {}  # for the connectors' configs
+        self.sluice_env = {}
         self.worker = None
 
     def config(self, name):
@@ -112,6 +113,7 @@ class Move:
         jvm = jvm_connect.Distributed(
             self.workdir / f"jvm-{self.count}", self.kafka.bootstrap, self.group, plugins=("debezium",), heap="700m",
             properties={"exactly.once.source.support": self.exactly_once, "offset.flush.interval.ms": 500,
+                        "task.shutdown.graceful.timeout.ms": 2000,
                         "config.providers": "env",
                         "config.providers.env.class": "org.apache.kafka.common.config.provider.EnvVarConfigProvider"})
         if kind == "jvm":
@@ -119,7 +121,8 @@ class Move:
         else:  # the very properties of the JVM; Sluice's default for exactly.once.source.support is enabled
             properties = {key: value for key, value in jvm.properties.items()
                           if key not in ("listeners", "exactly.once.source.support")}
-            self.worker = Sluice(self.binary, self.workdir / f"sluice-{self.count}", self.kafka, properties).start()
+            self.worker = Sluice(self.binary, self.workdir / f"sluice-{self.count}", self.kafka, properties,
+                                 env=self.sluice_env).start()
         return self.worker
 
     def stop(self):
@@ -270,7 +273,9 @@ def test_there_and_back(move, order):
 @pytest.mark.parametrize("order", [("jvm", "sluice", "jvm"), ("sluice", "jvm", "sluice")], ids=["jvm-first", "sluice-first"])
 def test_inside_a_transaction(move, order):
     """A worker that stops in the middle of a transaction, the first one after the snapshot too: the next goes on there."""
-    move.more = {"max_batch_size": "500", "max_queue_size": "1000", "sluice_transaction_bytes": "65536"}  # small steps
+    # Small steps, so that a stop can fall between them.
+    move.more = {"max_batch_size": "200", "max_queue_size": "400", "sluice_transaction_bytes": "65536"}
+    move.sluice_env = {"SLUICE_FAULTS": "source.before_commit=sleep:50"}
     last, expected = 0, [("r", 0, 0)]
     for number, kind in enumerate(order, 1):
         move.start(kind)
@@ -280,7 +285,7 @@ def test_inside_a_transaction(move, order):
             move.wait_state("running", "RUNNING")
         if number < len(order):
             before = move.end()
-            first, last = last + 1, last + (30_000 if kind == "jvm" else 120_000)
+            first, last = last + 1, last + 20_000
             move.database.sql(f"begin; insert into load select i, 0 from generate_series({first}, {last}) i;"
                               f"update load set v = {number} where id % 100 = 7; commit")
             expected += [("c", id, 0) for id in range(first, last + 1)]
@@ -288,6 +293,6 @@ def test_inside_a_transaction(move, order):
             wait_until(lambda: move.end() > before + 1000, 60, "the first part of the transaction", 0.01)
             move.stop()
             assert move.seen() < len(expected), "it was not stopped inside the transaction"
-    wait_until(lambda: move.seen() >= len(expected), 60, "all changes", 0.5)
+    wait_until(lambda: move.end() > len(expected) and move.seen() >= len(expected), 120, "all changes", 1)
     got = [(value["op"], value["after"]["id"], value["after"]["v"]) for value in move.records("running")]
     assert sorted(got) == sorted(expected), (len(got), len(expected))
