@@ -4,6 +4,7 @@
 #include "base/metrics.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -111,25 +112,37 @@ static void print_histogram(struct sl_buf *out, const char *name, const char *la
 }
 
 /* HELP text: only backslash and line feed are escaped. */
-static void print_help(struct sl_buf *out, const struct family *f)
+void sl_metrics_head(struct sl_buf *out, enum sl_metric_type type, const char *name, const char *help)
 {
         static const char *const types[] = {
                 [SL_COUNTER] = "counter", [SL_GAUGE] = "gauge", [SL_HISTOGRAM] = "histogram"};
-        sl_buf_printf(out, "# HELP %s ", f->name);
-        for (const char *p = f->help; *p; p++) {
+        sl_buf_printf(out, "# HELP %s ", name);
+        for (const char *p = help; *p; p++) {
                 if (*p == '\\' || *p == '\n')
                         sl_buf_adds(out, *p == '\n' ? "\\n" : "\\\\");
                 else
                         sl_buf_addc(out, *p);
         }
-        sl_buf_printf(out, "\n# TYPE %s %s\n", f->name, types[f->type]);
+        sl_buf_printf(out, "\n# TYPE %s %s\n", name, types[type]);
+}
+
+void sl_metrics_sample(struct sl_buf *out, const char *name, const char *labels, double value)
+{
+        print_sample(out, name, "", labels, NULL);
+        if (isinf(value))
+                sl_buf_adds(out, value > 0 ? "+Inf" : "-Inf");
+        else if (fabs(value) < 1e15 && value == floor(value))
+                sl_buf_add_i64(out, (int64_t)value);
+        else
+                sl_buf_add_f64(out, value);
+        sl_buf_addc(out, '\n');
 }
 
 static void print_family(struct sl_buf *out, const struct family *f)
 {
         size_t i = 0;
         struct sl_map_entry *e;
-        print_help(out, f);
+        sl_metrics_head(out, f->type, f->name, f->help);
         while (sl_map_next(&f->metrics, &i, &e)) {
                 struct sl_metric *m = e->value;
                 if (f->type == SL_HISTOGRAM) {

@@ -24,6 +24,10 @@ void sl_metric_label(struct sl_buf *out, const char *key, const char *value); /*
 /* Remove all metrics whose labels equal `labels`. Pointers to them must no longer be used. */
 void sl_metrics_drop(const char *labels);
 void sl_metrics_print(struct sl_buf *out);
+/* For values that are worked out when somebody asks (each family is printed by one place, all its samples after its head):
+ * the head, and one sample. NaN and the infinities are values too. Histograms are sl_metrics_print's. */
+void sl_metrics_head(struct sl_buf *out, enum sl_metric_type type, const char *name, const char *help);
+void sl_metrics_sample(struct sl_buf *out, const char *name, const char *labels, double value);
 
 static inline void sl_metric_add(struct sl_metric *m, int64_t n)
 {

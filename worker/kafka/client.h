@@ -19,6 +19,11 @@ void sl_kafka_check_overrides(const struct sl_kafka_cfg *cfg, struct sl_cfg_repo
 void sl_kafka_check_worker(const struct sl_props *worker, struct sl_cfg_report *r);
 /* The reference page's table of Java's client keys, in Markdown. */
 void sl_kafka_markdown(struct sl_buf *out);
+/* The measurements of the tasks' Kafka clients as Prometheus text, under the names of Java's client metrics as far as librdkafka's
+ * statistics have a counterpart (docs/metrics.md). They are as old as SL_KAFKA_STATS_KEY says, in milliseconds. @thread any */
+void sl_kafka_metrics_print(struct sl_buf *out);
+#define SL_KAFKA_STATS_KEY "sluice.kafka.statistics.interval.ms"
+#define SL_KAFKA_STATS_DEFAULT "30000"
 /* librdkafka's version text. */
 const char *sl_kafka_version(void);
 #endif

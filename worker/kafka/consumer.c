@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "kafka/consumer.h"
 #include "kafka/kconf.h"
+#include "kafka/kstats.h"
 #include "kafka/regex.h"
 
 #define CHUNK 256
@@ -40,6 +41,7 @@ struct sl_consumer {
         bool paused, closing, closed;
         size_t lent; /* messages that batches hold: librdkafka's handle can't be destroyed before them */
         struct sl_err failure;
+        struct sl_kstats *stats;
         void (*on_assigned)(void *arg, const struct sl_tp_offset *parts, uint32_t n);
         void (*on_revoked)(void *arg, const struct sl_tp *parts, uint32_t n, bool lost);
         void *arg;
@@ -182,6 +184,15 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
                 note_failure(c, (rd_kafka_resp_err_t)code, reason);
 }
 
+static int on_stats(rd_kafka_t *rk, char *json, size_t len, void *opaque)
+{
+        struct sl_consumer *c = opaque;
+
+        (void)rk;
+        sl_kstats_update(c->stats, json, len);
+        return 0; /* librdkafka frees the text */
+}
+
 /* --- Life ------------------------------------------------------------------------------------------------------------
  */
 
@@ -221,6 +232,7 @@ static enum sl_rc start(struct sl_consumer *c, const struct sl_consumer_opts *op
         rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
         rd_kafka_conf_set_error_cb(conf, on_error);
         rd_kafka_conf_set_opaque(conf, c);
+        c->stats = sl_kstats_attach(conf, SL_K_CONSUMER, opts->cfg.worker, on_stats);
         rd_kafka_topic_conf_set_opaque(rd_kafka_conf_get_default_topic_conf(conf), c);
         c->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
         if (!c->rk) {
@@ -290,6 +302,7 @@ static void finish(struct sl_consumer *c)
         sl_map_free(&c->names, free);
         if (c->fd >= 0)
                 close(c->fd);
+        sl_kstats_free(c->stats);
         free(c);
 }
 

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "kafka/kconf.h"
+#include "kafka/kstats.h"
 #include "kafka/producer.h"
 
 #define STEP_MS 1000
@@ -45,6 +46,7 @@ struct sl_producer {
         int64_t sent_bytes;
         _Atomic int64_t acked_bytes; /* of sent_bytes, delivered or failed; written in librdkafka's threads */
         _Atomic int64_t wake_at;     /* acked_bytes at which the fd is written; INT64_MAX: nobody waits */
+        struct sl_kstats *stats;
         struct sl_err failure;       /* the first delivery or client failure */
         void (*delivered)(void *arg, uint64_t cookie, bool ok);
         void *delivered_arg;
@@ -67,6 +69,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
                 return;
         if (p->aborting || m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
                 return;
+        sl_kstats_error(p->stats);
         enum sl_rc ignored = sl_kafka_fail(&p->failure, m->err, "A record could not be written to topic %s",
                                            rd_kafka_topic_name(m->rkt));
         (void)ignored; /* kept in p->failure */
@@ -91,6 +94,15 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
                 ignored = sl_kafka_fail(&p->failure, (rd_kafka_resp_err_t)code, "%s", reason);
         }
         (void)ignored; /* kept in p->failure */
+}
+
+static int on_stats(rd_kafka_t *rk, char *json, size_t len, void *opaque)
+{
+        struct sl_producer *p = opaque;
+
+        (void)rk;
+        sl_kstats_update(p->stats, json, len);
+        return 0; /* librdkafka frees the text */
 }
 
 static int64_t cost(size_t key_len, size_t value_len)
@@ -203,6 +215,8 @@ static enum sl_rc configure(struct sl_producer *p, const struct sl_producer_opts
         rd_kafka_conf_set_dr_msg_cb(p->conf, on_delivery);
         rd_kafka_conf_set_error_cb(p->conf, on_error);
         rd_kafka_conf_set_opaque(p->conf, p);
+        if (!opts->plain) /* the worker's own are no task's */
+                p->stats = sl_kstats_attach(p->conf, SL_K_PRODUCER, opts->cfg.worker, on_stats);
         return SL_OK;
 }
 
@@ -275,6 +289,7 @@ void sl_producer_free(struct sl_producer *p)
                 rd_kafka_conf_destroy(p->conf);
         if (p->fd >= 0)
                 close(p->fd);
+        sl_kstats_free(p->stats);
         free(p);
 }
 

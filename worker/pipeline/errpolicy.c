@@ -129,6 +129,7 @@ int64_t sl_retry_delay(struct sl_retry *r, int64_t now_ms, int64_t timeout_ms, i
 
 bool sl_errpolicy_retry(struct sl_errpolicy *p, struct sl_retry *r, const struct sl_err *why)
 {
+        sl_taskstats_event(p->t->stats, SL_TS_FAILURE);
         if (why->rc != SL_TRANSIENT || why->scope != SL_SCOPE_RECORD || why->id == SL_E_STOPPED || sl_task_halted(p->t))
                 return false;
         if (r->stage != why->stage || r->operation != why->operation)
@@ -137,6 +138,7 @@ bool sl_errpolicy_retry(struct sl_errpolicy *p, struct sl_retry *r, const struct
         if (delay < 0)
                 return false;
         struct sl_err ignored = {0};
+        sl_taskstats_event(p->t->stats, SL_TS_RETRY);
         if (!p->hooks.wait)
                 sl_task_sleep(p->t, delay);
         else if (p->hooks.wait(p->hooks.arg, delay, &ignored) != SL_OK)
@@ -244,6 +246,7 @@ static enum sl_rc send_letter(struct sl_errpolicy *p, const struct sl_message *m
 static enum sl_rc dead_letter(struct sl_errpolicy *p, const struct sl_record *rec, const struct sl_err *why,
                               struct sl_err *err)
 {
+        sl_taskstats_event(p->t->stats, SL_TS_DEAD_LETTER);
         make_headers(p, rec, why);
         struct sl_message m = {.topic = sl_str_c(p->common->dlq_topic),
                                .partition = -1,
@@ -253,10 +256,12 @@ static enum sl_rc dead_letter(struct sl_errpolicy *p, const struct sl_record *re
                                .header_count = p->count,
                                .timestamp_ms = rec->timestamp_ms};
         enum sl_rc rc = send_letter(p, &m, err);
-        if (rc == SL_OK)
+        if (rc == SL_OK) {
                 sl_metric_add(p->dead, 1);
-        else
+        } else {
+                sl_taskstats_event(p->t->stats, SL_TS_DEAD_LETTER_FAILED);
                 sl_err_prefix(err, "could not write a dead letter to %s", p->common->dlq_topic);
+        }
         return rc;
 }
 
@@ -266,6 +271,7 @@ static void log_failure(const struct sl_errpolicy *p, const struct sl_record *re
         struct sl_buf record = {0}, trace = {0};
         if (!p->common->log_errors)
                 return;
+        sl_taskstats_event(p->t->stats, SL_TS_LOGGED);
         if (p->common->log_messages && p->t->sink) {
                 sl_buf_printf(&record, ", where consumed record is {topic='%.*s', partition=%d, offset=%lld", SL_FMT(rec->topic),
                               rec->partition, (long long)rec->offset);
@@ -293,6 +299,9 @@ enum sl_rc sl_errpolicy_resolve(struct sl_errpolicy *p, const struct sl_record *
         struct sl_err why = *why_in;
         bool tolerate = p->common->tolerance == SL_TOLERATE_ALL;
         sl_metric_add(p->errors, 1);
+        sl_taskstats_event(p->t->stats, SL_TS_ERROR);
+        if (why.stage == SL_STAGE_TASK_PUT) /* the sink's report: no attempt of ours came before */
+                sl_taskstats_event(p->t->stats, SL_TS_FAILURE);
         if (why.scope != SL_SCOPE_RECORD || why.rc == SL_FATAL || why.id == SL_E_STOPPED) {
                 *err = why;
                 return why.rc;
@@ -308,6 +317,8 @@ enum sl_rc sl_errpolicy_resolve(struct sl_errpolicy *p, const struct sl_record *
                 return rc;
         if (tolerate) {
                 sl_metric_add(p->skipped, 1);
+                sl_taskstats_event(p->t->stats, SL_TS_SKIPPED);
+                sl_taskstats_class(p->t->stats, why.rc);
                 return SL_OK;
         }
         if (rc != SL_OK)
@@ -322,9 +333,11 @@ enum sl_rc sl_errpolicy_flush(struct sl_errpolicy *p, struct sl_err *err)
         if (!p->unflushed)
                 return SL_OK;
         enum sl_rc rc = sl_producer_flush(p->producer, FLUSH_MS, err);
-        if (rc == SL_OK)
+        if (rc == SL_OK) {
                 p->unflushed = 0;
-        else
+        } else {
+                sl_taskstats_event(p->t->stats, SL_TS_DEAD_LETTER_FAILED);
                 sl_err_prefix(err, "dead letters are not stored yet");
+        }
         return rc;
 }

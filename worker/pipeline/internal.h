@@ -10,6 +10,7 @@
 #include "pipeline/chain.h"
 #include "pipeline/conncfg.h"
 #include "pipeline/task.h"
+#include "pipeline/taskstats.h"
 
 struct sl_task {
         char *connector;
@@ -24,6 +25,7 @@ struct sl_task {
         void (*on_topic)(void *, const char *, uint32_t, const char *);
         void *on_state_arg; /* of all three */
         char *metric_labels;
+        struct sl_taskstats *stats;
 
         pthread_t thread;
         atomic_bool stop;   /* end for good */

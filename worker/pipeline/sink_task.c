@@ -52,6 +52,7 @@ struct line {
         struct part *parts;
         uint32_t part_count, part_cap;
         int64_t flushed_ms, put_ms, commit_failing_ms;
+        int64_t newest_ms; /* timestamp of the last record read */
         struct sl_err pending; /* an error inside a rebalance callback, raised by the next loop */
         struct sl_metric *m_read, *m_put, *m_commits, *m_lag;
 };
@@ -86,7 +87,10 @@ static enum sl_rc commit(struct line *l, struct sl_err *err)
         SL_TRY(sl_errpolicy_flush(l->policy, err));
         if (SL_FAULT("sink.before_commit"))
                 return sl_fail(err, SL_E_KAFKA, "fault point sink.before_commit");
-        SL_TRY(sl_consumer_commit(l->consumer, items, n, COMMIT_TIMEOUT_MS, err));
+        int64_t began_us = sl_mono_us();
+        enum sl_rc rc = sl_consumer_commit(l->consumer, items, n, COMMIT_TIMEOUT_MS, err);
+        sl_taskstats_commit(l->t->stats, sl_mono_us() - began_us, rc == SL_OK);
+        SL_TRY(rc);
         for (uint32_t i = 0; i < n; i++)
                 find_part(l, items[i].tp.topic, items[i].tp.partition)->committed = items[i].offset;
         sl_metric_add(l->m_commits, 1);
@@ -137,6 +141,7 @@ static void assigned(void *arg, const struct sl_tp_offset *parts, uint32_t n)
         }
         l->rebalances++;
         sl_info("assigned %u partitions", n);
+        sl_taskstats_partitions(l->t->stats, l->part_count);
         if (n && l->pending.rc == SL_OK) {
                 enum sl_rc rc = l->t->sink->assigned(l->sink, parts, n, &l->pending);
                 (void)rc; /* kept in pending, raised by the loop */
@@ -169,6 +174,7 @@ static void revoked(void *arg, const struct sl_tp *parts, uint32_t n, bool lost)
         l->rebalances++;
         for (uint32_t i = 0; i < n; i++)
                 forget(l, &parts[i]);
+        sl_taskstats_partitions(l->t->stats, l->part_count);
 }
 
 /* ---- records ---- */
@@ -357,6 +363,33 @@ static enum sl_rc put(struct line *l, struct sl_err *err)
         }
 }
 
+static int64_t active(const struct line *l)
+{
+        int64_t n = 0;
+        for (uint32_t i = 0; i < l->part_count; i++)
+                n += l->parts[i].consumed - l->parts[i].committed;
+        return n;
+}
+
+static void note_read(struct line *l)
+{
+        uint32_t n = l->batch.count;
+        if (!n)
+                return;
+        sl_metric_add(l->m_read, n);
+        sl_taskstats_batch(l->t->stats, n, 0);
+        l->newest_ms = l->batch.records[n - 1].timestamp_ms;
+}
+
+/* About once a second: how much is on its way, and how much waits in Kafka. */
+static void note_lag(struct line *l)
+{
+        int64_t lag = sl_consumer_lag(l->consumer);
+        sl_metric_set(l->m_lag, lag);
+        sl_taskstats_active(l->t->stats, active(l));
+        sl_taskstats_lag_ms(l->t->stats, lag > 0 && l->newest_ms > 0 ? sl_wall_ms() - l->newest_ms : 0);
+}
+
 static enum sl_rc one_round(struct line *l, struct sl_err *err)
 {
         struct sl_wait w = {.timeout_ms = POLL_MS};
@@ -366,17 +399,20 @@ static enum sl_rc one_round(struct line *l, struct sl_err *err)
         SL_TRY(sl_in_stage(sl_consumer_poll(l->consumer, &l->batch, w.timeout_ms < 0 ? 0 : w.timeout_ms, err),
                            SL_STAGE_KAFKA_CONSUME, err));
         SL_TRY(raise_pending(l, err));
-        sl_metric_add(l->m_read, l->batch.count);
+        note_read(l);
         SL_TRY(prepare(l, err));
         int64_t now = sl_mono_ms();
         if (l->batch.count || now - l->put_ms >= FLUSH_MS || w.timeout_ms < POLL_MS) {
                 l->put_ms = now;
+                int64_t began_us = sl_mono_us();
                 SL_TRY(put(l, err));
+                if (l->batch.count)
+                        sl_taskstats_put(l->t->stats, l->batch.count, sl_mono_us() - began_us);
                 sl_metric_add(l->m_put, l->batch.count);
         }
         if (now - l->flushed_ms >= FLUSH_MS) {
                 SL_TRY(flush(l, false, err));
-                sl_metric_set(l->m_lag, sl_consumer_lag(l->consumer));
+                note_lag(l);
         }
         return SL_OK;
 }
@@ -441,6 +477,7 @@ static void close_line(struct line *l)
         sl_batch_free(&l->idle);
         sl_batch_free(&l->batch); /* its messages are the consumer's: librdkafka's end would wait for them */
         sl_consumer_close(l->consumer); /* revoked is called from here: last flush, commit, forget */
+        sl_taskstats_active(l->t->stats, 0);
         if (l->sink_open)
                 l->t->sink->close(l->sink);
         sl_codec_close(&l->codec);

@@ -61,6 +61,7 @@ struct line {
         bool in_txn, cut_ok, boundary, behind;
         struct sl_position pos;
         size_t txn_bytes;
+        uint64_t polled, sent; /* records since the last commit: read, and given to the producer */
         int64_t txn_started_ms, committed_ms;
         struct {
                 int64_t commit_us;
@@ -267,6 +268,7 @@ static enum sl_rc send_row(struct line *l, struct sl_message *m, struct sl_err *
         if (!l->transactional)
                 sl_ledger_sent(&l->ledger, l->entry);
         l->txn_bytes += m->key.len + m->value.len;
+        l->sent++;
         return SL_OK;
 }
 
@@ -383,10 +385,22 @@ static void mirror_offset(struct line *l)
 static void observe_latency(struct line *l)
 {
         int64_t now_us = sl_wall_ns() / 1000;
+        if (l->latency_count)
+                sl_taskstats_lag_ms(l->t->stats, (now_us - l->latency[l->latency_count - 1].commit_us) / 1000);
         for (uint32_t i = 0; i < l->latency_count; i++)
                 for (uint32_t r = 0; r < l->latency[i].rows; r++)
                         sl_metric_observe_us(l->m_latency, now_us - l->latency[i].commit_us);
         l->latency_count = 0;
+}
+
+/* Everything that was read is in Kafka for good. */
+static void settled(struct line *l)
+{
+        if (l->sent)
+                sl_taskstats_written(l->t->stats, l->sent, l->transactional);
+        if (l->polled)
+                sl_taskstats_active(l->t->stats, 0);
+        l->polled = l->sent = 0;
 }
 
 static enum sl_rc acked_prefix(struct line *l, struct sl_err *err)
@@ -402,7 +416,11 @@ static enum sl_rc commit(struct line *l, struct sl_err *err)
         SL_TRY(send_offset(l, &l->pos, err));
         if (SL_FAULT("source.before_commit"))
                 return sl_fail(err, SL_E_KAFKA_ABORT, "fault point source.before_commit");
-        SL_TRY(sl_in_stage(sl_producer_commit(l->producer, err), SL_STAGE_KAFKA_PRODUCE, err));
+        int64_t began_us = sl_mono_us();
+        enum sl_rc rc = sl_producer_commit(l->producer, err);
+        sl_taskstats_commit(l->t->stats, sl_mono_us() - began_us, rc == SL_OK);
+        SL_TRY(sl_in_stage(rc, SL_STAGE_KAFKA_PRODUCE, err));
+        settled(l);
         l->in_txn = false;
         mirror_offset(l);
         l->committed_ms = sl_mono_ms();
@@ -447,18 +465,21 @@ static bool commit_due(struct line *l, bool more)
 static enum sl_rc advance(struct line *l, bool force, struct sl_err *err)
 {
         struct sl_position pos;
+        int64_t now = sl_mono_ms();
         bool moved = sl_ledger_take_prefix(&l->ledger, &pos);
         if (moved) {
                 l->next_pos = pos;
                 l->in_txn = !sl_ledger_empty(&l->ledger);
                 observe_latency(l);
+                if (!l->in_txn)
+                        settled(l);
         }
         if (l->offset_waits) {
                 l->offset_waits = false;
+                sl_taskstats_commit(l->t->stats, (now - l->committed_ms) * 1000, true);
                 mirror_offset(l);
                 SL_TRY(sl_in_stage(l->t->source->acked(l->source, &l->offset_pos, err), SL_STAGE_TASK_POLL, err));
         }
-        int64_t now = sl_mono_ms();
         bool news = memcmp(&l->next_pos, &l->offset_pos, sizeof(l->next_pos)) != 0;
         if (news && !l->offset_in_flight && (force || now - l->committed_ms >= OFFSET_GAP_MS)) {
                 l->committed_ms = now;
@@ -495,6 +516,15 @@ static enum sl_rc wait_for_work(struct line *l, struct sl_err *err)
         return SL_OK;
 }
 
+static void note_poll(struct line *l, int64_t us)
+{
+        if (!l->batch.count)
+                return;
+        l->polled += l->batch.count;
+        sl_taskstats_batch(l->t->stats, l->batch.count, us);
+        sl_taskstats_active(l->t->stats, (int64_t)l->polled);
+}
+
 static enum sl_rc drain_at_least_once(struct line *l, struct sl_err *err)
 {
         SL_TRY(sl_producer_flush(l->producer, (int)l->t->grace_ms, err));
@@ -513,7 +543,9 @@ static enum sl_rc loop(struct line *l, struct sl_err *err)
                 sl_batch_reset(&l->batch);
                 l->batch.end_at_boundary =
                         sl_task_halted(l->t) || (l->rule == SL_BOUNDARY_CONNECTOR && l->in_txn && wanted(l, true));
+                int64_t began_us = sl_mono_us();
                 SL_TRY(sl_in_stage(l->t->source->poll(l->source, &l->batch, &more, err), SL_STAGE_TASK_POLL, err));
+                note_poll(l, sl_mono_us() - began_us);
                 l->behind = l->batch.behind;
                 l->served_ms = sl_mono_ms();
                 SL_TRY(process_batch(l, err));
@@ -648,6 +680,8 @@ static void close_line(struct line *l)
                 if (rc != SL_OK)
                         sl_log_err(SL_LOG_DEBUG, &ignored, "the open transaction was left to be aborted by its successor");
         }
+        if (l->polled)
+                sl_taskstats_active(l->t->stats, 0);
         if (l->source_open)
                 l->t->source->close(l->source);
         struct sl_err why = {0};

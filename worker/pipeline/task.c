@@ -24,6 +24,7 @@ const char *sl_task_state_name(enum sl_task_state s)
 void sl_task_report(struct sl_task *t, enum sl_task_state state, const struct sl_err *why)
 {
         struct sl_buf trace = {0};
+        sl_taskstats_state(t->stats, state);
         if (why)
                 sl_err_trace(why, &trace);
         t->on_state(t->on_state_arg, t->connector, t->id, state, why ? sl_buf_cstr(&trace) : NULL);
@@ -149,6 +150,7 @@ static void run(struct sl_task *t)
                 /* Two that fence each other would do so for ever at the shortest backoff. */
                 if (opened && (err.id != SL_E_KAFKA_FENCED || sl_mono_ms() - began >= BACKOFF_MAX_MS))
                         attempt = 0;
+                sl_taskstats_class(t->stats, rc);
                 int32_t max = restart_max(t);
                 if (!restartable(&err) || (max >= 0 && attempt >= (uint32_t)max)) {
                         sl_log_err(SL_LOG_ERROR, &err, "task failed and stays down until it is restarted");
@@ -203,6 +205,7 @@ struct sl_task *sl_task_start(const struct sl_task_opts *opts)
         sl_metric_label(&labels, "task", id);
         t->metric_labels = sl_strdup(sl_buf_cstr(&labels));
         sl_buf_free(&labels);
+        t->stats = sl_taskstats_new(t->metric_labels, t->source != NULL, t->worker);
         pthread_mutex_init(&t->lock, NULL);
         pthread_condattr_t attr;
         pthread_condattr_init(&attr);
@@ -271,6 +274,7 @@ bool sl_task_join(struct sl_task *t, int timeout_ms)
 
 void sl_task_free(struct sl_task *t)
 {
+        sl_taskstats_free(t->stats);
         sl_metrics_drop(t->metric_labels);
         close(t->wake_fd);
         pthread_cond_destroy(&t->ended_cond);
