@@ -107,6 +107,6 @@ json_t *sl_herder_topics(struct sl_herder *h, const char *name);
 int sl_herder_offsets(struct sl_herder *h, const char *name, json_t **ret, struct sl_buf *message);
 /* The stored config with its secrets, added to out; false = no such connector. */
 bool sl_herder_config(struct sl_herder *h, const char *name, struct sl_props *out);
-/* Connector and task states as Prometheus text. */
+/* The worker, its connectors, tasks and Kafka clients as Prometheus text (all that base/metrics does not hold). */
 void sl_herder_metrics(struct sl_herder *h, struct sl_buf *out);
 #endif

@@ -4,6 +4,7 @@
  * shows nothing any more; Kafka fences its producer) and is joined whenever it does. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "cluster/clusterstats.h"
 #include "cluster/herder_internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,7 @@ static void prepare(struct sl_herder *h, struct conn *c)
         uint32_t tasks = 0;
         c->changed = false;
         c->usable = read_config(h, c, &tasks, &err) == SL_OK;
+        sl_cluster_stats_connector_start(c->usable);
         c->want_tasks = c->usable && c->target != SL_TARGET_STOPPED ? tasks : 0;
         c->tasks_dirty = c->usable;
         if (!c->usable) {

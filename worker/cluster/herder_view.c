@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads of the model as Connect's entities (connector info, status, tasks) and as metrics. Literal secrets are masked.
- */
-#include "base/metrics.h"
+/* Reads of the model as Connect's entities (connector info, status, tasks). Literal secrets are masked. */
 #include "cluster/herder_internal.h"
 #include "cluster/validate.h"
 #include <string.h>
@@ -166,58 +164,4 @@ bool sl_herder_config(struct sl_herder *h, const char *name, struct sl_props *ou
                 sl_props_copy(out, &c->config);
         pthread_mutex_unlock(&h->lock);
         return c != NULL;
-}
-
-static void status_row(struct sl_buf *out, const char *metric, const char *connector, int64_t task, const char *state)
-{
-        char lower[32], number[24];
-        struct sl_buf labels = {0};
-        size_t n = 0;
-        for (; state[n] && n < sizeof(lower) - 1; n++)
-                lower[n] = (char)(state[n] | 0x20);
-        lower[n] = '\0';
-        sl_metric_label(&labels, "connector", connector);
-        if (task >= 0) {
-                snprintf(number, sizeof(number), "%lld", (long long)task);
-                sl_metric_label(&labels, "task", number);
-        }
-        sl_metric_label(&labels, "status", lower);
-        sl_buf_printf(out, "%s{%s} 1\n", metric, sl_buf_cstr(&labels));
-        sl_buf_free(&labels);
-}
-
-void sl_herder_metrics(struct sl_herder *h, struct sl_buf *out)
-{
-        static const char conn_metric[] = "kafka_connect_connector_status",
-                          task_metric[] = "kafka_connect_connector_task_status";
-        struct sl_map_entry *e;
-        uint32_t conns = 0, tasks = 0, failed = 0;
-        struct sl_buf task_rows = {0};
-        sl_buf_printf(out, "# HELP %s State of a connector, as a label.\n# TYPE %s gauge\n", conn_metric, conn_metric);
-        pthread_mutex_lock(&h->lock);
-        for (size_t i = 0; sl_map_next(&h->conns, &i, &e);) {
-                const struct conn *c = e->value;
-                if (!c->exists)
-                        continue;
-                conns++;
-                status_row(out, conn_metric, c->name, -1, c->state);
-                for (uint32_t k = 0; k < task_count(c); k++) {
-                        tasks++;
-                        failed += c->slots[k].state == SL_TASK_FAILED;
-                        if (c->slots[k].known)
-                                status_row(&task_rows, task_metric, c->name, k, sl_task_state_name(c->slots[k].state));
-                }
-        }
-        pthread_mutex_unlock(&h->lock);
-        sl_buf_printf(out, "# HELP %s State of a task, as a label.\n# TYPE %s gauge\n", task_metric, task_metric);
-        sl_buf_add(out, task_rows.ptr, task_rows.len);
-        sl_buf_printf(out,
-                      "# HELP kafka_connect_worker_connector_count Connectors of this worker.\n"
-                      "# TYPE kafka_connect_worker_connector_count gauge\nkafka_connect_worker_connector_count %u\n"
-                      "# HELP kafka_connect_worker_task_count Tasks of this worker.\n"
-                      "# TYPE kafka_connect_worker_task_count gauge\nkafka_connect_worker_task_count %u\n"
-                      "# HELP sluice_worker_failed_tasks Tasks in state FAILED.\n"
-                      "# TYPE sluice_worker_failed_tasks gauge\nsluice_worker_failed_tasks %u\n",
-                      conns, tasks, failed);
-        sl_buf_free(&task_rows);
 }
