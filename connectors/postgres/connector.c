@@ -158,6 +158,8 @@ static enum sl_rc pg_open(void *task, const void *config, const struct sl_task_e
         t->line->msg.old_row.cols = t->line->cols[0];
         t->line->msg.new_row.cols = t->line->cols[1];
         t->handed_ms = t->heartbeat_ms = sl_mono_ms();
+        t->m_lag = sl_metric_get(SL_GAUGE, "sluice_source_lag_bytes",
+                                 "WAL between what the slot has been told and the server's end of WAL.", env->metric_labels);
         SL_TRY(sl_pg_filter_open(&t->filter, t->cfg, err));
         SL_TRY(sl_pg_setup(t, offset_json, err));
         if (t->cfg->heartbeat_ms && t->cfg->heartbeat_query)
@@ -234,6 +236,13 @@ static void hand_out(struct sl_pg_task *t, struct sl_batch *b)
         t->must_hand = t->line->moved = false;
 }
 
+/* What the server keeps for us, as far as we know how long its WAL is: asked for while busy, told by keepalives otherwise. */
+static void note_lag(struct sl_pg_task *t)
+{
+        uint64_t end = t->wal_lsn > t->line->done_lsn ? t->wal_lsn : t->line->done_lsn;
+        sl_metric_set(t->m_lag, end > t->flush_lsn ? (int64_t)(end - t->flush_lsn) : 0);
+}
+
 static enum sl_rc pg_poll(void *task, struct sl_batch *out, bool *ret_more, struct sl_err *err)
 {
         struct sl_pg_task *t = task;
@@ -254,6 +263,7 @@ static enum sl_rc pg_poll(void *task, struct sl_batch *out, bool *ret_more, stru
         }
         SL_TRY(heartbeat(t, out, err));
         hand_out(t, out);
+        note_lag(t);
         return SL_OK;
 }
 

@@ -25,7 +25,7 @@ static enum sl_rc take(struct sl_pg_task *t, const PGresult *res, uint64_t *ret_
         } else if (ret_wal && PQntuples(res) == 1) {
                 uint64_t lsn;
                 if (sl_pg_lsn_parse(PQgetvalue(res, 0, 0), &lsn))
-                        *ret_wal = lsn;
+                        *ret_wal = t->wal_lsn = lsn;
         }
         return SL_OK;
 }
@@ -63,5 +63,6 @@ enum sl_rc sl_pg_wal_lsn(struct sl_pg_task *t, uint64_t *ret, struct sl_err *err
         SL_TRY(sl_pg_query(t->ctl, &t->who, &res, err, SL_PG_WAL_SQL, 0, NULL));
         if (PQntuples(res) != 1 || !sl_pg_lsn_parse(PQgetvalue(res, 0, 0), ret))
                 return sl_fail(err, SL_E_PG_STREAM, "the server does not say where its WAL ends");
+        t->wal_lsn = *ret;
         return SL_OK;
 }

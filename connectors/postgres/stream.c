@@ -159,6 +159,7 @@ static enum sl_rc message(struct sl_pg_task *t, char *buf, size_t len, struct sl
                 if (c.bad)
                         break;
                 t->st.wal_end = end > t->st.wal_end ? end : t->st.wal_end;
+                t->wal_lsn = t->st.wal_end > t->wal_lsn ? t->st.wal_end : t->wal_lsn;
                 t->st.reply |= reply;
                 return SL_OK;
         }

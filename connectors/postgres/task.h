@@ -5,6 +5,7 @@
 #ifndef SL_POSTGRES_TASK_H
 #define SL_POSTGRES_TASK_H
 #include "api/connector.h"
+#include "base/metrics.h"
 #include "connectors/postgres/line.h"
 
 enum sl_pg_mode { SL_PG_M_SNAPSHOT, SL_PG_M_BACKLOG, SL_PG_M_STREAM, SL_PG_M_IDLE };
@@ -93,6 +94,8 @@ struct sl_pg_task {
         bool must_hand;            /* a position that can't wait: the end of a snapshot */
         int64_t handed_ms;
         uint64_t flush_lsn;   /* acknowledged: what the slot may be told */
+        uint64_t wal_lsn;     /* the server's end of WAL when it was last told */
+        struct sl_metric *m_lag;
         int64_t heartbeat_ms; /* last heartbeat */
         bool hb_busy;
 };

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <math.h>
+
 #include <cmocka.h>
 
 #include "base/metrics.h"
@@ -127,6 +129,25 @@ static void threads_count_together(void **state)
         has("t_threads_total{n=\"1\"} 80000\nt_threads_total{n=\"2\"} 80\n");
 }
 
+static void samples(void **state)
+{
+        (void)state;
+        struct sl_buf b = {0};
+        sl_metrics_head(&b, SL_COUNTER, "t_made_total", "a\\b\nc");
+        sl_metrics_sample(&b, "t_made_total", "", 3);
+        sl_metrics_sample(&b, "t_made_total", "x=\"1\"", 2.5);
+        sl_metrics_sample(&b, "t_made_total", "", 0.001);
+        sl_metrics_sample(&b, "t_made_total", "", (double)(NAN));
+        sl_metrics_sample(&b, "t_made_total", "", (double)INFINITY);
+        sl_metrics_sample(&b, "t_made_total", "", -(double)INFINITY);
+        sl_metrics_sample(&b, "t_made_total", "", 123456789012.0);
+        assert_string_equal(sl_buf_cstr(&b), "# HELP t_made_total a\\\\b\\nc\n# TYPE t_made_total counter\n"
+                                             "t_made_total 3\nt_made_total{x=\"1\"} 2.5\nt_made_total 0.001\n"
+                                             "t_made_total NaN\nt_made_total +Inf\nt_made_total -Inf\n"
+                                             "t_made_total 123456789012\n");
+        sl_buf_free(&b);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -136,6 +157,7 @@ int main(void)
                 cmocka_unit_test(histogram_buckets_have_closed_upper_edges),
                 cmocka_unit_test(dropped_metrics_are_gone),
                 cmocka_unit_test(threads_count_together),
+                cmocka_unit_test(samples),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,15 +21,16 @@ void sl_window_free(struct sl_window *w)
 
 static int64_t get(const _Atomic int64_t *v)
 {
-        return atomic_load_explicit(v, memory_order_relaxed);
+        return atomic_load_explicit(v, memory_order_acquire);
 }
 
 static void set(_Atomic int64_t *v, int64_t to)
 {
-        atomic_store_explicit(v, to, memory_order_relaxed);
+        atomic_store_explicit(v, to, memory_order_release);
 }
 
-/* A reader must not take the old values for the new sample's: they go while the sample counts as empty. */
+/* A reader must not take the new values for the old sample's or the other way round: they change while the sample counts as empty
+ * (who has seen one of the new values sees that, too). */
 static void begin(struct sl_sample *s, int64_t now_ms, int64_t value)
 {
         atomic_store(&s->start_ms, 0);
