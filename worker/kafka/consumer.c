@@ -229,6 +229,7 @@ static enum sl_rc start(struct sl_consumer *c, const struct sl_consumer_opts *op
         rd_kafka_conf_res_t res = rd_kafka_conf_get(conf, "group.id", NULL, &room);
         if (res != RD_KAFKA_CONF_OK || room <= 1) /* consumer.override.group.id wins, as in Connect */
                 rd_kafka_conf_set(conf, "group.id", opts->group_id, why, sizeof(why));
+        rd_kafka_conf_set(conf, "enable.partition.eof", "true", why, sizeof(why));
         rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
         rd_kafka_conf_set_error_cb(conf, on_error);
         rd_kafka_conf_set_opaque(conf, c);
@@ -378,11 +379,23 @@ static void add_record(struct sl_consumer *c, struct sl_batch *batch, rd_kafka_m
         c->lent++;
 }
 
+/* All up to this offset was read, also the end markers of transactions, which are no records and so move no position. Kept for
+ * the lag, in the list's field for the application. */
+static void note_end(struct sl_consumer *c, const rd_kafka_message_t *m)
+{
+        rd_kafka_topic_partition_t *part =
+                c->assigned ? rd_kafka_topic_partition_list_find(c->assigned, rd_kafka_topic_name(m->rkt), m->partition) : NULL;
+        if (part)
+                part->opaque = (void *)(intptr_t)m->offset;
+}
+
 /* A message that carries an error instead of a record. What passes by itself is logged. */
 static void error_message(struct sl_consumer *c, const rd_kafka_message_t *m)
 {
         switch ((int)m->err) {
         case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+                note_end(c, m);
+                return;
         case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED: /* the group has gone on without us: the next polls join again */
                 return;
         case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
@@ -500,6 +513,10 @@ enum sl_rc sl_consumer_seek(struct sl_consumer *c, struct sl_tp tp, int64_t offs
         }
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
         rd_kafka_topic_partition_list_add(list, tp.topic, tp.partition)->offset = offset;
+        rd_kafka_topic_partition_t *part =
+                c->assigned ? rd_kafka_topic_partition_list_find(c->assigned, tp.topic, tp.partition) : NULL;
+        if (part)
+                part->opaque = NULL;
         rd_kafka_error_t *e = rd_kafka_seek_partitions(c->rk, list, SEEK_MS);
         enum sl_rc rc =
                 e ? sl_kafka_fail_error(err, e, "A partition's position could not be set")
@@ -567,6 +584,8 @@ int64_t sl_consumer_lag(struct sl_consumer *c)
         for (int i = 0; i < list->cnt && sum >= 0; i++) {
                 const rd_kafka_topic_partition_t *part = &list->elems[i];
                 int64_t low, high, at = part->offset >= 0 ? part->offset : c->assigned->elems[i].offset;
+                int64_t end = (intptr_t)c->assigned->elems[i].opaque;
+                at = end > at ? end : at;
                 if (code || rd_kafka_get_watermark_offsets(c->rk, part->topic, part->partition, &low, &high) ||
                     high < 0)
                         sum = -1;

@@ -174,7 +174,8 @@ static struct topic *find_topic(struct sl_kstats *s, const char *name)
 /* Java's records-lag: what lies between the position and the end that this consumer may read. */
 static double lag_of(const struct sl_kstats *s, const json_t *p)
 {
-        double end = num(p, s->committed_only ? "ls_offset" : "hi_offset"), at = num(p, "app_offset");
+        double end = num(p, s->committed_only ? "ls_offset" : "hi_offset");
+        double at = fmax(num(p, "app_offset"), num(p, "eof_offset")); /* records don't show where transactions end */
         if (at < 0)
                 at = num(p, "committed_offset"); /* nothing read since the assignment */
         if (at < 0)
