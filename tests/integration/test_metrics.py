@@ -45,7 +45,7 @@ class Metrics:
 
 def documented():
     """The rows of docs/metrics.md: {name: (type, labels)}."""
-    rows = re.findall(r"^\| `([a-z_]+)` \| (\w+) \| ([^|]*) \|", (ROOT / "docs/metrics.md").read_text(), re.M)
+    rows = re.findall(r"^\| `([a-z0-9_]+)` \| (\w+) \| ([^|]*) \|", (ROOT / "docs/metrics.md").read_text(), re.M)
     assert len(rows) > 100 and len(rows) == len({row[0] for row in rows})
     return {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
 
@@ -94,21 +94,28 @@ def busy(make_worker, kafka, database, store, unique):
 
 def settled(worker):
     """Metrics in which all that was done has arrived, the clients' statistics too."""
+    topic = {"topic": worker.topic}
+    wanted = [
+        # librdkafka counts the end markers of transactions as records read.
+        ("kafka_consumer_fetch_manager_records_consumed_total", topic, lambda v: v >= ROWS + BAD),
+        ("kafka_consumer_fetch_manager_records_lag", topic, lambda v: v == 0),
+        ("kafka_producer_topic_record_send_total", topic, lambda v: v == ROWS),
+        ("kafka_producer_record_send_total", {"clientid": "connector-dlq-producer-s3-0"}, lambda v: v == BAD),
+        ("kafka_connect_sink_task_sink_record_active_count", {}, lambda v: v == 0),
+        ("sluice_sink_lag_records", {}, lambda v: v == 0),
+    ]
+    left = []
 
     def done():
         m = Metrics(worker)
-        read = m.all("kafka_consumer_fetch_manager_records_consumed_total", topic=worker.topic)
-        sent = m.all("kafka_producer_topic_record_send_total", topic=worker.topic)
-        letters = m.all("kafka_producer_record_send_total", clientid="connector-dlq-producer-s3-0")
-        return (
-            # librdkafka counts the end markers of transactions as records read.
-            read and read[0].value >= ROWS + BAD and sent and sent[0].value == ROWS and letters and letters[0].value == BAD
-            and m.value("kafka_consumer_fetch_manager_records_lag") == 0
-            and m.value("kafka_connect_sink_task_sink_record_active_count") == 0
-            and m.value("sluice_sink_lag_records") == 0 and m
-        )
+        found = [(name, [s.value for s in m.all(name, **labels)], right) for name, labels, right in wanted]
+        left[:] = [(name, values) for name, values, right in found if len(values) != 1 or not right(values[0])]
+        return not left and m
 
-    return wait_until(done, what="settled metrics")
+    try:
+        return wait_until(done, what="settled metrics")
+    except TimeoutError:
+        raise AssertionError(f"{left}\n{worker.log_text()[-3000:]}") from None
 
 
 def test_values_and_documents(busy, kafka):
