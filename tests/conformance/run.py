@@ -77,6 +77,10 @@ def run(target, names):
             print("     " + reason.replace("\n", "\n     "), flush=True)
     took = time.monotonic() - start
     print(f"{target.kind}: {len(names) - len(failed)} of {len(names)} checks passed in {took:.0f} s", flush=True)
+    unused = set(harness.DIFFERENCES) - target.asked
+    if unused and len(names) == len(harness.CHECKS):
+        failed.append("differences")
+        print(f"FAIL differences: no check asks for {', '.join(sorted(unused))}", flush=True)
     return failed
 
 
