@@ -250,6 +250,16 @@ static void override_policies(void **state)
                     "connector configuration.\n");
         char *text = errors_of("{" OVERRIDES "}", &(struct sl_validate_opts){.override_policy = "None"});
         assert_non_null(strstr(text, "'None' policy does not allow 'sasl.mechanism'"));
+        struct sl_props worker = {0};
+        sl_props_set(&worker, "connector.client.config.override.allowlist", "linger.ms, acks");
+        struct sl_validate_opts listed = {
+                .override_policy = "org.apache.kafka.connect.connector.policy.AllowlistConnectorClientConfigOverridePolicy",
+                .worker = &worker};
+        char *rest = errors_of("{" OVERRIDES "}", &listed);
+        assert_null(strstr(rest, "'linger.ms'"));
+        assert_non_null(strstr(rest, "The 'Allowlist' policy does not allow 'sasl.mechanism' to be overridden"));
+        free(rest);
+        sl_props_free(&worker);
         free(text);
 }
 
