@@ -24,6 +24,7 @@ DIFFERENCES = {
     "form-type": "curl -d without -H sends a form's type: Connect answers 415, Sluice reads the body as JSON",
     "name-with-slash": "Connect accepts a name with / but can't reach it (%2F is a 400); Sluice reaches it",
     "large-body": "Sluice reads bodies of up to 1 MiB, which is more than a config record may have; 413 above",
+    "nul-in-value": "Connect stores a NUL character in a config's value; Sluice refuses it, no key has a use for one",
     "task-of-stopped": "Connect answers 409 (no leader) for a task that its stopped connector had before; Sluice 404",
 }
 

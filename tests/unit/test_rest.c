@@ -157,7 +157,12 @@ static void toy_free(struct sl_task *task)
         running--;
         free(task);
 }
-static const struct sl_task_calls toy_tasks = {toy_start, toy_pause, toy_resume, toy_stop, toy_join, toy_free};
+static void toy_forget_topics(struct sl_task *t)
+{
+        (void)t;
+}
+static const struct sl_task_calls toy_tasks = {toy_start, toy_pause, toy_resume,       toy_stop,
+                                               toy_join,  toy_free,  toy_forget_topics};
 
 /* --- the worker under test and its client ---------------------------------------------------------------------------
  */
@@ -435,6 +440,11 @@ static void initial_states(void **state)
         drop("i");
         call("POST", "/connectors",
              "{\"name\":\"i\",\"initial_state\":\"PAUSED\",\"config\":{\"connector.class\":\"ToySource\"}}");
+        wait_state("i", -1, "PAUSED");
+        assert_int_equal(json_array_size(call("GET", "/connectors/i/tasks", NULL)->json), 0); /* it never ran */
+        assert_int_equal(call("PUT", "/connectors/i/resume", NULL)->status, 202);
+        wait_state("i", 0, "RUNNING");
+        assert_int_equal(call("PUT", "/connectors/i/pause", NULL)->status, 202);
         wait_state("i", 0, "PAUSED");
         drop("i");
         assert_int_equal(call("POST", "/connectors", "{\"name\":\"i\",\"initial_state\":\"X\",\"config\":{}}")->status,

@@ -22,6 +22,7 @@ static const struct sl_task_calls real_tasks = {
         .stop = sl_task_stop,
         .join = sl_task_join,
         .free = sl_task_free,
+        .forget_topics = sl_task_forget_topics,
 };
 
 static struct timespec deadline_after(int64_t ms)

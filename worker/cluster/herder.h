@@ -18,6 +18,7 @@ struct sl_task_calls {
         void (*stop)(struct sl_task *t);
         bool (*join)(struct sl_task *t, int timeout_ms);
         void (*free)(struct sl_task *t);
+        void (*forget_topics)(struct sl_task *t);
 };
 
 /* A connector that the command line names. */

@@ -46,6 +46,7 @@ struct conn {
         bool usable;              /* resolved and class are good */
         char *why_not;            /* not usable: the trace that its tasks here show */
         uint32_t want_tasks;
+        bool generated; /* has been started since it was made or stopped: a PAUSED one that never was has no tasks */
         bool known;        /* has a status */
         const char *state; /* "RUNNING", ... */
         char *trace;
@@ -132,6 +133,7 @@ void sl_herder_flush(struct sl_herder *h);
 void sl_herder_stop_tasks(struct sl_herder *h);
 void sl_herder_restart_slot(struct sl_herder *h, struct conn *c, struct slot *slot); /* lock held */
 void sl_conn_free(void *conn);
+char *sl_conn_task_class(const struct conn *c); /* the caller's to free */
 /* herder_view.c; lock held */
 json_t *sl_conn_info_json(struct sl_herder *h, const struct conn *c);
 json_t *sl_conn_status_json(struct sl_herder *h, const struct conn *c);

@@ -37,6 +37,7 @@ void sl_herder_apply_config(void *arg, const char *name, const struct sl_props *
                 c->exists = config != NULL;
                 c->changed = true;
                 c->known &= c->exists;
+                c->generated &= c->exists;
                 sl_props_free(&c->config);
                 if (config)
                         sl_props_copy(&c->config, config);
@@ -54,7 +55,7 @@ void sl_herder_apply_target(void *arg, const char *name, enum sl_target target)
         struct conn *c = target == SL_TARGET_STARTED ? get(h, name) : make(h, name);
         if (c && c->target != target) {
                 /* Tasks of a STOPPED connector are made anew from its config. */
-                c->changed |= c->target == SL_TARGET_STOPPED || target == SL_TARGET_STOPPED;
+                c->changed |= c->target == SL_TARGET_STOPPED || target == SL_TARGET_STOPPED || !c->generated;
                 c->target = target;
         }
         pthread_mutex_unlock(&h->lock);

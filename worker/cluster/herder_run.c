@@ -109,7 +109,9 @@ static void prepare(struct sl_herder *h, struct conn *c)
         c->changed = false;
         c->usable = read_config(h, c, &tasks, &err) == SL_OK;
         sl_cluster_stats_connector_start(c->usable);
-        c->want_tasks = c->usable && c->target != SL_TARGET_STOPPED ? tasks : 0;
+        c->generated = c->target == SL_TARGET_STARTED ||
+                       (c->target == SL_TARGET_PAUSED && (c->generated || sl_store_task_count(h->store, c->name)));
+        c->want_tasks = c->usable && c->generated ? tasks : 0;
         c->tasks_dirty = c->usable;
         if (!c->usable) {
                 not_usable(h, c, &err);
@@ -273,7 +275,7 @@ void sl_herder_restart_slot(struct sl_herder *h, struct conn *c, struct slot *sl
 }
 
 /* The Java class that runs a task of this connector: Connector becomes Task; Debezium's keep both words. */
-static char *task_class(const struct conn *c)
+char *sl_conn_task_class(const struct conn *c)
 {
         const char *const *aliases = c->source ? c->source->aliases : c->sink->aliases;
         const char *class = sl_props_get(&c->resolved, "connector.class");
@@ -297,7 +299,7 @@ static void write_task_configs(struct sl_herder *h)
                 if (!c->tasks_dirty || !c->exists || !c->usable)
                         continue;
                 struct sl_err err = {0};
-                char *class = task_class(c);
+                char *class = sl_conn_task_class(c);
                 enum sl_rc rc = sl_store_put_tasks(h->store, c->name, c->want_tasks, &c->config, class, c->source != NULL,
                                                    &err);
                 free(class);

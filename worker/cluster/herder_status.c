@@ -105,9 +105,13 @@ void sl_herder_apply_topic(void *arg, const char *name, const char *topic, bool 
         struct sl_herder *h = arg;
         pthread_mutex_lock(&h->lock);
         struct conn *c = sl_herder_find(h, name);
-        if (c && gone)
+        if (c && gone) {
                 free(sl_map_remove(&c->topics, sl_str_c(topic)));
-        else if (c && !sl_map_get(&c->topics, sl_str_c(topic)))
+                for (uint32_t i = 0; i < c->nslots; i++)
+                        if (c->slots[i].run)
+                                h->tasks->forget_topics(c->slots[i].run->task);
+        }
+        if (c && !gone && !sl_map_get(&c->topics, sl_str_c(topic)))
                 sl_map_put(&c->topics, sl_str_c(topic), sl_strdup(topic));
         pthread_mutex_unlock(&h->lock);
 }

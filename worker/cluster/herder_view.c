@@ -2,6 +2,7 @@
 /* Reads of the model as Connect's entities (connector info, status, tasks). Literal secrets are masked. */
 #include "cluster/herder_internal.h"
 #include "cluster/validate.h"
+#include <stdlib.h>
 #include <string.h>
 
 static const char *type_of(const struct conn *c)
@@ -118,6 +119,9 @@ json_t *sl_herder_status(struct sl_herder *h, const char *name)
 static json_t *tasks_json(struct sl_herder *h, const struct conn *c)
 {
         json_t *list = json_array(), *config = sl_config_masked_json(h->opts.plugins, &c->config);
+        char *class = sl_conn_task_class(c);
+        json_object_set_new(config, "task.class", json_string(class));
+        free(class);
         for (uint32_t i = 0; i < task_count(c); i++) {
                 json_t *row = json_object();
                 json_object_set_new(row, "id", task_id(c, i));

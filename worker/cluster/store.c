@@ -451,6 +451,17 @@ enum sl_rc sl_store_put_tasks(struct sl_store *st, const char *name, uint32_t co
         return rc;
 }
 
+uint32_t sl_store_task_count(const struct sl_store *st, const char *name)
+{
+        struct sl_buf key = {0};
+        sl_buf_printf(&key, "commit-%s", name);
+        const char *text = sl_map_get(&st->tasks, (struct sl_str){sl_buf_cstr(&key), key.len});
+        sl_auto_json *json = NULL;
+        int64_t n = text && sl_json_parse(sl_str_c(text), &json, NULL) == SL_OK ? sl_json_int(json, "tasks", 0) : 0;
+        sl_buf_free(&key);
+        return n > 0 && n < UINT32_MAX ? (uint32_t)n : 0;
+}
+
 static void status_json(const struct sl_status *status, struct sl_buf *out)
 {
         sl_buf_printf(out, "{\"state\":\"%s\",\"trace\":", status->state);

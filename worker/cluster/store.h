@@ -62,6 +62,8 @@ enum sl_rc sl_store_put_logger(struct sl_store *st, const char *logger, const ch
  * have to fence; nothing is written when the topic has exactly these. Each task gets config plus task.class. */
 enum sl_rc sl_store_put_tasks(struct sl_store *st, const char *name, uint32_t count, const struct sl_props *config,
                               const char *task_class, bool source, struct sl_err *err);
+/* What the topic's commit record says; 0 = none, or in memory. */
+uint32_t sl_store_task_count(const struct sl_store *st, const char *name);
 /* As the record of a restart, for all workers. */
 enum sl_rc sl_store_put_restart(struct sl_store *st, const char *name, bool include_tasks, bool only_failed,
                                 struct sl_err *err);

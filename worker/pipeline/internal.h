@@ -30,6 +30,7 @@ struct sl_task {
         pthread_t thread;
         atomic_bool stop;   /* end for good */
         atomic_bool pause;
+        atomic_bool retell; /* on_topic is to be told again */
         atomic_bool halt;   /* stop || pause: what connectors watch */
         int wake_fd;        /* eventfd, written when one of them changes */
         atomic_llong halt_ms; /* since when halt is set (monotonic) */
@@ -50,6 +51,11 @@ static inline bool sl_task_halted(const struct sl_task *t)
 }
 /* Halted for so long that what can't be finished now is left undone. */
 bool sl_task_overdue(const struct sl_task *t);
+/* Was sl_task_forget_topics called since the last question? */
+static inline bool sl_task_retells(struct sl_task *t)
+{
+        return atomic_load_explicit(&t->retell, memory_order_relaxed) && atomic_exchange(&t->retell, false);
+}
 /* Sleep that a stop or pause ends. */
 void sl_task_sleep(struct sl_task *t, int64_t ms);
 /* Where a failure happened, for its trace; the first to know wins. */

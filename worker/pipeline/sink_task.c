@@ -304,6 +304,12 @@ static enum sl_rc prepare(struct line *l, struct sl_err *err)
         struct sl_batch *b = &l->batch;
         uint32_t kept = 0, rebalances = l->rebalances, began = rebalances;
         struct part *p = NULL;
+        if (sl_unlikely(sl_task_retells(l->t))) {
+                sl_map_free(&l->seen, NULL);
+                l->seen = (struct sl_map){0};
+                for (uint32_t i = 0; i < l->part_count; i++)
+                        l->parts[i].met = false;
+        }
         for (uint32_t i = 0; i < b->count; i++) {
                 struct sl_record *rec = &b->records[i];
                 const char *topic = rec->topic.ptr; /* interned; a transform may rename the record */

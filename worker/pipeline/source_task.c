@@ -320,6 +320,11 @@ static enum sl_rc process_batch(struct line *l, struct sl_err *err)
                 return SL_OK;
         l->entry = sl_ledger_open(&l->ledger);
         l->topic_at = NULL; /* the batch before may have had another name there */
+        if (sl_unlikely(sl_task_retells(l->t))) {
+                sl_map_free(&l->seen, free);
+                l->seen = (struct sl_map){0};
+                l->topic = SL_STR_NULL;
+        }
         size_t before = l->in_txn ? l->txn_bytes : 0;
         for (uint32_t i = 0; i < b->count; i++)
                 SL_TRY(process_row(l, &b->records[i], err));

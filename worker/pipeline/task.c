@@ -198,6 +198,7 @@ struct sl_task *sl_task_start(const struct sl_task_opts *opts)
         atomic_init(&t->stop, false);
         atomic_init(&t->pause, opts->paused);
         atomic_init(&t->halt, opts->paused);
+        atomic_init(&t->retell, false);
         struct sl_buf labels = {0};
         char id[16];
         snprintf(id, sizeof(id), "%u", t->id);
@@ -241,6 +242,11 @@ void sl_task_resume(struct sl_task *t)
 {
         atomic_store(&t->pause, false);
         set_flags(t);
+}
+
+void sl_task_forget_topics(struct sl_task *t)
+{
+        atomic_store(&t->retell, true);
 }
 
 void sl_task_stop(struct sl_task *t)

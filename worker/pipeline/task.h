@@ -29,7 +29,7 @@ struct sl_task_opts {
          * that a process that was frozen does not fence its successor. NULL = always. */
         enum sl_rc (*may_open)(void *arg, struct sl_err *err);
         /* The first time this task's line used a topic (sources: wrote to it, after transforms; sinks: consumed from it). From the
-         * task's thread, once a topic and line. NULL = not wanted. */
+         * task's thread, once a topic and line, and once more after sl_task_forget_topics. NULL = not wanted. */
         void (*on_topic)(void *arg, const char *connector, uint32_t id, const char *topic);
         void *arg;
 };
@@ -37,6 +37,8 @@ struct sl_task_opts {
 struct sl_task *sl_task_start(const struct sl_task_opts *opts);
 void sl_task_pause(struct sl_task *t);
 void sl_task_resume(struct sl_task *t);
+/* Tell on_topic again of every topic that is used from now on. @thread any */
+void sl_task_forget_topics(struct sl_task *t);
 /* Ask it to end gracefully: sources finish at a commit boundary, sinks flush what is due and commit. Returns at once. */
 void sl_task_stop(struct sl_task *t);
 /* Wait for the end, at most timeout_ms; false if it still runs (call again, or leave it). */

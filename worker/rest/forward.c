@@ -51,10 +51,10 @@ static void take_answer(struct sl_rest_call *c, struct sl_http_response *resp)
         sl_buf_clear(&c->resp->body);
         sl_buf_add(&c->resp->body, resp->body.ptr, resp->body.len);
         c->resp->content_type = resp->body.len ? "application/json" : NULL;
-        if (location.ptr) /* the connector is to be had here as well as there */
+        const char *path = location.ptr ? memmem(location.ptr, location.len, "/connectors", 11) : NULL;
+        if (path) /* the connector is to be had here as well as there */
                 sl_buf_printf(&c->resp->location, "%s%.*s", c->req->base_url ? c->req->base_url : "",
-                              (int)(location.len - (size_t)(strstr(location.ptr, "/connectors") - location.ptr)),
-                              strstr(location.ptr, "/connectors"));
+                              (int)(location.ptr + location.len - path), path);
 }
 
 static void ask(struct sl_rest_call *c, const char *base, int forward)
