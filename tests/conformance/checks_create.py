@@ -154,7 +154,7 @@ def value_becomes_text(c, written, text):
     config = json.dumps(c.sink())[:-1] + f', "any.key": {written}}}'
     raw = f'{{"name": "{name}", "initial_state": "STOPPED", "config": {config}}}'.encode()
     if "\0" in text and c.differs("nul-in-value"):
-        return refused(c.post("/connectors", raw=raw), 500, "u0000")
+        return refused(c.post("/connectors", raw=raw), 500, None, "u0000")
     eq(ok(c.post("/connectors", raw=raw), 201)["config"]["any.key"], text, "any.key")
     eq(ok(c.get(c.at(name, "/config")))["any.key"], text, "any.key")
 
