@@ -134,6 +134,24 @@ def test_stored_spelling_and_fence(worker, kafka, tmp_path, unique):
     assert [record.key for record in stored(kafka, worker)] == [spelled.encode()] * 2
 
 
+def test_own_topic(worker, kafka, tmp_path, unique):
+    """A connector's own offsets topic wins; what is not in it is looked for in the worker's; both are changed."""
+    config = {**source(tmp_path / "in", unique), "offsets.storage.topic": f"{unique}-offsets"}
+    body = {"name": unique, "config": config, "initial_state": "STOPPED"}
+    assert worker.rest("POST", "/connectors", json=body).status_code == 201
+    kafka.produce(worker.properties["offset.storage.topic"], [(f'["{unique}",{{"filename":"below"}}]', '{"position":1}')])
+    below, own = ({"filename": "below"}, {"position": 1}), ({"filename": "own"}, {"position": 2})
+    assert patch(worker, unique, own).status_code == 200
+    found = {row["partition"]["filename"]: row["offset"] for row in offsets(worker, unique)}
+    assert found == {"own": own[1], "below": below[1]}
+    for topic in (f"{unique}-offsets", worker.properties["offset.storage.topic"]):
+        assert own[1] in [json.loads(record.value) for record in kafka.consume_all(topic)], topic
+    assert worker.rest("DELETE", f"/connectors/{unique}/offsets").json() == DONE["reset"]
+    assert offsets(worker, unique) == []
+    newest = {record.key: record.value for record in stored(kafka, worker)}
+    assert len(newest) == 2 and not any(newest.values())
+
+
 def test_sink(worker, kafka, tmp_path, unique):
     kafka.create_topic(unique)
     kafka.produce(unique, [(None, "a"), (None, "b"), (None, "c")])

@@ -7,13 +7,13 @@
  * as in Connect, changed too: forgotten there first, set there last and only as well as can be. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "cluster/offsets.h"
 #include "kafka/compact.h"
 #include "kafka/producer.h"
+#include "pipeline/conncfg.h"
 #include "pipeline/task.h"
 
 #define OWN_TOPIC_KEY "offsets.storage.topic"
@@ -109,6 +109,15 @@ static void see(void *arg, struct sl_str key, struct sl_str value, int64_t offse
         sl_stored_offsets_see(arg, key, value);
 }
 
+static bool has_admin_overrides(const struct sl_props *config)
+{
+        const char *key, *value;
+        for (size_t i = 0; sl_props_next(config, &i, &key, &value);)
+                if (strncmp(key, "admin.override.", 15) == 0)
+                        return true;
+        return false;
+}
+
 static enum sl_rc read_topic(const struct sl_offsets_of *of, const char *topic, const char *role,
                              const struct sl_props *connector, struct sl_stored_offsets *out, struct sl_err *err)
 {
@@ -124,7 +133,7 @@ static enum sl_rc read_topic(const struct sl_offsets_of *of, const char *topic, 
                 .apply = see,
                 .apply_arg = out,
         };
-        enum sl_rc rc = connector ? sl_admin_new(&opts.cfg, "sluice-offsets-admin", &admin, err) : SL_OK;
+        enum sl_rc rc = connector && has_admin_overrides(connector) ? sl_admin_new(&opts.cfg, "sluice-offsets-admin", &admin, err) : SL_OK;
         if (admin)
                 opts.admin = admin;
         if (rc == SL_OK)
@@ -139,7 +148,9 @@ static enum sl_rc read_topics(const struct sl_offsets_of *of, struct topics *t, 
         const char *own = sl_props_get(of->config, OWN_TOPIC_KEY);
         t->worker.connector = t->own.connector = of->connector;
         t->own_topic = own && *own && strcmp(own, of->cfg->offset_topic) != 0 ? own : NULL;
-        SL_TRY(read_topic(of, of->cfg->offset_topic, SL_OFFSET_TOPIC_KEY, NULL, &t->worker, err));
+        /* Without a topic of its own the task's own clients use the worker's, wherever they are pointed to. */
+        SL_TRY(read_topic(of, of->cfg->offset_topic, SL_OFFSET_TOPIC_KEY, t->own_topic ? NULL : of->config, &t->worker,
+                          err));
         return t->own_topic ? read_topic(of, t->own_topic, OWN_TOPIC_KEY, of->config, &t->own, err) : SL_OK;
 }
 
@@ -403,8 +414,7 @@ void sl_offsets_change_source(const struct sl_offsets_of *of, const json_t *offs
         struct work w = {.of = of};
         struct sl_err err = {0};
         struct sl_producer *p = NULL;
-        const char *eos = sl_props_get(&of->cfg->props, "exactly.once.source.support");
-        bool transactional = !eos || strcasecmp(eos, "disabled") != 0;
+        bool transactional = sl_worker_exactly_once(&of->cfg->props);
         sl_arena_init(&w.arena, 4096);
         enum sl_rc rc = parse_config(&w, &err);
         if (rc == SL_OK)
