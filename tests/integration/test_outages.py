@@ -1,9 +1,11 @@
 """The brokers go away and come back while rows are written: every row exactly once, without a hand."""
 
+import signal
+
 import pytest
 import stand
 
-from conftest import PG_PASSWORD, read, wait_until
+from conftest import PG_PASSWORD, json_objects, read, s3_config, wait_until
 
 
 @pytest.fixture
@@ -34,3 +36,22 @@ def test_broker_restarts(own_kafka, make_worker, database):
     assert [record.value["after"]["id"] for record in records] == list(range(1, written + 1))
     wait_until(lambda: worker.status("pg")["tasks"][0]["state"] == "RUNNING", 30, "the task")
     assert worker.stop() == 0
+
+
+def test_stop_while_brokers_are_silent(own_kafka, make_worker, database, store, unique):
+    """A frozen broker holds connections open and answers nothing: tasks end all the same, long before Kafka's timeouts."""
+    properties = {"bootstrap.servers": own_kafka.bootstrap, "task.shutdown.graceful.timeout.ms": 25000}
+    worker = make_worker(properties, env={"PGPASSWORD": PG_PASSWORD}).start()
+    database.sql("create table t (id int primary key)")
+    own_kafka.create_topic(unique)
+    worker.run("pg", database.config(table_include_list="public.t"))
+    worker.run("s3", s3_config(store, unique, flush_size=1))
+    own_kafka.produce(unique, [("k", b'{"id": 1}', [])])
+    wait_until(lambda: json_objects(store, unique), what="the object")
+    own_kafka.signal(signal.SIGSTOP)
+    database.sql("insert into t values (1)")
+    worker.grace = 90
+    worker.stop()
+    own_kafka.signal(signal.SIGCONT)
+    assert "did not end in time" not in worker.log_text()
+    assert json_objects(store, unique)

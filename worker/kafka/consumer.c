@@ -4,6 +4,7 @@
  * partitions that go away. So the callback only notes it; poll acts on it when the read has returned, and drops those
  * messages first. Does not commit by itself, and does not fail when brokers are away: librdkafka reconnects. */
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -39,6 +40,7 @@ struct sl_consumer {
         rd_kafka_topic_partition_list_t *assigning; /* while `assigned` runs: seeks change it */
         struct rebalance *pending, **pending_end;
         bool paused, closing, closed;
+        bool silent; /* the brokers did not take part in the end */
         size_t lent; /* messages that batches hold: librdkafka's handle can't be destroyed before them */
         struct sl_err failure;
         struct sl_kstats *stats;
@@ -287,6 +289,7 @@ static void leave(struct sl_consumer *c)
                 while (!rd_kafka_consumer_closed(c->rk) && sl_mono_ms() < deadline)
                         destroy_chunk(c, rd_kafka_consume_batch_queue(last, 50, c->chunk, 1));
         }
+        c->silent = !rd_kafka_consumer_closed(c->rk);
         if (c->assigned && c->assigned->cnt) { /* no orderly end: the owner must hear of it all the same */
                 call_revoked(c, c->assigned, true);
                 forget_assignment(c);
@@ -294,8 +297,10 @@ static void leave(struct sl_consumer *c)
         rd_kafka_queue_destroy(last);
 }
 
-static void finish(struct sl_consumer *c)
+static void *finish(void *arg)
 {
+        struct sl_consumer *c = arg;
+
         if (c->rk)
                 rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
         if (c->assigned)
@@ -305,6 +310,18 @@ static void finish(struct sl_consumer *c)
                 close(c->fd);
         sl_kstats_free(c->stats);
         free(c);
+        return NULL;
+}
+
+/* With its brokers silent, librdkafka's end waits for their answers until socket.timeout.ms: not in the task's thread. */
+static void end(struct sl_consumer *c)
+{
+        pthread_t thread;
+
+        if (c->silent && pthread_create(&thread, NULL, finish, c) == 0)
+                pthread_detach(thread);
+        else
+                finish(c);
 }
 
 void sl_consumer_close(struct sl_consumer *c)
@@ -318,7 +335,7 @@ void sl_consumer_close(struct sl_consumer *c)
         }
         c->closed = true;
         if (!c->lent)
-                finish(c);
+                end(c);
 }
 
 /* --- Reading ---------------------------------------------------------------------------------------------------------
@@ -330,7 +347,7 @@ static void release_message(void *message)
 
         rd_kafka_message_destroy(message);
         if (--c->lent == 0 && sl_unlikely(c->closed))
-                finish(c);
+                end(c);
 }
 
 static void intern_last(struct sl_consumer *c, const char *topic)
@@ -560,8 +577,7 @@ enum sl_rc sl_consumer_commit(struct sl_consumer *c, const struct sl_tp_offset *
         } else {
                 rd_kafka_event_t *ev = wait_answer(c, answers, timeout_ms);
                 if (!ev)
-                        rc = sl_kafka_fail(err, RD_KAFKA_RESP_ERR__TIMED_OUT, "Offsets could not be committed in %d ms",
-                                           timeout_ms);
+                        rc = sl_kafka_fail(err, RD_KAFKA_RESP_ERR__TIMED_OUT, "Offsets could not be committed in time");
                 else
                         rc = list_result(rd_kafka_event_error(ev), rd_kafka_event_topic_partition_list(ev),
                                          "Offsets could not be committed", err);
