@@ -196,3 +196,26 @@ def test_restarted_worker_goes_on_at_once(cluster, kafka, tmp_path, unique):
     worker.start()
     worker.wait_running(unique, 1)
     assert time.monotonic() - began < 5, "less than a session"
+
+
+def test_status_before_its_config(cluster, kafka, tmp_path, unique):
+    """The config and the status topic are read apart: a worker may see a connector's status before the connector."""
+    workers = cluster(2)
+    for worker in workers:
+        worker.start()
+    settled_names = [f"{unique}-first"]
+    (tmp_path / settled_names[0]).write_text("1\n")
+    workers[0].create(settled_names[0], source(tmp_path / settled_names[0], unique))
+    settled(workers, settled_names)
+    follower = next(worker for worker in workers if "leader of the cluster" not in worker.log_text())
+    leader = next(worker for worker in workers if worker is not follower)
+    names = [f"{unique}-{i}" for i in range(6)]
+    os.kill(follower.pid, signal.SIGSTOP)
+    try:
+        for name in names:
+            (tmp_path / name).write_text("1\n")
+            leader.create(name, source(tmp_path / name, unique))
+        wait_until(lambda: sum(leader.status(name)["tasks"] != [] for name in names) >= 3, 4, "what the leader runs")
+    finally:
+        os.kill(follower.pid, signal.SIGCONT)
+    settled(workers, names + settled_names)

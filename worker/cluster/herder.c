@@ -293,6 +293,8 @@ void sl_herder_free(struct sl_herder *h)
         if (!h)
                 return;
         sl_map_free(&h->conns, sl_conn_free);
+        sl_map_free(&h->early, sl_early_free);
+        sl_map_free(&h->early_topics, free);
         sl_cluster_close(h->cluster);
         sl_store_close(h->store);
         while (h->new_topics) {

@@ -74,6 +74,7 @@ struct sl_herder {
         pthread_cond_t answer; /* for callers */
         /* under the lock */
         struct sl_map conns; /* name -> struct conn * */
+        struct sl_map early, early_topics; /* statuses and uses of topics whose connector is not known here yet */
         struct sl_herder_call *head, *tail;
         struct topic_use *new_topics;
         bool ready, stop, ended, woken;
@@ -116,6 +117,8 @@ void sl_herder_run_call(struct sl_herder *h, struct sl_herder_call *call);
 struct conn *sl_herder_find(struct sl_herder *h, const char *name); /* existing ones only */
 /* herder_status.c */
 void sl_herder_apply_status(void *arg, const char *name, int64_t task, const struct sl_status *status, bool live);
+void sl_herder_take_early(struct sl_herder *h, struct conn *c); /* what was said of it before it was known; lock held */
+void sl_early_free(void *early);
 void sl_herder_apply_topic(void *arg, const char *name, const char *topic, bool gone);
 void sl_herder_on_topic(void *run, const char *connector, uint32_t task, const char *topic); /* a task's thread */
 void sl_conn_set_state(struct conn *c, const char *state, const struct sl_err *why); /* this worker says so; lock held */

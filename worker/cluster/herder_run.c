@@ -118,6 +118,7 @@ static void prepare(struct sl_herder *h, struct conn *c)
                 return;
         }
         grow(c, c->want_tasks);
+        sl_herder_take_early(h, c);
         uint64_t version = ++h->version;
         for (uint32_t i = 0; i < c->nslots; i++)
                 c->slots[i].want = version;
@@ -129,6 +130,7 @@ static void show_not_usable(struct sl_herder *h, struct conn *c)
         uint32_t n = c->target == SL_TARGET_STOPPED ? 0 : sl_cluster_task_count(h->cluster, c->name);
         c->want_tasks = n;
         grow(c, n);
+        sl_herder_take_early(h, c);
         for (uint32_t i = 0; i < n; i++) {
                 struct slot *slot = &c->slots[i];
                 if (sl_herder_owns(h, c, i) && !slot->run && (slot->state != SL_TASK_FAILED || slot->worker_id || !slot->known))

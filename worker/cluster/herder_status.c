@@ -85,6 +85,84 @@ static void take_slot(struct sl_herder *h, struct conn *c, uint32_t task, const 
         set_text(&slot->worker_id, status->worker_id);
 }
 
+/* ---- what comes before its connector: the two topics are read apart ---- */
+
+struct early {
+        char *state, *trace, *worker_id;
+        int32_t generation;
+};
+
+void sl_early_free(void *value)
+{
+        struct early *e = value;
+        if (!e)
+                return;
+        free(e->state);
+        free(e->trace);
+        free(e->worker_id);
+        free(e);
+}
+
+/* A status' key, or with a topic that of its use. */
+static struct sl_str early_key(struct sl_buf *key, const char *name, int64_t task, const char *topic)
+{
+        sl_buf_clear(key);
+        if (topic)
+                sl_buf_printf(key, "%s\n%s", name, topic);
+        else
+                sl_buf_printf(key, "%s\n%lld", name, (long long)task);
+        return (struct sl_str){sl_buf_cstr(key), key->len};
+}
+
+static void keep_early(struct sl_herder *h, const char *name, int64_t task, const struct sl_status *status)
+{
+        struct sl_buf key = {0};
+        struct sl_str k = early_key(&key, name, task, NULL);
+        sl_early_free(sl_map_remove(&h->early, k));
+        if (status->state) {
+                struct early *e = sl_calloc(1, sizeof(*e));
+                *e = (struct early){.state = sl_strdup(status->state), .generation = status->generation};
+                set_text(&e->trace, status->trace);
+                set_text(&e->worker_id, status->worker_id);
+                sl_map_put(&h->early, k, e);
+        }
+        sl_buf_free(&key);
+}
+
+static void take_early_topics(struct sl_herder *h, struct conn *c)
+{
+        struct sl_map_entry *e;
+        size_t n = strlen(c->name);
+        for (size_t i = 0; sl_map_next(&h->early_topics, &i, &e);)
+                if (e->key_len > n && memcmp(e->key, c->name, n) == 0 && e->key[n] == '\n') {
+                        char *topic = e->value;
+                        sl_map_remove(&h->early_topics, (struct sl_str){e->key, e->key_len});
+                        free(sl_map_remove(&c->topics, sl_str_c(topic)));
+                        sl_map_put(&c->topics, sl_str_c(topic), topic);
+                }
+}
+
+void sl_herder_take_early(struct sl_herder *h, struct conn *c)
+{
+        struct sl_buf key = {0};
+        for (int64_t task = -1; task < c->nslots; task++) {
+                struct early *e = sl_map_remove(&h->early, early_key(&key, c->name, task, NULL));
+                if (!e)
+                        continue;
+                struct sl_status status = {
+                        .state = e->state, .trace = e->trace, .worker_id = e->worker_id, .generation = e->generation};
+                if (task < 0 && !c->known)
+                        take_conn(h, c, &status, false);
+                else if (task >= 0 && !c->slots[task].known)
+                        take_slot(h, c, (uint32_t)task, &status, false);
+                if (task >= c->told_tasks)
+                        c->told_tasks = (uint32_t)task + 1;
+                sl_early_free(e);
+        }
+        sl_buf_free(&key);
+        take_early_topics(h, c);
+}
+
 void sl_herder_apply_status(void *arg, const char *name, int64_t task, const struct sl_status *status, bool live)
 {
         struct sl_herder *h = arg;
@@ -94,6 +172,8 @@ void sl_herder_apply_status(void *arg, const char *name, int64_t task, const str
                 take_conn(h, c, status, live);
         } else if (c && task < c->nslots) {
                 take_slot(h, c, (uint32_t)task, status, live);
+        } else {
+                keep_early(h, name, task, status);
         }
         if (c && task >= c->told_tasks && task < INT32_MAX && status->state)
                 c->told_tasks = (uint32_t)task + 1;
@@ -113,6 +193,14 @@ void sl_herder_apply_topic(void *arg, const char *name, const char *topic, bool 
         }
         if (c && !gone && !sl_map_get(&c->topics, sl_str_c(topic)))
                 sl_map_put(&c->topics, sl_str_c(topic), sl_strdup(topic));
+        if (!c) {
+                struct sl_buf key = {0};
+                struct sl_str k = early_key(&key, name, 0, topic);
+                free(sl_map_remove(&h->early_topics, k));
+                if (!gone)
+                        sl_map_put(&h->early_topics, k, sl_strdup(topic));
+                sl_buf_free(&key);
+        }
         pthread_mutex_unlock(&h->lock);
 }
 
