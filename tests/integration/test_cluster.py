@@ -176,6 +176,37 @@ def test_frozen_worker_comes_back(cluster, kafka, tmp_path, unique):
     settled([*workers, third], names)
 
 
+def test_sink_of_a_killed_worker(cluster, kafka, tmp_path, unique):
+    """Its partitions are read elsewhere when its worker's session has ended, not when that of its consumer has (45 s)."""
+    workers = cluster(2, **{"consumer.session.timeout.ms": 45000})
+    for worker in workers:
+        worker.start()
+    (tmp_path / "in").write_text("1\n")
+    copies = tmp_path / "out"
+    sink = {"connector.class": SINK, "topics": unique, "file": str(copies), "tasks.max": "3"}
+    workers[0].create(f"{unique}-sink", sink)
+    workers[0].create(f"{unique}-source", source(tmp_path / "in", unique))
+    names = [f"{unique}-sink", f"{unique}-source"]
+    owner = settled(workers, names)
+    wait_until(lambda: copies.exists() and copies.read_text() == "1\n", 20, "the first line")
+    admin, group = kafka.admin(), f"connect-{unique}-sink"
+
+    def members():
+        return admin.describe_consumer_groups([group])[group].result(10).members
+
+    reads = next(m.group_instance_id for m in members() if m.assignment.topic_partitions)
+    dead = owner[(f"{unique}-sink", int(reads.rpartition("-")[2]))]
+    dead, alive = sorted(workers, key=lambda worker: not worker.url.endswith(dead))
+    dead.kill()
+    settled([alive], names)
+    with (tmp_path / "in").open("a") as out:
+        out.write("2\n")
+    wait_until(lambda: copies.read_text().endswith("2\n"), 10, "the second line, long before the dead consumer's session ends")
+    # Deleted: the group is empty at once.
+    alive.delete(f"{unique}-sink")
+    wait_until(lambda: not members(), 10, "an empty group")
+
+
 def test_two_workers_with_one_address(cluster, make_worker):
     first, second = cluster(2, **{"rest.advertised.host.name": "127.0.0.1", "rest.advertised.port": 7})
     first.start()

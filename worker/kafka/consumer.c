@@ -231,6 +231,10 @@ static enum sl_rc start(struct sl_consumer *c, const struct sl_consumer_opts *op
         rd_kafka_conf_res_t res = rd_kafka_conf_get(conf, "group.id", NULL, &room);
         if (res != RD_KAFKA_CONF_OK || room <= 1) /* consumer.override.group.id wins, as in Connect */
                 rd_kafka_conf_set(conf, "group.id", opts->group_id, why, sizeof(why));
+        room = sizeof(group);
+        res = rd_kafka_conf_get(conf, "group.instance.id", NULL, &room);
+        if (opts->instance_id && (res != RD_KAFKA_CONF_OK || room <= 1))
+                rd_kafka_conf_set(conf, "group.instance.id", opts->instance_id, why, sizeof(why));
         rd_kafka_conf_set(conf, "enable.partition.eof", "true", why, sizeof(why));
         rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
         rd_kafka_conf_set_error_cb(conf, on_error);
@@ -274,6 +278,24 @@ static void destroy_chunk(struct sl_consumer *c, ssize_t n)
                 rd_kafka_message_destroy(c->chunk[i]);
 }
 
+static bool is_member(struct sl_consumer *c)
+{
+        char *id = rd_kafka_memberid(c->rk);
+        bool member = id && *id;
+
+        rd_kafka_mem_free(c->rk, id);
+        return member;
+}
+
+/* Closing alone would keep a static member's place, and its partitions, until its session ends: unsubscribing tells the group. */
+static void unsubscribe(struct sl_consumer *c, int64_t deadline)
+{
+        if (!is_member(c) || rd_kafka_fatal_error(c->rk, NULL, 0) || rd_kafka_unsubscribe(c->rk))
+                return;
+        while (is_member(c) && sl_mono_ms() < deadline)
+                destroy_chunk(c, rd_kafka_consume_batch_queue(c->queue, 10, c->chunk, 1));
+}
+
 /* Leave the group, at most CLOSE_MS: with its coordinator away, librdkafka's own close would wait for long. */
 static void leave(struct sl_consumer *c)
 {
@@ -282,6 +304,7 @@ static void leave(struct sl_consumer *c)
 
         handle_pending(c);
         c->closing = true;
+        unsubscribe(c, deadline);
         rd_kafka_error_t *e = rd_kafka_consumer_close_queue(c->rk, last);
         if (e) { /* already fatal: the broker has put us out */
                 rd_kafka_error_destroy(e);

@@ -12,6 +12,9 @@ struct sl_consumer_opts {
         struct sl_kafka_cfg cfg;
         const char *client_id;          /* connector-consumer-<n>-<t> */
         const char *group_id;           /* connect-<n> */
+        /* group.instance.id (static membership): who opens a consumer with it takes over the partitions of one that died with it,
+         * without waiting for its session to end, and fences it if it still lives. [a-zA-Z0-9._-]; NULL = none. */
+        const char *instance_id;
         const struct sl_cfg_list *topics; /* names; or */
         const char *topics_regex;       /* Java regex over whole names (translated to librdkafka's ^...$) */
         /* Called from inside poll and close. assigned: offsets = committed or -1 (none yet). */

@@ -11,6 +11,7 @@ static enum sl_errid errid_of(rd_kafka_resp_err_t code)
         case RD_KAFKA_RESP_ERR__FENCED:
         case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
         case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+        case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
                 return SL_E_KAFKA_FENCED;
         case RD_KAFKA_RESP_ERR__TRANSPORT:
         case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
@@ -53,7 +54,6 @@ static enum sl_errid errid_of(rd_kafka_resp_err_t code)
         case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:
         case RD_KAFKA_RESP_ERR_INVALID_GROUP_ID:
         case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
-        case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
         case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
         case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
         case RD_KAFKA_RESP_ERR_INVALID_PARTITIONS:

@@ -5,6 +5,7 @@
  * the partition and all behind it was skipped (filtered, or dead-lettered and stored). On revoke a last flush and commit come before
  * the sink forgets the partition. While a retry is waited for, partitions are paused and the group is still polled; records of
  * partitions that go away meanwhile are marked (partition -1) and left out. Does not know S3 or files. */
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -439,11 +440,18 @@ static enum sl_rc open_consumer(struct line *l, struct sl_err *err)
         char client_id[256], group[256];
         snprintf(client_id, sizeof(client_id), "connector-consumer-%.200s-%u", t->connector, t->id);
         snprintf(group, sizeof(group), "connect-%.240s", t->connector);
+        /* A task of a cluster that starts elsewhere takes its dead owner's partitions at once. */
+        const char *cluster = sl_props_get(t->worker, "group.id");
+        char *instance = cluster && *cluster ? sl_arena_printf(&l->arena, "%.80s-%.140s-%u", cluster, t->connector, t->id) : NULL;
+        for (char *p = instance; p && *p; p++)
+                if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
+                        *p = '_';
         const char *own_group = sl_props_get(&t->config, "consumer.override.group.id");
         struct sl_consumer_opts opts = {
                 .cfg = {.worker = t->worker, .connector = &t->config},
                 .client_id = client_id,
                 .group_id = own_group ? own_group : group,
+                .instance_id = instance,
                 .topics = &l->common.topics,
                 .topics_regex = l->common.topics_regex && *l->common.topics_regex ? l->common.topics_regex : NULL,
                 .assigned = assigned,
@@ -458,6 +466,8 @@ static enum sl_rc open_line(struct line *l, struct sl_err *err)
 {
         struct sl_task *t = l->t;
         const struct sl_sink_ops *ops = t->sink;
+        if (t->may_open)
+                SL_TRY(t->may_open(t->on_state_arg, err));
         SL_TRY(sl_task_parse(t, sl_sink_common_defs, ops->config, ops->config_size, &l->arena, &l->common, &l->cfg, err));
         SL_TRY(sl_errpolicy_new(t, &l->common, &l->policy, err));
         struct sl_errpolicy_hooks hooks = {.wait = stay, .arg = l};

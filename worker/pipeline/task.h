@@ -24,7 +24,7 @@ struct sl_task_opts {
         struct sl_admin *admin;            /* borrowed */
         bool paused;                       /* start in PAUSED: connected to nothing */
         void (*on_state)(void *arg, const char *connector, uint32_t id, enum sl_task_state state, const char *trace /* or NULL */);
-        /* Asked from the task's thread before a source line opens (each time: first start, restart after a failure). A failure of
+        /* Asked from the task's thread before a line opens (each time: first start, restart after a failure). A failure of
          * class transient is waited out like one of the line; it means "this worker can't prove that the task is still its own", so
          * that a process that was frozen does not fence its successor. NULL = always. */
         enum sl_rc (*may_open)(void *arg, struct sl_err *err);
