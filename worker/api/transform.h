@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a transform (Single Message Transform) is. One family a file in transforms/, one line in transforms/registry.c.
- * st is per (transform, task), state_size bytes, zeroed by the core. bind is called once per (key schema, value schema)
- * pair the first time it is seen and gives a small plan; apply runs per row on that plan and allocates only from the batch
- * arena. Records may be edited in place: the original bytes are kept by the core. */
+ * st is per (transform, task), state_size bytes, zeroed by the core. apply runs per row and allocates only from the batch
+ * arena; what depends on a schema is worked out once and cached by the schema's pointer or id. Records may be edited in place: the
+ * original bytes are kept by the core. */
 #ifndef SL_API_TRANSFORM_H
 #define SL_API_TRANSFORM_H
 #include "base/err.h"

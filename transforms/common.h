@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the transforms share: the side of a record they work on, Connect's complaints about its shape, reading a field, and a cache
+ * of what was worked out for a schema. All inline or cold; @thread the task's. */
+#ifndef SL_TRANSFORMS_COMMON_H
+#define SL_TRANSFORMS_COMMON_H
+#include <stdlib.h>
+#include "api/transform.h"
+#include "record/javaclass.h"
+
+/* ops->side: 0 = value, 1 = key. */
+static inline struct sl_value *sl_side_value(struct sl_record *rec, int side)
+{
+        return side ? &rec->key : &rec->value;
+}
+static inline const struct sl_schema **sl_side_schema(struct sl_record *rec, int side)
+{
+        return side ? &rec->key_schema : &rec->value_schema;
+}
+
+/* "Only Struct objects supported for [purpose], found: java.lang.String", and its sisters; class SL_E_TRANSFORM. */
+enum sl_rc sl_need_struct(const struct sl_schema *schema, const struct sl_value *v, const char *purpose, struct sl_err *err);
+enum sl_rc sl_need_map(const struct sl_value *v, const char *purpose, struct sl_err *err);
+
+/* Java's Struct.get: a null field with a default is read as the default when the transform says so. */
+static inline struct sl_value sl_read_field(const struct sl_schema *field, const struct sl_value *v, bool replace_null)
+{
+        return sl_unlikely(v->type == SL_NULL && field->has_default && replace_null) ? field->def : *v;
+}
+/* Index of the entry (its value is items[2 * i + 1]) of a schemaless map, or -1. */
+int sl_map_find(const struct sl_value *map, struct sl_str key);
+
+/* A copy of everything about a schema but its type's content: name, version, doc, parameters (not optional, not default: most
+ * transforms lose them, as in Java). */
+static inline struct sl_schema sl_schema_like(const struct sl_schema *in, enum sl_type type)
+{
+        return (struct sl_schema){.type = type,
+                                  .name = in->name,
+                                  .version = in->version,
+                                  .doc = in->doc,
+                                  .param_count = in->param_count,
+                                  .params = in->params};
+}
+
+/* What a transform has worked out for an input schema, found by the schema's id without a look-up by name. */
+struct sl_plans {
+        void **items;
+        uint32_t count;
+};
+static inline void *sl_plans_get(const struct sl_plans *p, const struct sl_schema *schema)
+{
+        return sl_likely(schema->id < p->count) ? p->items[schema->id] : NULL;
+}
+void sl_plans_put(struct sl_plans *p, const struct sl_schema *schema, void *plan);
+void sl_plans_free(struct sl_plans *p, void (*free_plan)(void *)); /* free_plan may be NULL */
+#endif
