@@ -3,11 +3,13 @@
 import json
 import os
 import pathlib
+import re
 import uuid
 
 import confluent_kafka
 import psycopg
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 import stand
 
@@ -136,6 +138,31 @@ def worker(make_worker):
 def unique():
     """A name nobody else uses."""
     return "t" + uuid.uuid4().hex[:8]
+
+
+class Metrics:
+    """One answer of /metrics, parsed."""
+
+    def __init__(self, worker):
+        answer = worker.rest("GET", "/metrics")
+        assert answer.ok and answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        self.text = answer.text
+        self.families = list(text_string_to_metric_families(self.text))
+        self.samples = [sample for family in self.families for sample in family.samples]
+
+    def all(self, name, **labels):
+        return [s for s in self.samples if s.name == name and labels.items() <= s.labels.items()]
+
+    def value(self, name, **labels):
+        found = self.all(name, **labels)
+        assert len(found) == 1, (name, labels, found)
+        return found[0].value
+
+    def types(self):
+        """{name: type} by the lines themselves, in which nothing may stand twice."""
+        heads = re.findall(r"^# TYPE (\S+) (\S+)$", self.text, re.M)
+        assert len(heads) == len(dict(heads)), heads
+        return dict(heads)
 
 
 class Database:

@@ -6,7 +6,7 @@ import time
 import pytest
 import stand
 
-from conftest import JSON, PG_PASSWORD, STRING, committed, json_objects, read, s3_config, wait_until
+from conftest import JSON, PG_PASSWORD, STRING, Metrics, committed, json_objects, read, s3_config, wait_until
 
 PREFIX = "__connect.errors."
 
@@ -102,6 +102,14 @@ def test_none_logs_and_dead_letters_too(worker, kafka, store, unique):
     assert committed(kafka, "connect-s3", unique) == {}
 
 
+def counted(worker):
+    """What the task's error metrics count, without what is 0."""
+    prefix = "kafka_connect_task_error_"
+    counts = {s.name.removeprefix(prefix): s.value for s in Metrics(worker).samples if s.name.startswith(prefix)}
+    del counts["last_error_timestamp"]
+    return {name.removeprefix("total_").removeprefix("deadletterqueue_"): n for name, n in counts.items() if n}
+
+
 @pytest.mark.parametrize("faults", ["converter.busy=fail@2", "converter.busy=fail"])
 def test_retries(make_worker, kafka, store, unique, faults):
     """A failure that passes is waited out; one that does not fails the task when its time is over."""
@@ -114,12 +122,17 @@ def test_retries(make_worker, kafka, store, unique, faults):
         wait_until(lambda: json_objects(store, unique), what="the object")
         assert list(json_objects(store, unique).values()) == [[{"id": 1}]]
         assert kafka.consume_all(f"{unique}-dlq") == []
+        assert counted(worker) == {"record_failures": 1, "retries": 1}
         return
     assert "Tolerance exceeded" in worker.wait_failed("s3")
     got = told(kafka.consume_all(f"{unique}-dlq")[0])
     assert (got["stage"], got["exception.class.name"]) == (
         "KEY_CONVERTER", "org.apache.kafka.connect.errors.RetriableException",
     )
+    counts = counted(worker)
+    tries = counts.pop("retries") + 1
+    assert tries >= 3
+    assert counts == {"record_failures": tries, "record_errors": 1, "errors_logged": 1, "produce_requests": 1}
 
 
 def test_stays_in_its_group_while_retrying(make_worker, kafka, store, unique):
@@ -169,6 +182,8 @@ def test_target_away(make_worker, kafka, tmp_path, unique):
         wait_until(lambda: list(json_objects(own, f"{unique}-2").values()) == [[{"id": 7}] * 5], 60, "the other topic")
         rows = [row["id"] for lines in json_objects(own, unique).values() for row in lines]
         assert rows == list(range(10))
+        # Puts that failed, and the time between them, don't count.
+        assert Metrics(worker).value("kafka_connect_sink_task_sink_record_send_total") == 15
         assert worker.status("s3")["tasks"][0]["state"] == "RUNNING"
 
 
@@ -204,6 +219,8 @@ def test_source_dead_letters(make_worker, database, kafka, unique):
     assert got[1]["class.name"] == "io.debezium.connector.postgresql.PostgresConnector"
     assert "public.t.n" in got[1]["exception.message"] and got[1]["lsn"].count("/") == 1
     assert "partition" not in got[1] and "offset" not in got[1]
+    assert counted(worker) == {"record_failures": 3, "record_errors": 3, "records_skipped": 3, "produce_requests": 3}
+    wait_until(lambda: Metrics(worker).value("kafka_connect_source_task_source_record_write_total") == 3, what="three good rows")
 
 
 def test_source_dead_letters_of_a_transform(worker, kafka, tmp_path, unique):

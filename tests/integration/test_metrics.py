@@ -8,39 +8,13 @@ import re
 import pytest
 import stand
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 
-from conftest import PG_PASSWORD, STRING, json_objects, s3_config, wait_until
+from conftest import PG_PASSWORD, STRING, Metrics, json_objects, s3_config, wait_until
 
 ROOT = stand.PLACES["SLUICE_ROOT"]
 ROWS, BAD = 40, 3
 # A family is there when there is something to say: these need a cluster of workers.
 NEED_A_LEADER = {"kafka_connect_worker_rebalance_leader_name"}
-
-
-class Metrics:
-    """One answer of /metrics, parsed."""
-
-    def __init__(self, worker):
-        answer = worker.rest("GET", "/metrics")
-        assert answer.ok and answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-        self.text = answer.text
-        self.families = list(text_string_to_metric_families(self.text))
-        self.samples = [sample for family in self.families for sample in family.samples]
-
-    def all(self, name, **labels):
-        return [s for s in self.samples if s.name == name and labels.items() <= s.labels.items()]
-
-    def value(self, name, **labels):
-        found = self.all(name, **labels)
-        assert len(found) == 1, (name, labels, found)
-        return found[0].value
-
-    def types(self):
-        """{name: type} by the lines themselves, in which nothing may stand twice."""
-        heads = re.findall(r"^# TYPE (\S+) (\S+)$", self.text, re.M)
-        assert len(heads) == len(dict(heads)), heads
-        return dict(heads)
 
 
 def documented():

@@ -129,7 +129,8 @@ int64_t sl_retry_delay(struct sl_retry *r, int64_t now_ms, int64_t timeout_ms, i
 
 bool sl_errpolicy_retry(struct sl_errpolicy *p, struct sl_retry *r, const struct sl_err *why)
 {
-        sl_taskstats_event(p->t->stats, SL_TS_FAILURE);
+        if (why->id != SL_E_STOPPED)
+                sl_taskstats_event(p->t->stats, SL_TS_FAILURE);
         if (why->rc != SL_TRANSIENT || why->scope != SL_SCOPE_RECORD || why->id == SL_E_STOPPED || sl_task_halted(p->t))
                 return false;
         if (r->stage != why->stage || r->operation != why->operation)
@@ -138,12 +139,14 @@ bool sl_errpolicy_retry(struct sl_errpolicy *p, struct sl_retry *r, const struct
         if (delay < 0)
                 return false;
         struct sl_err ignored = {0};
-        sl_taskstats_event(p->t->stats, SL_TS_RETRY);
         if (!p->hooks.wait)
                 sl_task_sleep(p->t, delay);
         else if (p->hooks.wait(p->hooks.arg, delay, &ignored) != SL_OK)
                 return false; /* the line meets that failure by itself */
-        return !sl_task_halted(p->t);
+        if (sl_task_halted(p->t))
+                return false;
+        sl_taskstats_event(p->t->stats, SL_TS_RETRY);
+        return true;
 }
 
 /* ---- reports ---- */
@@ -293,15 +296,23 @@ static void log_failure(const struct sl_errpolicy *p, const struct sl_record *re
         sl_buf_free(&trace);
 }
 
+static void count_error(const struct sl_errpolicy *p, const struct sl_err *why)
+{
+        bool retried = why->stage >= SL_STAGE_TRANSFORMATION && why->stage <= SL_STAGE_HEADER_CONVERTER;
+        if (why->id == SL_E_STOPPED || (why->rc == SL_TRANSIENT && sl_task_halted(p->t)))
+                return; /* it is read again */
+        sl_taskstats_event(p->t->stats, SL_TS_ERROR);
+        if (!retried) /* those attempts were counted by sl_errpolicy_retry */
+                sl_taskstats_event(p->t->stats, SL_TS_FAILURE);
+}
+
 enum sl_rc sl_errpolicy_resolve(struct sl_errpolicy *p, const struct sl_record *rec, const struct sl_err *why_in,
                                 struct sl_err *err)
 {
         struct sl_err why = *why_in;
         bool tolerate = p->common->tolerance == SL_TOLERATE_ALL;
         sl_metric_add(p->errors, 1);
-        sl_taskstats_event(p->t->stats, SL_TS_ERROR);
-        if (why.stage == SL_STAGE_TASK_PUT) /* the sink's report: no attempt of ours came before */
-                sl_taskstats_event(p->t->stats, SL_TS_FAILURE);
+        count_error(p, &why);
         if (why.scope != SL_SCOPE_RECORD || why.rc == SL_FATAL || why.id == SL_E_STOPPED) {
                 *err = why;
                 return why.rc;

@@ -74,6 +74,15 @@ static int64_t committable(const struct part *p)
         return p->put <= p->durable ? p->consumed : p->durable;
 }
 
+static enum sl_rc store(struct line *l, const struct sl_tp_offset *items, uint32_t n, struct sl_err *err)
+{
+        /* Dead letters are part of "handled": they must be stored before their offsets are. */
+        SL_TRY(sl_errpolicy_flush(l->policy, err));
+        if (SL_FAULT("sink.before_commit"))
+                return sl_fail(err, SL_E_KAFKA, "fault point sink.before_commit");
+        return sl_consumer_commit(l->consumer, items, n, COMMIT_TIMEOUT_MS, err);
+}
+
 static enum sl_rc commit(struct line *l, struct sl_err *err)
 {
         uint32_t n = 0;
@@ -84,12 +93,8 @@ static enum sl_rc commit(struct line *l, struct sl_err *err)
                         items[n++] = (struct sl_tp_offset){l->parts[i].tp, committable(&l->parts[i])};
         if (n == 0)
                 return SL_OK;
-        /* Dead letters are part of "handled": they must be stored before their offsets are. */
-        SL_TRY(sl_errpolicy_flush(l->policy, err));
-        if (SL_FAULT("sink.before_commit"))
-                return sl_fail(err, SL_E_KAFKA, "fault point sink.before_commit");
         int64_t began_us = sl_mono_us();
-        enum sl_rc rc = sl_consumer_commit(l->consumer, items, n, COMMIT_TIMEOUT_MS, err);
+        enum sl_rc rc = store(l, items, n, err);
         sl_taskstats_commit(l->t->stats, sl_mono_us() - began_us, rc == SL_OK);
         SL_TRY(rc);
         for (uint32_t i = 0; i < n; i++)
@@ -345,7 +350,11 @@ static enum sl_rc prepare(struct line *l, struct sl_err *err)
 static enum sl_rc put_part(void *arg, const struct sl_batch *part, struct sl_err *err)
 {
         struct line *l = arg;
-        return sl_in_stage(l->t->sink->put(l->sink, part, err), SL_STAGE_TASK_PUT, err);
+        int64_t began_us = sl_mono_us();
+        SL_TRY(sl_in_stage(l->t->sink->put(l->sink, part, err), SL_STAGE_TASK_PUT, err));
+        if (part->count)
+                sl_taskstats_put(l->t->stats, part->count, sl_mono_us() - began_us);
+        return SL_OK;
 }
 
 /* What the target can't take now is put again until it can, as in Connect; errors.retry.* have no say in it. */
@@ -411,10 +420,7 @@ static enum sl_rc one_round(struct line *l, struct sl_err *err)
         int64_t now = sl_mono_ms();
         if (l->batch.count || now - l->put_ms >= FLUSH_MS || w.timeout_ms < POLL_MS) {
                 l->put_ms = now;
-                int64_t began_us = sl_mono_us();
                 SL_TRY(put(l, err));
-                if (l->batch.count)
-                        sl_taskstats_put(l->t->stats, l->batch.count, sl_mono_us() - began_us);
                 sl_metric_add(l->m_put, l->batch.count);
         }
         if (now - l->flushed_ms >= FLUSH_MS) {

@@ -268,7 +268,6 @@ static enum sl_rc send_row(struct line *l, struct sl_message *m, struct sl_err *
         if (!l->transactional)
                 sl_ledger_sent(&l->ledger, l->entry);
         l->txn_bytes += m->key.len + m->value.len;
-        l->sent++;
         return SL_OK;
 }
 
@@ -309,6 +308,7 @@ static enum sl_rc process_row(struct line *l, struct sl_record *rec, struct sl_e
         enum sl_rc rc = send_row(l, &m, err);
         if (sl_unlikely(rc != SL_OK))
                 return tolerable(l, err) ? sl_errpolicy_resolve(l->policy, rec, err, err) : rc;
+        l->sent++;
         note_latency(l, rec->commit_us);
         return SL_OK;
 }
@@ -416,15 +416,20 @@ static enum sl_rc acked_prefix(struct line *l, struct sl_err *err)
         return sl_in_stage(l->t->source->acked(l->source, &pos, err), SL_STAGE_TASK_POLL, err);
 }
 
-static enum sl_rc commit(struct line *l, struct sl_err *err)
+static enum sl_rc store(struct line *l, struct sl_err *err)
 {
         SL_TRY(send_offset(l, &l->pos, err));
         if (SL_FAULT("source.before_commit"))
                 return sl_fail(err, SL_E_KAFKA_ABORT, "fault point source.before_commit");
+        return sl_in_stage(sl_producer_commit(l->producer, err), SL_STAGE_KAFKA_PRODUCE, err);
+}
+
+static enum sl_rc commit(struct line *l, struct sl_err *err)
+{
         int64_t began_us = sl_mono_us();
-        enum sl_rc rc = sl_producer_commit(l->producer, err);
+        enum sl_rc rc = store(l, err);
         sl_taskstats_commit(l->t->stats, sl_mono_us() - began_us, rc == SL_OK);
-        SL_TRY(sl_in_stage(rc, SL_STAGE_KAFKA_PRODUCE, err));
+        SL_TRY(rc);
         settled(l);
         l->in_txn = false;
         mirror_offset(l);
@@ -687,6 +692,8 @@ static void close_line(struct line *l)
         }
         if (l->polled)
                 sl_taskstats_active(l->t->stats, 0);
+        if (l->offset_in_flight) /* at-least-once: it never arrived */
+                sl_taskstats_commit(l->t->stats, (sl_mono_ms() - l->committed_ms) * 1000, false);
         if (l->source_open)
                 l->t->source->close(l->source);
         struct sl_err why = {0};
