@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from conftest import STRING, wait_until
+from conftest import STRING, Metrics, wait_until
 
 SOURCE = "org.apache.kafka.connect.file.FileStreamSourceConnector"
 SINK = "org.apache.kafka.connect.file.FileStreamSinkConnector"
@@ -61,6 +61,31 @@ def settled(workers, names, timeout=40):
     return wait_until(agree, timeout, f"{len(names)} connectors settled on {sorted(ids)}")
 
 
+def measured(workers, names):
+    """Each connector and task is measured by one worker, and all of them say the same about their cluster."""
+    task, rebalance = "kafka_connect_connector_task_running_ratio", "kafka_connect_worker_rebalance_"
+
+    def once():
+        found = [Metrics(worker) for worker in workers]
+        totals = [sum(m.value(f"kafka_connect_worker_{kind}_count") for m in found) for kind in ("connector", "task")]
+        leaders = {s.labels["leader_name"] for m in found for s in m.all(rebalance + "leader_name")}
+        done = (
+            totals == [len(names)] * 2
+            and all(len(m.all(task)) == m.value("kafka_connect_coordinator_assigned_tasks") for m in found)
+            and all(m.value(rebalance + "rebalancing") == 0 for m in found)
+            and len({m.value(rebalance + "epoch") for m in found}) == len(leaders) == 1
+        )
+        return done and found
+
+    found = wait_until(once, 20, "metrics of the cluster")
+    for kind, name in (("connector", "kafka_connect_connector_status"), ("task", "kafka_connect_connector_task_status")):
+        shown = [s.labels["connector"] for m in found for s in m.all(name, status="running")]
+        assert sorted(shown) == sorted(names), kind
+    (leader,) = [m for m in found if m.value("kafka_connect_worker_connector_count")]
+    assert leader.value("kafka_connect_worker_connector_startup_success_total") >= len(names)
+    return [m.value(rebalance + "completed_rebalances_total") for m in found]
+
+
 def test_three_workers(cluster, kafka, tmp_path, unique):
     first, second, third = cluster(3)
     first.start()
@@ -86,6 +111,8 @@ def test_three_workers(cluster, kafka, tmp_path, unique):
     third.start()
     after = settled([first, second, third], names)
     assert sum(before[task] != after[task] for task in before) == 2
+    rebalances = measured([first, second, third], names)
+    assert rebalances[0] >= rebalances[1] >= rebalances[2] >= 1, rebalances
 
     # Every change works from everywhere.
     for worker in (first, second, third):
@@ -112,6 +139,7 @@ def test_three_workers(cluster, kafka, tmp_path, unique):
     assert third.stop() == 0
     settled([first, second], names)
     assert time.monotonic() - began < 5 + 6, "the session need not end first"
+    assert measured([first, second], names)[0] > rebalances[0]
 
     # Lines written all the while are there once.
     for file in files[:5]:
@@ -138,6 +166,7 @@ def test_killed(cluster, kafka, tmp_path, unique, who):
     dead.kill()
     settled([alive], names)
     assert time.monotonic() - began < 6 + 5, "the session's end and 5 s"
+    measured([alive], names)
     for name in names:
         with (tmp_path / f"{name}.txt").open("a") as out:
             out.write("2\n")
@@ -227,6 +256,7 @@ def test_restarted_worker_goes_on_at_once(cluster, kafka, tmp_path, unique):
     worker.start()
     worker.wait_running(unique, 1)
     assert time.monotonic() - began < 5, "less than a session"
+    assert measured([worker], [unique])[0] >= 1
 
 
 def test_status_before_its_config(cluster, kafka, tmp_path, unique):

@@ -13,8 +13,6 @@ from conftest import PG_PASSWORD, STRING, Metrics, json_objects, s3_config, wait
 
 ROOT = stand.PLACES["SLUICE_ROOT"]
 ROWS, BAD = 40, 3
-# A family is there when there is something to say: these need a cluster of workers.
-NEED_A_LEADER = {"kafka_connect_worker_rebalance_leader_name"}
 
 
 def documented():
@@ -98,7 +96,7 @@ def test_values_and_documents(busy, kafka):
 
     # docs/metrics.md says what is served, with type and labels, and nothing else.
     types, documents = m.types(), documented()
-    assert set(types) == set(documents) - NEED_A_LEADER
+    assert set(types) == set(documents)
     for family in m.families:
         for sample in family.samples:
             name = re.sub(r"_(bucket|sum|count)$", "", sample.name) if sample.name not in types else sample.name
@@ -146,6 +144,12 @@ def test_values_and_documents(busy, kafka):
     assert m.value(worker + "connector_running_task_count", connector="pg") == 1
     assert m.value("kafka_connect_connector_status", connector="s3", status="running") == 1
     assert m.value("kafka_connect_connector_connector_type", connector="s3", connector_type="sink") == 1
+    rebalance = worker + "rebalance_"
+    assert m.value(rebalance + "leader_name", leader_name=f"{busy.url}/") == 1
+    assert m.value(rebalance + "rebalancing") == 0 and m.value(rebalance + "epoch") >= 1
+    assert m.value(rebalance + "completed_rebalances_total") >= 1
+    assert m.value(rebalance + "rebalance_max_time_ms") >= m.value(rebalance + "rebalance_avg_time_ms") >= 0
+    assert 0 <= m.value(rebalance + "time_since_last_rebalance_ms") < 600000
     assert m.value("kafka_connect_version_info", version=busy.rest("GET", "/").json()["version"]) == 1
 
     client = {"clientid": "connector-consumer-s3-0"}

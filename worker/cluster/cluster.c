@@ -465,6 +465,11 @@ uint64_t sl_cluster_version(const struct sl_cluster *c)
         return c->placement.version;
 }
 
+bool sl_cluster_settled(const struct sl_cluster *c)
+{
+        return sl_cluster_leader_url(c) && c->placement.generation == c->state.generation;
+}
+
 enum sl_rc sl_cluster_prove(struct sl_cluster *c, struct sl_err *err)
 {
         if (atomic_load(&c->fresh) && sl_mono_ms() - atomic_load(&c->opened) < FRESH_MS)

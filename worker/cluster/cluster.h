@@ -53,8 +53,10 @@ const char *sl_cluster_owner_url(const struct sl_cluster *c, const char *connect
 /* How many tasks the placement has for this connector. */
 uint32_t sl_cluster_task_count(const struct sl_cluster *c, const char *connector);
 int32_t sl_cluster_generation(const struct sl_cluster *c);
-/* For metrics: how often a placement changed, and whether the group is settling. */
+/* Grows with every placement. */
 uint64_t sl_cluster_version(const struct sl_cluster *c);
+/* A leader is known, and the placement is of the group's generation. */
+bool sl_cluster_settled(const struct sl_cluster *c);
 
 /* Is this worker a member now, as the group's coordinator sees it? Passes too while a worker that has just been started is not yet
  * in the group. @thread any */

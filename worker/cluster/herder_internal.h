@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the herder's files share: the model and its lock. herder.c: thread, queue, start, stop. herder_lead.c: what the
  * worker does as one of several. herder_ops.c: the changes. herder_run.c: reconciling connectors with their running tasks.
- * herder_status.c: statuses and topics, ours to the topic and others' from it. herder_view.c: reads. Only the herder's
+ * herder_status.c: statuses and topics, ours to the topic and others' from it. herder_view.c: reads, and
+ * herder_metrics.c as metrics. Only the herder's
  * thread changes the model, always under the lock (a task's thread sets its own slot's state); so that thread reads
  * without it and everyone else with it. The lock is never held while waiting for Kafka or a task. */
 #ifndef SL_CLUSTER_HERDER_INTERNAL_H
@@ -57,6 +58,17 @@ struct conn {
         uint32_t nslots, told_tasks; /* told: how many task statuses the topic may hold */
 };
 
+/* What metrics say about rebalances: one is the way from one settled state of the cluster to the next. */
+struct rebalances {
+        int32_t generation; /* of the last settled state; 0 = none yet */
+        uint64_t version;   /* its placement's */
+        int64_t began_ms;   /* monotonic; 0 = it is settled */
+        int64_t ended_ms;   /* of the last one; 0 = none yet */
+        uint64_t completed; /* settled states with another placement */
+        int64_t total_ms, max_ms;
+        char leader_url[512]; /* "" = not known */
+};
+
 /* A task has used a topic for the first time. */
 struct topic_use {
         char *name, *topic;
@@ -79,6 +91,8 @@ struct sl_herder {
         struct topic_use *new_topics;
         bool ready, stop, ended, woken;
         int64_t last_tick;
+        struct rebalances rebalances;
+        uint64_t conns_started, conns_failed; /* times that this worker began to run a connector, or could not */
         struct sl_buf cluster_id;
         /* the herder's thread only */
         struct sl_admin *admin;

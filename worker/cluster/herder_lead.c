@@ -30,6 +30,7 @@ static void say_all(struct sl_herder *h)
                 struct conn *c = e->value;
                 c->tasks_dirty = c->usable;
                 c->changed |= c->exists && !c->usable;
+                h->conns_started += c->exists && !c->changed; /* the others are counted when they are looked at */
         }
         pthread_mutex_unlock(&h->lock);
 }
@@ -80,6 +81,32 @@ static void place(struct sl_herder *h)
         free(list);
 }
 
+static void note_rebalance(struct sl_herder *h)
+{
+        struct rebalances *r = &h->rebalances;
+        const char *leader = sl_cluster_leader_url(h->cluster);
+        uint64_t version = sl_cluster_version(h->cluster);
+        int64_t now = sl_mono_ms();
+        pthread_mutex_lock(&h->lock);
+        snprintf(r->leader_url, sizeof(r->leader_url), "%s%s", leader ? leader : "",
+                 leader ? "/" : ""); /* as Connect writes it */
+        if (!sl_cluster_settled(h->cluster)) {
+                r->began_ms = r->began_ms ? r->began_ms : now;
+        } else {
+                int64_t took = r->began_ms ? now - r->began_ms : 0;
+                if (version != r->version) {
+                        r->completed++;
+                        r->total_ms += took;
+                        r->max_ms = took > r->max_ms ? took : r->max_ms;
+                        r->ended_ms = now;
+                }
+                r->generation = sl_cluster_generation(h->cluster);
+                r->version = version;
+                r->began_ms = 0;
+        }
+        pthread_mutex_unlock(&h->lock);
+}
+
 enum sl_rc sl_herder_serve_cluster(struct sl_herder *h, struct sl_err *err)
 {
         if (!h->cluster)
@@ -99,6 +126,7 @@ enum sl_rc sl_herder_serve_cluster(struct sl_herder *h, struct sl_err *err)
                 SL_TRY(sl_herder_create_initial(h, err));
                 place(h);
         }
+        note_rebalance(h);
         return SL_OK;
 }
 

@@ -4,7 +4,6 @@
  * shows nothing any more; Kafka fences its producer) and is joined whenever it does. */
 #include "base/clock.h"
 #include "base/log.h"
-#include "cluster/clusterstats.h"
 #include "cluster/herder_internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -108,7 +107,8 @@ static void prepare(struct sl_herder *h, struct conn *c)
         uint32_t tasks = 0;
         c->changed = false;
         c->usable = read_config(h, c, &tasks, &err) == SL_OK;
-        sl_cluster_stats_connector_start(c->usable);
+        if (sl_herder_leads(h))
+                (*(c->usable ? &h->conns_started : &h->conns_failed))++;
         c->generated = c->target == SL_TARGET_STARTED ||
                        (c->target == SL_TARGET_PAUSED && (c->generated || sl_store_task_count(h->store, c->name)));
         c->want_tasks = c->usable && c->generated ? tasks : 0;
