@@ -106,8 +106,9 @@ enum sl_rc sl_pg_offset_read(const char *text, struct sl_pg_offset *ret, struct 
         if (txn)
                 return read_txn(txn, ret, err);
         /* Without lsn_commit it is the first transaction after a snapshot: done_lsn is then the row's LSN, and that
-         * transaction is the first one whose commit lies behind it. */
-        if (proc && proc != commit && row_type(sl_json_str(j, "messageType"))) {
+         * transaction is the first one whose commit lies behind it. lsn_proc may equal lsn_commit: the end of a commit is
+         * where the next transaction's first row can stand. */
+        if (proc && row_type(sl_json_str(j, "messageType"))) {
                 ret->foreign_lsn = proc;
                 ret->foreign_same = (uint64_t)sl_json_int(j, "lsn_events_processed", 1);
         }

@@ -88,6 +88,9 @@ static void from_debezium(void **state)
         assert_true(o.foreign_same == 3);
         o = reads("{\"lsn_proc\":9,\"messageType\":\"INSERT\",\"lsn\":9,\"txId\":555}");
         assert_true(o.done_lsn == 9 && !o.has_commit && o.foreign_lsn == 9 && o.foreign_same == 1);
+        /* the first row behind a commit, at the very end of the commit's record */
+        o = reads("{\"lsn_proc\":9,\"messageType\":\"INSERT\",\"lsn_commit\":9,\"lsn\":9}");
+        assert_true(o.done_lsn == 9 && o.has_commit && o.foreign_lsn == 9 && o.foreign_same == 1);
         o = reads("{\"lsn_proc\":9,\"lsn\":9}");
         assert_true(o.done_lsn == 9 && !o.has_commit && o.foreign_lsn == 0);
 }
