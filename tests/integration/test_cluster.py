@@ -1,5 +1,6 @@
 """Several workers with one group.id: who runs what, who answers what, and what happens when one goes away."""
 
+import json
 import os
 import signal
 import time
@@ -280,3 +281,26 @@ def test_status_before_its_config(cluster, kafka, tmp_path, unique):
     finally:
         os.kill(follower.pid, signal.SIGCONT)
     settled(workers, names + settled_names)
+
+
+def test_connector_of_an_unknown_class(cluster, kafka, unique):
+    """A topic of JVM workers may hold connectors that are not built in: they are shown as FAILED, and hold up nothing."""
+    workers = cluster(2)
+    topic = workers[0].properties["config.storage.topic"]
+    workers[0].start()
+    properties = {"connector.class": "org.example.Foreign", "name": unique, "tasks.max": "2"}
+    records = [(f"connector-{unique}", {"properties": properties})]
+    records += [(f"task-{unique}-{i}", {"properties": {**properties, "task.class": "org.example.ForeignTask"}}) for i in (0, 1)]
+    kafka.produce(topic, [(key, json.dumps(value)) for key, value in [*records, (f"commit-{unique}", {"tasks": 2})]])
+    workers[1].start()
+    for worker in workers:
+        wait_until(lambda: worker.rest("GET", f"/connectors/{unique}/status").ok, 20, "a status")
+        assert "org.example.Foreign" in worker.wait_failed(unique)
+        assert worker.rest("GET", f"/connectors/{unique}").json()["type"] == "unknown"
+        assert worker.rest("GET", f"/connectors/{unique}/config").json() == properties
+        assert worker.rest("GET", f"/connectors/{unique}/tasks").json() == []
+        assert worker.rest("GET", f"/connectors/{unique}/offsets").status_code in (200, 500)
+        assert unique in worker.rest("GET", "/connectors?expand=status&expand=info").json()
+    workers[1].delete(unique)
+    for worker in workers:
+        wait_until(lambda: worker.rest("GET", "/connectors").json() == [], 10, "gone")

@@ -37,6 +37,7 @@ struct slot {
 struct conn {
         char *name;
         struct sl_props config; /* as stored */
+        json_t *shown;          /* config as REST shows it, secrets masked; NULL = to be made. Never changed: readers share it */
         bool exists;            /* false: deleted, tasks still end */
         bool changed;           /* config or wish to restart not looked at yet */
         bool tasks_dirty;       /* task records to be written */

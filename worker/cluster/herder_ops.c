@@ -39,6 +39,8 @@ void sl_herder_apply_config(void *arg, const char *name, const struct sl_props *
                 c->known &= c->exists;
                 c->generated &= c->exists;
                 sl_props_free(&c->config);
+                json_decref(c->shown);
+                c->shown = NULL;
                 if (config)
                         sl_props_copy(&c->config, config);
                 if (config && !sl_props_get(&c->config, "name"))

@@ -25,6 +25,7 @@ void sl_conn_free(void *conn)
         sl_map_free(&c->topics, free);
         free(c->name);
         sl_props_free(&c->config);
+        json_decref(c->shown);
         sl_props_free(&c->resolved);
         free(c);
 }

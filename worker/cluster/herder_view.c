@@ -37,13 +37,21 @@ static uint32_t task_count(const struct conn *c)
         return c->nslots < c->want_tasks ? c->nslots : c->want_tasks;
 }
 
+/* A new reference. Made once per config: which of its keys are secret costs more than all the rest of an answer. */
+static json_t *shown_config(struct sl_herder *h, const struct conn *c)
+{
+        if (!c->shown)
+                ((struct conn *)c)->shown = sl_config_masked_json(h->opts.plugins, &c->config); /* the lock is held */
+        return json_incref(c->shown);
+}
+
 json_t *sl_conn_info_json(struct sl_herder *h, const struct conn *c)
 {
         json_t *info = json_object(), *tasks = json_array();
         for (uint32_t i = 0; i < task_count(c); i++)
                 json_array_append_new(tasks, task_id(c, i));
         json_object_set_new(info, "name", json_string(c->name));
-        json_object_set_new(info, "config", sl_config_masked_json(h->opts.plugins, &c->config));
+        json_object_set_new(info, "config", shown_config(h, c));
         json_object_set_new(info, "tasks", tasks);
         json_object_set_new(info, "type", json_string(type_of(c)));
         return info;
@@ -118,10 +126,13 @@ json_t *sl_herder_status(struct sl_herder *h, const char *name)
 
 static json_t *tasks_json(struct sl_herder *h, const struct conn *c)
 {
-        json_t *list = json_array(), *config = sl_config_masked_json(h->opts.plugins, &c->config);
-        char *class = sl_conn_task_class(c);
-        json_object_set_new(config, "task.class", json_string(class));
-        free(class);
+        json_t *list = json_array(), *shown = shown_config(h, c), *config = json_copy(shown);
+        json_decref(shown);
+        if (c->source || c->sink) { /* a class that isn't here has none that we know */
+                char *class = sl_conn_task_class(c);
+                json_object_set_new(config, "task.class", json_string(class));
+                free(class);
+        }
         for (uint32_t i = 0; i < task_count(c); i++) {
                 json_t *row = json_object();
                 json_object_set_new(row, "id", task_id(c, i));
