@@ -121,7 +121,7 @@ def create(worker, workdir, names):
         wanted = {name: STATES[number % 3] for number, name in enumerate(names)}
         return len(entries) == len(names) and all(
             entry["status"]["connector"]["state"] == wanted[name] and
-            [task["state"] for task in entry["status"]["tasks"]] == ([wanted[name]] if wanted[name] != "STOPPED" else [])
+            [task["state"] for task in entry["status"]["tasks"]] == (["RUNNING"] if wanted[name] == "RUNNING" else [])
             for name, entry in entries.items())
 
     stand.wait_until(settled, 300, f"{len(names)} connectors in their states; log: {worker.log_path}", 1)
