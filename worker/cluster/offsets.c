@@ -120,7 +120,7 @@ bool sl_offsets_parse_sink(const json_t *offsets, struct sl_offsets *set, struct
         ret->status = 0;
         json_array_foreach(offsets, i, row)
         {
-                struct sl_tp tp;
+                struct sl_tp tp = {0};
                 int64_t offset = 0;
                 const json_t *given = json_object_get(row, "offset");
                 bool null = !given || json_is_null(given);
