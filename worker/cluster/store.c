@@ -158,6 +158,10 @@ static void apply_status(struct sl_store *st, const char *name, int64_t task, st
                 status.generation = (int32_t)sl_json_int(json, "generation", 0);
         }
         bool own = status.worker_id && st->opts.worker_id && strcmp(status.worker_id, st->opts.worker_id) == 0;
+        if (own && !st->live && status.state) { /* of an earlier life, which may have ended without a word */
+                status.state = "UNASSIGNED";
+                status.trace = NULL;
+        }
         if (st->opts.on_status && !(own && st->live))
                 st->opts.on_status(st->opts.arg, name, task, &status, st->live);
 }

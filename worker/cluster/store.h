@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where connector configs, target states and statuses live: Connect's config and status topics in a distributed worker,
  * memory in a standalone one. Everything that changes arrives through the callbacks, whether it was written here or by
- * another process; statuses of this worker don't come back (it knows them, and what comes back may be older), except those of
- * an earlier life that are read at the start. Not thread safe: the herder's thread only. Calls wait for Kafka, at most
+ * another process; statuses of this worker don't come back (it knows them, and what comes back may be older); those of an
+ * earlier life are read at the start as UNASSIGNED. Not thread safe: the herder's thread only. Calls wait for Kafka, at most
  * SL_STORE_TIMEOUT_MS (statuses 5 s). */
 #ifndef SL_CLUSTER_STORE_H
 #define SL_CLUSTER_STORE_H
