@@ -119,7 +119,7 @@ def test_stored_spelling_and_fence(worker, kafka, tmp_path, unique):
     body = {"name": unique, "config": source(tmp_path / "in", unique), "initial_state": "STOPPED"}
     assert worker.rest("POST", "/connectors", json=body).status_code == 201
     spelled = f'["{unique}", {{"z": 1, "filename": "f"}}]'
-    kafka.produce(topic, [(spelled, '{"position":1}')])
+    kafka.produce(topic, [(spelled, '{"position":1}')], partitioner="murmur2_random")  # as Java's producers
     assert offsets(worker, unique) == [{"partition": {"filename": "f", "z": 1}, "offset": {"position": 1}}]
     zombie = confluent_kafka.Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": f"{group}-{unique}-0"})
     zombie.init_transactions(30)
@@ -139,7 +139,8 @@ def test_own_topic(worker, kafka, tmp_path, unique):
     config = {**source(tmp_path / "in", unique), "offsets.storage.topic": f"{unique}-offsets"}
     body = {"name": unique, "config": config, "initial_state": "STOPPED"}
     assert worker.rest("POST", "/connectors", json=body).status_code == 201
-    kafka.produce(worker.properties["offset.storage.topic"], [(f'["{unique}",{{"filename":"below"}}]', '{"position":1}')])
+    record = (f'["{unique}",{{"filename":"below"}}]', '{"position":1}')
+    kafka.produce(worker.properties["offset.storage.topic"], [record], partitioner="murmur2_random")  # as Java's producers
     below, own = ({"filename": "below"}, {"position": 1}), ({"filename": "own"}, {"position": 2})
     assert patch(worker, unique, own).status_code == 200
     found = {row["partition"]["filename"]: row["offset"] for row in offsets(worker, unique)}
