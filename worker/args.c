@@ -4,7 +4,7 @@
 #include <string.h>
 #include "cmd.h"
 
-enum option { OPT_SET, OPT_LOG_FORMAT, OPT_LOG_LEVEL, OPT_MARKDOWN, OPT_WORKER, OPT_OFFLINE, OPT_HELP };
+enum option { OPT_SET, OPT_LOG_FORMAT, OPT_LOG_LEVEL, OPT_MARKDOWN, OPT_WORKER, OPT_OFFLINE, OPT_EXPLAIN, OPT_HELP };
 static const struct {
         const char *name;
         enum option option;
@@ -16,6 +16,7 @@ static const struct {
         {"--markdown", OPT_MARKDOWN, true},
         {"--worker", OPT_WORKER, true},
         {"--offline", OPT_OFFLINE, false},
+        {"--explain", OPT_EXPLAIN, false},
         {"--help", OPT_HELP, false},
         {"-h", OPT_HELP, false},
 };
@@ -57,6 +58,9 @@ static bool apply(enum option option, const char *value, struct sl_args *ret, ch
                 return true;
         case OPT_OFFLINE:
                 ret->offline = true;
+                return true;
+        case OPT_EXPLAIN:
+                ret->explain = true;
                 return true;
         case OPT_HELP:
                 ret->help = true;

@@ -17,6 +17,7 @@ struct sl_args {
         const char *markdown; /* --markdown NAME */
         const char *worker;   /* --worker worker.properties */
         bool offline;         /* --offline */
+        bool explain;         /* --explain */
         bool help;
         bool json_log;           /* --log-format json */
         enum sl_log_level level; /* --log-level */
@@ -29,5 +30,6 @@ extern const struct sl_plugins sl_built_in;
 int sl_cmd_worker(const struct sl_args *args);
 int sl_cmd_validate(const struct sl_args *args);
 int sl_cmd_plugins(const struct sl_args *args);
+int sl_cmd_transform(const struct sl_args *args);
 int sl_cmd_version(const struct sl_args *args);
 #endif

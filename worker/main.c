@@ -9,6 +9,7 @@ const struct sl_plugins sl_built_in = {
         .sources = sl_sources,
         .sinks = sl_sinks,
         .transforms = sl_transforms,
+        .predicates = sl_predicates,
         .converters = sl_converters,
 };
 
@@ -21,10 +22,11 @@ static const struct {
          "run a worker: distributed when group.id is set, else standalone"},
         {"validate", sl_cmd_validate, "validate connector.json [--worker worker.properties] [--offline]",
          "check a connector config as PUT .../config/validate does; exit 3 when invalid"},
+        {"transform", sl_cmd_transform, "transform connector.json [--explain] < records",
+         "run a config's transforms and predicates over records, one JSON object a line"},
         {"plugins", sl_cmd_plugins, "plugins [--markdown NAME]",
          "list connectors, transforms and converters, or print the reference page of one"},
         {"version", sl_cmd_version, "version", "versions of the program and its libraries"},
-        {"transform", NULL, "transform", NULL},
         {"dlq", NULL, "dlq", NULL},
 };
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))

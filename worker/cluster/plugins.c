@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Look-up and listing of plugins (see plugins.h). The order of the list is Connect's: sinks, sources, transformations,
- * converters, header converters. Every Java class name that a plugin answers to is listed, because deployment tools
+ * predicates, converters, header converters. Every Java class name that a plugin answers to is listed, because deployment tools
  * check the list for the class they are about to post. */
 #include "cluster/plugins.h"
 #include "base/json.h"
@@ -48,6 +48,14 @@ const struct sl_transform_ops *sl_plugins_transform(const struct sl_plugins *pl,
         for (size_t i = 0; pl->transforms[i]; i++)
                 if (sl_plugin_named(pl->transforms[i]->name, pl->transforms[i]->aliases, "", given))
                         return pl->transforms[i];
+        return NULL;
+}
+
+const struct sl_predicate_ops *sl_plugins_predicate(const struct sl_plugins *pl, const char *given)
+{
+        for (size_t i = 0; pl->predicates && pl->predicates[i]; i++)
+                if (sl_plugin_named(pl->predicates[i]->name, pl->predicates[i]->aliases, "", given))
+                        return pl->predicates[i];
         return NULL;
 }
 
@@ -105,6 +113,9 @@ json_t *sl_plugins_json(const struct sl_plugins *pl, bool connectors_only)
         for (size_t i = 0; pl->transforms[i]; i++)
                 add_plugin(list, n, pl->transforms[i]->aliases, pl->transforms[i]->name, "transformation",
                            SL_KAFKA_COMPATIBLE);
+        n = json_array_size(list);
+        for (size_t i = 0; pl->predicates && pl->predicates[i]; i++)
+                add_plugin(list, n, pl->predicates[i]->aliases, pl->predicates[i]->name, "predicate", SL_KAFKA_COMPATIBLE);
         for (int header = 0; header < 2; header++) {
                 n = json_array_size(list);
                 for (size_t i = 0; pl->converters[i]; i++) {
@@ -138,6 +149,8 @@ const char *sl_plugins_version(const struct sl_plugins *pl, const char *given, c
                 version = source ? source->version : sink->version;
         } else if (sl_plugins_transform(pl, given)) {
                 aliases = sl_plugins_transform(pl, given)->aliases;
+        } else if (sl_plugins_predicate(pl, given)) {
+                aliases = sl_plugins_predicate(pl, given)->aliases;
         } else if (sl_plugins_converter(pl, given)) {
                 aliases = sl_plugins_converter(pl, given)->aliases;
         } else {
@@ -158,10 +171,13 @@ bool sl_plugins_tables(const struct sl_plugins *pl, const char *given, const str
                 return true;
         }
         const struct sl_transform_ops *transform = sl_plugins_transform(pl, given);
-        const struct sl_converter_ops *converter = transform ? NULL : sl_plugins_converter(pl, given);
+        const struct sl_predicate_ops *predicate = sl_plugins_predicate(pl, given);
+        const struct sl_converter_ops *converter = sl_plugins_converter(pl, given);
         if (transform)
                 ret[0] = transform->config;
+        else if (predicate)
+                ret[0] = predicate->config;
         else if (converter)
                 ret[0] = converter->config;
-        return transform || converter;
+        return transform || predicate || converter;
 }

@@ -6,6 +6,7 @@
 #define SL_CLUSTER_PLUGINS_H
 #include "api/converter.h"
 #include "api/plugin.h"
+#include "api/predicate.h"
 
 #define SL_KAFKA_COMPATIBLE "4.2.0" /* the Kafka Connect release whose REST, texts and topics are followed */
 
@@ -13,6 +14,7 @@ struct sl_plugins {
         const struct sl_source_ops *const *sources; /* each NULL-terminated */
         const struct sl_sink_ops *const *sinks;
         const struct sl_transform_ops *const *transforms;
+        const struct sl_predicate_ops *const *predicates;
         const struct sl_converter_ops *const *converters;
 };
 
@@ -22,6 +24,7 @@ enum sl_rc sl_plugins_connector(const struct sl_plugins *pl, const char *given, 
                                 const struct sl_sink_ops **ret_sink, struct sl_err *err);
 /* NULL = unknown. */
 const struct sl_transform_ops *sl_plugins_transform(const struct sl_plugins *pl, const char *given);
+const struct sl_predicate_ops *sl_plugins_predicate(const struct sl_plugins *pl, const char *given);
 const struct sl_converter_ops *sl_plugins_converter(const struct sl_plugins *pl, const char *given);
 /* The answer of GET /connector-plugins; owned by the caller. */
 json_t *sl_plugins_json(const struct sl_plugins *pl, bool connectors_only);

@@ -137,44 +137,34 @@ static const struct sl_cfg_def transform_rows[] = {
         {SL_CFG_BOOL(struct transform_keys, negate, "negate"), .def = "false", .importance = SL_MEDIUM,
          .doc = "Run the transform where the predicate says no."},
         {0}};
+static const struct sl_cfg_def predicate_rows[] = {
+        {SL_CFG_CLASS(struct transform_keys, type, "type"), .flags = SL_CFG_REQUIRED, .importance = SL_HIGH,
+         .doc = "Class or alias of the predicate."},
+        {SL_CFG_NONE("plugin.version", SL_CFG_T_STRING), .flags = SL_CFG_IGNORED | SL_CFG_HIDDEN,
+         .doc = "There is one version of each plugin: the program's."},
+        {0}};
 
-static void check_transform(const struct sl_validate_opts *opts, struct sl_validation *v, const char *alias)
+/* The keys of a transform or predicate that its class defines, and those that nobody does. rows: the framework's, shown first. */
+struct part {
+        enum sl_vtable_kind kind;
+        const char *prefix, *group;
+        const struct sl_cfg_def *rows, *config;
+        uint32_t config_size;
+        void (*check)(const void *cfg, struct sl_cfg_report *report);
+};
+
+static void check_part(struct sl_validation *v, const struct part *part)
 {
-        const char *prefix = sl_arena_printf(&v->arena, "transforms.%s.", alias);
-        const char *group = sl_arena_printf(&v->arena, "Transforms: %s", alias);
-        struct transform_keys *keys = sl_arena_zalloc(&v->arena, sizeof(*keys));
-        const struct sl_cfg_def *rows = prefixed(&v->arena, transform_rows, prefix, group), *own = NULL;
-        const char *negate = sl_arena_printf(&v->arena, "%snegate", prefix);
-        sl_cfg_parse(rows, &v->resolved, keys, &v->arena, &v->report);
-        if (sl_props_get(&v->resolved, negate) &&
-            !sl_props_has(&v->resolved, sl_arena_printf(&v->arena, "%spredicate", prefix)))
-                sl_cfg_add_error(
-                        &v->report, rows[0].name,
-                        "Config '%s' was provided but there is no config '%spredicate' defining a predicate to be "
-                        "negated.",
-                        negate, prefix);
-        if (keys->predicate)
-                sl_cfg_add_error(&v->report, sl_arena_printf(&v->arena, "%spredicate", prefix),
-                                 "Predicates are not built in yet: remove %spredicate", prefix);
-        const struct sl_transform_ops *ops = keys->type ? sl_plugins_transform(opts->plugins, keys->type) : NULL;
-        if (keys->type && !ops)
-                sl_cfg_add_error(&v->report, rows[0].name,
-                                 "Invalid value %s for configuration %s: Class %s could not be found.", keys->type,
-                                 rows[0].name, keys->type);
-        if (!ops) {
-                add_table(v, SL_VTABLE_TRANSFORM, rows);
-                return;
-        }
         uint32_t before = v->report.errors;
-        void *cfg = sl_arena_zalloc(&v->arena, ops->config_size + 1);
-        own = prefixed(&v->arena, ops->config, prefix, group);
+        void *cfg = sl_arena_zalloc(&v->arena, part->config_size + 1);
+        const struct sl_cfg_def *own = prefixed(&v->arena, part->config, part->prefix, part->group);
         sl_cfg_parse(own, &v->resolved, cfg, &v->arena, &v->report);
-        add_table(v, SL_VTABLE_TRANSFORM, merged(&v->arena, rows, own));
-        if (ops->check && v->report.errors == before) {
+        add_table(v, part->kind, merged(&v->arena, part->rows, own));
+        if (part->check && v->report.errors == before) {
                 struct sl_cfg_report sub = {0};
-                ops->check(cfg, &sub);
+                part->check(cfg, &sub);
                 for (uint32_t i = 0; i < sub.count; i++) {
-                        const char *key = sl_arena_printf(&v->arena, "%s%s", prefix, sub.findings[i].key);
+                        const char *key = sl_arena_printf(&v->arena, "%s%s", part->prefix, sub.findings[i].key);
                         if (sub.findings[i].warning)
                                 sl_cfg_add_warning(&v->report, key, "%s", sub.findings[i].text);
                         else
@@ -183,11 +173,76 @@ static void check_transform(const struct sl_validate_opts *opts, struct sl_valid
                 sl_cfg_report_free(&sub);
         }
         struct sl_props mine = {0};
-        const struct sl_cfg_def *tables[] = {rows, own};
-        keys_with_prefix(&v->resolved, prefix, &mine);
-        sl_props_remove(&mine, sl_arena_printf(&v->arena, "%splugin.version", prefix));
+        const struct sl_cfg_def *tables[] = {part->rows, own};
+        keys_with_prefix(&v->resolved, part->prefix, &mine);
+        sl_props_remove(&mine, sl_arena_printf(&v->arena, "%splugin.version", part->prefix));
         sl_cfg_check_unknown(tables, 2, &mine, &v->report);
         sl_props_free(&mine);
+}
+
+static void class_missing(struct sl_validation *v, const char *key, const char *class)
+{
+        sl_cfg_add_error(&v->report, key, "Invalid value %s for configuration %s: Class %s could not be found.", class, key,
+                         class);
+}
+
+static bool is_listed(const struct sl_cfg_list *list, const char *alias)
+{
+        for (uint32_t i = 0; i < list->count; i++)
+                if (strcmp(list->items[i], alias) == 0)
+                        return true;
+        return false;
+}
+
+static void check_predicate_of(struct sl_validation *v, const char *prefix, const char *type_key, const char *alias)
+{
+        const char *key = sl_arena_printf(&v->arena, "%spredicate", prefix);
+        const char *negate = sl_arena_printf(&v->arena, "%snegate", prefix);
+        if (sl_props_get(&v->resolved, negate) && !sl_props_has(&v->resolved, key))
+                sl_cfg_add_error(
+                        &v->report, type_key,
+                        "Config '%s' was provided but there is no config '%spredicate' defining a predicate to be "
+                        "negated.",
+                        negate, prefix);
+        if (alias && !is_listed(&v->common.predicates, alias))
+                sl_cfg_add_error(&v->report, key,
+                                 "Invalid value %s for configuration %s: the predicate is not listed in predicates", alias,
+                                 key);
+}
+
+static void check_transform(const struct sl_validate_opts *opts, struct sl_validation *v, const char *alias)
+{
+        const char *prefix = sl_arena_printf(&v->arena, "transforms.%s.", alias);
+        const char *group = sl_arena_printf(&v->arena, "Transforms: %s", alias);
+        struct transform_keys *keys = sl_arena_zalloc(&v->arena, sizeof(*keys));
+        const struct sl_cfg_def *rows = prefixed(&v->arena, transform_rows, prefix, group);
+        sl_cfg_parse(rows, &v->resolved, keys, &v->arena, &v->report);
+        check_predicate_of(v, prefix, rows[0].name, keys->predicate);
+        const struct sl_transform_ops *ops = keys->type ? sl_plugins_transform(opts->plugins, keys->type) : NULL;
+        if (keys->type && !ops)
+                class_missing(v, rows[0].name, keys->type);
+        if (ops)
+                check_part(v, &(struct part){SL_VTABLE_TRANSFORM, prefix, group, rows, ops->config, ops->config_size,
+                                             ops->check});
+        else
+                add_table(v, SL_VTABLE_TRANSFORM, rows);
+}
+
+static void check_predicate(const struct sl_validate_opts *opts, struct sl_validation *v, const char *alias)
+{
+        const char *prefix = sl_arena_printf(&v->arena, "predicates.%s.", alias);
+        const char *group = sl_arena_printf(&v->arena, "Predicates: %s", alias);
+        struct transform_keys *keys = sl_arena_zalloc(&v->arena, sizeof(*keys));
+        const struct sl_cfg_def *rows = prefixed(&v->arena, predicate_rows, prefix, group);
+        sl_cfg_parse(rows, &v->resolved, keys, &v->arena, &v->report);
+        const struct sl_predicate_ops *ops = keys->type ? sl_plugins_predicate(opts->plugins, keys->type) : NULL;
+        if (keys->type && !ops)
+                class_missing(v, rows[0].name, keys->type);
+        if (ops)
+                check_part(v, &(struct part){SL_VTABLE_PREDICATE, prefix, group, rows, ops->config, ops->config_size,
+                                             ops->check});
+        else
+                add_table(v, SL_VTABLE_PREDICATE, rows);
 }
 
 /* A list as Java prints it. */
@@ -202,37 +257,40 @@ static const char *java_list(struct sl_validation *v, const struct sl_cfg_list *
         return copy;
 }
 
-static void check_transforms(const struct sl_validate_opts *opts, struct sl_validation *v)
+/* Each alias of the list once, by one of the two functions above; then the keys of aliases that are not listed. */
+static void check_aliases(const struct sl_validate_opts *opts, struct sl_validation *v, const char *kind,
+                          const struct sl_cfg_list *list,
+                          void (*one)(const struct sl_validate_opts *, struct sl_validation *, const char *))
 {
-        const struct sl_cfg_list *list = &v->common.transforms;
+        size_t skip = strlen(kind);
         for (uint32_t i = 0; i < list->count; i++)
                 for (uint32_t k = 0; k < i; k++)
                         if (strcmp(list->items[i], list->items[k]) == 0) {
-                                sl_cfg_add_error(
-                                        &v->report, "transforms",
-                                        "Invalid value %s for configuration transforms: Duplicate alias provided.",
-                                        java_list(v, list));
+                                sl_cfg_add_error(&v->report, kind,
+                                                 "Invalid value %s for configuration %s: Duplicate alias provided.",
+                                                 java_list(v, list), kind);
                                 return;
                         }
         for (uint32_t i = 0; i < list->count; i++)
-                check_transform(opts, v, list->items[i]);
+                one(opts, v, list->items[i]);
         const char *key, *value;
         for (size_t i = 0; sl_props_next(&v->resolved, &i, &key, &value);) {
-                if (strncmp(key, "transforms.", 11) != 0)
+                if (strncmp(key, kind, skip) != 0 || key[skip] != '.')
                         continue;
                 bool used = false;
                 for (uint32_t k = 0; k < list->count && !used; k++) {
                         size_t n = strlen(list->items[k]);
-                        used = strncmp(key + 11, list->items[k], n) == 0 && key[11 + n] == '.';
+                        used = strncmp(key + skip + 1, list->items[k], n) == 0 && key[skip + 1 + n] == '.';
                 }
                 if (!used)
-                        sl_cfg_add_warning(&v->report, key, "%s has no effect: its alias is not listed in transforms",
-                                           key);
+                        sl_cfg_add_warning(&v->report, key, "%s has no effect: its alias is not listed in %s", key, kind);
         }
-        if (v->common.predicates.count)
-                sl_cfg_add_error(&v->report, "predicates",
-                                 "Predicates are not built in yet: remove predicates and the predicate keys of the "
-                                 "transforms.");
+}
+
+static void check_chain(const struct sl_validate_opts *opts, struct sl_validation *v)
+{
+        check_aliases(opts, v, "transforms", &v->common.transforms, check_transform);
+        check_aliases(opts, v, "predicates", &v->common.predicates, check_predicate);
 }
 
 static void check_converter(const struct sl_validate_opts *opts, struct sl_validation *v, const char *key,
@@ -447,7 +505,7 @@ enum sl_rc sl_validate(const struct sl_validate_opts *opts, const struct sl_prop
         sl_cfg_parse(common, &v->resolved, &v->common, &v->arena, &v->report);
         add_table(v, SL_VTABLE_COMMON, common);
         check_name(v);
-        check_transforms(opts, v);
+        check_chain(opts, v);
         v->own = sl_arena_zalloc(&v->arena, (v->source ? v->source->config_size : v->sink->config_size) + 1);
         parse_own(v, own, v->own);
         add_table(v, SL_VTABLE_OWN, own);
@@ -474,6 +532,23 @@ enum sl_rc sl_validate(const struct sl_validate_opts *opts, const struct sl_prop
         else if (v->sink && v->sink->check)
                 v->sink->check(v->own, name, &v->report);
         return SL_OK;
+}
+
+enum sl_rc sl_validate_chain(const struct sl_validate_opts *opts, const struct sl_props *raw, struct sl_validation *v)
+{
+        v->opts = *opts;
+        sl_arena_init(&v->arena, 0);
+        resolve(opts, raw, v);
+        const char *class = sl_props_get(&v->resolved, "connector.class");
+        if (!class || sl_plugins_connector(opts->plugins, class, &v->source, &v->sink, NULL) != SL_OK)
+                sl_props_set(&v->resolved, "connector.class", class ? class : "");
+        if (!sl_props_has(&v->resolved, "name"))
+                sl_props_set(&v->resolved, "name", "transform");
+        const struct sl_cfg_def *common = v->sink ? sl_sink_common_defs : sl_source_common_defs;
+        sl_cfg_parse(common, &v->resolved, &v->common, &v->arena, &v->report);
+        check_name(v);
+        check_chain(opts, v);
+        return v->report.errors ? SL_FATAL : SL_OK;
 }
 
 void sl_validation_free(struct sl_validation *v)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The full check of a connector config: common keys, the connector's keys, each transform's, converters', Kafka client
+/* The full check of a connector config: common keys, the connector's keys, each transform's and predicate's, converters', Kafka client
  * overrides, rules across keys, and what the connector itself can find out (connectivity). POST and PUT refuse a config
  * by it, PUT .../config/validate shows it, `sluice validate` prints it. Keeps no state: any thread. */
 #ifndef SL_CLUSTER_VALIDATE_H
@@ -20,7 +20,7 @@ struct sl_validate_opts {
 };
 
 /* One table of the answer: the rows with their full names ("transforms.route.regex"). */
-enum sl_vtable_kind { SL_VTABLE_COMMON, SL_VTABLE_TRANSFORM, SL_VTABLE_OWN, SL_VTABLE_CONVERTER };
+enum sl_vtable_kind { SL_VTABLE_COMMON, SL_VTABLE_TRANSFORM, SL_VTABLE_PREDICATE, SL_VTABLE_OWN, SL_VTABLE_CONVERTER };
 struct sl_vtable {
         enum sl_vtable_kind kind;
         const struct sl_cfg_def *defs;
@@ -42,6 +42,9 @@ struct sl_validation {
  * connector.class, or an unknown one; the message is Connect's. */
 enum sl_rc sl_validate(const struct sl_validate_opts *opts, const struct sl_props *raw, struct sl_validation *v,
                        struct sl_err *err);
+/* Only the common keys, the transforms and the predicates, as `sluice transform` needs them: no connector.class or an unknown one is
+ * a source, no name no error. SL_FATAL when there are errors. */
+enum sl_rc sl_validate_chain(const struct sl_validate_opts *opts, const struct sl_props *raw, struct sl_validation *v);
 void sl_validation_free(struct sl_validation *v); /* accepts a zeroed struct */
 /* The answer of PUT .../config/validate; name: connector.class as the user wrote it. Owned by the caller. */
 json_t *sl_validation_json(const struct sl_validation *v, const char *name);

@@ -176,8 +176,18 @@ static void append(json_t *list, json_t *entry)
                 json_array_append_new(list, entry);
 }
 
-/* A transform's entries: type and version first; the others are in their order already. */
-static void add_transform(const struct sl_validation *v, json_t *rows, json_t *list)
+/* The whole class name of what is given; NULL = unknown. */
+static const char *part_class(const struct sl_validation *v, bool predicate, const char *given)
+{
+        const struct sl_transform_ops *t = given && !predicate ? sl_plugins_transform(v->opts.plugins, given) : NULL;
+        const struct sl_predicate_ops *p = given && predicate ? sl_plugins_predicate(v->opts.plugins, given) : NULL;
+        if (t)
+                return t->aliases ? t->aliases[0] : t->name;
+        return p ? p->aliases[0] : NULL;
+}
+
+/* A transform's or predicate's entries: type and version first; the others are in their order already. */
+static void add_part(const struct sl_validation *v, bool predicate, json_t *rows, json_t *list)
 {
         size_t i;
         json_t *entry;
@@ -195,15 +205,18 @@ static void add_transform(const struct sl_validation *v, json_t *rows, json_t *l
                         continue;
                 }
                 const char *given = sl_props_get(&v->resolved, name);
-                const struct sl_transform_ops *ops = given ? sl_plugins_transform(v->opts.plugins, given) : NULL;
-                snprintf(text, sizeof(text), "Transformation type for %.200s", alias);
+                const char *class = part_class(v, predicate, given);
+                const char *kind = predicate ? "Predicate" : "Transformation";
+                snprintf(text, sizeof(text), "%s type for %.200s", kind, alias);
                 place(entry, group, 0, "LONG", text, "HIGH");
-                show_class(v, entry, "transformation", ops ? ops->aliases ? ops->aliases[0] : ops->name : NULL);
-                if (!ops)
+                show_class(v, entry, predicate ? "predicate" : "transformation", class);
+                if (!class)
                         continue;
-                snprintf(text, sizeof(text), "transforms.%.200s.plugin.version", alias);
-                json_t *version = version_entry(v, text, SL_KAFKA_COMPATIBLE, "There is one version of each transform.");
-                snprintf(text, sizeof(text), "Transformation version for %.200s", alias);
+                snprintf(text, sizeof(text), "%s.%.200s.plugin.version", predicate ? "predicates" : "transforms", alias);
+                json_t *version = version_entry(v, text, SL_KAFKA_COMPATIBLE,
+                                                predicate ? "There is one version of each predicate."
+                                                          : "There is one version of each transform.");
+                snprintf(text, sizeof(text), "%s version for %.200s", kind, alias);
                 place(version, group, 1, "LONG", text, "HIGH");
                 append(list, version);
         }
@@ -240,8 +253,8 @@ static json_t *table_json(const struct sl_validation *v, enum sl_vtable_kind kin
                 if (v->tables[t].kind != kind)
                         continue;
                 json_t *rows = sl_cfg_validate_json(v->tables[t].defs, "", &v->resolved, &v->report);
-                if (kind == SL_VTABLE_TRANSFORM)
-                        add_transform(v, rows, into);
+                if (kind == SL_VTABLE_TRANSFORM || kind == SL_VTABLE_PREDICATE)
+                        add_part(v, kind == SL_VTABLE_PREDICATE, rows, into);
                 else
                         json_array_extend(into, rows);
                 json_decref(rows);
@@ -302,6 +315,7 @@ json_t *sl_validation_json(const struct sl_validation *v, const char *name)
                 append(entries, face_entry(v, &faces[i], common));
         json_array_extend(entries, common); /* ours */
         table_json(v, SL_VTABLE_TRANSFORM, entries);
+        table_json(v, SL_VTABLE_PREDICATE, entries);
         table_json(v, SL_VTABLE_OWN, entries);
         add_overrides(v, entries);
         table_json(v, SL_VTABLE_CONVERTER, entries);

@@ -16,6 +16,15 @@ struct sl_json_writer *sl_json_writer_new(enum sl_decimal_format decimals, bool 
 void sl_json_writer_free(struct sl_json_writer *w); /* NULL ok */
 enum sl_rc sl_json_write_value(struct sl_json_writer *w, const struct sl_schema *schema, const struct sl_value *value,
                                struct sl_buf *out, struct sl_err *err);
+/* The bytes of the named members of a JSON object, in text (ptr NULL: not there; of repeated ones the last), as Jackson would read
+ * them. SL_E_DECODE when text is no JSON object. */
+enum sl_rc sl_json_split_object(struct sl_str text, const char *const *names, size_t n, struct sl_arena *arena,
+                                struct sl_str *ret, struct sl_err *err);
+/* The bytes of each element of a JSON array, in arena. SL_E_DECODE when text is none. */
+enum sl_rc sl_json_split_array(struct sl_str text, struct sl_arena *arena, struct sl_str **ret, uint32_t *ret_count,
+                               struct sl_err *err);
+/* One JSON value without a schema; strings may point into text, all else is in arena. */
+enum sl_rc sl_json_value(struct sl_str text, struct sl_arena *arena, struct sl_value *ret, struct sl_err *err);
 /* The schema as JsonConverter writes it in the envelope. */
 void sl_json_write_schema(const struct sl_schema *schema, struct sl_buf *out);
 #endif

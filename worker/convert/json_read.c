@@ -502,3 +502,70 @@ const struct sl_value *sl_json_member(const struct sl_value *obj, const char *na
         }
         return NULL;
 }
+
+/* ---- text in pieces ---- */
+
+static bool split_object(struct sl_json_reader *r, const char *const *names, size_t n, struct sl_str *ret)
+{
+        r->p++;
+        if (empty_object(r))
+                return true;
+        do {
+                struct sl_value key, v;
+                struct sl_str extent;
+                if (!read_key(r, &key) || !read_member(r, true, SL_STR_NULL, &extent, &v))
+                        return false;
+                for (size_t i = 0; i < n; i++)
+                        if (sl_str_eqc(sl_v_as_str(&key), names[i]))
+                                ret[i] = extent;
+        } while (next_member(r));
+        return !r->problem;
+}
+
+enum sl_rc sl_json_split_object(struct sl_str text, const char *const *names, size_t n, struct sl_arena *arena,
+                                struct sl_str *ret, struct sl_err *err)
+{
+        struct sl_json_reader r = {0};
+        enum sl_rc rc = SL_OK;
+        memset(ret, 0, n * sizeof(*ret));
+        begin(&r, text, arena);
+        if (r.p == r.end || *r.p != '{')
+                problem(&r, "an object is expected");
+        if (r.problem || !split_object(&r, names, n, ret))
+                rc = fail(&r, err);
+        sl_json_reader_free(&r);
+        return rc;
+}
+
+enum sl_rc sl_json_split_array(struct sl_str text, struct sl_arena *arena, struct sl_str **ret, uint32_t *ret_count,
+                               struct sl_err *err)
+{
+        struct sl_json_reader r = {0};
+        struct sl_value all, v;
+        enum sl_rc rc = SL_OK;
+        SL_TRY(sl_json_value(text, arena, &all, err));
+        begin(&r, text, arena);
+        struct sl_str *items = sl_arena_alloc(arena, (all.len + 1) * sizeof(*items));
+        if (all.type != SL_ARRAY)
+                problem(&r, "an array is expected");
+        for (uint32_t i = 0; i < all.len && !r.problem; i++) {
+                r.p++; /* the bracket, or a comma */
+                if (read_member(&r, true, SL_STR_NULL, &items[i], &v))
+                        skip_space(&r);
+        }
+        if (r.problem)
+                rc = fail(&r, err);
+        sl_json_reader_free(&r);
+        *ret = items;
+        *ret_count = all.len;
+        return rc;
+}
+
+enum sl_rc sl_json_value(struct sl_str text, struct sl_arena *arena, struct sl_value *ret, struct sl_err *err)
+{
+        struct sl_json_reader r = {0};
+        bool missing;
+        enum sl_rc rc = sl_json_read(&r, text, false, arena, ret, &missing, err);
+        sl_json_reader_free(&r);
+        return rc;
+}

@@ -5,12 +5,21 @@
 #include <stdlib.h>
 
 #include "api/plugin.h"
+#include "api/predicate.h"
 #include "base/fault.h"
 #include "convert/convert.h"
 
 struct step {
+        const char *alias;
         const struct sl_transform_ops *ops;
         void *st;
+        const struct sl_predicate_ops *predicate; /* NULL = every record */
+        void *predicate_st;
+        bool negate;
+};
+struct step_cfg {
+        const char *predicate;
+        bool negate;
 };
 struct sl_chain {
         struct sl_arena arena;
@@ -23,6 +32,14 @@ static const struct sl_transform_ops *find_transform(const char *name)
         for (size_t i = 0; sl_transforms[i]; i++)
                 if (sl_plugin_named(sl_transforms[i]->name, sl_transforms[i]->aliases, "", name))
                         return sl_transforms[i];
+        return NULL;
+}
+
+static const struct sl_predicate_ops *find_predicate(const char *name)
+{
+        for (size_t i = 0; sl_predicates[i]; i++)
+                if (sl_plugin_named(sl_predicates[i]->name, sl_predicates[i]->aliases, "", name))
+                        return sl_predicates[i];
         return NULL;
 }
 
@@ -40,21 +57,65 @@ static enum sl_rc parse(const struct sl_cfg_def *defs, const char *prefix, const
         return rc;
 }
 
-static enum sl_rc add_step(struct sl_chain *c, const char *alias, const struct sl_props *config, struct sl_err *err)
+static enum sl_rc no_class(const char *type, const char *prefix, struct sl_err *err)
+{
+        return sl_fail(err, SL_E_CONFIG, "Invalid value %s for configuration %stype: Class %s could not be found.",
+                       type ? type : "null", prefix, type ? type : "null");
+}
+
+/* Only what predicates lists has a configuration, in Connect. */
+static bool is_listed(const struct sl_cfg_list *list, const char *alias)
+{
+        for (uint32_t i = 0; i < list->count; i++)
+                if (strcmp(list->items[i], alias) == 0)
+                        return true;
+        return false;
+}
+
+static enum sl_rc add_predicate(struct sl_chain *c, struct step *step, const char *alias, const struct sl_props *config,
+                                struct sl_err *err)
+{
+        char *prefix = sl_arena_printf(&c->arena, "predicates.%s.", alias);
+        const char *type = sl_props_get(config, sl_arena_printf(&c->arena, "%stype", prefix));
+        const struct sl_predicate_ops *ops = type ? find_predicate(type) : NULL;
+        if (!ops)
+                return no_class(type, prefix, err);
+        void *cfg = sl_arena_zalloc(&c->arena, ops->config_size + 1);
+        step->predicate_st = sl_arena_zalloc(&c->arena, ops->state_size + 1);
+        SL_TRY(parse(ops->config, prefix, config, cfg, &c->arena, err));
+        step->predicate = ops;
+        return ops->open ? ops->open(step->predicate_st, cfg, err) : SL_OK;
+}
+
+static const struct sl_cfg_def step_rows[] = {
+        {SL_CFG_STR(struct step_cfg, predicate, "predicate")},
+        {SL_CFG_BOOL(struct step_cfg, negate, "negate"), .def = "false"},
+        {0},
+};
+
+static enum sl_rc add_step(struct sl_chain *c, const char *alias, const struct sl_props *config,
+                           const struct sl_cfg_list *predicates, struct sl_err *err)
 {
         char *prefix = sl_arena_printf(&c->arena, "transforms.%s.", alias);
         const char *type = sl_props_get(config, sl_arena_printf(&c->arena, "%stype", prefix));
         const struct sl_transform_ops *ops = type ? find_transform(type) : NULL;
+        struct step_cfg own = {0};
         if (!ops)
-                return sl_fail(err, SL_E_CONFIG, "Invalid value %s for configuration %stype: Class %s could not be found.",
-                               type ? type : "null", prefix, type ? type : "null");
+                return no_class(type, prefix, err);
         struct step *step = &c->steps[c->count];
-        void *cfg = sl_arena_zalloc(&c->arena, ops->config_size ? ops->config_size : 1);
-        step->st = sl_arena_zalloc(&c->arena, ops->state_size ? ops->state_size : 1);
+        void *cfg = sl_arena_zalloc(&c->arena, ops->config_size + 1);
+        step->alias = sl_arena_strdup(&c->arena, alias);
+        step->st = sl_arena_zalloc(&c->arena, ops->state_size + 1);
         SL_TRY(parse(ops->config, prefix, config, cfg, &c->arena, err));
+        SL_TRY(parse(step_rows, prefix, config, &own, &c->arena, err));
         step->ops = ops;
+        step->negate = own.negate;
         c->count++;
-        return ops->open ? ops->open(step->st, cfg, ops, err) : SL_OK;
+        if (ops->open)
+                SL_TRY(ops->open(step->st, cfg, ops, err));
+        if (own.predicate && !is_listed(predicates, own.predicate))
+                return sl_fail(err, SL_E_CONFIG, "Unknown configuration 'predicates.%s.type'", own.predicate);
+        return own.predicate ? add_predicate(c, step, own.predicate, config, err) : SL_OK;
 }
 
 enum sl_rc sl_chain_new(const struct sl_props *config, const struct sl_conn_cfg *common, struct sl_chain **ret,
@@ -64,7 +125,7 @@ enum sl_rc sl_chain_new(const struct sl_props *config, const struct sl_conn_cfg 
         sl_arena_init(&c->arena, 4096);
         c->steps = sl_arena_zalloc(&c->arena, (common->transforms.count + 1) * sizeof(*c->steps));
         for (uint32_t i = 0; i < common->transforms.count; i++) {
-                enum sl_rc rc = add_step(c, common->transforms.items[i], config, err);
+                enum sl_rc rc = add_step(c, common->transforms.items[i], config, &common->predicates, err);
                 if (rc != SL_OK) {
                         sl_chain_free(c);
                         return rc;
@@ -74,16 +135,40 @@ enum sl_rc sl_chain_new(const struct sl_props *config, const struct sl_conn_cfg 
         return SL_OK;
 }
 
+uint32_t sl_chain_count(const struct sl_chain *c)
+{
+        return c->count;
+}
+
+const char *sl_chain_alias(const struct sl_chain *c, uint32_t i)
+{
+        return c->steps[i].alias;
+}
+
+enum sl_rc sl_chain_step(struct sl_chain *c, uint32_t i, struct sl_record *rec, struct sl_arena *arena, bool *ret_ran,
+                         struct sl_err *err)
+{
+        const struct step *step = &c->steps[i];
+        enum sl_rc rc = SL_OK;
+        bool yes = true;
+        if (step->predicate)
+                rc = step->predicate->test(step->predicate_st, rec, &yes, err);
+        bool run = rc == SL_OK && (!step->predicate || yes != step->negate);
+        if (ret_ran)
+                *ret_ran = run;
+        if (run)
+                rc = step->ops->apply(step->st, rec, arena, err);
+        if (sl_unlikely(rc != SL_OK)) {
+                err->stage = SL_STAGE_TRANSFORMATION;
+                err->operation = step->ops->aliases[0];
+        }
+        return rc;
+}
+
 enum sl_rc sl_chain_apply(struct sl_chain *c, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
 {
-        for (uint32_t i = 0; i < c->count && !rec->dropped; i++) {
-                enum sl_rc rc = c->steps[i].ops->apply(c->steps[i].st, rec, arena, err);
-                if (sl_unlikely(rc != SL_OK)) {
-                        err->stage = SL_STAGE_TRANSFORMATION;
-                        err->operation = c->steps[i].ops->aliases[0];
-                        return rc;
-                }
-        }
+        for (uint32_t i = 0; i < c->count && !rec->dropped; i++)
+                SL_TRY(sl_chain_step(c, i, rec, arena, NULL, err));
         return SL_OK;
 }
 
@@ -91,9 +176,13 @@ void sl_chain_free(struct sl_chain *c)
 {
         if (!c)
                 return;
-        for (uint32_t i = 0; i < c->count; i++)
-                if (c->steps[i].ops->close)
-                        c->steps[i].ops->close(c->steps[i].st);
+        for (uint32_t i = 0; i < c->count; i++) {
+                const struct step *step = &c->steps[i];
+                if (step->ops->close)
+                        step->ops->close(step->st);
+                if (step->predicate && step->predicate->close)
+                        step->predicate->close(step->predicate_st);
+        }
         sl_arena_free(&c->arena);
         free(c);
 }

@@ -11,6 +11,11 @@ struct sl_chain;
 /* config: the connector's, references resolved. */
 enum sl_rc sl_chain_new(const struct sl_props *config, const struct sl_conn_cfg *common, struct sl_chain **ret,
                         struct sl_err *err);
+/* One of the transforms, by its place, where its predicate says so (*ret_ran tells; may be NULL): for who wants to look between them. */
+uint32_t sl_chain_count(const struct sl_chain *c);
+const char *sl_chain_alias(const struct sl_chain *c, uint32_t i);
+enum sl_rc sl_chain_step(struct sl_chain *c, uint32_t i, struct sl_record *rec, struct sl_arena *arena, bool *ret_ran,
+                         struct sl_err *err);
 /* Runs the transforms until one drops the record. err->stage is TRANSFORMATION on failure. */
 enum sl_rc sl_chain_apply(struct sl_chain *c, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err);
 void sl_chain_free(struct sl_chain *c); /* NULL ok */
