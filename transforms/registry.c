@@ -4,8 +4,11 @@
 #include "api/predicate.h"
 
 extern const struct sl_transform_ops sl_regex_router, sl_insert_field_key, sl_insert_field_value;
+extern const struct sl_transform_ops sl_filter;
+extern const struct sl_predicate_ops sl_has_header_key, sl_record_is_tombstone, sl_topic_name_matches;
 
 const struct sl_transform_ops *const sl_transforms[] = {
+        &sl_filter,
         &sl_regex_router,
         &sl_insert_field_key,
         &sl_insert_field_value,
@@ -13,5 +16,8 @@ const struct sl_transform_ops *const sl_transforms[] = {
 };
 
 const struct sl_predicate_ops *const sl_predicates[] = {
+        &sl_has_header_key,
+        &sl_record_is_tombstone,
+        &sl_topic_name_matches,
         NULL,
 };

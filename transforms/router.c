@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RegexRouter: a record whose whole topic name matches `regex` gets the name that Java's Matcher.replaceFirst gives.
- * Only the topic changes; partition, timestamp and headers stay. Java's regular expressions run on PCRE2: \uXXXX and
- * the ASCII classes (\p{Alpha}, \p{Lower} ...) are translated; unions and intersections inside [...] are refused by
- * name. The answer per topic is kept, so a row costs a look-up. */
+ * Only the topic changes; partition, timestamp and headers stay. The answer per topic is kept, so a row costs a
+ * look-up. */
 #include "api/transform.h"
 #include "base/map.h"
+#include "transforms/regex.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
 #include <stdlib.h>
 
 /* Answers that are kept; further topics are matched on every row. */
@@ -33,99 +31,6 @@ struct router {
         struct sl_map topics;            /* name -> struct sl_str *, the name to use */
         struct sl_str last_in, last_out; /* slices of the map's memory */
 };
-
-/* ---- Java's syntax to PCRE2's ---- */
-
-struct posix {
-        const char *java, *pcre;
-};
-static const struct posix posix_classes[] = {
-        {"Lower", "lower"}, {"Upper", "upper"},   {"ASCII", "ascii"}, {"Alpha", "alpha"}, {"Digit", "digit"},
-        {"Alnum", "alnum"}, {"Punct", "punct"},   {"Graph", "graph"}, {"Print", "print"}, {"Blank", "blank"},
-        {"Cntrl", "cntrl"}, {"XDigit", "xdigit"}, {"Space", "space"},
-};
-
-/* p at the backslash; how many bytes were read. */
-static size_t translate_escape(const char *p, bool in_class, struct sl_buf *out)
-{
-        if (p[1] == 'u' && strspn(p + 2, "0123456789abcdefABCDEF") >= 4) {
-                sl_buf_printf(out, "\\x{%.4s}", p + 2);
-                return 6;
-        }
-        for (size_t i = 0;
-             (p[1] == 'p' || p[1] == 'P') && p[2] == '{' && i < sizeof(posix_classes) / sizeof(*posix_classes); i++) {
-                size_t n = strlen(posix_classes[i].java);
-                if (strncmp(p + 3, posix_classes[i].java, n) != 0 || p[3 + n] != '}')
-                        continue;
-                sl_buf_printf(out, in_class ? "[:%s%s:]" : "[[:%s%s:]]", p[1] == 'P' ? "^" : "", posix_classes[i].pcre);
-                return n + 4;
-        }
-        sl_buf_add(out, p, p[1] ? 2 : 1);
-        return p[1] ? 2 : 1;
-}
-
-/* NULL, or why not. */
-static const char *translate(const char *p, struct sl_buf *out)
-{
-        bool in_class = false;
-        while (*p) {
-                if (p[0] == '\\' && p[1] == 'Q') {
-                        const char *end = strstr(p, "\\E");
-                        size_t n = end ? (size_t)(end - p) + 2 : strlen(p);
-                        sl_buf_add(out, p, n);
-                        p += n;
-                        continue;
-                }
-                if (*p == '\\') {
-                        p += translate_escape(p, in_class, out);
-                        continue;
-                }
-                if (in_class && *p == '[')
-                        return "a character class inside a character class (Java's union) is not supported: list the "
-                               "characters in one class, or write \\[ for a bracket";
-                if (in_class && p[0] == '&' && p[1] == '&')
-                        return "&& inside a character class (Java's intersection) is not supported: list the "
-                               "characters";
-                if (p[0] == '(' && p[1] == '*')
-                        return "Dangling meta character '*'";
-                if (*p == '[') {
-                        in_class = true;
-                        sl_buf_addc(out, *p++);
-                        if (*p == '^')
-                                sl_buf_addc(out, *p++);
-                        if (*p == ']')
-                                sl_buf_addc(out, *p++);
-                        continue;
-                }
-                if (*p == ']')
-                        in_class = false;
-                sl_buf_addc(out, *p++);
-        }
-        return NULL;
-}
-
-/* The compiled expression, or NULL with the reason in why. */
-static pcre2_code *compile(const char *regex, struct sl_buf *why)
-{
-        struct sl_buf text = {0};
-        pcre2_code *code = NULL;
-        const char *refused = translate(regex, &text);
-        if (refused) {
-                sl_buf_adds(why, refused);
-        } else {
-                int number;
-                PCRE2_SIZE at;
-                code = pcre2_compile((PCRE2_SPTR)sl_buf_cstr(&text), text.len, PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C,
-                                     &number, &at, NULL);
-                if (!code) {
-                        PCRE2_UCHAR message[160];
-                        pcre2_get_error_message(number, message, sizeof(message));
-                        sl_buf_printf(why, "%s near index %zu", (const char *)message, (size_t)at);
-                }
-        }
-        sl_buf_free(&text);
-        return code;
-}
 
 /* ---- the replacement ---- */
 
@@ -225,7 +130,7 @@ static bool router_bind(struct router *r, const struct router_cfg *cfg, const ch
         size_t n = strlen(cfg->replacement);
         *ret_key = "regex";
         sl_buf_adds(why, "Invalid regex: ");
-        r->code = compile(cfg->regex, why);
+        r->code = sl_java_regex(cfg->regex, why);
         if (!r->code)
                 return false;
         sl_buf_clear(why);
