@@ -9,8 +9,8 @@ const struct sl_plugins sl_built_in = {
         .sources = sl_sources,
         .sinks = sl_sinks,
         .transforms = sl_transforms,
-        .predicates = sl_predicates,
         .converters = sl_converters,
+        .predicates = sl_predicates,
 };
 
 static const struct {

@@ -384,6 +384,76 @@ def negate_needs_a_predicate(c):
     expect(c, {**c.sink(name="x", transforms="a"), **router(negate="true")}, {"transforms.a.type": [wanted]})
 
 
+def filtered(**keys):
+    """Keys of a Filter with a predicate p."""
+    own = {f"predicates.p.{key}": value for key, value in keys.items()}
+    return {"transforms": "a", "transforms.a.type": "org.apache.kafka.connect.transforms.Filter",
+            "transforms.a.predicate": "p", "predicates": "p"} | own
+
+
+MATCHES = "org.apache.kafka.connect.transforms.predicates.TopicNameMatches"
+
+
+@check
+def predicate(c):
+    body = expect(c, c.sink(name="x") | filtered(type=MATCHES, pattern="a.*"), {})
+    true("Predicates: p" in body["groups"], f"a group of the predicate, not {body['groups']}")
+    names = [entry["value"]["name"] for entry in body["configs"]]
+    eq([name for name in names if name.startswith(("transforms.", "predicates."))],
+       ["transforms.a.type", "transforms.a.plugin.version", "transforms.a.negate", "transforms.a.predicate",
+        "predicates.p.type", "predicates.p.plugin.version", "predicates.p.pattern"], "the keys")
+    eq(value(body, "predicates.p.pattern")["value"], "a.*", "predicates.p.pattern")
+    recommended = value(body, "predicates.p.type")["recommended_values"]
+    for name in (MATCHES, MATCHES.replace("TopicNameMatches", "HasHeaderKey")):
+        true(name in recommended, f"{name} in {recommended}")
+
+
+@check
+def predicate_definitions(c):
+    body = validate(c, c.sink(name="x") | filtered(type=MATCHES, pattern="a.*"))
+    definitions = {entry["definition"]["name"]: entry["definition"] for entry in body["configs"] if entry["definition"]}
+    seen = {}
+    for key in ("type", "plugin.version", "pattern"):
+        d = definitions[f"predicates.p.{key}"]
+        seen[key] = [d[k] for k in ("type", "required", "importance", "group", "order_in_group", "width", "display_name")]
+    eq(seen, {"type": ["CLASS", True, "HIGH", "Predicates: p", 0, "LONG", "Predicate type for p"],
+              "plugin.version": ["STRING", False, "HIGH", "Predicates: p", 1, "LONG", "Predicate version for p"],
+              "pattern": ["STRING", True, "MEDIUM", "Predicates: p", 2, "NONE", "pattern"]}, "the definitions")
+
+
+@check
+def predicate_regex_is_wrong(c):
+    body = validate(c, c.sink(name="x") | filtered(type=MATCHES, pattern="("))
+    eq((body["error_count"], list(errors(body))), (1, ["predicates.p.pattern"]), "the errors")
+    has(errors(body)["predicates.p.pattern"][0], "Invalid value ( for configuration pattern: Invalid regex: ")
+
+
+@check
+def predicate_key_is_missing(c):
+    """Connect's second sentence for it is of the JVM."""
+    body = validate(c, c.sink(name="x") | filtered(type=MATCHES))
+    eq(errors(body)["predicates.p.pattern"][0],
+       'Missing required configuration "predicates.p.pattern" which has no default value.', "the error")
+
+
+@check
+def predicate_key_is_empty(c):
+    expect(c, c.sink(name="x") | filtered(type=MATCHES, pattern=""), {
+        "predicates.p.pattern": ["Invalid value  for configuration pattern: String must be non-empty"]})
+
+
+@check
+def predicate_class_is_unknown(c):
+    expect(c, c.sink(name="x") | filtered(type="org.example.Nope"), {"predicates.p.type": [
+        "Invalid value org.example.Nope for configuration predicates.p.type: Class org.example.Nope could not be found."]})
+
+
+@check
+def predicate_twice(c):
+    expect(c, c.sink(name="x", predicates="p,p") | {"predicates.p.type": MATCHES, "predicates.p.pattern": "x"}, {
+        "predicates": ["Invalid value [p, p] for configuration predicates: Duplicate alias provided."]})
+
+
 # --- Overrides, topics that sources make ------------------------------------------------------------------------------
 
 

@@ -57,7 +57,7 @@ static const struct sl_source_ops *const sources[] = {&toy_source, NULL};
 static const struct sl_sink_ops *const sinks[] = {&toy_sink, NULL};
 static const struct sl_transform_ops *const transforms[] = {NULL};
 static const struct sl_converter_ops *const converters[] = {NULL};
-static const struct sl_plugins plugins = {sources, sinks, transforms, converters};
+static const struct sl_plugins plugins = {sources, sinks, transforms, converters, NULL};
 
 struct toy_task {
         pthread_t thread;

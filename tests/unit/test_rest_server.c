@@ -511,7 +511,7 @@ static void worker_to_worker(void **state)
                 .plugins = &(struct sl_plugins){(const struct sl_source_ops *const[]){NULL},
                                                 (const struct sl_sink_ops *const[]){NULL},
                                                 (const struct sl_transform_ops *const[]){NULL},
-                                                (const struct sl_converter_ops *const[]){NULL}},
+                                                (const struct sl_converter_ops *const[]){NULL}, NULL},
                 .worker_id = sl_rest_server_id(server),
                 .without_kafka = true,
         });

@@ -74,7 +74,7 @@ static const struct sl_source_ops *const sources[] = {&toy_source, NULL};
 static const struct sl_sink_ops *const sinks[] = {&toy_sink, NULL};
 static const struct sl_transform_ops *const transforms[] = {&route, NULL};
 static const struct sl_converter_ops *const converters[] = {&json_converter, NULL};
-static const struct sl_plugins plugins = {sources, sinks, transforms, converters};
+static const struct sl_plugins plugins = {sources, sinks, transforms, converters, sl_predicates};
 static struct sl_providers *providers;
 
 static struct sl_props config_of(const char *json)
@@ -195,8 +195,27 @@ static void transform_keys_have_their_full_names(void **state)
                "transforms.r.type: Config 'transforms.r.negate' was provided but there is no config "
                "'transforms.r.predicate' "
                "defining a predicate to be negated.\n");
-        char *text = errors_of("{" SOURCE ",\"predicates\":\"p\"}", NULL);
-        assert_non_null(strstr(text, "predicates: Predicates are not built in"));
+}
+
+#define ROUTE ",\"transforms\":\"r\",\"transforms.r.type\":\"Route\",\"transforms.r.regex\":\"x\",\"transforms.r.predicate\":\"p\""
+#define MATCHES ",\"predicates\":\"p\",\"predicates.p.type\":\"TopicNameMatches\""
+
+static void predicate_keys(void **state)
+{
+        (void)state;
+        expect("{" SOURCE ROUTE MATCHES ",\"predicates.p.pattern\":\"a.*\",\"transforms.r.negate\":\"true\"}", "");
+        expect("{" SOURCE ROUTE "}", "transforms.r.predicate: Invalid value p for configuration transforms.r.predicate: the "
+                                     "predicate is not listed in predicates\n");
+        expect("{" SOURCE MATCHES "}", "predicates.p.pattern: Missing required configuration \"predicates.p.pattern\" which has "
+                                       "no default value.\n");
+        expect("{" SOURCE MATCHES ",\"predicates.p.pattern\":\"\"}",
+               "predicates.p.pattern: Invalid value  for configuration pattern: String must be non-empty\n");
+        expect("{" SOURCE ",\"predicates\":\"p,p\"}",
+               "predicates: Invalid value [p, p] for configuration predicates: Duplicate alias provided.\n");
+        expect("{" SOURCE ",\"predicates\":\"p\",\"predicates.p.type\":\"Nope\"}",
+               "predicates.p.type: Invalid value Nope for configuration predicates.p.type: Class Nope could not be found.\n");
+        char *text = errors_of("{" SOURCE MATCHES ",\"predicates.p.pattern\":\"(\"}", NULL);
+        assert_non_null(strstr(text, "predicates.p.pattern: Invalid value ( for configuration pattern: Invalid regex: "));
         free(text);
 }
 
@@ -357,7 +376,7 @@ static void plugin_list(void **state)
         (void)state;
         json_t *all = sl_plugins_json(&plugins, false), *some = sl_plugins_json(&plugins, true);
         assert_int_equal(json_array_size(some), 2);
-        assert_int_equal(json_array_size(all), 4);
+        assert_int_equal(json_array_size(all), 4 + 3); /* ours, and the predicates of this build */
         assert_string_equal(sl_json_str(json_array_get(all, 0), "class"), "org.example.ToySinkConnector");
         assert_string_equal(sl_json_str(json_array_get(all, 0), "type"), "sink");
         json_decref(all);
@@ -381,6 +400,7 @@ int main(void)
                 cmocka_unit_test(all_errors_at_once),
                 cmocka_unit_test(names),
                 cmocka_unit_test(transform_keys_have_their_full_names),
+                cmocka_unit_test(predicate_keys),
                 cmocka_unit_test(converter_keys),
                 cmocka_unit_test(sink_rules),
                 cmocka_unit_test(override_policies),

@@ -79,7 +79,8 @@ static void put_before(struct sl_err *err, const char *head, const char *between
         memcpy(err->msg, head, n);
         for (const char *p = between; *p && n < room; p++)
                 err->msg[n++] = *p;
-        err->cause_at += (uint32_t)n;
+        if (err->cause || err->cause_at)
+                err->cause_at += (uint32_t)n;
         size_t rest = strlen(old);
         bool cut = rest > room - n;
         if (cut)
@@ -106,15 +107,25 @@ void sl_err_wrap(struct sl_err *err, const char *head, const char *cause)
 {
         if (!err || err->rc == SL_OK)
                 return;
+        err->cause = cause;
         err->cause_at = 0;
         put_before(err, head, "");
-        err->cause = cause;
+}
+
+void sl_err_detail(struct sl_err *err, const char *text)
+{
+        if (!err || err->rc == SL_OK || err->cause || err->cause_at)
+                return;
+        size_t n = strlen(err->msg);
+        err->cause_at = (uint32_t)n;
+        if (n + strlen(text) < sizeof(err->msg))
+                memcpy(err->msg + n, text, strlen(text) + 1);
 }
 
 struct sl_str sl_err_message(const struct sl_err *err)
 {
         size_t len = strlen(err->msg);
-        return (struct sl_str){err->msg, err->cause && err->cause_at < len ? err->cause_at : len};
+        return (struct sl_str){err->msg, err->cause_at && err->cause_at < len ? err->cause_at : len};
 }
 
 void sl_err_clear(struct sl_err *err)
@@ -171,10 +182,10 @@ void sl_err_trace(const struct sl_err *err, struct sl_buf *out)
                 sl_buf_printf(out, "%s\n\tat sluice.%s\nCaused by: ", err->outer, place);
         sl_buf_adds(out, err->java ? err->java : row_of(err->id)->java);
         sl_buf_adds(out, ": ");
-        sl_buf_add_str(out, own);
+        sl_buf_add(out, own.ptr, err->cause ? own.len : strlen(own.ptr));
         sl_buf_printf(out, "\n\tat sluice.%s(%s:%u) [%s]", place, err->file ? err->file : "?", (unsigned)err->line,
                       sl_errid_text(err->id));
-        if (own.ptr[own.len])
+        if (err->cause && own.ptr[own.len])
                 sl_buf_printf(out, "\nCaused by: %s: %s", err->cause, own.ptr + own.len);
 }
 

@@ -52,7 +52,7 @@ struct sl_err {
         const char *java;        /* exception class for traces and headers; from the id's row unless set */
         const char *outer;       /* "<class>: <message>" of the exception that Connect wraps this one in; static, NULL = none */
         const char *cause;       /* exception class of what lies under this one; its text is msg from cause_at on; NULL = none */
-        uint32_t cause_at;
+        uint32_t cause_at;       /* without cause: from here on msg is a detail of ours; 0 = none */
         int32_t native;          /* HTTP status, librdkafka code, or 0 */
         char sqlstate[6];        /* "" unless Postgres said one */
         uint32_t retry_after_ms; /* 0 = no advice */
@@ -69,7 +69,9 @@ enum sl_rc sl_err_set(struct sl_err *err, enum sl_errid id, const char *file, ui
 /* Put head before the message, which becomes the text of the exception below (class cause, static): Connect's exceptions keep
  * their own sentence and leave the details to a "Caused by". */
 void sl_err_wrap(struct sl_err *err, const char *head, const char *cause);
-/* The exception's own message: msg without the text of its cause. */
+/* text at the end of the message is ours, Connect's sentence ends before it. */
+void sl_err_detail(struct sl_err *err, const char *text);
+/* The exception's own message: msg without the text of its cause and without our detail. */
 struct sl_str sl_err_message(const struct sl_err *err);
 /* Put "text: " before the message. */
 void sl_err_prefix(struct sl_err *err, const char *fmt, ...) sl_printf(2, 3) sl_cold;

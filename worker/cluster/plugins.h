@@ -14,8 +14,8 @@ struct sl_plugins {
         const struct sl_source_ops *const *sources; /* each NULL-terminated */
         const struct sl_sink_ops *const *sinks;
         const struct sl_transform_ops *const *transforms;
-        const struct sl_predicate_ops *const *predicates;
         const struct sl_converter_ops *const *converters;
+        const struct sl_predicate_ops *const *predicates; /* NULL = none */
 };
 
 /* The connector that a class name or alias means: exactly one of the two outputs is set. SL_E_CONFIG with Connect's

@@ -158,7 +158,7 @@ static void check_part(struct sl_validation *v, const struct part *part)
         uint32_t before = v->report.errors;
         void *cfg = sl_arena_zalloc(&v->arena, part->config_size + 1);
         const struct sl_cfg_def *own = prefixed(&v->arena, part->config, part->prefix, part->group);
-        sl_cfg_parse(own, &v->resolved, cfg, &v->arena, &v->report);
+        sl_cfg_parse_at(part->config, part->prefix, &v->resolved, cfg, &v->arena, &v->report);
         add_table(v, part->kind, merged(&v->arena, part->rows, own));
         if (part->check && v->report.errors == before) {
                 struct sl_cfg_report sub = {0};

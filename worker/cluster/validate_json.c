@@ -193,9 +193,11 @@ static void add_part(const struct sl_validation *v, bool predicate, json_t *rows
         json_t *entry;
         json_array_foreach(rows, i, entry)
         {
-                const char *name = name_of(entry), *group = json_string_value(json_object_get(
+                const char *name = name_of(entry), *given_group = json_string_value(json_object_get(
                                                            json_object_get(entry, "definition"), "group"));
-                const char *alias = group ? strchr(group, ' ') + 1 : "";
+                char group[300]; /* place() puts another string where given_group is */
+                snprintf(group, sizeof(group), "%.250s", given_group);
+                const char *alias = strchr(group, ' ') + 1;
                 const json_t *bare = json_object_get(json_object_get(entry, "definition"), "display_name");
                 const json_t *weight = json_object_get(json_object_get(entry, "definition"), "importance");
                 char text[300];

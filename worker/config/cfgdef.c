@@ -290,7 +290,10 @@ static void parse_row(struct parse *p, const struct sl_cfg_def *row)
                 sl_cfg_add_error(p->r, key, "Missing required configuration \"%s\" which has no default value.", key);
         if (why)
                 invalid(p, key, row->type == SL_CFG_T_PASSWORD ? "[hidden]" : given.value, why);
-        check(p, row, key, &v);
+        uint32_t n = p->r->count;
+        check(p, row, key + strlen(p->prefix), &v); /* Kafka's validators see the key without its prefix */
+        for (; n < p->r->count; n++)
+                p->r->findings[n].key = key;
         if (p->r->errors == errors && !(row->flags & SL_CFG_IGNORED))
                 store(p, row, &v);
 }

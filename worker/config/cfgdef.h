@@ -107,8 +107,8 @@ bool sl_cfg_has_error(const struct sl_cfg_report *r, const char *key);
  * Keys of props that no row knows are left alone (see sl_cfg_check_unknown). */
 void sl_cfg_parse(const struct sl_cfg_def *defs, const struct sl_props *props, void *out, struct sl_arena *arena,
                   struct sl_cfg_report *r);
-/* The same for a table whose keys stand behind a prefix in props ("transforms.route."): findings and their texts name
- * the whole key, as Kafka does. */
+/* The same for a table whose keys stand behind a prefix in props ("transforms.route."): findings are of the whole key, and so are
+ * the texts but for those of validators (ranges, enumerations, "must be non-empty"), which name it without the prefix, as in Kafka. */
 void sl_cfg_parse_at(const struct sl_cfg_def *defs, const char *prefix, const struct sl_props *props, void *out,
                      struct sl_arena *arena, struct sl_cfg_report *r);
 /* Add a finding for every key of props that none of the n tables knows: a warning that names the key and the nearest

@@ -8,6 +8,7 @@
 #include "record/javaclass.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum op {
@@ -102,14 +103,16 @@ static void add_base64(struct sl_buf *out, const struct sl_value *v)
 
 static sl_cold enum sl_rc refuse(const struct step *s, const struct sl_value *v, struct sl_err *err)
 {
-        const char *before = s->field ? " (field " : "", *name = s->field ? s->field : "", *after = s->field ? ")" : "";
-        if (v->type == SL_NULL)
-                return sl_fail(err, SL_E_CONVERT,
-                               "Conversion error: null value for field that is required and has no "
-                               "default value%s%s%s",
-                               before, name, after);
-        return sl_fail(err, SL_E_CONVERT, "Invalid type for %s: class %s%s%s%s", sl_type_name(s->schema->type),
-                       sl_java_class(NULL, v), before, name, after);
+        char where[300];
+        enum sl_rc rc = v->type == SL_NULL ? sl_fail(err, SL_E_CONVERT,
+                                                     "Conversion error: null value for field that is required and has no "
+                                                     "default value")
+                                           : sl_fail(err, SL_E_CONVERT, "Invalid type for %s: class %s",
+                                                     sl_type_name(s->schema->type), sl_java_class(NULL, v));
+        snprintf(where, sizeof(where), " (field %.250s)", s->field ? s->field : "");
+        if (s->field)
+                sl_err_detail(err, where);
+        return rc;
 }
 
 static enum sl_rc write_step(struct sl_json_writer *w, const struct encoder *e, const struct step *s,

@@ -5,7 +5,8 @@ all), and compares what they print, line by line: schemas, values and their orde
 
 A case: {"name", "config", "direction": "source" | "sink", "records": [...]}; a file holds one or a list of them. A record is an
 object, or a string: the line as it is. "expect": {"<index>": output} stands for Java's where its class has a plain bug (with
-"why"); "refused": true says that both sides must refuse the config (neither may otherwise).
+"why"); "refused": true says that both sides must refuse the config (neither may otherwise), "sluice" that only we do (with
+"why"): Java then fails on the records.
 """
 import argparse
 import json
@@ -115,13 +116,12 @@ def compare(case, java, ours):
     """Sentences about what differs."""
     if "crashed" in ours:
         return [f"sluice: {ours}"]
-    if "refused" in java or "refused" in ours:
-        if "refused" in java and "refused" in ours and case.get("refused"):
-            return []
-        return [f"refused, and the case {'expects' if case.get('refused') else 'does not expect'} it\n"
+    refused = case.get("refused", False)
+    if ("refused" in java, "refused" in ours) != (refused is True, bool(refused)):
+        return [f"who refuses the config (the case expects: {refused or 'nobody'})\n"
                 f"    java:   {java.get('refused')}\n    sluice: {ours.get('refused')}"]
-    if case.get("refused"):
-        return ["neither side refuses the config"]
+    if refused:
+        return []
     if len(ours["lines"]) != len(case["lines"]):
         return [f"{len(case['lines'])} lines in, {len(ours['lines'])} out"]
     found = []
