@@ -23,7 +23,7 @@ def transform(folder, config, lines, *options):
     text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
     done = subprocess.run([BINARY, "transform", path, *options], input=text.encode(), capture_output=True, timeout=60,
                           check=False)
-    return done.returncode, [json.loads(line) for line in done.stdout.decode().splitlines()], done.stderr.decode()
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr.decode()
 
 
 def test_config_forms(tmp_path):

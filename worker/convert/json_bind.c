@@ -65,8 +65,11 @@ static enum sl_rc bind_bytes(struct bind *b, const struct sl_value *node, const 
 {
         uint8_t *out = sl_arena_alloc(b->arena, (size_t)node->len / 4 * 3 + 3);
         int64_t n = sl_base64_decode(node->ptr, node->len, out);
-        if (n < 0)
-                return sl_fail(b->err, SL_E_VALUE, "Invalid bytes%s field: the text is not base64", what);
+        if (n < 0) {
+                enum sl_rc rc = sl_fail(b->err, SL_E_VALUE, "Invalid bytes%s field", what);
+                sl_err_detail(b->err, ": the text is not base64");
+                return rc;
+        }
         *ret = sl_v_bytes(out, (size_t)n);
         return SL_OK;
 }
@@ -75,8 +78,11 @@ static enum sl_rc bind_bytes(struct bind *b, const struct sl_value *node, const 
 static enum sl_rc bind_decimal_bytes(struct bind *b, const struct sl_value *node, struct sl_value *ret)
 {
         SL_TRY(bind_bytes(b, node, " for Decimal", ret));
-        if (!ret->len)
-                return sl_fail(b->err, SL_E_VALUE, "Invalid bytes for Decimal field: there are none");
+        if (!ret->len) {
+                enum sl_rc rc = sl_fail(b->err, SL_E_VALUE, "Invalid bytes for Decimal field");
+                sl_err_detail(b->err, ": there are none");
+                return rc;
+        }
         while (ret->len > 1 && (uint8_t)ret->ptr[0] == ((uint8_t)ret->ptr[1] & 0x80 ? 0xff : 0)) {
                 ret->ptr++;
                 ret->len--;

@@ -103,6 +103,14 @@ static char *text_dup(const struct parse *p, const struct sl_value *v)
         return sl_arena_strndup(p->arena, v->ptr, v->len);
 }
 
+/* Java's SchemaBuilder refused it. */
+static sl_cold enum sl_rc not_built(const struct parse *p, enum sl_rc rc)
+{
+        if (p->err)
+                p->err->java = "org.apache.kafka.connect.errors.SchemaBuilderException";
+        return rc;
+}
+
 static enum sl_rc parse_schema(const struct parse *p, const struct sl_value *node, const struct sl_schema **ret);
 
 static enum sl_rc parse_type(const struct parse *p, const struct sl_value *node, enum sl_type *ret)
@@ -140,9 +148,9 @@ static enum sl_rc parse_fields(const struct parse *p, const struct sl_value *nod
                 SL_TRY(parse_child(p, &list->items[i], "fieldSchema for field cannot be null.", &fields[i].schema));
                 for (uint32_t k = 0; k < i; k++)
                         if (strcmp(fields[k].name, fields[i].name) == 0)
-                                return sl_fail(p->err, SL_E_SCHEMA,
-                                               "Cannot create field because of field name duplication %s",
-                                               fields[i].name);
+                                return not_built(p, sl_fail(p->err, SL_E_SCHEMA,
+                                                            "Cannot create field because of field name duplication %s",
+                                                            fields[i].name));
         }
         spec->fields = fields;
         spec->field_count = list->len;
@@ -214,7 +222,7 @@ static enum sl_rc parse_schema(const struct parse *p, const struct sl_value *nod
                 SL_TRY(sl_json_bind(schema, v, p->replace_null, p->arena, &spec.def, p->err));
                 spec.has_default = spec.def.type != SL_NULL;
                 if (!spec.has_default && !spec.optional)
-                        return sl_fail(p->err, SL_E_SCHEMA, "Invalid default value");
+                        return not_built(p, sl_fail(p->err, SL_E_SCHEMA, "Invalid default value"));
                 if (spec.has_default)
                         schema = sl_schema_intern(&spec);
         }

@@ -48,7 +48,7 @@ def java_sides(cases, work):
         ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Duser.timezone=UTC", "-Duser.language=en",
          "-Duser.country=US", "-Dfile.encoding=UTF-8", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp", f"{work}:{path}",
          "Oracle"], input=text.encode(), stdout=subprocess.PIPE, check=True)
-    return [json.loads(line) for line in done.stdout.decode().splitlines()]
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def our_side(binary, case, work):
@@ -64,7 +64,7 @@ def our_side(binary, case, work):
     if done.returncode not in (0, 1):
         return {"crashed": done.returncode, "stderr": done.stderr.decode()[-2000:]}
     try:
-        lines = [json.loads(line) for line in done.stdout.decode().splitlines()]
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
     except ValueError as e:
         return {"crashed": f"the output is no JSON: {e}"}
     failed = any("error" in line for line in lines)
