@@ -292,11 +292,17 @@ static enum sl_rc open_codec(struct sl_codec *c, struct sl_err *err)
         return rc;
 }
 
+/* References to the environment are resolved; file and dir are only where a worker declares them. */
 static enum sl_rc open_run(struct run *r, const struct sl_props *config, struct sl_err *err)
 {
         struct sl_validate_opts opts = {.plugins = &sl_built_in, .offline = true};
+        struct sl_providers *providers = NULL;
+        struct sl_props none = {0};
         struct sl_validation v = {0};
-        enum sl_rc rc = sl_validate_chain(&opts, config, &v);
+        enum sl_rc rc = sl_providers_new(&none, &providers, err);
+        opts.providers = providers;
+        if (rc == SL_OK)
+                rc = sl_validate_chain(&opts, config, &v);
         if (rc == SL_OK)
                 rc = sl_chain_new(&v.resolved, &v.common, &r->chain, err);
         for (uint32_t i = 0; i < v.report.count; i++)
@@ -306,6 +312,7 @@ static enum sl_rc open_run(struct run *r, const struct sl_props *config, struct 
                 fprintf(stderr, "sluice: %s\n", err->msg);
         r->sink = v.sink != NULL;
         sl_validation_free(&v);
+        sl_providers_free(providers);
         return rc;
 }
 

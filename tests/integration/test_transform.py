@@ -34,6 +34,14 @@ def test_config_forms(tmp_path):
         assert transform(tmp_path, config, [line])[:2] == (0, want)
 
 
+def test_references(tmp_path, monkeypatch):
+    """The environment is read; what no provider stands for stays as it is."""
+    monkeypatch.setenv("SLUICE_TEST_NAME", "from-env")
+    for text, topic in (("${env:SLUICE_TEST_NAME}", "from-env"), ("\\${file:/etc/hostname:a}", "${file:/etc/hostname:a}")):
+        out = transform(tmp_path, {**ROUTE, "transforms.r.replacement": text}, [{"topic": "t"}])[1]
+        assert out[0]["topic"] == topic
+
+
 def test_direction_is_the_class_s(tmp_path):
     for connector, partition in (("file-sink", 0), ("io.confluent.connect.s3.S3SinkConnector", 0), ("file-source", None),
                                  ("org.example.Unknown", None)):
