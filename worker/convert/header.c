@@ -36,30 +36,6 @@ static void quote(struct sl_str s, struct sl_buf *out)
         sl_buf_addc(out, '"');
 }
 
-/* Year, month and day of a day since 1970, by counting from 1 March of year 0 in cycles of 400 years. */
-static void print_date(int64_t days, struct sl_buf *out)
-{
-        int64_t z = days + 719468, cycle = z / 146097, day = z % 146097;
-        int64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
-        int64_t in_year = day - (365 * year + year / 4 - year / 100), shifted = (5 * in_year + 2) / 153;
-        int64_t month = shifted < 10 ? shifted + 3 : shifted - 9;
-        sl_buf_printf(out, "%04lld-%02d-%02d", (long long)(year + cycle * 400 + (month <= 2)), (int)month,
-                      (int)(in_year - (153 * shifted + 2) / 5 + 1));
-}
-
-/* Within the first day, or before it: a time; midnight: a date; else both. */
-static void print_instant(int64_t ms, struct sl_buf *out)
-{
-        int64_t in_day = (ms % DAY_MS + DAY_MS) % DAY_MS;
-        bool date = ms >= DAY_MS;
-        if (date)
-                print_date(ms / DAY_MS, out);
-        if (date && in_day == 0)
-                return;
-        sl_buf_printf(out, "%s%02d:%02d:%02d.%03dZ", date ? "T" : "", (int)(in_day / 3600000),
-                      (int)(in_day / 60000 % 60), (int)(in_day / 1000 % 60), (int)(in_day % 1000));
-}
-
 static void print_bytes(const struct sl_value *v, bool inner, struct sl_buf *out)
 {
         if (inner)
@@ -120,10 +96,10 @@ static void print(const struct sl_schema *schema, const struct sl_value *v, bool
         if (logical == SL_LOGICAL_DECIMAL && v->type == SL_BYTES)
                 print_decimal(schema, v, out);
         else if (logical == SL_LOGICAL_DATE && v->type == SL_INT32)
-                print_instant(v->i64 * DAY_MS, out);
+                sl_instant_print(v->i64 * DAY_MS, out);
         else if ((logical == SL_LOGICAL_TIME && v->type == SL_INT32) ||
                  (logical == SL_LOGICAL_TIMESTAMP && v->type == SL_INT64))
-                print_instant(v->i64, out);
+                sl_instant_print(v->i64, out);
         else if (v->type == SL_STRING && inner)
                 quote(sl_v_as_str(v), out);
         else if (v->type == SL_BYTES)

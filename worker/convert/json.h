@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside worker/convert: the JSON reader, the envelope's schema and decimals as text. Others use convert.h.
+/* Inside worker/convert: the JSON reader and the envelope's schema. Others use convert.h.
  * None of it is thread safe; each converter owns its reader and its caches. */
 #ifndef SL_CONVERT_JSON_H
 #define SL_CONVERT_JSON_H
 #include "convert/convert.h"
+#include "record/logical.h"
 #include "record/schema.h"
 
 /* How deep arrays and objects may nest. */
@@ -53,15 +54,4 @@ enum sl_rc sl_json_schema_from(const struct sl_value *node, bool replace_null, s
                                const struct sl_schema **ret, struct sl_err *err);
 /* sl_json_write_schema with the decimal form of a writer (defaults are written with it). */
 void sl_json_render_schema(struct sl_json_writer *w, const struct sl_schema *schema, struct sl_buf *out);
-
-/* ---- json_decimal.c ---- */
-/* Append java.math.BigDecimal.toString() of a big-endian two's complement unscaled value. scratch is reused between
- * calls and only touched by values of more than 32 bytes. */
-void sl_decimal_print(const void *bytes, size_t n, int32_t scale, struct sl_buf *scratch, struct sl_buf *out);
-/* JSON number text -> unscaled value with this scale, minimal bytes, in arena. Refuses digits that the scale would
- * cut off and numbers of more than 4096 digits. */
-enum sl_rc sl_decimal_parse(struct sl_str text, int32_t scale, struct sl_arena *arena, struct sl_value *ret,
-                            struct sl_err *err);
-/* The low 64 bits of the integer part of a JSON number (Java's BigDecimal.longValue()). */
-int64_t sl_decimal_low_bits(struct sl_str text);
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connect's Decimal (big-endian two's complement unscaled value, scale from the schema) to and from number text,
  * spelled as java.math.BigDecimal does. No arithmetic, no rounding: what does not fit the scale is refused. */
-#include "convert/json.h"
+#include "record/logical.h"
 
 #define MAX_DIGITS 4096
 #define SMALL_BYTES 32
