@@ -449,8 +449,8 @@ static void make_c_locale(void)
         c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 }
 
-/* The text has passed scan_decimal. */
-static bool slow_strtod(struct sl_str s, double *ret)
+/* The text is one that strtod takes whole. */
+static bool slow_strtod(struct sl_str s, bool single, double *ret)
 {
         static pthread_once_t once = PTHREAD_ONCE_INIT;
         char small[64];
@@ -463,7 +463,7 @@ static bool slow_strtod(struct sl_str s, double *ret)
         }
         memcpy(text, s.ptr, s.len);
         text[s.len] = '\0';
-        *ret = strtod_l(text, NULL, c_locale);
+        *ret = single ? (double)strtof_l(text, NULL, c_locale) : strtod_l(text, NULL, c_locale);
         if (text != small)
                 free(text);
         return true;
@@ -493,7 +493,53 @@ bool sl_parse_f64(struct sl_str s, double *ret)
                 *ret = d.neg ? -v : v;
                 return true;
         }
-        return slow_strtod(s, ret);
+        return slow_strtod(s, false, ret);
+}
+
+/* 0x, hex digits with or without a point, p and a decimal exponent, which Java demands. */
+static bool is_hex_float(struct sl_str s)
+{
+        const char *p = s.ptr, *end = s.ptr + s.len;
+        bool any = false, dot = false;
+        int64_t exp2 = 0;
+        p += p < end && (*p == '-' || *p == '+');
+        if (end - p < 2 || p[0] != '0' || (p[1] | 32) != 'x')
+                return false;
+        for (p += 2; p < end && (*p | 32) != 'p'; p++) {
+                char c = *p;
+                if (c == '.' ? dot : !is_digit(c) && ((c | 32) < 'a' || (c | 32) > 'f'))
+                        return false;
+                dot = dot || c == '.';
+                any = any || c != '.';
+        }
+        return any && p < end && scan_exponent(p + 1, end, &exp2);
+}
+
+bool sl_parse_java_float(struct sl_str s, bool single, double *ret)
+{
+        struct decimal d;
+        while (s.len && (uint8_t)s.ptr[s.len - 1] <= ' ')
+                s.len--;
+        while (s.len && (uint8_t)s.ptr[0] <= ' ') {
+                s.ptr++;
+                s.len--;
+        }
+        if (!s.len)
+                return false;
+        bool neg = s.ptr[0] == '-';
+        struct sl_str word = neg || s.ptr[0] == '+' ? (struct sl_str){s.ptr + 1, s.len - 1} : s;
+        if (sl_str_eqc(word, "NaN") || sl_str_eqc(word, "Infinity")) {
+                *ret = word.len == 3 ? __builtin_nan("") : neg ? -__builtin_inf() : __builtin_inf();
+                return true;
+        }
+        bool hex = is_hex_float(s);
+        if (!hex && strchr("fFdD", s.ptr[s.len - 1])) {
+                s.len--;
+                hex = is_hex_float(s);
+        }
+        if (!hex && !scan_decimal(s, &d))
+                return false;
+        return hex || single ? slow_strtod(s, single, ret) : sl_parse_f64(s, ret);
 }
 
 bool sl_utf8_valid(struct sl_str s)

@@ -105,6 +105,9 @@ int64_t sl_base64_decode(const char *p, size_t n, uint8_t *out);
 bool sl_parse_i64(struct sl_str s, int64_t *ret);
 /* Locale-free strtod over the whole slice; accepts NaN, Infinity, -Infinity. */
 bool sl_parse_f64(struct sl_str s, double *ret);
+/* Java's Double.parseDouble, or with single Float.parseFloat (the float widened): blanks around it are dropped, a last f, F, d
+ * or D is taken, and hexadecimal floats are read; false where Java throws NumberFormatException. Locale-free. */
+bool sl_parse_java_float(struct sl_str s, bool single, double *ret);
 /* Is the slice well-formed UTF-8 (no surrogates, no overlongs, at most U+10FFFF)? */
 bool sl_utf8_valid(struct sl_str s);
 /* One code point (at most U+10FFFF, no surrogate) as UTF-8 at w, which has room for 4 bytes; the end of what was written. */
