@@ -3,12 +3,18 @@
 #include "api/plugin.h"
 #include "api/predicate.h"
 
+extern const struct sl_transform_ops sl_cast_key, sl_cast_value;
+extern const struct sl_transform_ops sl_flatten_key, sl_flatten_value;
 extern const struct sl_transform_ops sl_regex_router, sl_insert_field_key, sl_insert_field_value;
 extern const struct sl_transform_ops sl_filter;
 extern const struct sl_predicate_ops sl_has_header_key, sl_record_is_tombstone, sl_topic_name_matches;
 
 const struct sl_transform_ops *const sl_transforms[] = {
         &sl_filter,
+        &sl_cast_key,
+        &sl_cast_value,
+        &sl_flatten_key,
+        &sl_flatten_value,
         &sl_regex_router,
         &sl_insert_field_key,
         &sl_insert_field_value,
