@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cast$Key and Cast$Value: fields of a struct or map, or the whole key or value, as another primitive type, by Java's rules of
- * narrowing, saturation and number text. The new schema and the target of each field are worked out once per input schema (a
- * cast field keeps nothing of its schema but optional and default, which is cast too); a row copies its values into the batch
- * arena and casts the listed ones. A null value or key passes unchanged. Nested fields can't be named.
- * Unlike Java a whole value that is a Decimal, Date, Time or Timestamp loses that name, which would not fit its new type. */
-#include <limits.h>
+/* Cast$Key and Cast$Value: fields of a struct or map, or the whole key or value, as another primitive type, by Java's
+ * rules of narrowing, saturation and number text. The new schema and the target of each field are worked out once per
+ * input schema (a cast field keeps nothing of its schema but optional and default, which is cast too); a row copies its
+ * values into the batch arena and casts the listed ones. A null value or key passes unchanged. Nested fields can't be
+ * named. Unlike Java a whole value that is a Decimal, Date, Time or Timestamp loses that name, which would not fit its
+ * new type. */
 #include <string.h>
 #include <strings.h>
 #include "record/logical.h"
@@ -117,8 +117,9 @@ static void read_spec(struct cast *st, const struct cast_cfg *cfg, struct sl_buf
         for (uint32_t i = 0; i < cfg->spec.count && !why->len; i++)
                 add_spec(st, &cfg->spec, cfg->spec.items[i], why);
         if (!why->len && st->whole != SL_NULL && cfg->spec.count > 1)
-                sl_buf_adds(why, "Cast transformations that specify a type to cast the entire value to may only specify "
-                                 "a single cast in their spec");
+                sl_buf_adds(why,
+                            "Cast transformations that specify a type to cast the entire value to may only specify "
+                            "a single cast in their spec");
 }
 
 static void cast_close(void *state)
@@ -171,7 +172,8 @@ static int64_t saturate(double d, int64_t low, int64_t high)
         return d >= (double)high ? high : (int64_t)d;
 }
 
-/* Value of the digit at *p and past it: any decimal digit of Unicode's basic plane, as Java's Integer.parseInt. -1 if none. */
+/* Value of the digit at *p and past it: any decimal digit of Unicode's basic plane, as Java's Integer.parseInt. -1 if
+ * none. */
 static int digit(const char **p, const char *end)
 {
         static const uint16_t zeros[] = {0x0660, 0x06f0, 0x07c0, 0x0966, 0x09e6, 0x0a66, 0x0ae6, 0x0b66, 0x0be6,
@@ -263,7 +265,8 @@ static bool is_decimal(const struct sl_schema *schema)
 }
 
 /* BigDecimal's conversions: integers are the low bits of the whole part, floats the nearest one. */
-static struct sl_value of_decimal(struct cast *st, const struct sl_schema *schema, const struct sl_value *v, enum sl_type type)
+static struct sl_value of_decimal(struct cast *st, const struct sl_schema *schema, const struct sl_value *v,
+                                  enum sl_type type)
 {
         sl_buf_clear(&st->text);
         sl_decimal_print(v->ptr, v->len, schema->decimal_scale, &st->scratch, &st->text);
@@ -350,8 +353,8 @@ static enum sl_rc cast_value(struct cast *st, const struct sl_schema *schema, st
 
 /* ---- schemas ---- */
 
-static enum sl_rc cast_default(struct cast *st, const struct sl_schema *in, struct sl_schema *out, struct sl_arena *arena,
-                               struct sl_err *err)
+static enum sl_rc cast_default(struct cast *st, const struct sl_schema *in, struct sl_schema *out,
+                               struct sl_arena *arena, struct sl_err *err)
 {
         out->optional = in->optional;
         out->has_default = in->has_default;
@@ -395,10 +398,12 @@ static enum sl_rc plan_fields(struct cast *st, const struct sl_schema *in, struc
         return SL_OK;
 }
 
-static sl_cold enum sl_rc make_plan(struct cast *st, const struct sl_schema *in, struct sl_arena *arena, struct sl_err *err)
+static sl_cold enum sl_rc make_plan(struct cast *st, const struct sl_schema *in, struct sl_arena *arena,
+                                    struct sl_err *err)
 {
         struct plan *plan = sl_calloc(1, sizeof(*plan) + in->field_count);
-        enum sl_rc rc = st->whole != SL_NULL ? plan_whole(st, in, arena, plan, err) : plan_fields(st, in, arena, plan, err);
+        enum sl_rc rc =
+                st->whole != SL_NULL ? plan_whole(st, in, arena, plan, err) : plan_fields(st, in, arena, plan, err);
         if (rc == SL_OK)
                 sl_plans_put(&st->plans, in, plan);
         else
@@ -408,8 +413,8 @@ static sl_cold enum sl_rc make_plan(struct cast *st, const struct sl_schema *in,
 
 /* ---- rows ---- */
 
-static enum sl_rc cast_struct(struct cast *st, const struct sl_schema *in, const struct plan *plan, struct sl_value *value,
-                              struct sl_arena *arena, struct sl_err *err)
+static enum sl_rc cast_struct(struct cast *st, const struct sl_schema *in, const struct plan *plan,
+                              struct sl_value *value, struct sl_arena *arena, struct sl_err *err)
 {
         SL_TRY(sl_need_struct(in, value, PURPOSE, err));
         uint32_t n = in->field_count;
@@ -471,7 +476,8 @@ static enum sl_rc cast_apply(void *state, struct sl_record *rec, struct sl_arena
 
 static const struct sl_cfg_def cast_config[] = {
         {SL_CFG_LIST(struct cast_cfg, spec, "spec"), .flags = SL_CFG_REQUIRED, .importance = SL_HIGH,
-         .doc = "What becomes what: field:type pairs, or one type for the whole key or value. Types: int8, int16, int32, "
+         .doc = "What becomes what: field:type pairs, or one type for the whole key or value. Types: int8, int16, "
+                "int32, "
                 "int64, float32, float64, boolean, string. Bytes can only become a string (base64)."},
         {SL_CFG_BOOL(struct cast_cfg, replace_null, "replace.null.with.default"), .def = "true",
          .importance = SL_MEDIUM, .doc = "Read a null field as the default of its schema."},

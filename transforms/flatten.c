@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Flatten$Key and Flatten$Value: nested structs (with a schema) or maps (without) become fields "a.b" of the outermost one.
- * Arrays stay as they are; maps inside structs are refused. The flat schema is made once per input schema: a field is optional
- * when it or anything above it is, and without a default of its own takes the one that the defaults above it hold; the outer
- * schema loses optional and default. Rows copy 16-byte values into the batch arena. A null value or key passes unchanged. */
+/* Flatten$Key and Flatten$Value: nested structs (with a schema) or maps (without) become fields "a.b" of the outermost
+ * one. Arrays stay as they are; maps inside structs are refused. The flat schema is made once per input schema: a field
+ * is optional when it or anything above it is, and without a default of its own takes the one that the defaults above
+ * it hold; the outer schema loses optional and default. Rows copy 16-byte values into the batch arena. A null value or
+ * key passes unchanged. */
 #include <string.h>
 #include "transforms/common.h"
 
@@ -22,7 +23,8 @@ struct flatten {
         struct sl_plans plans;
 };
 
-static enum sl_rc flatten_open(void *state, const void *config, const struct sl_transform_ops *ops, struct sl_err *err sl_unused)
+static enum sl_rc flatten_open(void *state, const void *config, const struct sl_transform_ops *ops,
+                               struct sl_err *err sl_unused)
 {
         struct flatten *st = state;
         const struct flatten_cfg *cfg = config;
@@ -68,7 +70,8 @@ static enum sl_rc add_leaf(struct sl_schema *out, struct sl_field *fields, const
         struct sl_schema leaf = sl_schema_like(in, in->type);
         if (in->type == SL_MAP)
                 return sl_fail(err, SL_E_TRANSFORM,
-                               "Flatten transformation does not support MAP for record with schemas (for field %s).", path);
+                               "Flatten transformation does not support MAP for record with schemas (for field %s).",
+                               path);
         for (uint32_t i = 0; i < out->field_count; i++)
                 if (strcmp(fields[i].name, path) == 0) {
                         enum sl_rc rc = sl_fail(err, SL_E_TRANSFORM,
@@ -105,7 +108,8 @@ static enum sl_rc add_fields(const struct flatten *st, const struct sl_schema *i
         return SL_OK;
 }
 
-static sl_cold enum sl_rc make_plan(struct flatten *st, const struct sl_schema *in, struct sl_arena *arena, struct sl_err *err)
+static sl_cold enum sl_rc make_plan(struct flatten *st, const struct sl_schema *in, struct sl_arena *arena,
+                                    struct sl_err *err)
 {
         struct above above = {.path = SL_STR(""), .optional = in->optional, .def = in->has_default ? &in->def : NULL};
         struct sl_field *fields = sl_arena_alloc(arena, count_leaves(in) * sizeof(*fields));
@@ -179,17 +183,18 @@ static void put_entry(struct flat *out, struct sl_str path, struct sl_value v)
         out->items[2 * i + 1] = v;
 }
 
-static enum sl_rc put_entries(const struct flatten *st, const struct sl_value *map, struct sl_str prefix, struct flat *out,
-                              struct sl_arena *arena, struct sl_err *err)
+static enum sl_rc put_entries(const struct flatten *st, const struct sl_value *map, struct sl_str prefix,
+                              struct flat *out, struct sl_arena *arena, struct sl_err *err)
 {
         for (uint32_t i = 0; i < map->len; i++) {
                 const struct sl_value *key = &map->items[2 * i], *value = key + 1;
                 struct sl_str path = join(st, prefix, sl_v_as_str(key), arena);
                 if (value->type == SL_STRUCT)
-                        return sl_fail(err, SL_E_TRANSFORM,
-                                       "Flatten transformation does not support class "
-                                       "org.apache.kafka.connect.data.Struct for record without schemas (for field %.*s).",
-                                       SL_FMT(path));
+                        return sl_fail(
+                                err, SL_E_TRANSFORM,
+                                "Flatten transformation does not support class "
+                                "org.apache.kafka.connect.data.Struct for record without schemas (for field %.*s).",
+                                SL_FMT(path));
                 if (value->type == SL_MAP)
                         SL_TRY(put_entries(st, value, path, out, arena, err));
                 else
@@ -208,7 +213,8 @@ static bool has_text_keys(const struct sl_value *map)
         return true;
 }
 
-static enum sl_rc flatten_map(const struct flatten *st, struct sl_value *value, struct sl_arena *arena, struct sl_err *err)
+static enum sl_rc flatten_map(const struct flatten *st, struct sl_value *value, struct sl_arena *arena,
+                              struct sl_err *err)
 {
         SL_TRY(sl_need_map(value, PURPOSE, err));
         if (!has_text_keys(value))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A moment as text, see logical.h. The calendar is Gregorian throughout: only days after 1970-01-01 are printed as dates. */
+/* A moment as text, see logical.h. The calendar is Gregorian throughout: only days after 1970-01-01 are printed as
+ * dates. */
 #include "record/logical.h"
 
 #define DAY_MS 86400000LL
