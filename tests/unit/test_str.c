@@ -506,6 +506,40 @@ static void double_parser_is_strict_and_exact(void **state)
         assert_true(sl_parse_f64(SL_STR("-Infinity"), &v) && v == -INFINITY);
 }
 
+static void floats_as_java_reads_them(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *text;
+                double d, f;
+        } good[] = {{" 1.5f ", 1.5, 1.5},
+                    {"\t.5D\n", 0.5, 0.5},
+                    {"-5.e1d", -50, -50},
+                    {"0x1.8p1", 3, 3},
+                    {"-0X.8P-1f", -0.25, -0.25},
+                    {"1e400", INFINITY, INFINITY},
+                    {"1e39", 1e39, INFINITY},
+                    {"16777217", 16777217, 16777216},
+                    {"1.00000005960464477539062500000001", 1.0000000596046448, 1.00000011920928955078125}, /* rounded once */
+                    {"-Infinity", -INFINITY, -INFINITY},
+                    {"+Infinity", INFINITY, INFINITY}};
+        static const char *const bad[] = {"",    " ",   ".",     "+",    "1e",     "1e+",   "1 f",       "1ff", "NaNf", "nan",
+                                          "inf", "0x1", "0x.p1", "0xp1", "0x1.p", "1,5",   "Infinityd", "f",   "--1",  "1e3.5",
+                                          "é",   "0x1.2.3p1"};
+        double v;
+        for (size_t i = 0; i < COUNT(good); i++) {
+                assert_true(sl_parse_java_float(sl_str_c(good[i].text), false, &v));
+                assert_true(v == good[i].d);
+                assert_true(sl_parse_java_float(sl_str_c(good[i].text), true, &v));
+                assert_true(v == good[i].f);
+        }
+        assert_true(sl_parse_java_float(SL_STR("-NaN"), false, &v) && v != v);
+        assert_true(sl_parse_java_float(SL_STR("-0"), true, &v) && signbit(v));
+        for (size_t i = 0; i < COUNT(bad); i++)
+                if (sl_parse_java_float(sl_str_c(bad[i]), i % 2, &v))
+                        fail_msg("\"%s\" passed", bad[i]);
+}
+
 static void utf8_well_formed_only(void **state)
 {
         (void)state;
@@ -565,6 +599,7 @@ int main(void)
                 cmocka_unit_test(base64_rfc_vectors_and_round_trip),
                 cmocka_unit_test(int_parser_is_strict),
                 cmocka_unit_test(double_parser_is_strict_and_exact),
+                cmocka_unit_test(floats_as_java_reads_them),
                 cmocka_unit_test(utf8_well_formed_only),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
