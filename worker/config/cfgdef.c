@@ -164,6 +164,32 @@ static void check_enum(struct parse *p, const struct sl_cfg_def *row, const char
         sl_buf_free(&text);
 }
 
+static bool has_twice(const struct sl_cfg_list *list)
+{
+        for (uint32_t i = 0; i < list->count; i++)
+                for (uint32_t k = 0; k < i; k++)
+                        if (strcmp(list->items[i], list->items[k]) == 0)
+                                return true;
+        return false;
+}
+
+/* The sentence of the first rule that a list breaks, as Kafka's ValidList has them. */
+static void check_list(struct parse *p, const struct sl_cfg_def *row, const char *key, const struct sl_cfg_value *v)
+{
+        const char *why = NULL;
+        if (row->flags & SL_CFG_UNIQUE && v->null)
+                why = "values must not be null.";
+        else if (row->flags & SL_CFG_NONEMPTY && !v->null && !v->list.count)
+                why = "must not be empty. Valid values include: any non-empty value";
+        else if (row->flags & SL_CFG_UNIQUE && has_twice(&v->list))
+                why = "values must not be duplicated.";
+        for (uint32_t i = 0; row->flags & SL_CFG_UNIQUE && !why && i < v->list.count; i++)
+                if (!v->list.items[i][0])
+                        why = "values must not be empty.";
+        if (why)
+                sl_cfg_add_error(p->r, key, "Configuration '%s' %s", key, why);
+}
+
 static void check(struct parse *p, const struct sl_cfg_def *row, const char *key, const struct sl_cfg_value *v)
 {
         switch (row->type) {
@@ -182,10 +208,7 @@ static void check(struct parse *p, const struct sl_cfg_def *row, const char *key
                         invalid(p, key, "", "String must be non-empty");
                 break;
         case SL_CFG_T_LIST:
-                if (row->flags & SL_CFG_NONEMPTY && !v->null && !v->list.count)
-                        sl_cfg_add_error(
-                                p->r, key,
-                                "Configuration '%s' must not be empty. Valid values include: any non-empty value", key);
+                check_list(p, row, key, v);
                 break;
         case SL_CFG_T_CLASS:
         case SL_CFG_T_BOOLEAN:

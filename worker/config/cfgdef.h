@@ -49,6 +49,7 @@ enum sl_cfg_flag {
         SL_CFG_HAS_MAX = 64,
         SL_CFG_PREFIX = 128,       /* name ends with "." or "*": every key with this prefix is known (passed through) */
         SL_CFG_HIDDEN = 256,       /* not in docs and validate */
+        SL_CFG_UNIQUE = 512,       /* LIST: no null, no item twice, no empty item */
 };
 
 struct sl_cfg_def {
