@@ -259,6 +259,47 @@ static void parses_lists(void **state)
         done(&f);
 }
 
+/* Kafka's ValidList.anyNonDuplicateValues: one sentence a list, the first rule that it breaks. */
+static void checks_unique_lists(void **state)
+{
+        (void)state;
+        static const struct sl_cfg_def some = {SL_CFG_LIST(struct cfg, li, "k"), .def = "", .flags = SL_CFG_UNIQUE};
+        static const struct sl_cfg_def full = {SL_CFG_LIST(struct cfg, li, "k"),
+                                               .flags = SL_CFG_UNIQUE | SL_CFG_NONEMPTY | SL_CFG_REQUIRED};
+        static const struct {
+                const char *text, *error;
+        } cases[] = {{"a,b", NULL},
+                     {"a,A", NULL},
+                     {"a,b,a", "values must not be duplicated."},
+                     {"a , a", "values must not be duplicated."},
+                     {",", "values must not be duplicated."},
+                     {"a,,a", "values must not be duplicated."},
+                     {"a,,b", "values must not be empty."},
+                     {"a,", "values must not be empty."}};
+        struct fixture f;
+        for (size_t n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+                char text[64] = "";
+                if (cases[n].error)
+                        snprintf(text, sizeof(text), "Configuration 'k' %s", cases[n].error);
+                one_value(n % 2 ? &some : &full, cases[n].text, &f);
+                assert_int_equal(f.r.errors, cases[n].error != NULL);
+                if (cases[n].error)
+                        assert_string_equal(ERROR(f, "k", 0), text);
+                assert_int_equal(f.cfg.li.count, cases[n].error ? 0 : 2);
+                done(&f);
+        }
+        one_value(&some, "", &f);
+        assert_int_equal(f.r.errors, 0);
+        done(&f);
+        one_value(&full, "", &f);
+        assert_string_equal(ERROR(f, "k", 0),
+                            "Configuration 'k' must not be empty. Valid values include: any non-empty value");
+        done(&f);
+        one_value(&full, NULL, &f);
+        assert_string_equal(ERROR(f, "k", 1), "Configuration 'k' values must not be null.");
+        done(&f);
+}
+
 static void words_errors_as_kafka(void **state)
 {
         (void)state;
@@ -694,6 +735,7 @@ int main(void)
                 cmocka_unit_test(parses_numbers_as_java),
                 cmocka_unit_test(parses_booleans_and_texts),
                 cmocka_unit_test(parses_lists),
+                cmocka_unit_test(checks_unique_lists),
                 cmocka_unit_test(words_errors_as_kafka),
                 cmocka_unit_test(checks_ranges),
                 cmocka_unit_test(null_is_null_to_the_checks),
