@@ -27,6 +27,24 @@ int sl_map_find(const struct sl_value *map, struct sl_str key)
         return -1;
 }
 
+enum sl_rc sl_add_field(struct sl_schema *spec, struct sl_field *fields, const char *name,
+                        const struct sl_schema *schema, struct sl_err *err)
+{
+        enum sl_rc rc = SL_OK;
+        if (!name[0])
+                rc = sl_fail(err, SL_E_TRANSFORM, "fieldName cannot be null.");
+        for (uint32_t i = 0; i < spec->field_count && rc == SL_OK; i++)
+                if (strcmp(fields[i].name, name) == 0)
+                        rc = sl_fail(err, SL_E_TRANSFORM, "Cannot create field because of field name duplication %s",
+                                     name);
+        if (rc != SL_OK && err)
+                err->java = "org.apache.kafka.connect.errors.SchemaBuilderException";
+        if (rc != SL_OK)
+                return rc;
+        fields[spec->field_count++] = (struct sl_field){.name = name, .schema = schema};
+        return SL_OK;
+}
+
 void sl_plans_put(struct sl_plans *p, const struct sl_schema *schema, void *plan)
 {
         if (schema->id >= p->count) {

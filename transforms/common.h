@@ -41,6 +41,18 @@ static inline struct sl_schema sl_schema_like(const struct sl_schema *in, enum s
                                   .params = in->params};
 }
 
+/* SchemaBuilder.field: put a field behind those of a new struct schema; fields is spec->fields, with room for it. An empty name and
+ * one that is there already are refused (SchemaBuilderException). */
+enum sl_rc sl_add_field(struct sl_schema *spec, struct sl_field *fields, const char *name, const struct sl_schema *schema,
+                        struct sl_err *err);
+
+/* A row of many tables; the struct has `bool replace_null`. */
+#define SL_CFG_REPLACE_NULL(T)                                                                                       \
+        {                                                                                                            \
+                SL_CFG_BOOL(T, replace_null, "replace.null.with.default"), .def = "true", .importance = SL_MEDIUM,   \
+                .doc = "Read a null field as the default of its schema, if that has one."                            \
+        }
+
 /* What a transform has worked out for an input schema, found by the schema's id without a look-up by name. */
 struct sl_plans {
         void **items;

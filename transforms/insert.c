@@ -3,10 +3,7 @@
  * struct or map. The new schema is made once per input schema (name, version, doc and parameters are kept, optional and
  * default of the outside are not, as in Java); a row copies its values into the batch arena and adds the new ones.
  * A null value or key passes unchanged. */
-#include "api/transform.h"
-#include "record/javaclass.h"
-
-#include <stdlib.h>
+#include "transforms/common.h"
 
 #define PURPOSE "field insertion"
 
@@ -26,12 +23,11 @@ struct spec {
 
 struct insert {
         const struct insert_cfg *cfg;
-        bool key;
+        int side;
         struct spec specs[W_COUNT];
         uint32_t count;
         struct sl_value fixed;
-        const struct sl_schema **plans; /* output schema by the input schema's id */
-        uint32_t nplans;
+        struct sl_plans plans; /* the output schema itself */
 };
 
 /* ---- config ---- */
@@ -82,7 +78,7 @@ static enum sl_rc insert_open(void *state, const void *config, const struct sl_t
                                "static field: %s",
                                cfg->fixed);
         st->cfg = cfg;
-        st->key = ops->side == 1;
+        st->side = ops->side;
         add_spec(st, cfg->topic, W_TOPIC);
         add_spec(st, cfg->partition, W_PARTITION);
         add_spec(st, cfg->offset, W_OFFSET);
@@ -95,49 +91,21 @@ static enum sl_rc insert_open(void *state, const void *config, const struct sl_t
 
 /* ---- rows ---- */
 
-static sl_cold enum sl_rc build_schema(struct insert *st, const struct sl_schema *in, const struct sl_schema **ret,
-                                       struct sl_err *err)
-{
-        struct sl_schema out = {.type = SL_STRUCT,
-                                .name = in->name,
-                                .version = in->version,
-                                .doc = in->doc,
-                                .param_count = in->param_count,
-                                .params = in->params};
-        struct sl_field *fields = sl_calloc(in->field_count + st->count, sizeof(*fields));
-        const char *twice = NULL;
-        memcpy(fields, in->fields, in->field_count * sizeof(*fields));
-        out.fields = fields;
-        out.field_count = in->field_count;
-        for (uint32_t i = 0; i < st->count && !twice; i++) {
-                for (uint32_t k = 0; k < out.field_count; k++)
-                        if (strcmp(fields[k].name, st->specs[i].name) == 0)
-                                twice = fields[k].name;
-                fields[out.field_count++] = (struct sl_field){.name = st->specs[i].name, .schema = st->specs[i].schema};
-        }
-        if (!twice)
-                *ret = sl_schema_intern(&out);
-        free(fields);
-        if (!twice)
-                return SL_OK;
-        enum sl_rc rc = sl_fail(err, SL_E_TRANSFORM, "Cannot create field because of field name duplication %s", twice);
-        if (err)
-                err->java = "org.apache.kafka.connect.errors.SchemaBuilderException";
-        return rc;
-}
-
 static sl_cold enum sl_rc bind_schema(struct insert *st, const struct sl_schema *in, struct sl_err *err)
 {
-        const struct sl_schema *out = NULL;
-        SL_TRY(build_schema(st, in, &out, err));
-        if (in->id >= st->nplans) {
-                uint32_t n = in->id + 16;
-                st->plans = sl_realloc(st->plans, n * sizeof(*st->plans));
-                memset(st->plans + st->nplans, 0, (n - st->nplans) * sizeof(*st->plans));
-                st->nplans = n;
-        }
-        st->plans[in->id] = out;
-        return SL_OK;
+        struct sl_schema out = sl_schema_like(in, SL_STRUCT);
+        struct sl_field *fields = sl_calloc(in->field_count + st->count, sizeof(*fields));
+        enum sl_rc rc = SL_OK;
+        if (in->field_count)
+                memcpy(fields, in->fields, in->field_count * sizeof(*fields));
+        out.fields = fields;
+        out.field_count = in->field_count;
+        for (uint32_t i = 0; i < st->count && rc == SL_OK; i++)
+                rc = sl_add_field(&out, fields, st->specs[i].name, st->specs[i].schema, err);
+        if (rc == SL_OK)
+                sl_plans_put(&st->plans, in, (void *)sl_schema_intern(&out));
+        free(fields);
+        return rc;
 }
 
 /* The value of a field; false when the record has none (Java leaves such a field out). */
@@ -167,70 +135,68 @@ static bool value_of(const struct insert *st, enum what what, const struct sl_re
         return false;
 }
 
+/* Java finds out when it comes to the offset's turn. */
+static enum sl_rc need_offset(const struct insert *st, const struct sl_record *rec, struct sl_err *err)
+{
+        if (sl_likely(!st->cfg->offset || rec->offset >= 0))
+                return SL_OK;
+        return sl_fail(err, SL_E_TRANSFORM,
+                       "Only SinkRecord supported for [" PURPOSE
+                       "], found: org.apache.kafka.connect.source.SourceRecord");
+}
+
 static enum sl_rc insert_struct(struct insert *st, const struct sl_record *rec, const struct sl_schema **schema,
                                 struct sl_value *value, struct sl_arena *arena, struct sl_err *err)
 {
         const struct sl_schema *in = *schema;
-        if (value->type != SL_STRUCT)
-                return sl_fail(err, SL_E_TRANSFORM, "Only Struct objects supported for [" PURPOSE "], found: %s",
-                               sl_java_class(in, value));
-        if (sl_unlikely(in->id >= st->nplans || !st->plans[in->id]))
+        SL_TRY(sl_need_struct(in, value, PURPOSE, err));
+        if (sl_unlikely(!sl_plans_get(&st->plans, in)))
                 SL_TRY(bind_schema(st, in, err));
+        SL_TRY(need_offset(st, rec, err));
         uint32_t n = in->field_count;
         struct sl_value *items = sl_arena_alloc(arena, (n + st->count) * sizeof(*items));
-        for (uint32_t i = 0; i < n; i++) {
-                const struct sl_schema *f = in->fields[i].schema;
-                bool fill = value->items[i].type == SL_NULL && f->has_default && st->cfg->replace_null;
-                items[i] = sl_unlikely(fill) ? f->def : value->items[i];
-        }
+        for (uint32_t i = 0; i < n; i++)
+                items[i] = sl_read_field(in->fields[i].schema, &value->items[i], st->cfg->replace_null);
         for (uint32_t i = 0; i < st->count; i++)
                 if (!value_of(st, st->specs[i].what, rec, &items[n + i]))
                         items[n + i] = SL_V_NULL;
         *value = sl_v_items(SL_STRUCT, items, n + st->count);
-        *schema = st->plans[in->id];
+        *schema = sl_plans_get(&st->plans, in);
         return SL_OK;
 }
 
 /* A key that is there already takes the new value. */
-static uint32_t put(struct sl_value *items, uint32_t n, const char *name, struct sl_value v)
+static void put(struct sl_value *map, struct sl_value *items, const char *name, struct sl_value v)
 {
-        uint32_t i = 0;
-        while (i < n && !(items[2 * i].type == SL_STRING && sl_str_eqc(sl_v_as_str(&items[2 * i]), name)))
-                i++;
+        int at = sl_map_find(map, sl_str_c(name));
+        uint32_t i = at < 0 ? map->len++ : (uint32_t)at;
         items[2 * i] = sl_v_str(sl_str_c(name));
         items[2 * i + 1] = v;
-        return i == n ? n + 1 : n;
 }
 
 static enum sl_rc insert_map(struct insert *st, const struct sl_record *rec, struct sl_value *value,
                              struct sl_arena *arena, struct sl_err *err)
 {
-        if (value->type != SL_MAP)
-                return sl_fail(err, SL_E_TRANSFORM,
-                               "Only Map objects supported in absence of schema for [" PURPOSE "], found: %s",
-                               sl_java_class(NULL, value));
+        SL_TRY(sl_need_map(value, PURPOSE, err));
+        SL_TRY(need_offset(st, rec, err));
         uint32_t n = value->len;
         struct sl_value *items = sl_arena_alloc(arena, 2 * (size_t)(n + st->count) * sizeof(*items)), v;
         if (n)
                 memcpy(items, value->items, 2 * (size_t)n * sizeof(*items));
+        *value = sl_v_items(SL_MAP, items, n);
         for (uint32_t i = 0; i < st->count; i++)
                 if (value_of(st, st->specs[i].what, rec, &v))
-                        n = put(items, n, st->specs[i].name, v);
-        *value = sl_v_items(SL_MAP, items, n);
+                        put(value, items, st->specs[i].name, v);
         return SL_OK;
 }
 
 static enum sl_rc insert_apply(void *state, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
 {
         struct insert *st = state;
-        struct sl_value *value = st->key ? &rec->key : &rec->value;
-        const struct sl_schema **schema = st->key ? &rec->key_schema : &rec->value_schema;
+        struct sl_value *value = sl_side_value(rec, st->side);
+        const struct sl_schema **schema = sl_side_schema(rec, st->side);
         if (value->type == SL_NULL)
                 return SL_OK;
-        if (sl_unlikely(st->cfg->offset && rec->offset < 0))
-                return sl_fail(err, SL_E_TRANSFORM,
-                               "Only SinkRecord supported for [" PURPOSE "], found: "
-                               "org.apache.kafka.connect.source.SourceRecord");
         return *schema ? insert_struct(st, rec, schema, value, arena, err) : insert_map(st, rec, value, arena, err);
 }
 
@@ -239,7 +205,7 @@ static void insert_close(void *state)
         struct insert *st = state;
         for (uint32_t i = 0; i < st->count; i++)
                 free(st->specs[i].name);
-        free(st->plans);
+        sl_plans_free(&st->plans, NULL);
         *st = (struct insert){0};
 }
 
@@ -257,8 +223,7 @@ static const struct sl_cfg_def insert_config[] = {
          .doc = "Field name for a fixed text." SUFFIX},
         {SL_CFG_STR(struct insert_cfg, fixed_value, "static.value"), .importance = SL_MEDIUM,
          .doc = "The fixed text; needed with static.field."},
-        {SL_CFG_BOOL(struct insert_cfg, replace_null, "replace.null.with.default"), .def = "true",
-         .importance = SL_MEDIUM, .doc = "Read a null field as the default of its schema."},
+        SL_CFG_REPLACE_NULL(struct insert_cfg),
         {0},
 };
 
