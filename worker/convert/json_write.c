@@ -265,7 +265,12 @@ static enum sl_rc write_tagged(const struct sl_value *v, unsigned depth, struct 
         case SL_INT8:
         case SL_INT16:
         case SL_INT32:
+                sl_buf_add_i64(out, v->i64);
+                return SL_OK;
         case SL_INT64:
+                if (sl_unlikely(v->flags & SL_V_DATE))
+                        return sl_fail(err, SL_E_CONVERT,
+                                       "Java class class java.util.Date does not have corresponding schema type.");
                 sl_buf_add_i64(out, v->i64);
                 return SL_OK;
         case SL_FLOAT32:

@@ -27,6 +27,8 @@ static inline const char *sl_java_class(const struct sl_schema *schema, const st
                 return "java.math.BigDecimal";
         if (schema && v->type == schema->type && schema->logical != SL_LOGICAL_NONE)
                 return "java.util.Date";
+        if (v->type == SL_INT64 && (v->flags & SL_V_DATE))
+                return "java.util.Date";
         return v->type < SL_TYPE_COUNT ? names[v->type] : "unknown";
 }
 #endif

@@ -50,6 +50,8 @@ static_assert(sizeof(struct sl_value) == 16, "values are copied by the million")
 /* The database did not send this column because it did not change (TOAST). The value beside the flag is the
  * placeholder that Debezium would send, never null. */
 #define SL_V_UNAVAILABLE 1
+/* A schemaless INT64 that stands for a java.util.Date, in ms: TimestampConverter makes them, and no converter can write them. */
+#define SL_V_DATE 2
 
 struct sl_schema;
 #define SL_V_NULL ((struct sl_value){.type = SL_NULL})
