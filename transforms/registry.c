@@ -11,6 +11,7 @@ extern const struct sl_transform_ops sl_set_schema_metadata_key, sl_set_schema_m
 extern const struct sl_transform_ops sl_regex_router, sl_insert_field_key, sl_insert_field_value;
 extern const struct sl_transform_ops sl_filter;
 extern const struct sl_predicate_ops sl_has_header_key, sl_record_is_tombstone, sl_topic_name_matches;
+extern const struct sl_transform_ops sl_timestamp_converter_key, sl_timestamp_converter_value, sl_timestamp_router;
 
 const struct sl_transform_ops *const sl_transforms[] = {
         &sl_filter,
@@ -32,6 +33,9 @@ const struct sl_transform_ops *const sl_transforms[] = {
         &sl_set_schema_metadata_key,
         &sl_set_schema_metadata_value,
         &sl_value_to_key,
+        &sl_timestamp_converter_key,
+        &sl_timestamp_converter_value,
+        &sl_timestamp_router,
         NULL,
 };
 
