@@ -389,7 +389,8 @@ static void add_headers(struct sl_batch *batch, struct sl_record *rec, rd_kafka_
                 return;
         size_t n = rd_kafka_header_cnt(headers);
         rec->headers = sl_arena_zalloc(&batch->arena, n * sizeof(*rec->headers));
-        rec->header_count = (uint32_t)n;
+        rec->raw_headers = rec->headers;
+        rec->header_count = rec->raw_header_count = (uint32_t)n;
         for (size_t i = 0; i < n; i++) {
                 const char *name = "";
                 const void *value = NULL;

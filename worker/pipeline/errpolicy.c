@@ -212,8 +212,8 @@ static void make_headers(struct sl_errpolicy *p, const struct sl_record *rec, co
 {
         p->count = 0;
         sl_buf_clear(&p->text);
-        for (uint32_t i = 0; p->t->sink && i < rec->header_count; i++)
-                *add_header(p, SIZE_MAX) = (struct sl_kheader){rec->headers[i].key, rec->headers[i].raw};
+        for (uint32_t i = 0; p->t->sink && i < rec->raw_header_count; i++)
+                *add_header(p, SIZE_MAX) = (struct sl_kheader){rec->raw_headers[i].key, rec->raw_headers[i].raw};
         uint32_t first = p->count;
         if (p->common->dlq_headers)
                 context_headers(p, rec, why);

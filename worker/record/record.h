@@ -27,7 +27,8 @@ struct sl_record {
         const struct sl_schema *key_schema, *value_schema; /* NULL = schemaless */
         struct sl_value key, value;
         struct sl_header *headers;
-        uint32_t header_count;
+        uint32_t header_count, raw_header_count;
+        const struct sl_header *raw_headers; /* sink: the headers as consumed, whatever the transforms made of them */
         struct sl_str raw_key, raw_value; /* the original bytes until the ack, for dead letters; ptr NULL = null. Sink: as read from
                                            * Kafka. Source: what it was made from, when env->dead_letters asks for it */
         const struct sl_err *failed;    /* source: why it could not be made (with env->dead_letters only); no key, no value */
