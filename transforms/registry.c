@@ -8,6 +8,7 @@ extern const struct sl_transform_ops sl_flatten_key, sl_flatten_value;
 extern const struct sl_transform_ops sl_extract_field_key, sl_extract_field_value, sl_hoist_field_key, sl_hoist_field_value;
 extern const struct sl_transform_ops sl_mask_field_key, sl_mask_field_value, sl_replace_field_key, sl_replace_field_value;
 extern const struct sl_transform_ops sl_set_schema_metadata_key, sl_set_schema_metadata_value, sl_value_to_key;
+extern const struct sl_transform_ops sl_drop_headers, sl_header_from_key, sl_header_from_value, sl_insert_header;
 extern const struct sl_transform_ops sl_regex_router, sl_insert_field_key, sl_insert_field_value;
 extern const struct sl_transform_ops sl_filter;
 extern const struct sl_predicate_ops sl_has_header_key, sl_record_is_tombstone, sl_topic_name_matches;
@@ -23,6 +24,10 @@ const struct sl_transform_ops *const sl_transforms[] = {
         &sl_extract_field_value,
         &sl_hoist_field_key,
         &sl_hoist_field_value,
+        &sl_drop_headers,
+        &sl_header_from_key,
+        &sl_header_from_value,
+        &sl_insert_header,
         &sl_regex_router,
         &sl_insert_field_key,
         &sl_insert_field_value,

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The transforms that change headers: DropHeaders, InsertHeader, HeaderFrom$Key and HeaderFrom$Value. A record whose headers change
+ * gets a new array in the batch arena; the old one stays what it was, it is the original's. A value's text in InsertHeader is read by
+ * Connect's Values, once. */
+#include "record/values.h"
+#include "transforms/common.h"
+
+static struct sl_header *new_headers(struct sl_record *rec, uint32_t more, struct sl_arena *arena)
+{
+        struct sl_header *h = sl_arena_alloc(arena, (rec->header_count + more) * sizeof(*h));
+        if (rec->header_count)
+                memcpy(h, rec->headers, rec->header_count * sizeof(*h));
+        rec->headers = h;
+        return h + rec->header_count;
+}
+
+/* ---- DropHeaders ---- */
+
+struct drop_cfg {
+        struct sl_cfg_list headers;
+};
+struct drop {
+        const struct drop_cfg *cfg;
+};
+
+static enum sl_rc drop_open(void *state, const void *config, const struct sl_transform_ops *ops sl_unused,
+                            struct sl_err *err sl_unused)
+{
+        ((struct drop *)state)->cfg = config;
+        return SL_OK;
+}
+
+static bool is_listed(const struct sl_cfg_list *list, struct sl_str name)
+{
+        for (uint32_t i = 0; i < list->count; i++)
+                if (sl_str_eqc(name, list->items[i]))
+                        return true;
+        return false;
+}
+
+static enum sl_rc drop_apply(void *state, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err sl_unused)
+{
+        const struct sl_cfg_list *list = &((struct drop *)state)->cfg->headers;
+        uint32_t kept = 0;
+        while (kept < rec->header_count && !is_listed(list, rec->headers[kept].key))
+                kept++;
+        if (kept == rec->header_count)
+                return SL_OK;
+        new_headers(rec, 0, arena);
+        for (uint32_t i = kept + 1; i < rec->header_count; i++)
+                if (!is_listed(list, rec->headers[i].key))
+                        rec->headers[kept++] = rec->headers[i];
+        rec->header_count = kept;
+        return SL_OK;
+}
+
+/* ---- InsertHeader ---- */
+
+struct insert_cfg {
+        const char *header, *literal;
+};
+struct insert {
+        struct sl_arena arena; /* what the literal was read into */
+        struct sl_header header;
+};
+
+static enum sl_rc insert_open(void *state, const void *config, const struct sl_transform_ops *ops sl_unused,
+                              struct sl_err *err sl_unused)
+{
+        struct insert *st = state;
+        const struct insert_cfg *cfg = config;
+        sl_arena_init(&st->arena, 4096);
+        st->header.key = sl_str_c(cfg->header);
+        sl_values_parse(sl_str_c(cfg->literal), &st->arena, &st->header.schema, &st->header.value);
+        return SL_OK;
+}
+
+static enum sl_rc insert_apply(void *state, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err sl_unused)
+{
+        *new_headers(rec, 1, arena) = ((struct insert *)state)->header;
+        rec->header_count++;
+        return SL_OK;
+}
+
+static void insert_close(void *state)
+{
+        sl_arena_free(&((struct insert *)state)->arena);
+}
+
+/* ---- HeaderFrom ---- */
+
+enum operation { MOVE, COPY };
+struct from_cfg {
+        struct sl_cfg_list fields, headers;
+        int operation;
+        bool replace_null;
+};
+
+/* For one struct schema. */
+struct plan {
+        const struct sl_schema *out; /* MOVE: what is left */
+        uint32_t *kept;              /* MOVE: indexes of its fields */
+        uint32_t *taken;             /* index of the field of each header */
+};
+struct from {
+        const struct from_cfg *cfg;
+        int side;
+        const char *purpose;
+        struct sl_plans plans;
+};
+
+/* In the order of Kafka's validators. */
+static const char *from_problem(const struct from_cfg *cfg, const char **ret_key)
+{
+        *ret_key = "fields";
+        if (!cfg->fields.count)
+                return "Invalid value [] for configuration fields: Empty list";
+        if (cfg->headers.count && cfg->headers.count != cfg->fields.count)
+                return "'fields' config must have the same number of elements as 'headers' config.";
+        *ret_key = "headers";
+        return cfg->headers.count ? NULL : "Invalid value [] for configuration headers: Empty list";
+}
+
+static void from_check(const void *config, struct sl_cfg_report *report)
+{
+        const char *key, *problem = from_problem(config, &key);
+        if (problem)
+                sl_cfg_add_error(report, key, "%s", problem);
+}
+
+static enum sl_rc from_open(void *state, const void *config, const struct sl_transform_ops *ops, struct sl_err *err)
+{
+        struct from *st = state;
+        const char *key, *problem = from_problem(config, &key);
+        if (problem)
+                return sl_fail(err, SL_E_CONFIG, "%s", problem);
+        st->cfg = config;
+        st->side = ops->side;
+        st->purpose = st->cfg->operation == MOVE ? "header move" : "header copy";
+        return SL_OK;
+}
+
+static void free_plan(void *item)
+{
+        struct plan *plan = item;
+        free(plan->kept);
+        free(plan->taken);
+        free(plan);
+}
+
+static const struct sl_schema *without_fields(const struct from *st, const struct sl_schema *in, uint32_t *kept)
+{
+        struct sl_schema out = sl_schema_like(in, SL_STRUCT);
+        struct sl_field *fields = sl_calloc(in->field_count + 1, sizeof(*fields));
+        for (uint32_t i = 0; i < in->field_count; i++)
+                if (!is_listed(&st->cfg->fields, (struct sl_str){in->fields[i].name, in->fields[i].name_len})) {
+                        kept[out.field_count] = i;
+                        fields[out.field_count++] = in->fields[i];
+                }
+        out.fields = fields;
+        const struct sl_schema *schema = sl_schema_intern(&out);
+        free(fields);
+        return schema;
+}
+
+static sl_cold enum sl_rc bind_schema(struct from *st, const struct sl_schema *in, struct sl_err *err)
+{
+        const struct sl_cfg_list *names = &st->cfg->fields;
+        struct plan *plan = sl_calloc(1, sizeof(*plan));
+        plan->taken = sl_calloc(names->count, sizeof(*plan->taken));
+        for (uint32_t i = 0; i < names->count; i++) {
+                int at = sl_schema_field(in, names->items[i], strlen(names->items[i]));
+                if (at < 0) {
+                        free_plan(plan);
+                        enum sl_rc rc = sl_fail(err, SL_E_TRANSFORM, "the record has no field %s for [%s]", names->items[i],
+                                                st->purpose);
+                        if (err)
+                                err->java = "java.lang.NullPointerException";
+                        return rc;
+                }
+                plan->taken[i] = (uint32_t)at;
+        }
+        plan->out = in;
+        if (st->cfg->operation == MOVE) {
+                plan->kept = sl_calloc(in->field_count + 1, sizeof(*plan->kept));
+                plan->out = without_fields(st, in, plan->kept);
+        }
+        sl_plans_put(&st->plans, in, plan);
+        return SL_OK;
+}
+
+static enum sl_rc from_struct(struct from *st, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
+{
+        const struct sl_schema **schema = sl_side_schema(rec, st->side), *in = *schema;
+        struct sl_value *value = sl_side_value(rec, st->side);
+        const struct from_cfg *cfg = st->cfg;
+        SL_TRY(sl_need_struct(in, value, st->purpose, err));
+        if (sl_unlikely(!sl_plans_get(&st->plans, in)))
+                SL_TRY(bind_schema(st, in, err));
+        const struct plan *plan = sl_plans_get(&st->plans, in);
+        struct sl_header *h = new_headers(rec, cfg->fields.count, arena);
+        for (uint32_t i = 0; i < cfg->fields.count; i++, h++) {
+                const struct sl_schema *field = in->fields[plan->taken[i]].schema;
+                *h = (struct sl_header){.key = sl_str_c(cfg->headers.items[i]), .schema = field};
+                h->value = sl_read_field(field, &value->items[plan->taken[i]], cfg->replace_null);
+        }
+        rec->header_count += cfg->fields.count;
+        if (cfg->operation == COPY)
+                return SL_OK;
+        uint32_t n = plan->out->field_count;
+        struct sl_value *items = sl_arena_alloc(arena, n * sizeof(*items));
+        for (uint32_t i = 0; i < n; i++)
+                items[i] = sl_read_field(plan->out->fields[i].schema, &value->items[plan->kept[i]], cfg->replace_null);
+        *value = sl_v_items(SL_STRUCT, items, n);
+        *schema = plan->out;
+        return SL_OK;
+}
+
+static enum sl_rc from_map(struct from *st, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
+{
+        struct sl_value *value = sl_side_value(rec, st->side);
+        const struct from_cfg *cfg = st->cfg;
+        SL_TRY(sl_need_map(value, st->purpose, err));
+        struct sl_header *h = new_headers(rec, cfg->fields.count, arena);
+        for (uint32_t i = 0; i < cfg->fields.count; i++, h++) {
+                int at = sl_map_find(value, sl_str_c(cfg->fields.items[i]));
+                *h = (struct sl_header){.key = sl_str_c(cfg->headers.items[i])};
+                h->value = at < 0 ? SL_V_NULL : value->items[2 * at + 1];
+        }
+        rec->header_count += cfg->fields.count;
+        if (cfg->operation == COPY)
+                return SL_OK;
+        struct sl_value *items = sl_arena_alloc(arena, 2 * (size_t)value->len * sizeof(*items));
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < value->len; i++)
+                if (value->items[2 * i].type != SL_STRING || !is_listed(&cfg->fields, sl_v_as_str(&value->items[2 * i]))) {
+                        items[2 * kept] = value->items[2 * i];
+                        items[2 * kept++ + 1] = value->items[2 * i + 1];
+                }
+        *value = sl_v_items(SL_MAP, items, kept);
+        return SL_OK;
+}
+
+static enum sl_rc from_apply(void *state, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
+{
+        struct from *st = state;
+        return *sl_side_schema(rec, st->side) ? from_struct(st, rec, arena, err) : from_map(st, rec, arena, err);
+}
+
+static void from_close(void *state)
+{
+        sl_plans_free(&((struct from *)state)->plans, free_plan);
+}
+
+/* ---- tables ---- */
+
+#define REQUIRED .flags = SL_CFG_REQUIRED, .importance = SL_HIGH
+static const struct sl_cfg_def drop_config[] = {
+        {SL_CFG_LIST(struct drop_cfg, headers, "headers"), .flags = SL_CFG_REQUIRED | SL_CFG_NONEMPTY | SL_CFG_UNIQUE,
+         .importance = SL_HIGH, .doc = "Names of the headers to remove."},
+        {0},
+};
+static const struct sl_cfg_def insert_config[] = {
+        {SL_CFG_STR(struct insert_cfg, header, "header"), REQUIRED, .doc = "Name of the header."},
+        {SL_CFG_STR(struct insert_cfg, literal, "value.literal"), REQUIRED,
+         .doc = "Its value, the same for all records: text that says its type (12, true, [1,2], 2024-02-29)."},
+        {0},
+};
+static const struct sl_cfg_enum operations[] = {{"move", MOVE, NULL}, {"copy", COPY, NULL}, {NULL, 0, NULL}};
+static const struct sl_cfg_def from_config[] = {
+        {SL_CFG_LIST(struct from_cfg, fields, "fields"), REQUIRED, .doc = "Fields whose values become headers."},
+        {SL_CFG_LIST(struct from_cfg, headers, "headers"), REQUIRED, .doc = "Names of the headers, in the order of the fields."},
+        {SL_CFG_ENUM(struct from_cfg, operation, "operation", operations), REQUIRED,
+         .doc = "move takes the fields out of the record, copy leaves them."},
+        {SL_CFG_BOOL(struct from_cfg, replace_null, "replace.null.with.default"), .def = "true",
+         .importance = SL_MEDIUM, .doc = "Read a null field as the default of its schema, if that has one."},
+        {0},
+};
+
+static const char *const drop_aliases[] = {"org.apache.kafka.connect.transforms.DropHeaders", NULL};
+static const char *const insert_aliases[] = {"org.apache.kafka.connect.transforms.InsertHeader", NULL};
+static const char *const key_aliases[] = {"org.apache.kafka.connect.transforms.HeaderFrom$Key", NULL};
+static const char *const value_aliases[] = {"org.apache.kafka.connect.transforms.HeaderFrom$Value", NULL};
+
+extern const struct sl_transform_ops sl_drop_headers, sl_insert_header, sl_header_from_key, sl_header_from_value;
+const struct sl_transform_ops sl_drop_headers = {
+        .name = "DropHeaders",
+        .aliases = drop_aliases,
+        .config = drop_config,
+        .config_size = sizeof(struct drop_cfg),
+        .state_size = sizeof(struct drop),
+        .open = drop_open,
+        .apply = drop_apply,
+};
+const struct sl_transform_ops sl_insert_header = {
+        .name = "InsertHeader",
+        .aliases = insert_aliases,
+        .config = insert_config,
+        .config_size = sizeof(struct insert_cfg),
+        .state_size = sizeof(struct insert),
+        .open = insert_open,
+        .apply = insert_apply,
+        .close = insert_close,
+};
+#define FROM_OPS(text, names, which)                                                                                   \
+        {                                                                                                              \
+                .name = (text), .aliases = (names), .side = (which), .config = from_config,                            \
+                .config_size = sizeof(struct from_cfg), .state_size = sizeof(struct from), .check = from_check,        \
+                .open = from_open, .apply = from_apply, .close = from_close,                                           \
+        }
+const struct sl_transform_ops sl_header_from_key = FROM_OPS("HeaderFrom$Key", key_aliases, 1);
+const struct sl_transform_ops sl_header_from_value = FROM_OPS("HeaderFrom$Value", value_aliases, 0);
