@@ -297,9 +297,11 @@ def test_dead_letters(worker, kafka, store, unique):
 
 
 def test_dead_letters_from_a_transform(worker, kafka, store, unique):
-    """A failing transform: stage TRANSFORMATION, and the original bytes in the letter."""
+    """A failing transform: stage TRANSFORMATION, and the original bytes and headers in the letter, also those that a transform
+    before it changed."""
     kafka.create_topic(unique)
-    sent = [("k", b'"just text"'), ("k", b'{"id": 1}')]
+    headers = [("trace", b"1"), ("n", b" 12 "), ("trace", b"[1, 2]")]
+    sent = [("k", b'"just text"', headers), ("k", b'{"id": 1}')]
     kafka.produce(unique, sent)
     dlq = f"{unique}-dlq"
     config = s3_config(
@@ -307,7 +309,12 @@ def test_dead_letters_from_a_transform(worker, kafka, store, unique):
         errors_deadletterqueue_topic_replication_factor=1, errors_deadletterqueue_context_headers_enable="true",
     )
     config |= {
-        "transforms": "add",
+        "transforms": "drop,put,add",
+        "transforms.drop.type": "org.apache.kafka.connect.transforms.DropHeaders",
+        "transforms.drop.headers": "trace",
+        "transforms.put.type": "org.apache.kafka.connect.transforms.InsertHeader",
+        "transforms.put.header": "more",
+        "transforms.put.value.literal": "1",
         "transforms.add.type": "org.apache.kafka.connect.transforms.InsertField$Value",
         "transforms.add.static.field": "source",
         "transforms.add.static.value": "bank",
@@ -316,6 +323,7 @@ def test_dead_letters_from_a_transform(worker, kafka, store, unique):
     letter = wait_until(lambda: kafka.consume_all(dlq), what="the dead letter")[0]
     told = dict(letter.headers)
     assert letter.value == sent[0][1] and told[PREFIX + "stage"] == b"TRANSFORMATION"
+    assert letter.headers[:3] == headers and "more" not in told
     assert told[PREFIX + "class.name"] == b"org.apache.kafka.connect.transforms.InsertField$Value"
     wait_until(lambda: json_objects(store, unique), what="the good one")
     assert list(json_objects(store, unique).values()) == [[{"id": 1, "source": "bank"}]]
