@@ -262,6 +262,41 @@ static void bound_row_allocates_nothing(void **state)
         }
 }
 
+/* Arrays and maps whose members have no common type: what Values reads from "[1,\"a\"]" and "{}". */
+static void members_without_schema(void **state)
+{
+        (void)state;
+        const struct sl_schema *list = sl_schema_intern(&(struct sl_schema){.type = SL_ARRAY}),
+                               *map = sl_schema_intern(&(struct sl_schema){.type = SL_MAP}),
+                               *half = sl_schema_intern(&(struct sl_schema){.type = SL_MAP, .key = S(SL_STRING)});
+        const struct sl_value items[] = {sl_v_str(SL_STR("k")), SL_V_NULL, sl_v_i64(SL_INT8, 1), sl_v_bool(true)};
+        const struct {
+                const struct sl_schema *schema;
+                struct sl_value v;
+                const char *json;
+        } cases[] = {
+                {list, sl_v_items(SL_ARRAY, items, 4), "[\"k\",null,1,true]"},
+                {list, sl_v_items(SL_ARRAY, NULL, 0), "[]"},
+                {map, sl_v_items(SL_MAP, items, 1), "{\"k\":null}"},
+                {map, sl_v_items(SL_MAP, items, 2), "[[\"k\",null],[1,true]]"},
+                {half, sl_v_items(SL_MAP, items, 1), "{\"k\":null}"},
+        };
+        struct sl_json_writer *w = sl_json_writer_new(SL_DECIMAL_BASE64, true);
+        struct sl_buf out = {0};
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                sl_buf_clear(&out);
+                assert_int_equal(sl_json_write_value(w, cases[i].schema, &cases[i].v, &out, NULL), SL_OK);
+                assert_string_equal(sl_buf_cstr(&out), cases[i].json);
+        }
+        assert_int_equal(sl_json_write_value(w, map, &SL_V_NULL, &out, NULL), SL_SCHEMA);
+        sl_buf_clear(&out);
+        sl_json_write_schema(half, &out);
+        assert_string_equal(sl_buf_cstr(&out), "{\"type\":\"map\",\"keys\":{\"type\":\"string\",\"optional\":false},"
+                                               "\"values\":null,\"optional\":false}");
+        sl_buf_free(&out);
+        sl_json_writer_free(w);
+}
+
 /* The count works, else the test above shows nothing. */
 static void allocations_are_counted(void **state)
 {
@@ -282,6 +317,7 @@ int main(void)
                 cmocka_unit_test(decimals_round_trip),
                 cmocka_unit_test(decimals_refused),
                 cmocka_unit_test(bound_row_allocates_nothing),
+                cmocka_unit_test(members_without_schema),
                 cmocka_unit_test(allocations_are_counted),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,6 +45,10 @@ static void render_children(struct sl_json_writer *w, const struct sl_schema *sc
 
 static void render(struct sl_json_writer *w, const struct sl_schema *schema, const char *field, struct sl_buf *out)
 {
+        if (!schema) { /* of members without a common type, see record/values.h */
+                sl_buf_adds(out, "null");
+                return;
+        }
         sl_buf_printf(out, "{\"type\":\"%s\"", type_names[schema->type]);
         render_children(w, schema, out);
         sl_buf_adds(out, schema->optional ? ",\"optional\":true" : ",\"optional\":false");

@@ -22,7 +22,8 @@ enum op {
         OP_ARRAY,
         OP_MAP_OBJECT,
         OP_MAP_PAIRS,
-        OP_STRUCT
+        OP_STRUCT,
+        OP_ANY, /* no schema: a member of an array or map without a common type, or a map of such keys */
 };
 
 struct step {
@@ -117,6 +118,7 @@ static sl_cold enum sl_rc refuse(const struct step *s, const struct sl_value *v,
 
 static enum sl_rc write_step(struct sl_json_writer *w, const struct encoder *e, const struct step *s,
                              const struct sl_value *v, struct sl_buf *out, struct sl_err *err);
+static enum sl_rc write_tagged(const struct sl_value *v, unsigned depth, struct sl_buf *out, struct sl_err *err);
 
 static enum sl_rc write_struct(struct sl_json_writer *w, const struct encoder *e, const struct step *s,
                                const struct sl_value *v, struct sl_buf *out, struct sl_err *err)
@@ -177,6 +179,8 @@ static enum sl_rc write_step(struct sl_json_writer *w, const struct encoder *e, 
                              const struct sl_value *v, struct sl_buf *out, struct sl_err *err)
 {
         if (sl_unlikely(v->type != s->type)) {
+                if (s->op == OP_ANY && (v->type != SL_NULL || !s->schema))
+                        return write_tagged(v, 0, out, err);
                 if (v->type != SL_NULL || !s->null_len)
                         return refuse(s, v, err);
                 sl_buf_add(out, e->text.ptr + s->null, s->null_len);
@@ -209,13 +213,13 @@ static enum sl_rc write_step(struct sl_json_writer *w, const struct encoder *e, 
                 return write_map(w, e, s, v, out, err);
         case OP_STRUCT:
                 return write_struct(w, e, s, v, out, err);
+        case OP_ANY: /* its type is none, see above */
+                break;
         }
         return sl_fail(err, SL_E_INTERNAL, "JSON step %d is unknown", s->op);
 }
 
 /* ---- schemaless ---- */
-
-static enum sl_rc write_tagged(const struct sl_value *v, unsigned depth, struct sl_buf *out, struct sl_err *err);
 
 static enum sl_rc write_tagged_array(const struct sl_value *v, unsigned depth, struct sl_buf *out, struct sl_err *err)
 {
@@ -306,6 +310,8 @@ static uint8_t op_of(const struct sl_json_writer *w, const struct sl_schema *sch
         };
         if (schema->logical == SL_LOGICAL_DECIMAL && w->decimals == SL_DECIMAL_NUMERIC)
                 return OP_DECIMAL_NUMBER;
+        if (schema->type == SL_MAP && !schema->key)
+                return OP_ANY;
         if (schema->type == SL_MAP && schema->key->type == SL_STRING)
                 return OP_MAP_OBJECT;
         return ops[schema->type];
@@ -328,6 +334,8 @@ static enum sl_rc compile_children(struct sl_json_writer *w, struct encoder *e, 
                                    struct sl_err *err)
 {
         if (schema->type == SL_ARRAY || schema->type == SL_MAP) {
+                if (schema->type == SL_MAP && !schema->key)
+                        return SL_OK;
                 if (schema->type == SL_MAP)
                         SL_TRY(compile(w, e, schema->key, NULL, err));
                 return compile(w, e, schema->value, NULL, err);
@@ -352,8 +360,13 @@ static enum sl_rc compile(struct sl_json_writer *w, struct encoder *e, const str
         uint32_t at = add_step(e);
         struct sl_buf text = {0};
         enum sl_rc rc = SL_OK;
-        e->steps[at] = (struct step){.op = op_of(w, schema),
-                                     .type = (uint8_t)schema->type,
+        if (!schema) {
+                e->steps[at] = (struct step){.op = OP_ANY, .type = SL_TYPE_COUNT, .span = 1};
+                return SL_OK;
+        }
+        uint8_t op = op_of(w, schema);
+        e->steps[at] = (struct step){.op = op,
+                                     .type = (uint8_t)(op == OP_ANY ? SL_TYPE_COUNT : schema->type),
                                      .fields = schema->field_count,
                                      .scale = schema->decimal_scale,
                                      .schema = schema,
