@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The transforms that change headers: DropHeaders, InsertHeader, HeaderFrom$Key and HeaderFrom$Value. A record whose headers change
- * gets a new array in the batch arena; the old one stays what it was, it is the original's. A value's text in InsertHeader is read by
- * Connect's Values, once. */
+/* The transforms that change headers: DropHeaders, InsertHeader, HeaderFrom$Key and HeaderFrom$Value. A record whose
+ * headers change gets a new array in the batch arena; the old one stays what it was, it is the original's. A value's
+ * text in InsertHeader is read by Connect's Values, once. */
 #include "record/values.h"
 #include "transforms/common.h"
 
@@ -172,8 +172,8 @@ static sl_cold enum sl_rc bind_schema(struct from *st, const struct sl_schema *i
                 int at = sl_schema_field(in, names->items[i], strlen(names->items[i]));
                 if (at < 0) {
                         free_plan(plan);
-                        enum sl_rc rc = sl_fail(err, SL_E_TRANSFORM, "the record has no field %s for [%s]", names->items[i],
-                                                st->purpose);
+                        enum sl_rc rc = sl_fail(err, SL_E_TRANSFORM, "the record has no field %s for [%s]",
+                                                names->items[i], st->purpose);
                         if (err)
                                 err->java = "java.lang.NullPointerException";
                         return rc;
@@ -233,7 +233,8 @@ static enum sl_rc from_map(struct from *st, struct sl_record *rec, struct sl_are
         struct sl_value *items = sl_arena_alloc(arena, 2 * (size_t)value->len * sizeof(*items));
         uint32_t kept = 0;
         for (uint32_t i = 0; i < value->len; i++)
-                if (value->items[2 * i].type != SL_STRING || !is_listed(&cfg->fields, sl_v_as_str(&value->items[2 * i]))) {
+                if (value->items[2 * i].type != SL_STRING ||
+                    !is_listed(&cfg->fields, sl_v_as_str(&value->items[2 * i]))) {
                         items[2 * kept] = value->items[2 * i];
                         items[2 * kept++ + 1] = value->items[2 * i + 1];
                 }
@@ -269,7 +270,8 @@ static const struct sl_cfg_def insert_config[] = {
 static const struct sl_cfg_enum operations[] = {{"move", MOVE, NULL}, {"copy", COPY, NULL}, {NULL, 0, NULL}};
 static const struct sl_cfg_def from_config[] = {
         {SL_CFG_LIST(struct from_cfg, fields, "fields"), REQUIRED, .doc = "Fields whose values become headers."},
-        {SL_CFG_LIST(struct from_cfg, headers, "headers"), REQUIRED, .doc = "Names of the headers, in the order of the fields."},
+        {SL_CFG_LIST(struct from_cfg, headers, "headers"), REQUIRED,
+         .doc = "Names of the headers, in the order of the fields."},
         {SL_CFG_ENUM(struct from_cfg, operation, "operation", operations), REQUIRED,
          .doc = "move takes the fields out of the record, copy leaves them."},
         {SL_CFG_BOOL(struct from_cfg, replace_null, "replace.null.with.default"), .def = "true",

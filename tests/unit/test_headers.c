@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DropHeaders, HeaderFrom and InsertHeader: that the headers as consumed stay what they were, and that rows allocate nothing. What the
- * transforms make of records is compared with Kafka's own classes in tests/conformance/transforms. */
+/* DropHeaders, HeaderFrom and InsertHeader: that the headers as consumed stay what they were, and that rows allocate
+ * nothing. What the transforms make of records is compared with Kafka's own classes in tests/conformance/transforms. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,7 +58,8 @@ static void smt_close(struct smt *t)
 
 static const struct sl_schema *row_schema(void)
 {
-        struct sl_schema note = {.type = SL_STRING, .optional = true, .has_default = true, .def = sl_v_str(SL_STR("none"))};
+        struct sl_schema note = {
+                .type = SL_STRING, .optional = true, .has_default = true, .def = sl_v_str(SL_STR("none"))};
         const struct sl_field fields[] = {{.name = "id", .schema = sl_schema_of(SL_INT32, false)},
                                           {.name = "x", .schema = sl_schema_intern(&note)},
                                           {.name = "note", .schema = sl_schema_intern(&note)}};

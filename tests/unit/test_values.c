@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connect's Values against the answers of Kafka's own SimpleHeaderConverter (tests/golden/values/values.tsv), and round trips of
- * random values. SLUICE_VALUES names another file of answers. */
+/* Connect's Values against the answers of Kafka's own SimpleHeaderConverter (tests/golden/values/values.tsv), and round
+ * trips of random values. SLUICE_VALUES names another file of answers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,7 +66,8 @@ static void describe_schema(const struct sl_schema *s, struct sl_buf *out)
 
 static void describe(const struct sl_schema *s, const struct sl_value *v, struct sl_buf *out)
 {
-        static const char *const ints[] = {[SL_INT8] = "i8", [SL_INT16] = "i16", [SL_INT32] = "i32", [SL_INT64] = "i64"};
+        static const char *const ints[] = {
+                [SL_INT8] = "i8", [SL_INT16] = "i16", [SL_INT32] = "i32", [SL_INT64] = "i64"};
         float f = (float)v->f64;
         uint32_t f32;
         memcpy(&f32, &f, sizeof(f32));
@@ -164,12 +165,14 @@ static void assert_answer(const char *text, const char *want)
         sl_arena_free(&arena);
 }
 
-/* What Java reads into schemas that don't describe it is a string here, or has no member schema (docs/transforms.md). */
+/* What Java reads into schemas that don't describe it is a string here, or has no member schema (docs/transforms.md).
+ */
 static void unlike_java(void **state)
 {
         (void)state;
         assert_answer("[\"2024-02-29\",\"a\"]", "STRING\t'[\"2024-02-29\",\"a\"]'\t[\"2024-02-29\",\"a\"]");
-        assert_answer(" [2024-02-29,01:02:03.004Z]", "STRING\t' [2024-02-29,01:02:03.004Z]'\t [2024-02-29,01:02:03.004Z]");
+        assert_answer(" [2024-02-29,01:02:03.004Z]",
+                      "STRING\t' [2024-02-29,01:02:03.004Z]'\t [2024-02-29,01:02:03.004Z]");
         assert_answer("[1e400,1e401]", "STRING\t'[1e400,1e401]'\t[1e400,1e401]");
         assert_answer("9E99-01-01", "STRING\t'9E99-01-01'\t9E99-01-01");
         assert_answer("[[1],[300]]", "ARRAY<->\t[[i8=1],[i16=300]]\t[[1],[300]]");
@@ -238,7 +241,8 @@ static void words_cost_nothing(void **state)
         assert_int_equal(allocations(), before);
 }
 
-/* A value that Values writes so that it reads back the same: numbers of the smallest type, words, members of one type. */
+/* A value that Values writes so that it reads back the same: numbers of the smallest type, words, members of one type.
+ */
 static struct sl_value random_value(struct sl_arena *a, unsigned *seed, int kind, int depth)
 {
         static const int64_t ends[] = {INT8_MAX, INT16_MAX, INT32_MAX, INT64_MAX};
@@ -251,8 +255,7 @@ static struct sl_value random_value(struct sl_arena *a, unsigned *seed, int kind
         case 1:
         case 2:
         case 3: /* INT8 ... INT64 */
-                return sl_v_i64(SL_INT8 + (unsigned)kind,
-                                rand_r(seed) % 2 ? ends[kind] : -ends[kind] - 1);
+                return sl_v_i64(SL_INT8 + (unsigned)kind, rand_r(seed) % 2 ? ends[kind] : -ends[kind] - 1);
         case 4:
                 return sl_v_bool(rand_r(seed) % 2);
         case 5:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The grammar of Connect's Values, see values.h. Text is cut into tokens at : , { } [ ] and " (a backslash before one keeps
- * it inside of its token, and stays in it); blanks around a token do not count. Numbers take the smallest type that holds them,
- * members of arrays and maps the widest of theirs. Where any part of an array or map is refused, the whole text is a string.
- * Lenient dates are values_time.c's, decimals decimal.c's. */
+/* The grammar of Connect's Values, see values.h. Text is cut into tokens at : , { } [ ] and " (a backslash before one
+ * keeps it inside of its token, and stays in it); blanks around a token do not count. Numbers take the smallest type
+ * that holds them, members of arrays and maps the widest of theirs. Where any part of an array or map is refused, the
+ * whole text is a string. Lenient dates are values_time.c's, decimals decimal.c's. */
 #include "record/values.h"
 
 #include <math.h>
@@ -20,10 +20,10 @@
 struct parser {
         struct sl_str text;
         size_t pos;
-        bool has;          /* tok was cut but not taken */
+        bool has; /* tok was cut but not taken */
         struct sl_str tok;
         uint32_t depth;
-        bool unheld;       /* Java has a value for the text that our schemas can't describe */
+        bool unheld; /* Java has a value for the text that our schemas can't describe */
         struct sl_arena *arena;
 };
 
@@ -675,7 +675,8 @@ static bool parse(struct parser *p, bool embedded, struct typed *ret)
         return true;
 }
 
-void sl_values_parse(struct sl_str text, struct sl_arena *arena, const struct sl_schema **ret_schema, struct sl_value *ret)
+void sl_values_parse(struct sl_str text, struct sl_arena *arena, const struct sl_schema **ret_schema,
+                     struct sl_value *ret)
 {
         struct typed t = {.value = SL_V_NULL};
         /* Most headers are words: nothing but these can begin another value. */

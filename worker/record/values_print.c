@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values as the text of Connect's Values, see values.h. Dates, times and timestamps share java.util.Date's three forms, chosen
- * by the value and not by the schema. Reading is values.c's. */
+/* Values as the text of Connect's Values, see values.h. Dates, times and timestamps share java.util.Date's three forms,
+ * chosen by the value and not by the schema. Reading is values.c's. */
 #include "record/values.h"
 
 #include "record/logical.h"

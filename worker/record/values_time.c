@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The three fixed patterns of Connect's Values, read as leniently as java.text.SimpleDateFormat reads them in an English locale
- * and UTC: blanks before a number, a sign, an exponent, fields beyond their range, anything behind the end. Digits are ASCII
- * here. Writing moments is instant.c's. */
+/* The three fixed patterns of Connect's Values, read as leniently as java.text.SimpleDateFormat reads them in an
+ * English locale and UTC: blanks before a number, a sign, an exponent, fields beyond their range, anything behind the
+ * end. Digits are ASCII here. Writing moments is instant.c's. */
 #include "record/values.h"
 
 #define DAY_MS 86400000LL
@@ -97,7 +97,8 @@ static int64_t first_of_month(int64_t year, int64_t month, bool julian)
         return julian ? day - 719470 : day - floor_div(year, 100) + floor_div(year, 400) - 719468;
 }
 
-/* As java.util.GregorianCalendar chooses the calendar: by the year as written, then by the day it gives. more: from the hours. */
+/* As java.util.GregorianCalendar chooses the calendar: by the year as written, then by the day it gives. more: from the
+ * hours. */
 static int64_t day_of(int64_t year, int64_t month, int64_t day, int64_t more)
 {
         int64_t gregorian = first_of_month(year, month, false) + day - 1 + more;
