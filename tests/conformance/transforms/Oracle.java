@@ -178,8 +178,13 @@ public final class Oracle {
                               value.value(), offset == null ? 0 : offset, timestamp, TimestampType.CREATE_TIME, all);
     }
 
-    private JsonNode parse(byte[] text) {
-        return text == null ? MAPPER.nullNode() : reader.deserialize("", text);
+    /* Not with the reader: a BigDecimal would turn 1.0E7 into 10000000. */
+    private static JsonNode parse(byte[] text) {
+        try {
+            return text == null ? MAPPER.nullNode() : MAPPER.readTree(text);
+        } catch (java.io.IOException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     private ObjectNode write(ConnectRecord r, Long offset) throws Failed {
