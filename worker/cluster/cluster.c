@@ -152,6 +152,7 @@ static enum sl_rc open_store(struct sl_cluster *c, struct sl_err *err)
                 .apply_arg = c,
                 .wake = c->opts.wake,
                 .wake_arg = c->opts.arg,
+                .hurry = c->opts.hurry,
         };
         return sl_compact_open(&opts, OPEN_MS, &c->store, err);
 }

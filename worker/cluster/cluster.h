@@ -12,6 +12,7 @@
 #define SL_CLUSTER_CLUSTER_H
 #include "cluster/placement.h"
 #include "cluster/workercfg.h"
+#include <stdatomic.h>
 #include "kafka/admin.h"
 
 struct sl_cluster;
@@ -20,6 +21,7 @@ struct sl_cluster_opts {
         struct sl_admin *admin;
         const char *worker_id; /* "host:port", as other workers and programs see it */
         const char *url;       /* base URL of this worker's REST */
+        const atomic_bool *hurry; /* kafka/compact.h */
         void (*wake)(void *arg); /* something to poll for; from any thread */
         void *arg;
 };

@@ -85,6 +85,7 @@ static enum sl_rc open_cluster(struct sl_herder *h, struct sl_err *err)
                 .admin = h->admin,
                 .worker_id = h->worker_id,
                 .url = h->url,
+                .hurry = &h->hurry,
                 .wake = sl_herder_wake,
                 .arg = h,
         };
@@ -103,6 +104,7 @@ static enum sl_rc start_up(struct sl_herder *h, struct sl_err *err)
                 .on_topic = sl_herder_apply_topic,
                 .on_logger = sl_herder_apply_logger,
                 .worker_id = h->worker_id,
+                .hurry = &h->hurry,
                 .wake = sl_herder_wake,
                 .arg = h,
         };
@@ -240,11 +242,13 @@ static void *thread_main(void *arg)
         bool started = rc == SL_OK;
         if (rc == SL_OK)
                 rc = loop(h, &err);
+        bool asked = stopping(h);
         refuse_calls(h);
+        atomic_store(&h->hurry, false); /* the farewells have time limits of their own */
         sl_herder_stop_tasks(h);
         if (h->cluster)
                 sl_cluster_leave(h->cluster);
-        if (rc != SL_OK && err.id != SL_E_STOPPED) {
+        if (rc != SL_OK && err.id != SL_E_STOPPED && !asked) {
                 sl_log_err(SL_LOG_ERROR, &err, started ? "the worker can't go on" : "the worker can't start");
                 int code = err.id == SL_E_KAFKA_UNREACHABLE || err.id == SL_E_KAFKA || err.id == SL_E_KAFKA_AUTH ? 4
                            : err.id == SL_E_CONFIG || err.id == SL_E_CONFIG_PROVIDER ? 3
@@ -280,6 +284,7 @@ struct sl_herder *sl_herder_start(const struct sl_herder_opts *opts)
 
 bool sl_herder_stop(struct sl_herder *h)
 {
+        atomic_store(&h->hurry, true);
         pthread_mutex_lock(&h->lock);
         h->stop = true;
         pthread_cond_signal(&h->wake);

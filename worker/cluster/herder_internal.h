@@ -85,6 +85,7 @@ struct sl_herder {
         pthread_mutex_t lock;
         pthread_cond_t wake;   /* for the herder */
         pthread_cond_t answer; /* for callers */
+        atomic_bool hurry;     /* stop was asked for and the loop has not seen it: what waits for Kafka gives up */
         /* under the lock */
         struct sl_map conns; /* name -> struct conn * */
         struct sl_map early, early_topics; /* statuses and uses of topics whose connector is not known here yet */

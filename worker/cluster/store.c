@@ -228,6 +228,7 @@ static enum sl_rc open_topic(struct sl_store *st, const char *prefix, const char
                 .apply = apply,
                 .apply_arg = st,
                 .wake = st->opts.wake,
+                .hurry = st->opts.hurry,
                 .wake_arg = st->opts.arg,
         };
         enum sl_rc rc = sl_compact_open(&opts, SL_STORE_TIMEOUT_MS, ret, err);

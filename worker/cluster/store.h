@@ -37,6 +37,7 @@ struct sl_store_opts {
         /* A level for every worker of the cluster, as it is told; what was told before the store was opened is over. */
         void (*on_logger)(void *arg, const char *logger, const char *level);
         const char *worker_id;
+        const atomic_bool *hurry; /* kafka/compact.h; NULL = never */
         void (*wake)(void *arg); /* records have arrived for sl_store_poll; from any thread, must not block. NULL = none */
         void *arg;
 };

@@ -14,6 +14,7 @@
 #include "kafka/kconf.h"
 #include "kafka/producer.h"
 
+#define ASK_MS 3000
 #define CHUNK 256
 #define STEP_MS 20
 #define PAUSE_MS 20
@@ -56,6 +57,18 @@ static int left_ms(int64_t deadline)
 {
         int64_t left = deadline - sl_mono_ms();
         return left < 1 ? 1 : (int)left;
+}
+
+static bool over(const struct sl_compact *c, int64_t deadline)
+{
+        return sl_mono_ms() >= deadline || (c->opts.hurry && atomic_load_explicit(c->opts.hurry, memory_order_relaxed));
+}
+
+/* One question to a broker, which is asked again until the deadline. */
+static int ask_ms(int64_t deadline)
+{
+        int left = left_ms(deadline);
+        return left < ASK_MS ? left : ASK_MS;
 }
 
 static enum sl_rc create(struct sl_compact *c, int64_t deadline, struct sl_err *err)
@@ -105,9 +118,9 @@ static enum sl_rc check_policy(struct sl_compact *c, int64_t deadline, struct sl
 
 /* May this failure pass by itself, and is there time to wait for it? A topic that was just made, or whose broker just
  * started, has no leader for a moment. */
-static bool try_again(const struct sl_err *why, int64_t deadline)
+static bool try_again(const struct sl_compact *c, const struct sl_err *why, int64_t deadline)
 {
-        if (why->rc != SL_TRANSIENT || sl_mono_ms() >= deadline)
+        if (why->rc != SL_TRANSIENT || over(c, deadline))
                 return false;
         nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
         return true;
@@ -141,7 +154,7 @@ static enum sl_rc ensure_topic(struct sl_compact *c, int64_t deadline, int32_t *
                 struct sl_err why = {0};
                 if (find_topic(c, deadline, &made, ret_partitions, &why) == SL_OK)
                         return SL_OK;
-                if (!try_again(&why, deadline))
+                if (!try_again(c, &why, deadline))
                         return keep(err, &why);
         }
 }
@@ -311,10 +324,10 @@ static enum sl_rc read_end(struct sl_compact *c, struct part *part, int64_t dead
 {
         for (;;) {
                 struct sl_err why = {0};
-                if (sl_admin_high_watermark(c->opts.admin, c->opts.topic, part->id, left_ms(deadline), &part->target,
+                if (sl_admin_high_watermark(c->opts.admin, c->opts.topic, part->id, ask_ms(deadline), &part->target,
                                             &why) == SL_OK)
                         return SL_OK;
-                if (!try_again(&why, deadline))
+                if (!try_again(c, &why, deadline))
                         return keep(err, &why);
         }
 }
@@ -327,7 +340,7 @@ static enum sl_rc on_tick(void *arg, struct sl_err *err)
 {
         struct sl_compact *c = arg;
 
-        if (sl_mono_ms() < c->give_up)
+        if (!over(c, c->give_up))
                 return SL_OK;
         return sl_fail(err, SL_E_KAFKA, "Topic %s could not be written in time", c->opts.topic);
 }
@@ -395,7 +408,7 @@ enum sl_rc sl_compact_refresh(struct sl_compact *c, int timeout_ms, struct sl_er
                 SL_TRY(read_end(c, &c->parts[i], deadline, err));
         while ((part = behind(c))) {
                 int64_t left = deadline - sl_mono_ms();
-                if (left <= 0)
+                if (over(c, deadline))
                         return sl_fail(err, SL_E_KAFKA,
                                        "%s-%d could not be read to its end in %d ms: at offset %ld of %ld (an open "
                                        "transaction of another producer would hold it there)",
@@ -426,7 +439,7 @@ static enum sl_rc send_all(struct sl_compact *c, const struct sl_compact_record 
                 SL_TRY(sl_producer_send(c->producer, &m, &full, err));
                 if (!full)
                         i++;
-                else if (sl_mono_ms() >= deadline)
+                else if (over(c, deadline))
                         return sl_fail(err, SL_E_KAFKA, "Too much is waiting to be written to topic %s", c->opts.topic);
                 else
                         SL_TRY(sl_producer_serve(c->producer, STEP_MS, err));

@@ -5,6 +5,7 @@
  * ListOffsets gives: a refresh therefore waits for open transactions before that point (at most timeout). */
 #ifndef SL_KAFKA_COMPACT_H
 #define SL_KAFKA_COMPACT_H
+#include <stdatomic.h>
 #include "kafka/admin.h"
 #include "kafka/client.h"
 
@@ -23,6 +24,9 @@ struct sl_compact_opts {
         /* There may be records for sl_compact_poll. From one of librdkafka's threads: must not block or call back. May be NULL. */
         void (*wake)(void *arg);
         void *wake_arg;
+        /* While it is set, calls that wait give up as if their time were over (within about 3 s): the process wants to end. May be
+         * NULL. */
+        const atomic_bool *hurry;
 };
 /* Makes the topic if it is missing, checks cleanup.policy=compact (Connect's sentence if not), reads all. Brokers that are away
  * or just starting are waited for. */
