@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "kafka/admin_call.h"
 
+#define METADATA_MS 1000
+
 /* What to do about a refused certificate. */
 static const char *cure(int x509)
 {
@@ -378,6 +380,19 @@ static enum sl_rc read_watermark(struct sl_admin_call *call, const char *topic, 
         return SL_OK;
 }
 
+/* librdkafka goes on asking by the leader that it remembers until its metadata are of age; a restarted broker leads with a newer
+ * epoch. */
+static void forget_leader(struct sl_admin *a, const struct sl_err *why)
+{
+        const struct rd_kafka_metadata *metadata;
+
+        if (why->native != RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH && why->native != RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH &&
+            why->native != RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION)
+                return;
+        if (rd_kafka_metadata(a->rk, 1, NULL, &metadata, METADATA_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
+                rd_kafka_metadata_destroy(metadata);
+}
+
 enum sl_rc sl_admin_high_watermark(struct sl_admin *a, const char *topic, int32_t partition, int timeout_ms,
                                    int64_t *ret, struct sl_err *err)
 {
@@ -395,6 +410,8 @@ enum sl_rc sl_admin_high_watermark(struct sl_admin *a, const char *topic, int32_
         }
         if (rc == SL_OK)
                 rc = read_watermark(&call, topic, partition, ret, err);
+        if (rc != SL_OK && err)
+                forget_leader(a, err);
         sl_admin_call_end(&call);
         rd_kafka_topic_partition_list_destroy(list);
         return rc;
