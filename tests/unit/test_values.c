@@ -214,7 +214,7 @@ static void large_map(void **state)
         sl_values_parse((struct sl_str){text.ptr, text.len}, &arena, &schema, &v);
         assert_true(v.type == SL_MAP && v.len == N);
         for (int i = 0; i < N; i++) {
-                char key[8];
+                char key[16];
                 snprintf(key, sizeof(key), "k%d", i);
                 assert_true(sl_str_eqc(sl_v_as_str(&v.items[2 * i]), key));
                 assert_true(v.items[2 * i + 1].type == SL_INT16 && v.items[2 * i + 1].i64 == 2 * N + i);
