@@ -12,44 +12,10 @@
 
 #include <cmocka.h>
 
-#include "api/plugin.h"
 #include "tests/unit/allocations.h"
+#include "tests/unit/smt.h"
 
 extern const struct sl_transform_ops sl_cast_key, sl_cast_value, sl_flatten_key, sl_flatten_value;
-
-struct smt {
-        const struct sl_transform_ops *ops;
-        struct sl_arena arena;
-        void *cfg, *st;
-};
-
-/* pairs: key, value, ..., NULL. */
-static void smt_open(struct smt *t, const struct sl_transform_ops *ops, const char *const *pairs)
-{
-        struct sl_cfg_report report = {0};
-        struct sl_props props = {0};
-        memset(t, 0, sizeof(*t));
-        for (; *pairs; pairs += 2)
-                sl_props_set(&props, pairs[0], pairs[1]);
-        sl_arena_init(&t->arena, 0);
-        t->ops = ops;
-        t->cfg = sl_calloc(1, ops->config_size);
-        t->st = sl_calloc(1, ops->state_size);
-        sl_cfg_parse(ops->config, &props, t->cfg, &t->arena, &report);
-        assert_int_equal(report.errors, 0);
-        assert_int_equal(ops->open(t->st, t->cfg, ops, NULL), SL_OK);
-        sl_cfg_report_free(&report);
-        sl_props_free(&props);
-}
-#define OPEN(t, ops, ...) smt_open((t), (ops), (const char *const[]){__VA_ARGS__, NULL})
-
-static void smt_close(struct smt *t)
-{
-        t->ops->close(t->st);
-        free(t->st);
-        free(t->cfg);
-        sl_arena_free(&t->arena);
-}
 
 static void applied(struct smt *t, struct sl_record *rec, const char *want)
 {
@@ -142,7 +108,7 @@ static void cast_leaves_the_input_alone(void **state)
         struct sl_record rec = {.value_schema = struct_of(false, NULL, 2, fields),
                                 .value = sl_v_items(SL_STRUCT, items, 2)};
         const struct sl_schema *in = rec.value_schema;
-        OPEN(&t, &sl_cast_value, "spec", "a:int8");
+        assert_true(OPEN(&t, &sl_cast_value, "spec", "a:int8"));
         applied(&t, &rec, "Struct{a=44,toast=__debezium_unavailable_value}");
         assert_int_equal(rec.value.items[1].flags, SL_V_UNAVAILABLE);
         assert_ptr_equal(rec.value.items[1].ptr, items[1].ptr);
@@ -163,7 +129,7 @@ static void cast_of_a_struct_with_default(void **state)
         struct sl_field fields[] = {{.name = "a", .schema = sl_schema_of(SL_INT64, false)}};
         struct sl_value items[] = {sl_v_i64(SL_INT64, 3)}, v = sl_v_items(SL_STRUCT, items, 1);
         struct sl_record rec = {.value_schema = struct_of(true, &v, 1, fields), .value = v};
-        OPEN(&t, &sl_cast_value, "spec", "a:int8");
+        assert_true(OPEN(&t, &sl_cast_value, "spec", "a:int8"));
         for (int i = 0; i < 2; i++)
                 refused(&t, rec, SL_JAVA_DATA,
                         "Cast transformation does not support casting from STRUCT; supported types are [INT8, INT16, "
@@ -202,7 +168,7 @@ static void flatten_defaults_come_from_above(void **state)
         static const char *const names[] = {"a.x", "a.y", "b.x", "b.y", "c.x", "c.y", "d.x", "d.y"};
         static const int64_t defs[] = {3, -1, -1, -1, 4, 5, 7, 5};
         static const bool optional[] = {false, true, true, true, false, true, false, true};
-        OPEN(&t, &sl_flatten_value, "delimiter", ".");
+        assert_true(OPEN(&t, &sl_flatten_value, "delimiter", "."));
         /* a null leaf takes the default of its own schema only, not the one from above */
         applied(&t, &rec, "Struct{a.x=4,a.y=5,c.x=3,d.x=3}");
         const struct sl_schema *s = rec.value_schema;
@@ -228,7 +194,7 @@ static void flatten_refusals(void **state)
         struct sl_value one[] = {sl_v_i64(SL_INT32, 1)},
                         items[] = {sl_v_items(SL_STRUCT, one, 1), sl_v_i64(SL_INT32, 2)};
         struct sl_value pair[] = {sl_v_i64(SL_INT64, 1), sl_v_i64(SL_INT64, 2)};
-        OPEN(&t, &sl_flatten_value, "delimiter", ".");
+        assert_true(OPEN(&t, &sl_flatten_value, "delimiter", "."));
         refused(&t,
                 (struct sl_record){.value_schema = struct_of(false, NULL, 2, twice),
                                    .value = sl_v_items(SL_STRUCT, items, 2)},
@@ -258,8 +224,8 @@ static void allocate_nothing_per_row(void **state)
         struct sl_value key_a = sl_v_str(SL_STR("in")), key_b = sl_v_str(SL_STR("s"));
         struct sl_value deep[] = {key_b, sl_v_str(SL_STR("1e3"))}, map[] = {key_a, sl_v_items(SL_MAP, deep, 1)};
         sl_arena_init(&rows, 0);
-        OPEN(&flatten, &sl_flatten_value, "delimiter", "_");
-        OPEN(&cast, &sl_cast_value, "spec", "in_s:float32,in_dec:float64,f:string,b:string");
+        assert_true(OPEN(&flatten, &sl_flatten_value, "delimiter", "_"));
+        assert_true(OPEN(&cast, &sl_cast_value, "spec", "in_s:float32,in_dec:float64,f:string,b:string"));
         for (int i = 0; i < 1000; i++) {
                 struct sl_record rec = {.value_schema = schema, .value = sl_v_items(SL_STRUCT, row, 3)};
                 struct sl_record bare = {.value = sl_v_items(SL_MAP, map, 1)};
@@ -288,12 +254,12 @@ static void key_side(void **state)
                                 .key = sl_v_i64(SL_INT64, 5),
                                 .value_schema = sl_schema_of(SL_INT64, false),
                                 .value = sl_v_i64(SL_INT64, 6)};
-        OPEN(&t, &sl_cast_key, "spec", "string");
+        assert_true(OPEN(&t, &sl_cast_key, "spec", "string"));
         applied(&t, &rec, "6");
         assert_ptr_equal(rec.key_schema, sl_schema_of(SL_STRING, false));
         assert_true(sl_str_eqc(sl_v_as_str(&rec.key), "5"));
         smt_close(&t);
-        OPEN(&t, &sl_flatten_key, "delimiter", ".");
+        assert_true(OPEN(&t, &sl_flatten_key, "delimiter", "."));
         refused(&t, rec, SL_JAVA_DATA, "Only Struct objects supported for [flattening], found: java.lang.String");
         smt_close(&t);
 }

@@ -10,47 +10,10 @@
 
 #include <cmocka.h>
 
-#include "api/plugin.h"
 #include "tests/unit/allocations.h"
-
-struct smt {
-        const struct sl_transform_ops *ops;
-        struct sl_arena arena;
-        void *cfg, *st;
-        struct sl_buf problem; /* what the checks found */
-};
+#include "tests/unit/smt.h"
 
 extern const struct sl_transform_ops sl_timestamp_converter_key, sl_timestamp_converter_value, sl_timestamp_router;
-
-static bool smt_open(struct smt *t, const struct sl_transform_ops *ops, const char *const *pairs)
-{
-        struct sl_cfg_report report = {0};
-        struct sl_props props = {0};
-        memset(t, 0, sizeof(*t));
-        for (; *pairs; pairs += 2)
-                sl_props_set(&props, pairs[0], pairs[1]);
-        sl_arena_init(&t->arena, 0);
-        t->ops = ops;
-        t->cfg = sl_calloc(1, ops->config_size);
-        t->st = sl_calloc(1, ops->state_size);
-        sl_cfg_parse(ops->config, &props, t->cfg, &t->arena, &report);
-        ops->check(t->cfg, &report);
-        for (uint32_t i = 0; i < report.count; i++)
-                sl_buf_printf(&t->problem, "%s: %s;", report.findings[i].key, report.findings[i].text);
-        sl_cfg_report_free(&report);
-        sl_props_free(&props);
-        return !t->problem.len && ops->open(t->st, t->cfg, ops, NULL) == SL_OK;
-}
-#define OPEN(t, ops, ...) smt_open((t), (ops), (const char *const[]){__VA_ARGS__, NULL})
-
-static void smt_close(struct smt *t)
-{
-        t->ops->close(t->st);
-        free(t->st);
-        free(t->cfg);
-        sl_buf_free(&t->problem);
-        sl_arena_free(&t->arena);
-}
 
 static const struct sl_schema *timestamp_schema(bool has_default)
 {
