@@ -23,7 +23,7 @@ void sl_kafka_markdown(struct sl_buf *out);
  * statistics have a counterpart (docs/metrics.md). They are as old as SL_KAFKA_STATS_KEY says, in milliseconds. @thread any */
 void sl_kafka_metrics_print(struct sl_buf *out);
 #define SL_KAFKA_STATS_KEY "sluice.kafka.statistics.interval.ms"
-#define SL_KAFKA_STATS_DEFAULT "30000"
+#define SL_KAFKA_STATS_DEFAULT "0"
 /* librdkafka's version text. */
 const char *sl_kafka_version(void);
 #endif
