@@ -279,11 +279,6 @@ enum sl_rc sl_cluster_poll(struct sl_cluster *c, struct sl_err *err)
         return SL_OK;
 }
 
-enum sl_rc sl_cluster_refresh(struct sl_cluster *c, struct sl_err *err)
-{
-        return sl_compact_refresh(c->store, WRITE_MS, err);
-}
-
 bool sl_cluster_elected(const struct sl_cluster *c)
 {
         return c->state.leader;

@@ -32,8 +32,6 @@ void sl_cluster_leave(struct sl_cluster *c);
 void sl_cluster_close(struct sl_cluster *c); /* leaves, if that was not done; NULL ok */
 /* Serve membership and records, doesn't wait. A fatal failure means that this worker must end. */
 enum sl_rc sl_cluster_poll(struct sl_cluster *c, struct sl_err *err);
-/* Read the cluster's topic to its end. */
-enum sl_rc sl_cluster_refresh(struct sl_cluster *c, struct sl_err *err);
 
 /* The group says that this worker leads; it acts as the leader after sl_cluster_take_office. */
 bool sl_cluster_elected(const struct sl_cluster *c);

@@ -110,6 +110,9 @@ struct sl_herder {
         bool all_ended;
 };
 
+/* Connect's text of a 409: somebody else leads, or has the task, by now. */
+#define SL_CONFLICT_TEXT "Cannot complete request because of a conflicting operation (e.g. worker rebalance)"
+
 /* herder.c */
 void sl_herder_wake(void *h); /* from any thread */
 /* herder_lead.c; the herder's thread */

@@ -154,21 +154,21 @@ static void answer(struct sl_herder_call *call, int status, const char *text)
         call->status = status;
 }
 
-static bool send_on(struct sl_herder_call *call, const char *url)
+/* For the worker at url (NULL: not known now), unless it was sent on twice already. */
+static bool elsewhere(struct sl_herder_call *call, const char *url, bool *ret_defer)
 {
-        snprintf(call->target_url, sizeof(call->target_url), "%s", url);
-        call->status = 0;
-        return false;
-}
-
-static bool settling(struct sl_herder_call *call, bool *ret_defer)
-{
-        if (sl_mono_ms() - call->since < LEADER_WAIT_MS)
+        if (call->forward == 0) {
+                answer(call, 409, SL_CONFLICT_TEXT);
+        } else if (url) {
+                snprintf(call->target_url, sizeof(call->target_url), "%s", url);
+                call->status = 0;
+        } else if (sl_mono_ms() - call->since < LEADER_WAIT_MS) {
                 *ret_defer = true;
-        else
+        } else {
                 answer(call, 409,
                        "Cannot complete request momentarily due to no known leader URL, likely because a rebalance was "
                        "underway.");
+        }
         return false;
 }
 
@@ -177,12 +177,7 @@ static bool route_task(struct sl_herder *h, struct sl_herder_call *call, bool *r
         const struct conn *c = sl_herder_find(h, call->name);
         if (!c || call->task >= c->want_tasks || sl_herder_owns(h, c, call->task))
                 return true;
-        const char *url = sl_cluster_owner_url(h->cluster, call->name, call->task);
-        if (call->forward == 0) {
-                answer(call, 409, "Cannot complete request because of a conflicting operation (e.g. worker rebalance)");
-                return false;
-        }
-        return url ? send_on(call, url) : settling(call, ret_defer);
+        return elsewhere(call, sl_cluster_owner_url(h->cluster, call->name, call->task), ret_defer);
 }
 
 bool sl_herder_route(struct sl_herder *h, struct sl_herder_call *call, bool *ret_defer)
@@ -195,12 +190,7 @@ bool sl_herder_route(struct sl_herder *h, struct sl_herder_call *call, bool *ret
                 return route_task(h, call, ret_defer);
         if (h->leading)
                 return true;
-        const char *url = sl_cluster_leader_url(h->cluster);
-        if (call->forward == 0) {
-                answer(call, 409, "Cannot complete request because of a conflicting operation (e.g. worker rebalance)");
-                return false;
-        }
-        return url ? send_on(call, url) : settling(call, ret_defer);
+        return elsewhere(call, sl_cluster_leader_url(h->cluster), ret_defer);
 }
 
 /* ---- connectors of the command line ---- */

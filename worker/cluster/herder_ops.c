@@ -93,7 +93,7 @@ static bool stored(struct sl_herder *h, struct sl_herder_call *call, enum sl_rc 
         sl_log_err(SL_LOG_ERROR, err, "%s %s", what, call->name);
         if (err->id == SL_E_KAFKA_FENCED && h->cluster) { /* another worker leads by now */
                 sl_cluster_resign(h->cluster);
-                answer(call, 409, "Cannot complete request because of a conflicting operation (e.g. worker rebalance)");
+                answer(call, 409, SL_CONFLICT_TEXT);
         } else {
                 answer(call, 500, "%s: %s", what, err->msg);
         }
