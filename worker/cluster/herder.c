@@ -302,13 +302,8 @@ void sl_herder_free(struct sl_herder *h)
         sl_map_free(&h->early_topics, free);
         sl_cluster_close(h->cluster);
         sl_store_close(h->store);
-        while (h->new_topics) {
-                struct topic_use *use = h->new_topics;
-                h->new_topics = use->next;
-                free(use->name);
-                free(use->topic);
-                free(use);
-        }
+        while (h->new_topics)
+                h->new_topics = sl_topic_use_free(h->new_topics);
         sl_admin_free(h->admin);
         sl_buf_free(&h->cluster_id);
         pthread_mutex_destroy(&h->lock);

@@ -138,6 +138,7 @@ struct conn *sl_herder_find(struct sl_herder *h, const char *name); /* existing 
 void sl_herder_apply_status(void *arg, const char *name, int64_t task, const struct sl_status *status, bool live);
 void sl_herder_take_early(struct sl_herder *h, struct conn *c); /* what was said of it before it was known; lock held */
 void sl_early_free(void *early);
+struct topic_use *sl_topic_use_free(struct topic_use *use); /* gives the next one */
 void sl_herder_apply_topic(void *arg, const char *name, const char *topic, bool gone);
 void sl_herder_on_topic(void *run, const char *connector, uint32_t task, const char *topic); /* a task's thread */
 void sl_conn_set_state(struct conn *c, const char *state, const struct sl_err *why); /* this worker says so; lock held */

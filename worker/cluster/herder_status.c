@@ -314,6 +314,15 @@ static void free_forgotten(struct sl_herder *h)
         }
 }
 
+struct topic_use *sl_topic_use_free(struct topic_use *use)
+{
+        struct topic_use *next = use->next;
+        free(use->name);
+        free(use->topic);
+        free(use);
+        return next;
+}
+
 static void write_topics(struct sl_herder *h)
 {
         pthread_mutex_lock(&h->lock);
@@ -321,17 +330,14 @@ static void write_topics(struct sl_herder *h)
         h->new_topics = NULL;
         pthread_mutex_unlock(&h->lock);
         while (list) {
-                struct topic_use *use = list;
+                const struct topic_use *use = list;
                 struct sl_err err = {0};
                 struct conn *c = sl_herder_find(h, use->name);
-                list = use->next;
                 if (c && !sl_map_get(&c->topics, sl_str_c(use->topic)) &&
                     sl_store_put_topic(h->store, use->name, use->task, use->topic, false, &err) != SL_OK)
                         sl_log_err(SL_LOG_WARN, &err, "connector %s: its use of topic %s could not be noted", use->name,
                                    use->topic);
-                free(use->name);
-                free(use->topic);
-                free(use);
+                list = sl_topic_use_free(list);
         }
 }
 
