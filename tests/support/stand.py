@@ -690,8 +690,11 @@ class ConnectApi:
         """Waits until the connector and all its tasks (at least one, or exactly `tasks`) run, and returns the status. A
         failed one ends the waiting, unless fail_fast is off because the test expects it to recover."""
 
+        seen = "no answer"
+
         def running():
-            status = self.status(name)
+            nonlocal seen
+            seen = status = self.status(name)
             parts = [status["connector"], *status["tasks"]]
             failed = [part for part in parts if part["state"] == "FAILED"]
             if failed and fail_fast:
@@ -700,7 +703,10 @@ class ConnectApi:
             right = count == tasks if tasks is not None else count > 0
             return status if right and all(part["state"] == "RUNNING" for part in parts) else None
 
-        return wait_until(running, timeout, f"connector {name} running")
+        try:
+            return wait_until(running, timeout, f"connector {name} running")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; {seen}\n{self.log_text()[-6000:]}") from None
 
 
 class Worker(ConnectApi, Part):

@@ -122,6 +122,7 @@ bool sl_values_moment(struct sl_str text, enum sl_logical kind, int64_t *ret_ms)
               literal(&c, '.') && number(&c, &milli) && literal(&c, 'Z')))
                 return false;
         int64_t ms = ((hour * 60 + minute) * 60 + second) * 1000 + milli, more = floor_div(ms, DAY_MS);
-        *ret_ms = day_of(year, month - 1, day, more) * DAY_MS + (ms - more * DAY_MS);
+        uint64_t days = (uint64_t)day_of(year, month - 1, day, more); /* a year beyond the range wraps, as Java's long */
+        *ret_ms = (int64_t)(days * DAY_MS + (uint64_t)(ms - more * DAY_MS));
         return true;
 }
