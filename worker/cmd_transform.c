@@ -287,7 +287,7 @@ static enum sl_rc open_codec(struct sl_codec *c, struct sl_err *err)
                 snprintf(key, sizeof(key), "%s.converter.replace.null.with.default", sides[i]);
                 sl_props_set(&props, key, "false");
         }
-        enum sl_rc rc = sl_codec_open(c, &props, &props, err);
+        enum sl_rc rc = sl_codec_open(c, &(struct sl_converter_env){0}, &props, &props, err);
         sl_props_free(&props);
         return rc;
 }

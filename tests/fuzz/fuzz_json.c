@@ -23,7 +23,7 @@ static struct side open_side(const char *schemas)
         s.cfg = sl_arena_zalloc(&s.arena, s.ops->config_size);
         s.st = sl_arena_zalloc(&s.arena, s.ops->state_size);
         sl_cfg_parse(s.ops->config, &props, s.cfg, &s.arena, &report);
-        if (s.ops->open(s.st, s.cfg, false, &err) != SL_OK)
+        if (s.ops->open(s.st, s.cfg, false, NULL, &err) != SL_OK)
                 abort();
         sl_props_free(&props);
         sl_cfg_report_free(&report);

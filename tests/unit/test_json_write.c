@@ -228,7 +228,7 @@ static void bound_row_allocates_nothing(void **state)
                 if (numeric)
                         sl_props_set(&props, "decimal.format", "NUMERIC");
                 sl_cfg_parse(ops->config, &props, cfg, &arena, &report);
-                assert_int_equal(ops->open(st, cfg, false, NULL), SL_OK);
+                assert_int_equal(ops->open(st, cfg, false, NULL, NULL), SL_OK);
                 sl_arena_init(&rows, 0);
                 for (int i = 0; i < 2000; i++) {
                         struct sl_value row[] = {

@@ -30,6 +30,14 @@
         X(SL_E_CONVERT, "convert.encode", SL_SCHEMA, SL_SCOPE_RECORD, SL_JAVA_DATA, "a value could not be encoded")   \
         X(SL_E_DECODE, "convert.decode", SL_DESERIALIZATION, SL_SCOPE_RECORD, SL_JAVA_DATA,                           \
           "bytes could not be decoded")                                                                              \
+        X(SL_E_REGISTRY_UNREACHABLE, "registry.unreachable", SL_TRANSIENT, SL_SCOPE_RECORD, SL_JAVA_RETRIABLE,        \
+          "the schema registry does not answer, or answers that it can't now")                                       \
+        X(SL_E_REGISTRY_REFUSED, "registry.refused", SL_SCHEMA, SL_SCOPE_RECORD, SL_JAVA_DATA,                        \
+          "the schema registry refused a schema: incompatible or invalid")                                           \
+        X(SL_E_REGISTRY_UNKNOWN, "registry.unknown", SL_SCHEMA, SL_SCOPE_RECORD, SL_JAVA_DATA,                        \
+          "the schema registry has no such subject, version or schema")                                              \
+        X(SL_E_REGISTRY_AUTH, "registry.auth", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT,                              \
+          "the schema registry refused our credentials, or one side refused the other's certificate")                \
         /* kafka */                                                                                                  \
         X(SL_E_KAFKA, "kafka", SL_TRANSIENT, SL_SCOPE_BATCH, SL_JAVA_KAFKA, "a Kafka call failed and may pass later") \
         X(SL_E_KAFKA_FATAL, "kafka.fatal", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_KAFKA, "Kafka refused for good")          \

@@ -3,16 +3,6 @@
 #include "convert/convert.h"
 #include "record/values.h"
 
-static enum sl_rc header_open(void *st sl_unused, const void *cfg sl_unused, bool is_key sl_unused,
-                              struct sl_err *err sl_unused)
-{
-        return SL_OK;
-}
-
-static void header_close(void *st sl_unused)
-{
-}
-
 static sl_cold enum sl_rc too_large(struct sl_err *err)
 {
         return sl_fail(err, SL_E_TOO_LARGE, "the encoded form of a header passes the limit of its buffer");
@@ -49,8 +39,6 @@ const struct sl_converter_ops sl_header_converter = {
         .aliases = header_aliases,
         .header = true,
         .config = header_config,
-        .open = header_open,
         .encode = header_encode,
         .decode = header_decode,
-        .close = header_close,
 };

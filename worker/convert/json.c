@@ -188,7 +188,8 @@ static enum sl_rc json_decode(void *state, struct sl_str topic sl_unused, struct
 
 /* ---- life ---- */
 
-static enum sl_rc json_open(void *state, const void *cfg, bool is_key sl_unused, struct sl_err *err)
+static enum sl_rc json_open(void *state, const void *cfg, bool is_key sl_unused,
+                            const struct sl_converter_env *env sl_unused, struct sl_err *err)
 {
         struct json_state *st = state;
         st->cfg = cfg;

@@ -6,16 +6,6 @@
 
 #include <strings.h>
 
-static enum sl_rc no_open(void *st sl_unused, const void *cfg sl_unused, bool is_key sl_unused,
-                          struct sl_err *err sl_unused)
-{
-        return SL_OK;
-}
-
-static void no_close(void *st sl_unused)
-{
-}
-
 static const struct sl_cfg_def no_config[] = {
         {SL_CFG_NONE("converter.type", SL_CFG_T_STRING), .flags = SL_CFG_HIDDEN, .doc = "Set by the worker."},
         {0},
@@ -32,7 +22,8 @@ struct string_cfg {
         const char *encoding;
 };
 
-static enum sl_rc string_open(void *st sl_unused, const void *cfg, bool is_key sl_unused, struct sl_err *err)
+static enum sl_rc string_open(void *st sl_unused, const void *cfg, bool is_key sl_unused,
+                              const struct sl_converter_env *env sl_unused, struct sl_err *err)
 {
         const char *encoding = ((const struct string_cfg *)cfg)->encoding;
         if (encoding && strcasecmp(encoding, "UTF-8") != 0 && strcasecmp(encoding, "UTF8") != 0)
@@ -91,7 +82,6 @@ const struct sl_converter_ops sl_string_converter = {
         .open = string_open,
         .encode = string_encode,
         .decode = string_decode,
-        .close = no_close,
 };
 
 /* ---- ByteArrayConverter ---- */
@@ -126,10 +116,8 @@ const struct sl_converter_ops sl_bytes_converter = {
         .aliases = bytes_aliases,
         .header = true,
         .config = no_config,
-        .open = no_open,
         .encode = bytes_encode,
         .decode = bytes_decode,
-        .close = no_close,
 };
 
 /* ---- BooleanConverter ---- */
@@ -171,10 +159,8 @@ const struct sl_converter_ops sl_boolean_converter = {
         .aliases = boolean_aliases,
         .header = true,
         .config = no_config,
-        .open = no_open,
         .encode = boolean_encode,
         .decode = boolean_decode,
-        .close = no_close,
 };
 
 /* ---- numbers ---- */
@@ -267,10 +253,8 @@ static enum sl_rc number_decode(enum sl_type type, unsigned size, const char *ja
                                                                 .aliases = lower##_aliases,                            \
                                                                 .header = true,                                        \
                                                                 .config = no_config,                                   \
-                                                                .open = no_open,                                       \
                                                                 .encode = lower##_encode,                              \
-                                                                .decode = lower##_decode,                              \
-                                                                .close = no_close}
+                                                                .decode = lower##_decode}
 
 NUMBER_CONVERTER(short, "ShortConverter", SL_INT16, 2, "short");
 NUMBER_CONVERTER(integer, "IntegerConverter", SL_INT32, 4, "integer");

@@ -202,11 +202,13 @@ static enum sl_rc open_converter(struct sl_codec *c, struct sl_converter *conv, 
         SL_TRY(parse(ops->config, sl_arena_printf(&c->arena, "%s.", key), from, cfg, &c->arena, err));
         conv->st = sl_arena_zalloc(&c->arena, ops->state_size ? ops->state_size : 1);
         conv->ops = ops;
-        return ops->open ? ops->open(conv->st, cfg, strcmp(key, "key.converter") == 0, err) : SL_OK;
+        return ops->open ? ops->open(conv->st, cfg, strcmp(key, "key.converter") == 0, &c->env, err) : SL_OK;
 }
 
-enum sl_rc sl_codec_open(struct sl_codec *c, const struct sl_props *worker, const struct sl_props *config, struct sl_err *err)
+enum sl_rc sl_codec_open(struct sl_codec *c, const struct sl_converter_env *env, const struct sl_props *worker,
+                         const struct sl_props *config, struct sl_err *err)
 {
+        c->env = *env;
         sl_arena_init(&c->arena, 4096);
         SL_TRY(open_converter(c, &c->key, "key.converter", "org.apache.kafka.connect.json.JsonConverter", worker, config,
                               err));

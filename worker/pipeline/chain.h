@@ -26,10 +26,12 @@ struct sl_converter {
 };
 struct sl_codec {
         struct sl_converter key, value, header;
+        struct sl_converter_env env;
         struct sl_arena arena; /* their configs */
 };
 /* The connector's converters, else the worker's. Not merged, as in Connect: a connector that names a converter brings all of its keys. */
-enum sl_rc sl_codec_open(struct sl_codec *c, const struct sl_props *worker, const struct sl_props *config, struct sl_err *err);
+enum sl_rc sl_codec_open(struct sl_codec *c, const struct sl_converter_env *env, const struct sl_props *worker,
+                         const struct sl_props *config, struct sl_err *err);
 void sl_codec_close(struct sl_codec *c); /* accepts a zeroed or half-open struct */
 /* Sink side: fill key, value and headers of a record from its raw bytes. err->stage says which converter failed. */
 enum sl_rc sl_codec_decode(struct sl_codec *c, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err);

@@ -479,7 +479,7 @@ static enum sl_rc open_line(struct line *l, struct sl_err *err)
         struct sl_errpolicy_hooks hooks = {.wait = stay, .arg = l};
         sl_errpolicy_hook(l->policy, &hooks);
         SL_TRY(sl_chain_new(&t->config, &l->common, &l->chain, err));
-        SL_TRY(sl_codec_open(&l->codec, t->worker, &t->config, err));
+        SL_TRY(sl_codec_open(&l->codec, &(struct sl_converter_env){tick, l}, t->worker, &t->config, err));
         l->env = (struct sl_task_env){.connector = t->connector,
                                       .task = t->id,
                                       .metric_labels = t->metric_labels,
