@@ -5,7 +5,8 @@ SLUICE_ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 SLUICE_CACHE=${SLUICE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sluice}
 
 SLUICE_RDKAFKA_VERSION=2.15.1
-SLUICE_RDKAFKA=$SLUICE_CACHE/librdkafka-$SLUICE_RDKAFKA_VERSION
+# The last number counts the changes of librdkafka.patch; CMakeLists.txt has it too.
+SLUICE_RDKAFKA=$SLUICE_CACHE/librdkafka-$SLUICE_RDKAFKA_VERSION-1
 SLUICE_RDKAFKA_TSAN=$SLUICE_RDKAFKA-tsan
 
 SLUICE_KAFKA_VERSION=4.2.0

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Our side of tests/bench/run transforms: chains of transforms over records in memory, one thread. Standard input gives a job a
+ * line, {"config": {...}, "form": "records" | "json", "topic": "...", "lines": [{"key": envelope, "value": envelope}, ...]}; then each
+ * "go MS" runs it for so long and answers {"records": n, "seconds": s, "allocations": n} (heap allocations of the whole
+ * process while it ran). form records: only the transforms, on decoded records; json: decode, transforms, encode, with
+ * JsonConverter's envelopes. Bench.java is the other side, with the same protocol. Nothing is checked here: that both sides do the
+ * same is tests/conformance/transforms' part. */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../../unit/allocations.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "config/cfgdef.h"
+#include "pipeline/chain.h"
+#include "pipeline/conncfg.h"
+
+#define BATCH 256
+
+struct bench {
+        struct sl_chain *chain;
+        struct sl_codec codec;
+        struct sl_arena keep, rows; /* the records; what a batch makes of them */
+        struct sl_record *records;
+        uint32_t count;
+        bool wire;
+        struct sl_buf out;
+};
+
+static void fail(const struct sl_err *err)
+{
+        printf("{\"failed\":\"%s\"}\n", err->msg);
+        fflush(stdout);
+}
+
+static void stop(struct bench *b)
+{
+        sl_chain_free(b->chain);
+        if (b->codec.key.ops)
+                sl_codec_close(&b->codec);
+        sl_arena_free(&b->keep);
+        sl_arena_free(&b->rows);
+        sl_buf_free(&b->out);
+        *b = (struct bench){0};
+}
+
+static struct sl_str kept(struct bench *b, const json_t *node)
+{
+        if (!node || json_is_null(node))
+                return SL_STR_NULL;
+        char *text = json_dumps(node, JSON_COMPACT | JSON_ENCODE_ANY);
+        struct sl_str s = sl_str_c(sl_arena_strdup(&b->keep, text));
+        free(text);
+        return s;
+}
+
+static enum sl_rc decode(struct bench *b, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
+{
+        return sl_codec_decode(&b->codec, rec, arena, err);
+}
+
+static enum sl_rc start(struct bench *b, const json_t *job, struct sl_err *err)
+{
+        struct sl_props props = {0}, none = {0};
+        struct sl_conn_cfg common = {0};
+        struct sl_cfg_report report = {0};
+        const char *key, *topic = sl_arena_strdup(&b->keep, sl_json_str(job, "topic"));
+        const json_t *value, *lines = json_object_get(job, "lines");
+        size_t i;
+        json_object_foreach((json_t *)json_object_get(job, "config"), key, value)
+                sl_props_set(&props, key, json_string_value(value));
+        sl_props_set(&props, "key.converter", "JsonConverter");
+        sl_props_set(&props, "value.converter", "JsonConverter");
+        sl_cfg_parse(sl_source_common_defs, &props, &common, &b->keep, &report);
+        enum sl_rc rc = sl_chain_new(&props, &common, &b->chain, err);
+        if (rc == SL_OK)
+                rc = sl_codec_open(&b->codec, &(struct sl_converter_env){0}, &none, &props, err);
+        b->wire = strcmp(sl_json_str(job, "form"), "json") == 0;
+        b->count = (uint32_t)json_array_size(lines);
+        b->records = sl_arena_zalloc(&b->keep, b->count * sizeof(*b->records));
+        json_array_foreach((json_t *)lines, i, value)
+        {
+                struct sl_record *rec = &b->records[i];
+                *rec = (struct sl_record){.topic = sl_str_c(topic), .partition = -1, .offset = -1, .timestamp_ms = 1700000000000 + (int64_t)i};
+                rec->raw_key = kept(b, json_object_get(value, "key"));
+                rec->raw_value = kept(b, json_object_get(value, "value"));
+                if (rc == SL_OK && !b->wire)
+                        rc = decode(b, rec, &b->keep, err);
+        }
+        sl_props_free(&props);
+        sl_cfg_report_free(&report);
+        return rc;
+}
+
+static enum sl_rc encode(struct bench *b, const struct sl_record *rec, struct sl_err *err)
+{
+        bool null;
+        sl_buf_clear(&b->out);
+        SL_TRY(b->codec.key.ops->encode(b->codec.key.st, rec->topic, rec->key_schema, &rec->key, &b->out, &null, err));
+        return b->codec.value.ops->encode(b->codec.value.st, rec->topic, rec->value_schema, &rec->value, &b->out, &null, err);
+}
+
+static enum sl_rc batch(struct bench *b, uint64_t *n, struct sl_err *err)
+{
+        sl_arena_reset(&b->rows);
+        for (uint32_t i = 0; i < BATCH; i++) {
+                struct sl_record rec = b->records[*n % b->count];
+                if (b->wire)
+                        SL_TRY(decode(b, &rec, &b->rows, err));
+                SL_TRY(sl_chain_apply(b->chain, &rec, &b->rows, err));
+                if (b->wire && !rec.dropped)
+                        SL_TRY(encode(b, &rec, err));
+                ++*n;
+        }
+        return SL_OK;
+}
+
+static void go(struct bench *b, int64_t ms)
+{
+        struct sl_err err = {0};
+        uint64_t n = 0, before = allocations();
+        int64_t began = sl_mono_us(), now;
+        do {
+                if (batch(b, &n, &err) != SL_OK) {
+                        fail(&err);
+                        return;
+                }
+                now = sl_mono_us();
+        } while (now - began < ms * 1000);
+        printf("{\"records\":%llu,\"seconds\":%.6f,\"allocations\":%llu}\n", (unsigned long long)n, (double)(now - began) / 1e6,
+               (unsigned long long)(allocations() - before));
+        fflush(stdout);
+}
+
+int main(void)
+{
+        struct bench b = {0};
+        char *line = NULL;
+        size_t cap = 0;
+        for (ssize_t n; (n = getline(&line, &cap, stdin)) > 0;) {
+                if (strncmp(line, "go ", 3) == 0) {
+                        go(&b, strtoll(line + 3, NULL, 10));
+                        continue;
+                }
+                struct sl_err err = {0};
+                sl_auto_json *job = NULL;
+                stop(&b);
+                enum sl_rc rc = sl_json_parse((struct sl_str){line, (size_t)n}, &job, &err);
+                if (rc == SL_OK)
+                        rc = start(&b, job, &err);
+                if (rc != SL_OK)
+                        fail(&err);
+                else
+                        printf("{\"ready\":%u}\n", b.count);
+                fflush(stdout);
+        }
+        stop(&b);
+        free(line);
+        return 0;
+}
