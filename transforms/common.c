@@ -45,6 +45,15 @@ enum sl_rc sl_add_field(struct sl_schema *spec, struct sl_field *fields, const c
         return SL_OK;
 }
 
+struct sl_header *sl_headers_grow(struct sl_record *rec, uint32_t more, struct sl_arena *arena)
+{
+        struct sl_header *h = sl_arena_alloc(arena, (rec->header_count + more) * sizeof(*h));
+        if (rec->header_count)
+                memcpy(h, rec->headers, rec->header_count * sizeof(*h));
+        rec->headers = h;
+        return h + rec->header_count;
+}
+
 void sl_plans_put(struct sl_plans *p, const struct sl_schema *schema, void *plan)
 {
         if (schema->id >= p->count) {

@@ -46,6 +46,9 @@ static inline struct sl_schema sl_schema_like(const struct sl_schema *in, enum s
 enum sl_rc sl_add_field(struct sl_schema *spec, struct sl_field *fields, const char *name, const struct sl_schema *schema,
                         struct sl_err *err);
 
+/* Room for more headers behind those that are there, which stay as they are; gives the first new one. The count is the caller's. */
+struct sl_header *sl_headers_grow(struct sl_record *rec, uint32_t more, struct sl_arena *arena);
+
 /* A row of many tables; the struct has `bool replace_null`. */
 #define SL_CFG_REPLACE_NULL(T)                                                                                       \
         {                                                                                                            \

@@ -5,15 +5,6 @@
 #include "record/values.h"
 #include "transforms/common.h"
 
-static struct sl_header *new_headers(struct sl_record *rec, uint32_t more, struct sl_arena *arena)
-{
-        struct sl_header *h = sl_arena_alloc(arena, (rec->header_count + more) * sizeof(*h));
-        if (rec->header_count)
-                memcpy(h, rec->headers, rec->header_count * sizeof(*h));
-        rec->headers = h;
-        return h + rec->header_count;
-}
-
 /* ---- DropHeaders ---- */
 
 struct drop_cfg {
@@ -46,7 +37,7 @@ static enum sl_rc drop_apply(void *state, struct sl_record *rec, struct sl_arena
                 kept++;
         if (kept == rec->header_count)
                 return SL_OK;
-        new_headers(rec, 0, arena);
+        sl_headers_grow(rec, 0, arena);
         for (uint32_t i = kept + 1; i < rec->header_count; i++)
                 if (!is_listed(list, rec->headers[i].key))
                         rec->headers[kept++] = rec->headers[i];
@@ -77,7 +68,7 @@ static enum sl_rc insert_open(void *state, const void *config, const struct sl_t
 
 static enum sl_rc insert_apply(void *state, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err sl_unused)
 {
-        *new_headers(rec, 1, arena) = ((struct insert *)state)->header;
+        *sl_headers_grow(rec, 1, arena) = ((struct insert *)state)->header;
         rec->header_count++;
         return SL_OK;
 }
@@ -198,7 +189,7 @@ static enum sl_rc from_struct(struct from *st, struct sl_record *rec, struct sl_
         if (sl_unlikely(!sl_plans_get(&st->plans, in)))
                 SL_TRY(bind_schema(st, in, err));
         const struct plan *plan = sl_plans_get(&st->plans, in);
-        struct sl_header *h = new_headers(rec, cfg->fields.count, arena);
+        struct sl_header *h = sl_headers_grow(rec, cfg->fields.count, arena);
         for (uint32_t i = 0; i < cfg->fields.count; i++, h++) {
                 const struct sl_schema *field = in->fields[plan->taken[i]].schema;
                 *h = (struct sl_header){.key = sl_str_c(cfg->headers.items[i]), .schema = field};
@@ -221,7 +212,7 @@ static enum sl_rc from_map(struct from *st, struct sl_record *rec, struct sl_are
         struct sl_value *value = sl_side_value(rec, st->side);
         const struct from_cfg *cfg = st->cfg;
         SL_TRY(sl_need_map(value, st->purpose, err));
-        struct sl_header *h = new_headers(rec, cfg->fields.count, arena);
+        struct sl_header *h = sl_headers_grow(rec, cfg->fields.count, arena);
         for (uint32_t i = 0; i < cfg->fields.count; i++, h++) {
                 int at = sl_map_find(value, sl_str_c(cfg->fields.items[i]));
                 *h = (struct sl_header){.key = sl_str_c(cfg->headers.items[i])};

@@ -4,7 +4,7 @@ all), and compares what they print, line by line: schemas, values and their orde
 3.0), errors with stage, class and message.
 
 A case: {"name", "config", "direction": "source" | "sink", "records": [...]}; a file holds one or a list of them. A record is an
-object, or a string: the line as it is. "expect": {"<index>": output} stands for Java's where its class has a plain bug (with
+object, or a string: the line as it is; a name in place of the list stands for that case's. "expect": {"<index>": output} stands for Java's where its class has a plain bug (with
 "why"); "refused": true says that both sides must refuse the config (neither may otherwise), "sluice" that only we do (with
 "why"): Java then fails on the records.
 """
@@ -23,13 +23,19 @@ JVM = ("java.lang.NullPointerException", "java.lang.ClassCastException", "java.l
        "java.lang.ArrayIndexOutOfBoundsException", "java.lang.StringIndexOutOfBoundsException")
 
 
+def records_of(case, content):
+    given = case.get("records", [])
+    return next(c["records"] for c in content if c["name"] == given) if isinstance(given, str) else given
+
+
 def load(only):
     cases = []
     for path in sorted((HERE / "cases").glob("*.json")):
         content = json.loads(path.read_text())
-        for case in content if isinstance(content, list) else [content]:
+        content = content if isinstance(content, list) else [content]
+        for case in content:
             if not only or only in case["name"]:
-                case["lines"] = [r if isinstance(r, str) else json.dumps(r) for r in case.get("records", [])]
+                case["lines"] = [r if isinstance(r, str) else json.dumps(r) for r in records_of(case, content)]
                 case.setdefault("direction", "source")
                 cases.append(case)
     return cases
