@@ -10,21 +10,25 @@ extern const struct sl_transform_ops sl_insert_header, sl_mask_field_key, sl_mas
 extern const struct sl_transform_ops sl_replace_field_key, sl_replace_field_value, sl_set_schema_metadata_key;
 extern const struct sl_transform_ops sl_set_schema_metadata_value, sl_timestamp_converter_key, sl_timestamp_converter_value;
 extern const struct sl_transform_ops sl_timestamp_router, sl_value_to_key;
-extern const struct sl_transform_ops sl_extract_new_record_state;
+extern const struct sl_transform_ops sl_extract_changed_record_state, sl_extract_new_record_state;
+extern const struct sl_transform_ops sl_extract_schema_to_new_record, sl_header_to_value;
 extern const struct sl_predicate_ops sl_has_header_key, sl_record_is_tombstone, sl_topic_name_matches;
 
 const struct sl_transform_ops *const sl_transforms[] = {
         &sl_cast_key,
         &sl_cast_value,
         &sl_drop_headers,
+        &sl_extract_changed_record_state,
         &sl_extract_field_key,
         &sl_extract_field_value,
         &sl_extract_new_record_state,
+        &sl_extract_schema_to_new_record,
         &sl_filter,
         &sl_flatten_key,
         &sl_flatten_value,
         &sl_header_from_key,
         &sl_header_from_value,
+        &sl_header_to_value,
         &sl_hoist_field_key,
         &sl_hoist_field_value,
         &sl_insert_field_key,

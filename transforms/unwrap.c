@@ -417,7 +417,9 @@ static sl_cold struct cut *new_cut(struct cuts *cuts, const struct sl_schema *s,
         return cut;
 }
 
-/* Which of the first `limit` fields go; NULL = none. A list is mostly in the order of the fields. */
+/* Which of the first `limit` fields go; NULL = the struct stays as it is. Without drop.fields.keep.schema.compatible
+ * Java makes a new one (and reads nulls as defaults) even when none goes. A list is mostly in the order of the fields.
+ */
 static bool *marked(const struct unwrap *st, const struct sl_value *names, const struct sl_schema *s, uint32_t limit,
                     struct sl_arena *arena)
 {
@@ -437,7 +439,7 @@ static bool *marked(const struct unwrap *st, const struct sl_value *names, const
                         break;
                 }
         }
-        return any ? gone : NULL;
+        return any || !st->cfg->drop_compatible ? gone : NULL;
 }
 
 static void drop_from_struct(struct cuts *cuts, const bool *gone, const struct sl_schema **schema,
