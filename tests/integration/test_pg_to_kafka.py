@@ -366,3 +366,66 @@ def test_at_least_once(make_worker, kafka, database):
     position = database.wal_position()
     write(1)
     wait_until(lambda: database.confirmed() > position, 30, "the slot to follow")
+
+
+UNWRAP = {
+    "transforms": "unwrap",
+    "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
+    "transforms.unwrap.delete.tombstone.handling.mode": "rewrite",
+    "transforms.unwrap.add.fields": "op,table,source.lsn:at",
+    "transforms.unwrap.add.headers": "op,source.snapshot",
+}
+
+
+def test_rows_as_they_are_now(worker, kafka, database):
+    """ExtractNewRecordState on a stream: deletes are rows with __deleted, tombstones go, parts of the envelope are fields."""
+    database.sql(ACCOUNTS + "alter table accounts replica identity full;")
+    config = database.config(table_include_list="public.accounts", value_converter_schemas_enable="true")
+    worker.run("pg", config | UNWRAP)
+    topic = f"{database.prefix}.public.accounts"
+    assert [record.value["payload"]["__op"] for record in read(kafka, topic, 3)] == ["r"] * 3
+    with database.connect(autocommit=False) as connection:
+        connection.execute("insert into accounts values (4, 'four', 4.00, null, null)")
+        connection.execute("update accounts set name = 'vier' where id = 4")
+        connection.execute("delete from accounts where id = 4")
+        connection.commit()
+    database.sql("insert into accounts values (5, 'five', null, null, null)")
+    records = read(kafka, topic, 7)
+    assert len(records) == 7
+    rows = [record.value["payload"] for record in records]
+    assert [(row["id"], row["name"], row["__deleted"], row["__op"]) for row in rows[3:]] == [
+        (4, "four", "false", "c"), (4, "vier", "false", "u"), (4, "vier", "true", "d"), (5, "five", "false", "c")]
+    assert all(row["__table"] == "accounts" for row in rows)
+    assert rows[3]["__at"] < rows[4]["__at"] < rows[5]["__at"] < rows[6]["__at"]
+    assert rows[5]["balance"] == "AZA=" and rows[6]["balance"] is None
+    assert [dict(record.headers)["__op"] for record in records] == [b"r", b"r", b"r", b"c", b"u", b"d", b"c"]
+    assert dict(records[0].headers)["__source_snapshot"] == b"first"
+    assert [json.loads(record.key) for record in records[3:]] == [{"id": 4}] * 3 + [{"id": 5}]
+    schema = records[3].value["schema"]
+    assert all(record.value["schema"] == schema for record in records)
+    assert schema["name"] == f"{topic}.Value" and schema["optional"] is False
+    assert [field["field"] for field in schema["fields"]] == [
+        "id", "name", "balance", "opened", "meta", "__deleted", "__op", "__table", "__at"]
+    assert schema["fields"][-1] == {"type": "int64", "optional": True, "field": "__at"}
+
+
+def test_rows_name_their_topic(worker, kafka, database):
+    """route.by.field, and a delete as one null under the row's key."""
+    database.sql(
+        """create table docs (id int primary key, place text);
+           alter table docs replica identity full;
+           insert into docs select i, 'place-' || i % 3 from generate_series(1, 30) i"""
+    )
+    config = database.config(table_include_list="public.docs") | UNWRAP
+    config["transforms.unwrap.delete.tombstone.handling.mode"] = "tombstone"
+    config["transforms.unwrap.route.by.field"] = "place"
+    worker.run("pg", config)
+    for i in range(3):
+        assert [record.value["id"] % 3 for record in read(kafka, f"place-{i}", 10)] == [i] * 10
+    database.sql("insert into docs select i, 'place-' || i % 3 from generate_series(31, 60) i")
+    database.sql("insert into docs values (61, '  '); delete from docs where id = 32")
+    for i in range(3):
+        records = read(kafka, f"place-{i}", 21 if i == 2 else 20)
+        assert [record.value["id"] % 3 for record in records[:20]] == [i] * 20
+    assert records[20].value is None and json.loads(records[20].key) == {"id": 32}
+    assert [record.value["id"] for record in read(kafka, f"{database.prefix}.public.docs", 1)] == [61]
