@@ -274,6 +274,11 @@ static void unwrap_close(void *state)
 
 /* ---- binding ---- */
 
+static bool rewrites(const struct unwrap *st)
+{
+        return st->cfg->mode == M_REWRITE || st->cfg->mode == M_REWRITE_WITH_TOMBSTONE;
+}
+
 /* As Java's copy of a field's schema, optional and without default; a struct or map keeps what is in it. */
 static const struct sl_schema *optional_copy(const struct sl_schema *s)
 {
@@ -346,7 +351,7 @@ static enum sl_rc fill_row(const struct unwrap *st, const struct sl_schema *env,
                            struct row *row, struct sl_err *err)
 {
         struct sl_schema spec = sl_schema_like(row->in, SL_STRUCT);
-        bool rewrite = st->cfg->mode == M_REWRITE || st->cfg->mode == M_REWRITE_WITH_TOMBSTONE;
+        bool rewrite = rewrites(st);
         uint32_t route;
         spec.fields = fields;
         spec.field_count = row->in->field_count;
@@ -360,8 +365,8 @@ static enum sl_rc fill_row(const struct unwrap *st, const struct sl_schema *env,
         row->deleted = sl_v_str(sl_str_c(live ? "false" : "true"));
         row->base = spec.field_count;
         row->route = -1;
-        if (live && st->route) {
-                SL_TRY(sl_need_field(sl_schema_intern(&spec), st->route, SL_STRING, &route, err));
+        if (st->route) { /* a delete is routed by what it was */
+                SL_TRY(sl_need_field(live ? sl_schema_intern(&spec) : row->in, st->route, SL_STRING, &route, err));
                 row->route = (int32_t)route;
         }
         SL_TRY(add_fields(st, env, &spec, fields, row, err));
@@ -617,7 +622,7 @@ static enum sl_rc make_row(struct unwrap *st, struct plan *plan, bool live, cons
         for (uint32_t i = 0; i < row->added; i++)
                 items[row->base + i] = place_value(&row->places[i], env);
         if (row->route >= 0)
-                set_topic(&items[row->route], rec);
+                set_topic(live ? &items[row->route] : &in->items[row->route], rec);
         rec->value = sl_v_items(SL_STRUCT, items, row->out->field_count);
         rec->value_schema = row->out;
         return drop_fields(st, row, live ? row->out->field_count : row->base, rec, arena, err);
@@ -642,9 +647,10 @@ static enum sl_rc deleted(struct unwrap *st, struct plan *plan, const struct sl_
                 rec->dropped = true;
                 return SL_OK;
         }
-        if (sl_unlikely(st->route != NULL))
+        bool rewrite = rewrites(st);
+        if (sl_unlikely(st->route != NULL) && !(rewrite && schema->type == SL_STRUCT))
                 SL_TRY(route_delete(st, schema, before, rec, err));
-        if (st->cfg->mode == M_REWRITE || st->cfg->mode == M_REWRITE_WITH_TOMBSTONE)
+        if (rewrite)
                 return make_row(st, plan, false, schema, before, rec, arena, err);
         rec->value = SL_V_NULL;
         rec->value_schema = st->cfg->mode == M_TOMBSTONE ? env->fields[plan->after].schema : NULL;
