@@ -23,7 +23,7 @@ static const char name_text[] = "a value that nobody copies";
 
 static const struct sl_schema *event_schema(void)
 {
-        static char names[COLUMNS][8];
+        static char names[COLUMNS][16];
         struct sl_field columns[COLUMNS];
         const struct sl_param params[] = {{"__debezium.source.column.name", "c"},
                                           {"__debezium.source.column.type", "TEXT"}};
