@@ -67,6 +67,7 @@ struct row {
         uint32_t base; /* fields before those that are added */
         int32_t route; /* index of the field; -1 = none */
         bool plain;    /* no null is read as a default */
+        bool whole;    /* plain, and nothing is added: the struct is taken as it is */
         uint32_t added;
         struct place *places;
         struct cuts cuts;
@@ -371,6 +372,7 @@ static enum sl_rc fill_row(const struct unwrap *st, const struct sl_schema *env,
         }
         SL_TRY(add_fields(st, env, &spec, fields, row, err));
         row->out = sl_schema_intern(&spec);
+        row->whole = row->plain && row->out->field_count == row->in->field_count;
         return SL_OK;
 }
 
@@ -600,17 +602,9 @@ static void set_topic(const struct sl_value *v, struct sl_record *rec)
                 }
 }
 
-/* in: the struct that becomes the record. */
-static enum sl_rc make_row(struct unwrap *st, struct plan *plan, bool live, const struct sl_schema *schema,
-                           const struct sl_value *in, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
+static struct sl_value fill(const struct row *row, const struct sl_value *in, const struct sl_value *env,
+                            struct sl_arena *arena)
 {
-        struct row **slot = live ? &plan->live : &plan->dead;
-        const struct sl_value *env = rec->value.items;
-        SL_TRY(sl_need_struct(
-                schema, in, live && st->route ? "Read record to set topic routing for CREATE / UPDATE" : PURPOSE, err));
-        if (sl_unlikely(!*slot))
-                SL_TRY(bind_row(st, rec->value_schema, live, schema, slot, err));
-        struct row *row = *slot;
         uint32_t n = row->in->field_count;
         struct sl_value *items = sl_arena_alloc(arena, row->out->field_count * sizeof(*items));
         if (n)
@@ -621,9 +615,22 @@ static enum sl_rc make_row(struct unwrap *st, struct plan *plan, bool live, cons
                 items[n] = row->deleted;
         for (uint32_t i = 0; i < row->added; i++)
                 items[row->base + i] = place_value(&row->places[i], env);
+        return sl_v_items(SL_STRUCT, items, row->out->field_count);
+}
+
+/* in: the struct that becomes the record. */
+static enum sl_rc make_row(struct unwrap *st, struct plan *plan, bool live, const struct sl_schema *schema,
+                           const struct sl_value *in, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
+{
+        struct row **slot = live ? &plan->live : &plan->dead;
+        SL_TRY(sl_need_struct(
+                schema, in, live && st->route ? "Read record to set topic routing for CREATE / UPDATE" : PURPOSE, err));
+        if (sl_unlikely(!*slot))
+                SL_TRY(bind_row(st, rec->value_schema, live, schema, slot, err));
+        struct row *row = *slot;
+        rec->value = row->whole ? *in : fill(row, in, rec->value.items, arena);
         if (row->route >= 0)
-                set_topic(live ? &items[row->route] : &in->items[row->route], rec);
-        rec->value = sl_v_items(SL_STRUCT, items, row->out->field_count);
+                set_topic(live ? &rec->value.items[row->route] : &in->items[row->route], rec);
         rec->value_schema = row->out;
         return drop_fields(st, row, live ? row->out->field_count : row->base, rec, arena, err);
 }

@@ -118,6 +118,13 @@ static void values_are_not_copied(void **state)
                         assert_ptr_equal(rec.value.items[c].ptr, name_text);
         }
         smt_close(&t);
+        /* With nothing to add the row itself is the record. */
+        assert_true(OPEN(&t, &sl_extract_new_record_state));
+        struct sl_record rec = event(1, &t.arena);
+        const struct sl_value *after = rec.value.items[1].items;
+        assert_int_equal(t.ops->apply(t.st, &rec, &t.arena, NULL), SL_OK);
+        assert_ptr_equal(rec.value.items, after);
+        smt_close(&t);
 }
 
 /* The mark of a TOAST value that was not sent stays on it. */
