@@ -453,11 +453,17 @@ static void drop_from_struct(struct cuts *cuts, const bool *gone, const struct s
                              struct sl_value *value, struct sl_arena *arena)
 {
         const struct sl_schema *s = *schema;
-        struct cut *cut = cuts->first;
-        while (cut && memcmp(cut->gone, gone, s->field_count * sizeof(*gone)) != 0)
-                cut = cut->next;
-        if (sl_unlikely(!cut))
+        struct cut **link = &cuts->first;
+        while (*link && memcmp((*link)->gone, gone, s->field_count * sizeof(*gone)) != 0)
+                link = &(*link)->next;
+        struct cut *cut = *link;
+        if (sl_unlikely(!cut)) {
                 cut = new_cut(cuts, s, gone);
+        } else if (link != &cuts->first) { /* the one that was used last comes first */
+                *link = cut->next;
+                cut->next = cuts->first;
+                cuts->first = cut;
+        }
         uint32_t n = cut->out->field_count;
         struct sl_value *items = sl_arena_alloc(arena, n * sizeof(*items));
         for (uint32_t i = 0; i < n; i++)
