@@ -25,7 +25,7 @@ struct sl_http {
         CURLM *multi;
         CURL *easy;
         struct sl_http_opts opts;
-        char *ca_file, *proxy, *ca_pem, *cert_pem, *key_pem, *key_password;
+        char *ca_file, *proxy, *ca_pem, *cert_pem, *key_pem, *p12_file, *key_password;
         char detail[CURL_ERROR_SIZE];
 };
 
@@ -58,6 +58,7 @@ struct sl_http *sl_http_new(const struct sl_http_opts *opts)
         h->ca_pem = copy(h->opts.ca_pem);
         h->cert_pem = copy(h->opts.cert_pem);
         h->key_pem = copy(h->opts.key_pem);
+        h->p12_file = copy(h->opts.p12_file);
         h->key_password = copy(h->opts.key_password);
         h->multi = curl_multi_init();
         h->easy = curl_easy_init();
@@ -77,6 +78,7 @@ void sl_http_free(struct sl_http *h)
         free(h->proxy);
         free(h->ca_pem);
         free(h->cert_pem);
+        free(h->p12_file);
         wipe(h->key_pem);
         wipe(h->key_password);
         free(h);
@@ -165,6 +167,10 @@ static void set_tls(struct sl_http *h, CURL *e)
         set_blob(e, CURLOPT_CAINFO_BLOB, h->ca_pem);
         set_blob(e, CURLOPT_SSLCERT_BLOB, h->cert_pem);
         set_blob(e, CURLOPT_SSLKEY_BLOB, h->key_pem);
+        if (h->p12_file) {
+                curl_easy_setopt(e, CURLOPT_SSLCERT, h->p12_file);
+                curl_easy_setopt(e, CURLOPT_SSLCERTTYPE, "P12");
+        }
         if (h->key_password)
                 curl_easy_setopt(e, CURLOPT_KEYPASSWD, h->key_password);
         if (h->opts.any_host)
@@ -295,6 +301,7 @@ static void prepare(struct sl_http_response *resp)
         resp->body.max = MAX_BODY;
         resp->headers.max = MAX_HEADERS;
         resp->status = 0;
+        resp->untrusted = false;
 }
 
 enum sl_rc sl_http_do(struct sl_http *h, const struct sl_http_request *req, struct sl_http_response *resp,
@@ -314,6 +321,7 @@ enum sl_rc sl_http_do(struct sl_http *h, const struct sl_http_request *req, stru
                 curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
                 resp->status = (int)status;
         } else if (rc == SL_OK) {
+                resp->untrusted = code == CURLE_PEER_FAILED_VERIFICATION;
                 rc = fail(h, req, resp, code, err);
         }
         curl_multi_remove_handle(h->multi, h->easy);

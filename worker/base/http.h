@@ -18,7 +18,8 @@ struct sl_http_opts {
         const char *ca_pem;       /* the same as text; goes before ca_file */
         const char *cert_pem;     /* own certificate and chain as PEM text, with key_pem; NULL = none */
         const char *key_pem;
-        const char *key_password; /* of an encrypted key_pem; NULL = none */
+        const char *p12_file;     /* own certificate and key as a PKCS12 file, instead of cert_pem and key_pem; NULL = none */
+        const char *key_password; /* of an encrypted key_pem or of p12_file; NULL = none */
         bool any_host;            /* the server's certificate may be of another host (the CA must still be right) */
         const char *proxy;        /* NULL = environment */
         uint32_t connect_timeout_ms; /* 0 = 10 s */
@@ -32,6 +33,7 @@ struct sl_http_request {
 };
 struct sl_http_response {
         int status;               /* 0 = no answer */
+        bool untrusted;           /* no answer because the server's certificate isn't trusted, or isn't of its host */
         struct sl_buf body;       /* owned; ceiling 64 MiB */
         struct sl_buf headers;    /* raw header lines "Name: value\r\n" */
 };

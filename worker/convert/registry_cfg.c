@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the rows of SL_REGISTRY_ROWS choose from. Names are those of Confluent's serializers (AbstractKafkaSchemaSerDeConfig). */
+/* What the rows of SL_REGISTRY_ROWS choose from, and the names of subjects. Names are those of Confluent's serializers
+ * (AbstractKafkaSchemaSerDeConfig and the SubjectNameStrategy classes). */
 #include "convert/registry.h"
 
 const struct sl_cfg_enum sl_registry_strategies[] = {
@@ -12,7 +13,8 @@ const struct sl_cfg_enum sl_registry_strategies[] = {
 const struct sl_cfg_enum sl_registry_auth_sources[] = {
         {"URL", SL_REGISTRY_AUTH_URL, NULL},
         {"USER_INFO", SL_REGISTRY_AUTH_USER_INFO, NULL},
-        {"SASL_INHERIT", 0, "a converter does not see the Kafka client's credentials here; use USER_INFO with basic.auth.user.info"},
+        {"SASL_INHERIT", 0,
+         "a converter does not see the Kafka client's credentials here; use USER_INFO with basic.auth.user.info"},
         {0},
 };
 
@@ -25,3 +27,26 @@ const struct sl_cfg_enum sl_registry_bearer_sources[] = {
         {"CUSTOM", 0, ONLY_STATIC},
         {0},
 };
+
+enum sl_rc sl_registry_subject(const struct sl_registry_cfg *cfg, bool is_key, struct sl_str topic, const char *record,
+                               struct sl_buf *out, struct sl_err *err)
+{
+        int strategy = is_key ? cfg->key_strategy : cfg->value_strategy;
+        if (strategy == SL_SUBJECT_TOPIC) {
+                sl_buf_add_str(out, topic);
+                sl_buf_adds(out, is_key ? "-key" : "-value");
+                return SL_OK;
+        }
+        if (!record || !*record)
+                return sl_fail(err, SL_E_CONVERT,
+                               "The %s's schema for topic %.*s has no name, which %s.subject.name.strategy=%s needs: use "
+                               "TopicNameStrategy, or give the schema a name with SetSchemaMetadata",
+                               is_key ? "key" : "value", SL_FMT(topic), is_key ? "key" : "value",
+                               sl_registry_strategies[strategy].name);
+        if (strategy == SL_SUBJECT_TOPIC_RECORD) {
+                sl_buf_add_str(out, topic);
+                sl_buf_addc(out, '-');
+        }
+        sl_buf_adds(out, record);
+        return SL_OK;
+}

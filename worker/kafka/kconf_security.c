@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include "config/pem.h"
 #include "kafka/jaas.h"
 #include "kafka/kconf_internal.h"
 
@@ -28,30 +29,6 @@ static bool is_class(const char *value, const char *name)
 /* --- TLS -------------------------------------------------------------------------------------------------------------
  */
 
-enum content { UNREADABLE, PEM, DER, JKS, OTHER };
-
-/* What the file is by its first bytes. DER is what PKCS12 is written in. */
-static enum content look_into(const char *path)
-{
-        FILE *file = fopen(path, "rbe");
-        char head[512] = "";
-
-        if (!file)
-                return UNREADABLE;
-        size_t n = fread(head, 1, sizeof(head) - 1, file);
-        int error = ferror(file) ? errno : 0; /* a directory opens, but can't be read */
-        fclose(file);
-        if (error) {
-                errno = error;
-                return UNREADABLE;
-        }
-        if (n >= 4 && memcmp(head, "\xfe\xed\xfe\xed", 4) == 0)
-                return JKS;
-        if (n >= 2 && head[0] == 0x30)
-                return DER;
-        return memmem(head, n, "-----BEGIN", 10) || memmem(head, n, "Bag Attributes", 14) ? PEM : OTHER;
-}
-
 static enum sl_rc unreadable(struct sl_kctx *x, const char *path)
 {
         return sl_fail(x->err, SL_E_CONFIG, "The file %s of configuration %s can't be read: %s", path, x->key,
@@ -61,13 +38,13 @@ static enum sl_rc unreadable(struct sl_kctx *x, const char *path)
 enum sl_rc sl_ksec_truststore(struct sl_kctx *x, const struct sl_krow *row, const char *value)
 {
         const char *type = sl_kctx_get(x, "ssl.truststore.type");
-        enum content content = look_into(value);
+        enum sl_pem_content content = sl_pem_look(value);
 
-        if (same(type, "PEM") && content == UNREADABLE)
+        if (same(type, "PEM") && content == SL_PEM_UNREADABLE)
                 return unreadable(x, value);
         if (same(type, "PEM"))
                 return sl_kctx_set(x, row->rk, value);
-        if (content == PEM)
+        if (content == SL_PEM_TEXT)
                 return sl_fail(x->err, SL_E_CONFIG,
                                "The truststore %s of configuration %s is PEM: set ssl.truststore.type=PEM beside it",
                                value, x->key);
@@ -89,14 +66,14 @@ static enum sl_rc pem_keystore(struct sl_kctx *x, const char *path)
 enum sl_rc sl_ksec_keystore(struct sl_kctx *x, const struct sl_krow *row, const char *value)
 {
         const char *type = sl_kctx_get(x, "ssl.keystore.type"), *password = sl_kctx_get(x, "ssl.keystore.password");
-        enum content content = look_into(value);
+        enum sl_pem_content content = sl_pem_look(value);
 
         (void)row;
-        if (content == UNREADABLE && (same(type, "PEM") || same(type, "PKCS12")))
+        if (content == SL_PEM_UNREADABLE && (same(type, "PEM") || same(type, "PKCS12")))
                 return unreadable(x, value);
         if (same(type, "PEM"))
                 return pem_keystore(x, value);
-        if (same(type, "PKCS12") || ((!type || same(type, "JKS")) && content == DER)) {
+        if (same(type, "PKCS12") || ((!type || same(type, "JKS")) && content == SL_PEM_DER)) {
                 if (!password)
                         return sl_fail(x->err, SL_E_CONFIG,
                                        "The keystore %s of configuration %s needs ssl.keystore.password beside it",
@@ -104,7 +81,7 @@ enum sl_rc sl_ksec_keystore(struct sl_kctx *x, const struct sl_krow *row, const 
                 SL_TRY(sl_kctx_set(x, "ssl.keystore.location", value));
                 return sl_kctx_set(x, "ssl.keystore.password", password);
         }
-        if (content == PEM)
+        if (content == SL_PEM_TEXT)
                 return sl_fail(x->err, SL_E_CONFIG,
                                "The keystore %s of configuration %s is PEM: set ssl.keystore.type=PEM beside it", value,
                                x->key);
@@ -115,55 +92,12 @@ enum sl_rc sl_ksec_keystore(struct sl_kctx *x, const struct sl_krow *row, const 
                        type ? type : "JKS", x->key, value);
 }
 
-/* Base64 in lines of 64, whatever blanks were between. */
-static void wrap(struct sl_buf *out, const char *p, const char *end)
-{
-        size_t n = 0;
-
-        for (; p < end; p++) {
-                if (strchr(" \t\r\n", *p))
-                        continue;
-                if (n && n % 64 == 0)
-                        sl_buf_addc(out, '\n');
-                sl_buf_addc(out, *p);
-                n++;
-        }
-        sl_buf_addc(out, '\n');
-}
-
-/* Java takes PEM in one line too, as properties files with continuation lines give it; OpenSSL wants lines. False when
- * it isn't PEM. */
-static bool pem_lines(const char *text, struct sl_buf *out)
-{
-        const char *begin = strstr(text, "-----BEGIN ");
-
-        for (const char *p = begin; p; p = strstr(p, "-----BEGIN ")) {
-                const char *body = strstr(p + 11, "-----"), *end = body ? strstr(body + 5, "-----END ") : NULL;
-                const char *stop = end ? strstr(end + 9, "-----") : NULL;
-                if (!stop)
-                        return false;
-                body += 5;
-                stop += 5;
-                sl_buf_add(out, p, (size_t)(body - p));
-                sl_buf_addc(out, '\n');
-                if (memchr(body, ':', (size_t)(end - body))) /* header lines, which only real lines can have */
-                        sl_buf_add(out, body + strspn(body, " \t\r\n"),
-                                   (size_t)(end - body) - strspn(body, " \t\r\n"));
-                else
-                        wrap(out, body, end);
-                sl_buf_add(out, end, (size_t)(stop - end));
-                sl_buf_addc(out, '\n');
-                p = stop;
-        }
-        return begin != NULL;
-}
-
 enum sl_rc sl_ksec_pem(struct sl_kctx *x, const struct sl_krow *row, const char *value)
 {
         struct sl_buf text = {0};
         enum sl_rc rc;
 
-        if (pem_lines(value, &text))
+        if (sl_pem_lines(value, &text))
                 rc = sl_kctx_set(x, row->rk, sl_buf_cstr(&text));
         else
                 rc = sl_fail(x->err, SL_E_CONFIG,
@@ -402,7 +336,7 @@ static enum sl_rc endpoint_tls(struct sl_kctx *x, const struct sl_jaas *jaas)
                                        "it has ssl.truststore.type=PEM with ssl.truststore.location or "
                                        "ssl.truststore.certificates",
                                        key, x->key);
-        if (location && look_into(location) != PEM)
+        if (location && sl_pem_look(location) != SL_PEM_TEXT)
                 return sl_fail(x->err, SL_E_CONFIG,
                                "The truststore %s of configuration %s isn't a readable PEM file: write its certificates "
                                "as PEM with `keytool -list -rfc -keystore %s > ca.pem`",
