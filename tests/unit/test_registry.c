@@ -154,9 +154,11 @@ static int reset(void **state)
         struct server *all[] = {&one, &two};
         (void)state;
         for (size_t i = 0; i < 2; i++) {
+                pthread_mutex_lock(&all[i]->lock);
                 for (int k = 0; k < all[i]->count; k++)
                         sl_buf_free(&all[i]->asked[k]);
                 all[i]->count = all[i]->given = all[i]->length = 0;
+                pthread_mutex_unlock(&all[i]->lock);
         }
         return 0;
 }

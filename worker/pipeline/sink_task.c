@@ -22,6 +22,7 @@
 #define COMMIT_TIMEOUT_MS 10000
 #define PUT_RETRY_MS 500 /* between two tries of a batch that the target may take later; doubles */
 #define PUT_RETRY_MAX_MS 60000
+#define STAY_MS 5000 /* between two polls while a converter waits */
 #define COMMIT_PATIENCE_MS 60000 /* commits may fail this long (coordinator moves) before the task opens again */
 
 /* What we know of one assigned partition. Offsets are "next to read"; 0 = nothing yet. */
@@ -52,7 +53,7 @@ struct line {
         struct sl_arena offsets_arena;
         struct part *parts;
         uint32_t part_count, part_cap;
-        int64_t flushed_ms, put_ms, commit_failing_ms;
+        int64_t flushed_ms, put_ms, commit_failing_ms, polled_ms;
         int64_t newest_ms; /* timestamp of the last record read */
         struct sl_err pending; /* an error inside a rebalance callback, raised by the next loop */
         struct sl_metric *m_read, *m_put, *m_commits, *m_lag;
@@ -249,6 +250,18 @@ static enum sl_rc stay(void *arg, int64_t ms, struct sl_err *err)
         return rc;
 }
 
+/* While a converter waits for a schema registry. It may wait longer than max.poll.interval.ms, so the group hears of us. */
+static enum sl_rc converter_tick(void *arg, struct sl_err *err)
+{
+        struct line *l = arg;
+        int64_t now = sl_mono_ms();
+        SL_TRY(tick(l, err));
+        if (now - l->polled_ms < STAY_MS)
+                return SL_OK;
+        l->polled_ms = now;
+        return stay(l, 1, err);
+}
+
 static enum sl_rc decode_and_transform(struct line *l, struct sl_record *rec, struct sl_err *err)
 {
         struct sl_record original = *rec;
@@ -304,6 +317,20 @@ static void drop_gone(struct line *l, uint32_t from)
         b->count = kept;
 }
 
+/* What converters have to ask elsewhere can be on its way for the whole batch. */
+static void expect_records(struct line *l)
+{
+        const struct sl_converter *both[] = {&l->codec.key, &l->codec.value};
+        for (int k = 0; k < 2; k++) {
+                if (!both[k]->ops->expect_decode)
+                        continue;
+                for (uint32_t i = 0; i < l->batch.count; i++) {
+                        const struct sl_record *rec = &l->batch.records[i];
+                        both[k]->ops->expect_decode(both[k]->st, rec->topic, k ? rec->raw_value : rec->raw_key);
+                }
+        }
+}
+
 /* Decode and transform all, keep what survives (moved together), and note how far each partition was read and handed on. */
 static enum sl_rc prepare(struct line *l, struct sl_err *err)
 {
@@ -316,6 +343,7 @@ static enum sl_rc prepare(struct line *l, struct sl_err *err)
                 for (uint32_t i = 0; i < l->part_count; i++)
                         l->parts[i].met = false;
         }
+        expect_records(l);
         for (uint32_t i = 0; i < b->count; i++) {
                 struct sl_record *rec = &b->records[i];
                 const char *topic = rec->topic.ptr; /* interned; a transform may rename the record */
@@ -416,6 +444,7 @@ static enum sl_rc one_round(struct line *l, struct sl_err *err)
                            SL_STAGE_KAFKA_CONSUME, err));
         SL_TRY(raise_pending(l, err));
         note_read(l);
+        l->polled_ms = sl_mono_ms();
         SL_TRY(prepare(l, err));
         int64_t now = sl_mono_ms();
         if (l->batch.count || now - l->put_ms >= FLUSH_MS || w.timeout_ms < POLL_MS) {
@@ -479,7 +508,7 @@ static enum sl_rc open_line(struct line *l, struct sl_err *err)
         struct sl_errpolicy_hooks hooks = {.wait = stay, .arg = l};
         sl_errpolicy_hook(l->policy, &hooks);
         SL_TRY(sl_chain_new(&t->config, &l->common, &l->chain, err));
-        SL_TRY(sl_codec_open(&l->codec, &(struct sl_converter_env){tick, l}, t->worker, &t->config, err));
+        SL_TRY(sl_codec_open(&l->codec, &(struct sl_converter_env){converter_tick, l}, t->worker, &t->config, err));
         l->env = (struct sl_task_env){.connector = t->connector,
                                       .task = t->id,
                                       .metric_labels = t->metric_labels,

@@ -313,6 +313,26 @@ static enum sl_rc process_row(struct line *l, struct sl_record *rec, struct sl_e
         return SL_OK;
 }
 
+/* What converters have to ask elsewhere can be on its way for the whole batch. Behind transforms nobody knows yet what comes. */
+static void expect_rows(struct line *l)
+{
+        const struct sl_converter *key = &l->codec.key, *value = &l->codec.value;
+        const struct sl_record *last = NULL;
+        if ((!key->ops->expect_encode && !value->ops->expect_encode) || sl_chain_count(l->chain))
+                return;
+        for (uint32_t i = 0; i < l->batch.count; i++) {
+                const struct sl_record *rec = &l->batch.records[i];
+                if (rec->failed || (last && rec->key_schema == last->key_schema && rec->value_schema == last->value_schema &&
+                                    rec->topic.ptr == last->topic.ptr && rec->topic.len == last->topic.len))
+                        continue;
+                last = rec;
+                if (key->ops->expect_encode)
+                        key->ops->expect_encode(key->st, rec->topic, rec->key_schema);
+                if (value->ops->expect_encode)
+                        value->ops->expect_encode(value->st, rec->topic, rec->value_schema);
+        }
+}
+
 static enum sl_rc process_batch(struct line *l, struct sl_err *err)
 {
         struct sl_batch *b = &l->batch;
@@ -326,6 +346,7 @@ static enum sl_rc process_batch(struct line *l, struct sl_err *err)
                 l->topic = SL_STR_NULL;
         }
         size_t before = l->in_txn ? l->txn_bytes : 0;
+        expect_rows(l);
         for (uint32_t i = 0; i < b->count; i++)
                 SL_TRY(process_row(l, &b->records[i], err));
         if (b->has_position) {
