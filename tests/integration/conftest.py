@@ -55,6 +55,12 @@ def store(tmp_path_factory):
         yield part
 
 
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory):
+    with stand.Registry(tmp_path_factory.mktemp("registry")) as part:
+        yield part
+
+
 class Sluice(stand.Worker):
     """A worker with what these tests often do with one."""
 

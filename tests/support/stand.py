@@ -25,6 +25,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 import uuid
 from typing import NamedTuple
 
@@ -655,6 +656,62 @@ class S3(Part):
     def raw_request(self, method, bucket="", key="", query=None, body=b"", headers=None):
         """One signed request; the answer of `requests`, whatever its status."""
         return self.client.raw_request(method, bucket, key, query, body, headers)
+
+
+# --- Schema Registry --------------------------------------------------------------------------------------------------
+
+
+class Registry(Part):
+    """A Schema Registry in memory (tests/support/registry): Confluent's protocol, with checks of Avro's compatibility. A restart
+    forgets everything. user: "name:password" that it asks for. cert: a PEM file with key and certificate, for TLS; client_ca: PEM
+    file of the CA whose certificates clients must show."""
+
+    name = "registry"
+
+    def __init__(self, workdir, user=None, cert=None, client_ca=None):
+        super().__init__(workdir)
+        self.port = free_port()
+        self.user, self.cert, self.client_ca = user, cert, client_ca
+        self.url = f"{'https' if cert else 'http'}://{HOST}:{self.port}"
+
+    def _command(self):
+        options = ["-listen", f"{HOST}:{self.port}"]
+        if self.user:
+            options += ["-user", self.user]
+        if self.cert:
+            options += ["-cert", self.cert, "-key", self.cert]
+        if self.client_ca:
+            options += ["-client-ca", self.client_ca]
+        return [PLACES["SLUICE_REGISTRY"] / "schema-registry", *options]
+
+    def _ready(self):
+        with contextlib.suppress(OSError), socket.create_connection((HOST, self.port), 1):
+            return True
+        return False
+
+    def rest(self, method, path, body=None):
+        """The answer's JSON, of a request that must succeed; for registries without TLS."""
+        answer = requests.request(method, self.url + path, json=body, timeout=10,
+                                  auth=tuple(self.user.split(":", 1)) if self.user else None)  # fmt: skip
+        answer.raise_for_status()
+        return answer.json()
+
+    def register(self, subject, schema, kind="AVRO", references=()):
+        """Registers a schema (text, or what is to be JSON) and returns its id."""
+        text = schema if isinstance(schema, str) else json.dumps(schema)
+        body = {"schema": text, "schemaType": kind, "references": list(references)}
+        if kind == "AVRO" and not references:
+            body = {"schema": text}
+        return self.rest("POST", f"/subjects/{urllib.parse.quote(subject, safe='')}/versions", body)["id"]
+
+    def schema(self, schema_id):
+        return self.rest("GET", f"/schemas/ids/{schema_id}")
+
+    def latest(self, subject):
+        return self.rest("GET", f"/subjects/{urllib.parse.quote(subject, safe='')}/versions/latest")
+
+    def subjects(self):
+        return self.rest("GET", "/subjects")
 
 
 # --- Sluice -----------------------------------------------------------------------------------------------------------
