@@ -45,7 +45,7 @@ struct step {
 struct sl_avro_decoder {
         const struct sl_schema *schema;
         struct step *steps;
-        uint32_t count, cap;
+        uint32_t count, cap, work;
         bool any, raw;
         struct sl_arena arena;
 };
@@ -556,7 +556,7 @@ static enum sl_rc compile_writer_union(struct compile *c, const struct sl_avro *
                 uint32_t child = c->d->count;
                 branch.err = &err;
                 if (compile(&branch, w->branches[i], r, schema) != SL_OK) {
-                        if (child >= SL_AVRO_TYPES)
+                        if (c->d->work >= SL_AVRO_TYPES)
                                 return sl_fail(c->err, SL_E_DECODE, "%s", err.msg);
                         c->d->count = child;
                         child = add_step(c->d, D_FAIL);
@@ -624,7 +624,7 @@ static enum sl_rc compile_plain(struct compile *c, const struct sl_avro *w, cons
 static enum sl_rc compile(struct compile *c, const struct sl_avro *w, const struct sl_avro *r, const struct sl_schema *schema)
 {
         enum sl_rc rc;
-        if (c->depth >= SL_AVRO_DEPTH || c->d->count >= SL_AVRO_TYPES)
+        if (c->depth >= SL_AVRO_DEPTH || c->d->work++ >= SL_AVRO_TYPES)
                 return sl_fail(c->err, SL_E_DECODE, "the Avro types are nested deeper than %d levels, or too many", SL_AVRO_DEPTH);
         c->depth++;
         if (w->type == SL_AVRO_UNION_T)

@@ -443,7 +443,7 @@ bool sl_avro_default_ok(const struct sl_avro *s, const json_t *def, unsigned dep
         const char *key;
         json_t *member;
         size_t i;
-        if (depth > SL_AVRO_DEPTH)
+        if (depth > 20) /* defaults inside defaults can multiply */
                 return false;
         switch ((enum sl_avro_type)s->type) {
         case SL_AVRO_NULL:
