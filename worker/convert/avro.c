@@ -50,11 +50,11 @@ struct avro_state {
         struct sl_buf subject, key; /* scratch */
 };
 
-static sl_cold enum sl_rc failed(enum sl_rc rc, const char *what, struct sl_str topic, struct sl_err *err)
+/* Confluent's sentence before the message: what, the topic, rest. */
+static sl_cold enum sl_rc failed(enum sl_rc rc, const char *what, struct sl_str topic, const char *rest, struct sl_err *err)
 {
         char head[400];
-        snprintf(head, sizeof(head), "%s %.*s%s: ", what, (int)(topic.len < 250 ? topic.len : 250), topic.ptr ? topic.ptr : "",
-                 what[10] == 's' ? "" : " to Avro");
+        snprintf(head, sizeof(head), "%s %.*s%s: ", what, (int)(topic.len < 250 ? topic.len : 250), topic.ptr, rest);
         if (err && err->id != SL_E_STOPPED)
                 sl_err_wrap(err, head, SL_JAVA_SERIALIZATION);
         return rc;
@@ -182,7 +182,7 @@ static sl_cold enum sl_rc make_writer(struct avro_state *st, const struct sl_sch
         enum sl_rc rc = sl_registry_write(st->registry, sl_buf_cstr(&st->subject), SL_REGISTRY_AVRO,
                                           (struct sl_str){b->text.ptr, b->text.len}, NULL, 0, &with, err);
         if (rc != SL_OK)
-                return failed(rc, "Failed to serialize Avro data from topic", topic, err);
+                return failed(rc, "Failed to serialize Avro data from topic", topic, "", err);
         /* With a registry that normalizes, its text differs from ours and the data does not: only a chosen schema counts. */
         if (st->cfg->registry.auto_register || (!st->cfg->registry.use_latest && st->cfg->registry.use_id < 0))
                 rc = sl_avro_encoder_new(&st->cfg->o, schema, b->avro, &encoder, err);
@@ -311,17 +311,17 @@ static enum sl_rc avro_decode(void *state, struct sl_str topic, struct sl_str by
                 return SL_OK;
         }
         if (sl_unlikely(!sl_registry_split(bytes, &id, &rest)))
-                return failed(sl_fail(err, SL_E_DECODE, "Unknown magic byte!"), what, topic, err);
+                return failed(sl_fail(err, SL_E_DECODE, "Unknown magic byte!"), what, topic, " to Avro", err);
         const struct reader *r = st->last;
         if (sl_unlikely(!r || !reads(st, r, id, topic))) {
                 enum sl_rc rc = make_reader(st, id, topic, &r, err);
                 if (rc != SL_OK)
-                        return failed(rc, what, topic, err);
+                        return failed(rc, what, topic, " to Avro", err);
         }
         enum sl_rc rc = sl_avro_decode(r->decoder, rest, arena, ret_value, err);
         if (sl_unlikely(rc != SL_OK)) {
                 sl_err_prefix(err, "Error deserializing Avro message for id %d", id);
-                return failed(rc, what, topic, err);
+                return failed(rc, what, topic, " to Avro", err);
         }
         *ret_schema = sl_avro_decoder_schema(r->decoder);
         /* A branch that is null is a null of no schema's, as in Java. */

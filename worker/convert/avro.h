@@ -10,9 +10,10 @@
 #include "base/map.h"
 #include "record/schema.h"
 
-/* How deep types and values may nest, and how many types a document may have. */
+/* How deep types and values may nest, how many types a document may have, and how many bytes its text. */
 #define SL_AVRO_DEPTH 100
 #define SL_AVRO_TYPES 100000
+#define SL_AVRO_TEXT (16 << 20)
 
 #define SL_AVRO_SPACE "io.confluent.connect.avro"
 #define SL_AVRO_DEFAULT_NAME "ConnectDefault"

@@ -2,7 +2,6 @@
 /* The Avro schema model: a schema's JSON text to types, by the Avro 1.11 specification and the leniences of its Java library.
  * Names, namespaces, aliases, docs, defaults, orders and every unknown property are kept; avro_print.c writes them again.
  * Does not read or write data, and knows nothing of Connect. */
-#include "base/json.h"
 #include "convert/avro.h"
 
 #include <math.h>
@@ -370,10 +369,12 @@ static enum sl_rc parse_type(struct parse *p, const json_t *j, const char *space
 enum sl_rc sl_avro_parse(struct sl_avro_doc *d, struct sl_str text, struct sl_avro **ret, struct sl_err *err)
 {
         struct parse p = {d, err};
-        json_t *j = NULL;
-        enum sl_rc rc = sl_json_parse(text, &j, err);
-        if (rc == SL_OK)
-                rc = parse_type(&p, j, NULL, 0, ret);
+        json_error_t why;
+        if (text.len > SL_AVRO_TEXT)
+                return sl_fail(err, SL_E_SCHEMA, "an Avro schema has more than %d bytes", SL_AVRO_TEXT);
+        json_t *j = json_loadb(text.ptr, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why); /* bytes may default to zeros */
+        enum sl_rc rc = j ? parse_type(&p, j, NULL, 0, ret)
+                          : sl_fail(err, SL_E_SCHEMA, "invalid JSON at line %d, column %d: %s", why.line, why.column, why.text);
         json_decref(j);
         if (rc != SL_OK)
                 sl_err_prefix(err, "an Avro schema can't be read");
@@ -473,10 +474,7 @@ bool sl_avro_default_ok(const struct sl_avro *s, const json_t *def, unsigned dep
                                 return false;
                 return json_is_object(def);
         case SL_AVRO_UNION_T:
-                for (uint32_t b = 0; b < s->count; b++)
-                        if (sl_avro_default_ok(s->branches[b], def, depth + 1))
-                                return true;
-                return false;
+                return s->count && sl_avro_default_ok(s->branches[0], def, depth + 1); /* a default is of the first branch */
         case SL_AVRO_RECORD:
                 return record_default_ok(s, def, depth);
         case SL_AVRO_TYPE_COUNT:

@@ -349,11 +349,8 @@ static void put_default(struct sl_buf *out, const struct sl_avro *s, const json_
                 sl_buf_addc(out, 0);
                 return;
         case SL_AVRO_UNION_T:
-                for (i = 0; i < s->count && !sl_avro_default_ok(s->branches[i], j, depth + 1);)
-                        i++;
-                put_long(out, (int64_t)i);
-                if (i < s->count)
-                        put_default(out, s->branches[i], j, depth + 1);
+                put_long(out, 0);
+                put_default(out, s->branches[0], j, depth + 1);
                 return;
         case SL_AVRO_RECORD:
                 for (i = 0; i < s->count; i++) {
