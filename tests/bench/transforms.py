@@ -2,8 +2,8 @@
 """Transforms against the Java classes: records a second on one core, ours and Java's in turns, and our heap allocations.
 
 Both sides are one process each on the same core (never at the same time), get the same chain and the same 256 records, and run for
-a while per turn; Java is warmed up before the first. "records": transforms alone, on records in memory. "json": bytes to bytes,
-JsonConverter with schemas on both ends. The spread of one side's turns is the noise that is reported.
+a while per turn; Java is warmed up before the first. "records": transforms alone, on records in memory. "json" and "avro": bytes to
+bytes, JsonConverter with schemas or AvroConverter on both ends. The spread of one side's turns is the noise that is reported.
 """
 import argparse
 import json
@@ -13,6 +13,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import stand  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent / "transforms"
 ROOT = HERE.parents[2]
@@ -91,14 +94,14 @@ FIVE = [
 ]
 
 
-def job(shape, steps, form):
+def job(shape, steps, form, registry):
     schema, make = SHAPES[shape]
     config = {"transforms": ",".join(f"t{i}" for i in range(len(steps)))}
     for i, (kind, keys) in enumerate(steps):
         config[f"transforms.t{i}.type"] = kind
         config.update({f"transforms.t{i}.{k}": v for k, v in keys.items()})
     lines = [{"key": {"schema": KEY, "payload": {"id": i}}, "value": {"schema": schema, "payload": make(i)}} for i in range(256)]
-    return {"config": config, "form": form, "topic": "bank.public.accounts", "lines": lines}
+    return {"config": config, "form": form, "registry": registry, "topic": "bank.public.accounts", "lines": lines}
 
 
 class Side:
@@ -120,7 +123,8 @@ class Side:
 
 
 def jars():
-    return ":".join(str(j) for j in [*sorted((CACHE / "connect-4.2.0").glob("*.jar")), *sorted((CACHE / "debezium-3.6.1.Final").glob("debezium-*.jar"))])
+    folders = (CACHE / "connect-4.2.0", "*.jar"), (CACHE / "debezium-3.6.1.Final", "debezium-*.jar"), (pathlib.Path(os.environ["SLUICE_AVRODATA"]), "*.jar")
+    return ":".join(str(jar) for folder, pattern in folders for jar in sorted(folder.glob(pattern)))
 
 
 def measure(sides, name, job, args):
@@ -152,13 +156,14 @@ def main():
     args = parser.parse_args()
     core = max(os.sched_getaffinity(0))
     binary = pathlib.Path(os.environ["SLUICE_BINARY"]).parent / "tests" / "bench_transforms"
-    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as work:
+    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as work, stand.Registry(pathlib.Path(work) / "registry") as registry:
         subprocess.run(["javac", "-proc:none", "-cp", jars(), "-d", work, HERE / "Bench.java"], check=True)
         sides = (Side([binary], core),
                  Side(["java", "-Xmx1g", "-XX:+UseSerialGC", "-Duser.timezone=UTC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp",
                        f"{work}:{jars()}", "Bench"], core))
-        jobs = [(name, job(shape, [(kind, keys)], "records")) for name, shape, kind, keys in SINGLE]
-        jobs += [("chain of five", job("flat", FIVE, form)) for form in ("records", "json")]
+        jobs = [(name, job(shape, [(kind, keys)], "records", None)) for name, shape, kind, keys in SINGLE]
+        jobs += [("chain of five", job("flat", FIVE, form, registry.url)) for form in ("records", "json", "avro")]
+        jobs += [("ExtractNewRecordState", job("envelope", [SINGLE[-2][2:]], form, registry.url)) for form in ("json", "avro")]
         print(f"{'':24} {'':8} {'ours, 1/s':>12} {'Java, 1/s':>12} {'ratio':>7} {'mallocs':>8} {'A/A':>6}")
         rows = [measure(sides, name, made, args) for name, made in jobs if args.only.lower() in name.lower()]
         for side in sides:

@@ -1,16 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The other side of tests/bench/run transforms: Kafka Connect's and Debezium's own classes over the same records, with the
- * protocol that bench.c describes. Predicates are not part of it. */
+ * protocol that bench.c describes. Avro is Apicurio's copy of Confluent's AvroData with Avro's own readers and writers, cached a
+ * schema, and ids that no registry is asked for. Predicates are not part of it. */
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.apicurio.registry.utils.converter.avro.AvroData;
 import java.io.BufferedReader;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.avro.Schema;
+import org.apache.avro.generic.GenericDatumReader;
+import org.apache.avro.generic.GenericDatumWriter;
+import org.apache.avro.io.BinaryDecoder;
+import org.apache.avro.io.BinaryEncoder;
+import org.apache.avro.io.DecoderFactory;
+import org.apache.avro.io.EncoderFactory;
 import org.apache.kafka.connect.data.SchemaAndValue;
 import org.apache.kafka.connect.json.JsonConverter;
 import org.apache.kafka.connect.source.SourceRecord;
@@ -23,8 +36,52 @@ public final class Bench {
     private static final ObjectMapper MAPPER = new ObjectMapper();
     private static final Map<String, Object> NOWHERE = new HashMap<>();
 
+    /* Confluent's wire format over AvroData; the ids are numbers of this process. */
+    private static final class Avro implements Converter {
+        private final AvroData data = new AvroData(1000);
+        private final Map<Schema, Integer> ids = new HashMap<>();
+        private final List<Schema> schemas = new ArrayList<>();
+        private final Map<Schema, GenericDatumWriter<Object>> writers = new HashMap<>();
+        private final Map<Integer, GenericDatumReader<Object>> readers = new HashMap<>();
+        private BinaryEncoder encoder;
+        private BinaryDecoder decoder;
+
+        public void configure(Map<String, ?> config, boolean isKey) {
+        }
+
+        public byte[] fromConnectData(String topic, org.apache.kafka.connect.data.Schema schema, Object value) {
+            Schema avro = data.fromConnectSchema(schema);
+            int id = ids.computeIfAbsent(avro, s -> {
+                schemas.add(s);
+                return schemas.size() - 1;
+            });
+            try {
+                ByteArrayOutputStream out = new ByteArrayOutputStream();
+                out.write(0);
+                out.write(ByteBuffer.allocate(4).putInt(id).array());
+                encoder = EncoderFactory.get().directBinaryEncoder(out, encoder);
+                writers.computeIfAbsent(avro, GenericDatumWriter::new).write(data.fromConnectData(schema, value), encoder);
+                encoder.flush();
+                return out.toByteArray();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        public SchemaAndValue toConnectData(String topic, byte[] bytes) {
+            int id = ByteBuffer.wrap(bytes).getInt(1);
+            Schema avro = schemas.get(id);
+            try {
+                decoder = DecoderFactory.get().binaryDecoder(bytes, 5, bytes.length - 5, decoder);
+                return data.toConnectData(avro, readers.computeIfAbsent(id, i -> new GenericDatumReader<>(avro)).read(null, decoder));
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+
     private final List<Transformation> chain = new ArrayList<>();
-    private final Converter keys = new JsonConverter(), values = new JsonConverter();
+    private Converter keys = new JsonConverter(), values = new JsonConverter();
     private final boolean wire;
     private final String topic;
     private final List<byte[]> rawKeys = new ArrayList<>(), rawValues = new ArrayList<>();
@@ -51,7 +108,7 @@ public final class Bench {
             t.configure(own);
             chain.add(t);
         }
-        wire = job.get("form").textValue().equals("json");
+        wire = !job.get("form").textValue().equals("records");
         topic = job.get("topic").textValue();
         for (JsonNode line : job.get("lines")) {
             rawKeys.add(bytes(line.get("key")));
@@ -59,6 +116,15 @@ public final class Bench {
         }
         for (int i = 0; i < rawKeys.size(); i++)
             records.add(record(i));
+        if (job.get("form").textValue().equals("avro")) {
+            keys = new Avro();
+            values = new Avro();
+            for (int i = 0; i < records.size(); i++) {
+                SourceRecord r = records.get(i);
+                rawKeys.set(i, keys.fromConnectData(topic, r.keySchema(), r.key()));
+                rawValues.set(i, values.fromConnectData(topic, r.valueSchema(), r.value()));
+            }
+        }
     }
 
     private SourceRecord record(int i) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Our side of tests/bench/run transforms: chains of transforms over records in memory, one thread. Standard input gives a job a
- * line, {"config": {...}, "form": "records" | "json", "topic": "...", "lines": [{"key": envelope, "value": envelope}, ...]}; then each
- * "go MS" runs it for so long and answers {"records": n, "seconds": s, "allocations": n} (heap allocations of the whole
- * process while it ran). form records: only the transforms, on decoded records; json: decode, transforms, encode, with
- * JsonConverter's envelopes. Bench.java is the other side, with the same protocol. Nothing is checked here: that both sides do the
- * same is tests/conformance/transforms' part. */
+ * line, {"config": {...}, "form": "records" | "json" | "avro", "registry": URL, "topic": "...", "lines": [{"key": envelope,
+ * "value": envelope}, ...]}; then each "go MS" runs it for so long and answers {"records": n, "seconds": s, "allocations": n}
+ * (heap allocations of the whole process while it ran). form records: only the transforms, on decoded records; json: decode,
+ * transforms, encode, with JsonConverter's envelopes; avro: the same with AvroConverter. Bench.java is the other side, with the same
+ * protocol. Nothing is checked here: that both sides do the same is tests/conformance' part. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,9 +55,35 @@ static struct sl_str kept(struct bench *b, const json_t *node)
         return s;
 }
 
-static enum sl_rc decode(struct bench *b, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
+static enum sl_rc encode(struct bench *b, const struct sl_record *rec, size_t *ret_key_len, struct sl_err *err)
 {
-        return sl_codec_decode(&b->codec, rec, arena, err);
+        bool null;
+        sl_buf_clear(&b->out);
+        SL_TRY(b->codec.key.ops->encode(b->codec.key.st, rec->topic, rec->key_schema, &rec->key, &b->out, &null, err));
+        *ret_key_len = b->out.len;
+        return b->codec.value.ops->encode(b->codec.value.st, rec->topic, rec->value_schema, &rec->value, &b->out, &null, err);
+}
+
+/* The records' bytes in another converter's form. */
+static enum sl_rc recode(struct bench *b, const char *url, struct sl_err *err)
+{
+        struct sl_props props = {0}, none = {0};
+        sl_codec_close(&b->codec);
+        sl_props_set(&props, "key.converter", "AvroConverter");
+        sl_props_set(&props, "value.converter", "AvroConverter");
+        sl_props_set(&props, "key.converter.schema.registry.url", url);
+        sl_props_set(&props, "value.converter.schema.registry.url", url);
+        enum sl_rc rc = sl_codec_open(&b->codec, &(struct sl_converter_env){0}, &none, &props, err);
+        sl_props_free(&props);
+        for (uint32_t i = 0; i < b->count && rc == SL_OK; i++) {
+                struct sl_record *rec = &b->records[i];
+                size_t key;
+                rc = encode(b, rec, &key, err);
+                const char *bytes = sl_arena_strndup(&b->keep, b->out.ptr, b->out.len);
+                rec->raw_key = (struct sl_str){bytes, key};
+                rec->raw_value = (struct sl_str){bytes + key, b->out.len - key};
+        }
+        return rc;
 }
 
 static enum sl_rc start(struct bench *b, const json_t *job, struct sl_err *err)
@@ -76,7 +102,7 @@ static enum sl_rc start(struct bench *b, const json_t *job, struct sl_err *err)
         enum sl_rc rc = sl_chain_new(&props, &common, &b->chain, err);
         if (rc == SL_OK)
                 rc = sl_codec_open(&b->codec, &(struct sl_converter_env){0}, &none, &props, err);
-        b->wire = strcmp(sl_json_str(job, "form"), "json") == 0;
+        b->wire = strcmp(sl_json_str(job, "form"), "records") != 0;
         b->count = (uint32_t)json_array_size(lines);
         b->records = sl_arena_zalloc(&b->keep, b->count * sizeof(*b->records));
         json_array_foreach((json_t *)lines, i, value)
@@ -85,32 +111,27 @@ static enum sl_rc start(struct bench *b, const json_t *job, struct sl_err *err)
                 *rec = (struct sl_record){.topic = sl_str_c(topic), .partition = -1, .offset = -1, .timestamp_ms = 1700000000000 + (int64_t)i};
                 rec->raw_key = kept(b, json_object_get(value, "key"));
                 rec->raw_value = kept(b, json_object_get(value, "value"));
-                if (rc == SL_OK && !b->wire)
-                        rc = decode(b, rec, &b->keep, err);
+                if (rc == SL_OK)
+                        rc = sl_codec_decode(&b->codec, rec, &b->keep, err);
         }
+        if (rc == SL_OK && strcmp(sl_json_str(job, "form"), "avro") == 0)
+                rc = recode(b, sl_json_str(job, "registry"), err);
         sl_props_free(&props);
         sl_cfg_report_free(&report);
         return rc;
 }
 
-static enum sl_rc encode(struct bench *b, const struct sl_record *rec, struct sl_err *err)
-{
-        bool null;
-        sl_buf_clear(&b->out);
-        SL_TRY(b->codec.key.ops->encode(b->codec.key.st, rec->topic, rec->key_schema, &rec->key, &b->out, &null, err));
-        return b->codec.value.ops->encode(b->codec.value.st, rec->topic, rec->value_schema, &rec->value, &b->out, &null, err);
-}
-
 static enum sl_rc batch(struct bench *b, uint64_t *n, struct sl_err *err)
 {
+        size_t key;
         sl_arena_reset(&b->rows);
         for (uint32_t i = 0; i < BATCH; i++) {
                 struct sl_record rec = b->records[*n % b->count];
                 if (b->wire)
-                        SL_TRY(decode(b, &rec, &b->rows, err));
+                        SL_TRY(sl_codec_decode(&b->codec, &rec, &b->rows, err));
                 SL_TRY(sl_chain_apply(b->chain, &rec, &b->rows, err));
                 if (b->wire && !rec.dropped)
-                        SL_TRY(encode(b, &rec, err));
+                        SL_TRY(encode(b, &rec, &key, err));
                 ++*n;
         }
         return SL_OK;
