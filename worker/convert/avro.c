@@ -280,7 +280,7 @@ static sl_cold enum sl_rc make_reader(struct avro_state *st, int32_t id, struct 
                 struct sl_err why = {0};
                 SL_TRY(sl_registry_read(st->registry, id, &s, err));
                 enum sl_rc rc = compile_reader(st, s, topic, &decoder, &why);
-                if (rc != SL_OK && rc != SL_SCHEMA && rc != SL_DESERIALIZATION) {
+                if (rc != SL_OK && why.id != SL_E_SCHEMA && why.id != SL_E_DECODE) { /* what the registry says may change */
                         if (err)
                                 *err = why;
                         return rc;

@@ -153,6 +153,17 @@ for options in ([], [ENHANCED]):
     add(f"enum with default{suffix}", struct("a.R", fields={"c": {**ENUM, "default": "RED"}}), {"c": "BLUE"}, *options)
     add(f"enum with doc{suffix}", {**ENUM, "parameters": {"io.confluent.connect.avro.enum.doc.Color": "ed", **ENUM["parameters"]}}, "RED", *options)
 FIXED = t("bytes", name="a.Four", parameters={"connect.fixed.size": "4"})
+add("fixed", struct("a.R", fields={"f": FIXED, "o": {**FIXED, "optional": True}, "n": {**FIXED, "optional": True}}),
+    {"f": b64(b"1234"), "o": b64(b"\0\xff\x80a"), "n": None})
+add("top fixed", FIXED, b64(b"1234"))
+WITH_ENUM = struct("io.confluent.connect.avro.Union", fields={
+    "a.Color": {**ENUM, "optional": True}, "string": t("string", optional=True), "a.b.Inner": {**INNER, "optional": True}})
+for name, v in (("a.Color", "RED"), ("string", "RED"), ("a.b.Inner", {"x": 1, "y": "z"})):
+    add(f"union with an enum {name}", struct("a.R", fields={"u": WITH_ENUM}), {"u": {"a.Color": None, "string": None, "a.b.Inner": None, name: v}},
+        ENHANCED)
+add("array of enums", array(ENUM), ["RED", "BLUE"], ENHANCED)
+add("map of optional enums", dict_of(t("string"), {**ENUM, "optional": True}), {"k": None}, ENHANCED)
+add("a symbol that is none", ENUM, "GREEN", ENHANCED)
 UNION = struct("io.confluent.connect.avro.Union", optional=True, fields={
     "int": t("int32", optional=True), "string": t("string", optional=True), "Inner": {**INNER, "optional": True},
     "array": array(t("int64"), optional=True)})
