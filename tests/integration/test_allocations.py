@@ -15,16 +15,17 @@ SMALL, LARGE = 20_000, 320_000
 def parts(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("allocations")
     kafka, postgres = stand.Kafka(workdir / "kafka"), stand.Postgres(workdir / "postgres")
-    stand.start_all([kafka, postgres])
+    registry = stand.Registry(workdir / "registry")
+    stand.start_all([kafka, postgres, registry])
     postgres.create_db("bank")
     postgres.sql("CREATE TABLE rows (id bigint PRIMARY KEY, amount numeric(12,2), note text, at timestamptz)", "bank")
     postgres.sql("CREATE PUBLICATION counted FOR TABLE rows", "bank")
-    yield workdir, kafka, postgres
-    stand.stop_all([kafka, postgres])
+    yield workdir, kafka, postgres, registry
+    stand.stop_all([kafka, postgres, registry])
 
 
-def task_allocations(parts, name, rows):
-    workdir, kafka, postgres = parts
+def task_allocations(parts, name, rows, converter):
+    workdir, kafka, postgres, registry = parts
     postgres.sql(f"SELECT pg_create_logical_replication_slot('{name}', 'pgoutput')", "bank")
     postgres.sql("TRUNCATE rows", "bank")
     with postgres.connect("bank", autocommit=True) as db:
@@ -36,8 +37,8 @@ def task_allocations(parts, name, rows):
         "config.storage.topic": f"{name}-c", "config.storage.replication.factor": "1",
         "offset.storage.topic": f"{name}-o", "offset.storage.replication.factor": "1",
         "status.storage.topic": f"{name}-s", "status.storage.replication.factor": "1",
-        "key.converter": "org.apache.kafka.connect.json.JsonConverter",
-        "value.converter": "org.apache.kafka.connect.json.JsonConverter"})
+        "key.converter": converter, "key.converter.schema.registry.url": registry.url,
+        "value.converter": converter, "value.converter.schema.registry.url": registry.url})
     with worker:
         answer = worker.rest("POST", "/connectors", json={"name": name, "config": {
             "connector.class": "postgres", "database.hostname": "127.0.0.1", "database.port": str(postgres.port),
@@ -59,9 +60,12 @@ def task_allocations(parts, name, rows):
     return int(re.search(r"allocations task=(\d+)", worker.log_text()).group(1))
 
 
-def test_no_allocation_per_row(parts):
-    small, large = task_allocations(parts, "small", SMALL), task_allocations(parts, "large", LARGE)
-    per_row = (large - small) / (LARGE - SMALL)
-    print(f"own allocations: {small} for {SMALL} rows, {large} for {LARGE} rows: {per_row:.5f} a row")
+@pytest.mark.parametrize("name, converter, more", [("json", "org.apache.kafka.connect.json.JsonConverter", LARGE),
+                                                   ("avro", "io.confluent.connect.avro.AvroConverter", LARGE // 3)])
+def test_no_allocation_per_row(parts, name, converter, more):
+    small = task_allocations(parts, f"small_{name}", SMALL, converter)
+    large = task_allocations(parts, f"large_{name}", more, converter)
+    per_row = (large - small) / (more - SMALL)
+    print(f"own allocations: {small} for {SMALL} rows, {large} for {more} rows: {per_row:.5f} a row")
     # What may grow with time is a handful a commit (offset JSON, steps); a single allocation a row would give 1.
     assert per_row < 0.005
