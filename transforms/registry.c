@@ -12,6 +12,8 @@ extern const struct sl_transform_ops sl_set_schema_metadata_value, sl_timestamp_
 extern const struct sl_transform_ops sl_timestamp_router, sl_value_to_key;
 extern const struct sl_transform_ops sl_extract_changed_record_state, sl_extract_new_record_state;
 extern const struct sl_transform_ops sl_extract_schema_to_new_record, sl_header_to_value;
+extern const struct sl_transform_ops sl_drop_key, sl_drop_value, sl_extract_topic_header, sl_extract_topic_key, sl_extract_topic_value;
+extern const struct sl_transform_ops sl_tombstone_handler;
 extern const struct sl_predicate_ops sl_has_header_key, sl_record_is_tombstone, sl_topic_name_matches;
 
 const struct sl_transform_ops *const sl_transforms[] = {
@@ -23,6 +25,13 @@ const struct sl_transform_ops *const sl_transforms[] = {
         &sl_extract_field_value,
         &sl_extract_new_record_state,
         &sl_extract_schema_to_new_record,
+        &sl_drop_key,
+        &sl_drop_value,
+        &sl_extract_field_key,
+        &sl_extract_field_value,
+        &sl_extract_topic_header,
+        &sl_extract_topic_key,
+        &sl_extract_topic_value,
         &sl_filter,
         &sl_flatten_key,
         &sl_flatten_value,
@@ -44,6 +53,7 @@ const struct sl_transform_ops *const sl_transforms[] = {
         &sl_timestamp_converter_key,
         &sl_timestamp_converter_value,
         &sl_timestamp_router,
+        &sl_tombstone_handler,
         &sl_value_to_key,
         NULL,
 };
