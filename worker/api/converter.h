@@ -30,7 +30,7 @@ struct sl_converter_ops {
         enum sl_rc (*decode)(void *st, struct sl_str topic, struct sl_str bytes, struct sl_arena *arena,
                              const struct sl_schema **ret_schema, struct sl_value *ret_value, struct sl_err *err);
         /* encode or decode will be called with these soon: start now what takes time (ids and schemas of a registry). Never waits, never
-         * fails, cheap when all is known. May be NULL. */
+         * fails, cheap when all is known: called for each record of a batch. bytes.ptr NULL = null. May be NULL. */
         void (*expect_encode)(void *st, struct sl_str topic, const struct sl_schema *schema);
         void (*expect_decode)(void *st, struct sl_str topic, struct sl_str bytes);
         void (*close)(void *st); /* may be NULL; accepts a half-open state */

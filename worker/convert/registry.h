@@ -52,7 +52,7 @@ struct sl_registry_schema {
 
 struct sl_registry;
 /* The registry of these settings. SL_E_CONFIG for unusable ones (says which key). env: of the converter; its tick is called by the
- * waiting calls made through this handle, so one handle per converter. Does no I/O. */
+ * waiting calls made through this handle, so one handle per converter. Reads the TLS files, asks nobody. */
 enum sl_rc sl_registry_open(const struct sl_registry_cfg *cfg, const struct sl_converter_env *env, struct sl_registry **ret,
                             struct sl_err *err);
 void sl_registry_close(struct sl_registry *r); /* NULL ok */
@@ -64,11 +64,12 @@ enum sl_rc sl_registry_subject(const struct sl_registry_cfg *cfg, bool is_key, s
 /* The id under which `text` may be written for subject, by auto.register.schemas, use.latest.version, use.schema.id and
  * normalize.schemas: registers it, or looks it up, or gives the latest (or the given) version, whose schema is then the one to write
  * with (*ret is what to write with in every case; its text may differ from `text` then, and latest.compatibility.strict is for the
- * converter to check). Waits. refs may be NULL. */
+ * converter to check; one of another type is an error). Waits. refs may be NULL. With latest_ttl_s >= 0 only who asks again sees a newer
+ * version; the same version is the same pointer. */
 enum sl_rc sl_registry_write(struct sl_registry *r, const char *subject, enum sl_registry_type type, struct sl_str text,
                              const struct sl_registry_ref *refs, uint32_t ref_count, const struct sl_registry_schema **ret,
                              struct sl_err *err);
-/* The schema of an id. Waits. */
+/* The schema of an id, of whatever type. Waits. */
 enum sl_rc sl_registry_read(struct sl_registry *r, int32_t id, const struct sl_registry_schema **ret, struct sl_err *err);
 /* One version of a subject (a reference's). Waits. */
 enum sl_rc sl_registry_version(struct sl_registry *r, const char *subject, int32_t version, const struct sl_registry_schema **ret,
