@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Protobuf and JSON Schema converters without a registry: one JSON object a line in, one out. For tests/conformance/converters.
+ *   {"format":"protobuf","options":{...},"record":{"schema":...,"payload":...}}     (JsonConverter's envelope, decimals as numbers)
+ *     -> {"text":<schema>,"hex":<message>,"again":<what is read back, as envelope>}
+ *   {"format":"protobuf","options":{...},"text":...,"index":[0],"hex":...}  -> {"again":...}
+ * or {"error":...}. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config/cfgdef.h"
+#include "convert/convert.h"
+#include "convert/protobuf.h"
+#include "convert/registry.h"
+
+struct json_side {
+        const struct sl_converter_ops *ops;
+        void *st;
+        struct sl_arena arena;
+};
+
+static struct json_side open_json(void)
+{
+        struct json_side s = {.ops = sl_converter_find("JsonConverter")};
+        struct sl_props props = {0};
+        struct sl_cfg_report report = {0};
+        struct sl_err err = {0};
+        sl_props_set(&props, "decimal.format", "NUMERIC");
+        sl_props_set(&props, "replace.null.with.default", "false");
+        void *cfg = sl_arena_zalloc(&s.arena, s.ops->config_size);
+        s.st = sl_arena_zalloc(&s.arena, s.ops->state_size);
+        sl_cfg_parse(s.ops->config, &props, cfg, &s.arena, &report);
+        if (s.ops->open(s.st, cfg, false, NULL, &err) != SL_OK)
+                exit(1);
+        sl_props_free(&props);
+        sl_cfg_report_free(&report);
+        return s;
+}
+
+static struct pb_options protobuf_options(const json_t *o)
+{
+        return (struct pb_options){
+                .enhanced = json_is_true(json_object_get(o, "enhanced.protobuf.schema.support")),
+                .scrub = json_is_true(json_object_get(o, "scrub.invalid.names")),
+                .int_enums = json_is_true(json_object_get(o, "int.for.enums")),
+                .optional_nullables = json_is_true(json_object_get(o, "optional.for.nullables")),
+                .optional_proto2 = !json_is_false(json_object_get(o, "optional.for.proto2")),
+                .wrapper_nullables = json_is_true(json_object_get(o, "wrapper.for.nullables")),
+                .wrapper_raw = !json_is_false(json_object_get(o, "wrapper.for.raw.primitives")),
+                .struct_nulls = json_is_true(json_object_get(o, "generate.struct.for.nulls")),
+                .union_index = !json_is_false(json_object_get(o, "generate.index.for.unions")),
+                .flatten_unions = json_is_true(json_object_get(o, "flatten.unions")),
+                .generalized = json_is_true(json_object_get(o, "generalized.sum.type.support")),
+                .ignore_default = json_is_true(json_object_get(o, "ignore.default.for.nullables")),
+        };
+}
+
+static void add_hex(json_t *out, const struct sl_buf *b)
+{
+        char *hex = malloc(2 * b->len + 1);
+        for (size_t i = 0; i < b->len; i++)
+                snprintf(hex + 2 * i, 3, "%02x", (unsigned char)b->ptr[i]);
+        hex[2 * b->len] = 0;
+        json_object_set_new(out, "hex", json_string(hex));
+        free(hex);
+}
+
+static struct sl_str from_hex(const char *hex, struct sl_arena *arena)
+{
+        size_t n = hex ? strlen(hex) / 2 : 0;
+        char *to = sl_arena_alloc(arena, n + 1);
+        for (size_t i = 0; i < n; i++) {
+                unsigned v = 0;
+                sscanf(hex + 2 * i, "%2x", &v);
+                to[i] = (char)v;
+        }
+        return (struct sl_str){to, n};
+}
+
+static enum sl_rc add_again(struct json_side *json, const struct sl_schema *schema, const struct sl_value *v, json_t *out,
+                            struct sl_err *err)
+{
+        struct sl_buf text = {0};
+        bool null;
+        SL_TRY(json->ops->encode(json->st, SL_STR("t"), schema, v, &text, &null, err));
+        json_object_set_new(out, "again", json_loadb(text.ptr, text.len, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL * 0, NULL));
+        sl_buf_free(&text);
+        return SL_OK;
+}
+
+static enum sl_rc read_protobuf(const struct pb_options *opt, struct sl_str text, const uint32_t *index, uint32_t count,
+                                struct sl_str bytes, struct json_side *json, struct sl_arena *arena, json_t *out, struct sl_err *err)
+{
+        struct sl_registry_schema schema = {.type = SL_REGISTRY_PROTOBUF, .text = text};
+        const struct pb_reader *reader;
+        const struct sl_schema *connect;
+        struct sl_value v;
+        struct pb_file *file;
+        SL_TRY(sl_pb_load(NULL, &schema, arena, &file, err));
+        const struct pb_message *m = sl_pb_at(file, index, count);
+        if (!m)
+                return sl_fail(err, SL_E_DECODE, "no such message");
+        SL_TRY(sl_pb_schema(opt, m, 0, arena, &reader, &connect, err));
+        SL_TRY(sl_pb_read(reader, bytes, arena, &v, err));
+        return add_again(json, connect, &v, out, err);
+}
+
+static enum sl_rc write_protobuf(const struct pb_options *opt, const struct sl_schema *schema, const struct sl_value *v,
+                                 struct json_side *json, struct sl_arena *arena, json_t *out, struct sl_err *err)
+{
+        struct pb_file *file = NULL;
+        struct pb_writer *writer;
+        struct sl_buf text = {0}, bytes = {0}, scratch[2] = {0};
+        uint32_t index = 0;
+        if (schema->type == SL_STRUCT) {
+                SL_TRY(sl_pb_make(opt, schema, arena, &file, err));
+                sl_pb_print(file, &text);
+        } else {
+                sl_pb_wrapper_of(schema->type, &index);
+                sl_buf_adds(&text, sl_pb_wrappers);
+        }
+        SL_TRY(sl_pb_bind(opt, schema, file, arena, &writer, err));
+        SL_TRY(sl_pb_write(writer, v, scratch, &bytes, err));
+        json_object_set_new(out, "text", json_stringn(text.ptr, text.len));
+        add_hex(out, &bytes);
+        json_object_set_new(out, "index", json_integer(index));
+        enum sl_rc rc = read_protobuf(opt, (struct sl_str){text.ptr, text.len}, &index, 1, (struct sl_str){bytes.ptr ? bytes.ptr : "", bytes.len},
+                                      json, arena, out, err);
+        sl_buf_free(&text);
+        sl_buf_free(&bytes);
+        sl_buf_free(&scratch[0]);
+        sl_buf_free(&scratch[1]);
+        return rc;
+}
+
+static enum sl_rc one_line(const json_t *in, struct json_side *json, struct sl_arena *arena, json_t *out, struct sl_err *err)
+{
+        const json_t *record = json_object_get(in, "record");
+        struct pb_options opt = protobuf_options(json_object_get(in, "options"));
+        const struct sl_schema *schema;
+        struct sl_value v;
+        if (!record) {
+                uint32_t index[PB_DEPTH], count = 0;
+                const json_t *list = json_object_get(in, "index");
+                for (; count < json_array_size(list); count++)
+                        index[count] = (uint32_t)json_integer_value(json_array_get(list, count));
+                return read_protobuf(&opt, sl_str_c(json_string_value(json_object_get(in, "text"))), index, count,
+                                     from_hex(json_string_value(json_object_get(in, "hex")), arena), json, arena, out, err);
+        }
+        char *text = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(17));
+        struct sl_str bytes = sl_str_c(sl_arena_strdup(arena, text));
+        free(text);
+        SL_TRY(json->ops->decode(json->st, SL_STR("t"), bytes, arena, &schema, &v, err));
+        return write_protobuf(&opt, schema, &v, json, arena, out, err);
+}
+
+int main(void)
+{
+        struct json_side json = open_json();
+        struct sl_arena arena;
+        char *line = NULL;
+        size_t cap = 0;
+        sl_arena_init(&arena, 0);
+        while (getline(&line, &cap, stdin) > 0) {
+                struct sl_err err = {0};
+                json_t *in = json_loads(line, 0, NULL), *out = json_object();
+                if (!in || one_line(in, &json, &arena, out, &err) != SL_OK)
+                        json_object_set_new(out, "error", json_string(in ? err.msg : "this line is no JSON"));
+                json_dumpf(out, stdout, JSON_COMPACT | JSON_REAL_PRECISION(17));
+                putchar('\n');
+                fflush(stdout);
+                json_decref(in);
+                json_decref(out);
+                sl_arena_reset(&arena);
+        }
+        free(line);
+        json.ops->close(json.st);
+        sl_arena_free(&json.arena);
+        sl_arena_free(&arena);
+        return 0;
+}
