@@ -10,6 +10,7 @@
 
 #include "config/cfgdef.h"
 #include "convert/convert.h"
+#include "convert/jsonschema.h"
 #include "convert/protobuf.h"
 #include "convert/registry.h"
 
@@ -133,12 +134,70 @@ static enum sl_rc write_protobuf(const struct pb_options *opt, const struct sl_s
         return rc;
 }
 
+/* ---- JSON Schema: "hex" is the JSON text itself, as "json" ---- */
+
+static struct js_options json_options(const json_t *o)
+{
+        return (struct js_options){
+                .additional = !json_is_false(json_object_get(o, "object.additional.properties")),
+                .optional_missing = json_is_true(json_object_get(o, "use.optional.for.nonrequired")),
+                .flatten_single = !json_is_false(json_object_get(o, "flatten.singleton.unions")),
+                .generalized = json_is_true(json_object_get(o, "generalized.sum.type.support")),
+                .ignore_default = json_is_true(json_object_get(o, "ignore.default.for.nullables")),
+                .decimals = json_object_get(o, "decimal.format") ? SL_DECIMAL_NUMERIC : SL_DECIMAL_BASE64,
+        };
+}
+
+static enum sl_rc read_json(const struct js_options *opt, struct sl_str text, struct sl_str bytes, struct json_side *json,
+                            struct sl_arena *arena, json_t *out, struct sl_err *err)
+{
+        struct sl_json_reader reader = {0};
+        const struct sl_schema *schema;
+        struct sl_value tree, v;
+        bool missing;
+        SL_TRY(sl_js_schema(opt, text, 0, NULL, NULL, &schema, err));
+        enum sl_rc rc = sl_json_read(&reader, bytes, true, arena, &tree, &missing, err);
+        if (rc == SL_OK)
+                rc = sl_js_read(schema, &tree, arena, &v, err);
+        sl_json_reader_free(&reader);
+        return rc == SL_OK ? add_again(json, schema, &v, out, err) : rc;
+}
+
+static enum sl_rc write_json(const struct js_options *opt, const struct sl_schema *schema, const struct sl_value *v,
+                             struct json_side *json, struct sl_arena *arena, json_t *out, struct sl_err *err)
+{
+        struct sl_json_writer *w = sl_json_writer_new(opt->decimals, false);
+        struct sl_buf text = {0}, bytes = {0};
+        const struct js_writer *plan;
+        bool null;
+        enum sl_rc rc = sl_js_make(opt, schema, w, &text, err);
+        if (rc == SL_OK)
+                rc = sl_js_bind(opt, schema, arena, &plan, err);
+        if (rc == SL_OK)
+                rc = sl_js_write(plan, w, v, &bytes, &null, err);
+        if (rc == SL_OK) {
+                json_object_set_new(out, "text", json_stringn(text.ptr, text.len));
+                json_object_set_new(out, "json", json_stringn(bytes.ptr, bytes.len));
+                rc = read_json(opt, (struct sl_str){text.ptr, text.len}, (struct sl_str){bytes.ptr, bytes.len}, json, arena, out, err);
+        }
+        sl_buf_free(&text);
+        sl_buf_free(&bytes);
+        sl_json_writer_free(w);
+        return rc;
+}
+
 static enum sl_rc one_line(const json_t *in, struct json_side *json, struct sl_arena *arena, json_t *out, struct sl_err *err)
 {
         const json_t *record = json_object_get(in, "record");
         struct pb_options opt = protobuf_options(json_object_get(in, "options"));
         const struct sl_schema *schema;
         struct sl_value v;
+        const char *format = json_string_value(json_object_get(in, "format"));
+        bool json_schema = format && strcmp(format, "json") == 0;
+        struct js_options js = json_options(json_object_get(in, "options"));
+        if (!record && json_schema)
+                return read_json(&js, sl_str_c(json_string_value(json_object_get(in, "text"))),
+                                 sl_str_c(json_string_value(json_object_get(in, "json"))), json, arena, out, err);
         if (!record) {
                 uint32_t index[PB_DEPTH], count = 0;
                 const json_t *list = json_object_get(in, "index");
@@ -151,6 +210,8 @@ static enum sl_rc one_line(const json_t *in, struct json_side *json, struct sl_a
         struct sl_str bytes = sl_str_c(sl_arena_strdup(arena, text));
         free(text);
         SL_TRY(json->ops->decode(json->st, SL_STR("t"), bytes, arena, &schema, &v, err));
+        if (json_schema)
+                return write_json(&js, schema, &v, json, arena, out, err);
         return write_protobuf(&opt, schema, &v, json, arena, out, err);
 }
 
