@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Protobuf and JSON Schema converters without a registry: one JSON object a line in, one out. For tests/conformance/converters.
- *   {"format":"protobuf","options":{...},"record":{"schema":...,"payload":...}}     (JsonConverter's envelope, decimals as numbers)
+ *   {"format":"protobuf","options":{...},"record":{"schema":...,"payload":...}}     (JsonConverter's envelope)
  *     -> {"text":<schema>,"hex":<message>,"again":<what is read back, as envelope>}
  *   {"format":"protobuf","options":{...},"text":...,"index":[0],"hex":...}  -> {"again":...}
  * or {"error":...}. */
@@ -26,7 +26,6 @@ static struct json_side open_json(void)
         struct sl_props props = {0};
         struct sl_cfg_report report = {0};
         struct sl_err err = {0};
-        sl_props_set(&props, "decimal.format", "NUMERIC");
         sl_props_set(&props, "replace.null.with.default", "false");
         void *cfg = sl_arena_zalloc(&s.arena, s.ops->config_size);
         s.st = sl_arena_zalloc(&s.arena, s.ops->state_size);
@@ -84,7 +83,7 @@ static enum sl_rc add_again(struct json_side *json, const struct sl_schema *sche
         struct sl_buf text = {0};
         bool null;
         SL_TRY(json->ops->encode(json->st, SL_STR("t"), schema, v, &text, &null, err));
-        json_object_set_new(out, "again", json_loadb(text.ptr, text.len, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL * 0, NULL));
+        json_object_set_new(out, "again", json_loadb(text.ptr, text.len, JSON_DECODE_ANY, NULL));
         sl_buf_free(&text);
         return SL_OK;
 }
