@@ -281,15 +281,20 @@ static void decoder_free(void *p)
         free(d);
 }
 
+static enum sl_rc registered(struct protobuf_state *st, int32_t id, const struct sl_registry_schema **ret, struct sl_err *err)
+{
+        SL_TRY(sl_registry_read(st->registry, id, ret, err));
+        if ((*ret)->type != SL_REGISTRY_PROTOBUF)
+                return sl_fail(err, SL_E_DECODE, "the schema %d of the record is not a Protobuf schema; use the converter of its format", id);
+        return SL_OK;
+}
+
 static enum sl_rc make_decoder(struct protobuf_state *st, const struct place *place, struct decoder *d, struct sl_err *err)
 {
         const struct sl_registry_schema *schema;
         struct sl_arena arena;
         struct pb_file *file;
-        SL_TRY(sl_registry_read(st->registry, place->id, &schema, err));
-        if (schema->type != SL_REGISTRY_PROTOBUF)
-                return sl_fail(err, SL_E_DECODE, "the schema %d of the record is not a Protobuf schema; use the converter of its format",
-                               place->id);
+        SL_TRY(registered(st, place->id, &schema, err));
         sl_arena_init(&arena, 0);
         enum sl_rc rc = sl_pb_load(st->registry, schema, &arena, &file, err);
         if (rc == SL_OK) {
@@ -340,6 +345,18 @@ static sl_cold enum sl_rc bad_bytes(enum sl_rc rc, struct sl_str topic, struct s
         return rc;
 }
 
+/* Bytes without a message's place: perhaps they are of another format. */
+static sl_cold enum sl_rc no_place(struct protobuf_state *st, struct sl_str bytes, struct sl_err *err)
+{
+        const struct sl_registry_schema *schema;
+        struct sl_str rest;
+        int32_t id;
+        if (sl_registry_split(bytes, &id, &rest))
+                SL_TRY(registered(st, id, &schema, err));
+        return sl_fail(err, SL_E_DECODE, "Unknown magic byte! The record does not begin with a schema id and a message's place, as "
+                                         "Confluent's Protobuf format does");
+}
+
 static enum sl_rc protobuf_decode(void *state, struct sl_str topic, struct sl_str bytes, struct sl_arena *arena,
                                   const struct sl_schema **ret_schema, struct sl_value *ret_value, struct sl_err *err)
 {
@@ -351,9 +368,7 @@ static enum sl_rc protobuf_decode(void *state, struct sl_str topic, struct sl_st
         if (!bytes.ptr)
                 return SL_OK;
         if (sl_unlikely(!read_place(bytes, &place, &rest)))
-                return bad_bytes(sl_fail(err, SL_E_DECODE, "Unknown magic byte! The record does not begin with a schema id and a message's "
-                                                           "place, as Confluent's Protobuf format does"),
-                                 topic, err);
+                return bad_bytes(no_place(st, bytes, err), topic, err);
         enum sl_rc rc = decoder_of(st, &place, err);
         if (rc == SL_OK)
                 rc = sl_pb_read(st->last->reader, rest, arena, ret_value, err);

@@ -366,6 +366,9 @@ static enum sl_rc make_field(struct maker *m, struct pb_message *to, const struc
                                        to->full, name, number);
         struct pb_message *message = NULL;
         struct pb_enum *enumeration = NULL;
+        bool own = s->type == SL_STRUCT || s->type == SL_MAP || sl_pb_enum_param(m->opt, s);
+        if (own && s->logical == SL_LOGICAL_NONE && (sl_pb_scalar(type) != PB_NAMED || strcmp(type, "group") == 0))
+                return sl_fail(m->err, SL_E_CONVERT, "the type of the field %s is called %s, which Protobuf takes for its own", name, type);
         if (s->logical == SL_LOGICAL_NONE && s->type == SL_STRUCT) {
                 SL_TRY(make_struct(m, to, type, s, &message, depth));
         } else if (s->type == SL_MAP) {

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Postgres to Kafka to a file with ProtobufConverter and JsonSchemaConverter on both sides, and a Schema Registry between them; what is in
+the topic is read by others' means."""
+
+import json
+import struct
+
+import pytest
+
+from conftest import wait_until
+
+FILE = "org.apache.kafka.connect.file.FileStreamSinkConnector"
+TABLE = """
+    create table items (id int primary key, name text, price numeric(10,2), day date, tags text[], ok boolean not null);
+    insert into items values (1, 'one', 12.50, '2024-02-29', '{a,b}', true), (2, null, -0.01, null, null, false);
+"""
+CONVERTERS = {"protobuf": "io.confluent.connect.protobuf.ProtobufConverter", "json": "io.confluent.connect.json.JsonSchemaConverter"}
+
+
+def converters(kind, registry, **more):
+    config = {}
+    for side in ("key.converter", "value.converter"):
+        config[side] = CONVERTERS[kind]
+        config[f"{side}.schema.registry.url"] = registry.url
+        config |= {f"{side}.{key.replace('_', '.')}": value for key, value in more.items()}
+    return config
+
+
+def source(kind, registry, database):
+    config = database.config(table_include_list="public.items", decimal_handling_mode="precise", time_precision_mode="connect")
+    for key in [k for k in config if k.startswith(("key.converter", "value.converter"))]:
+        del config[key]
+    return config | converters(kind, registry)
+
+
+def lines(path):
+    return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.mark.parametrize("kind", ["protobuf", "json"])
+def test_there_and_back(worker, kafka, registry, database, tmp_path, kind):
+    database.sql(TABLE)
+    topic, out = f"{database.prefix}.public.items", tmp_path / "out.txt"
+    worker.run("pg", source(kind, registry, database), tasks=1)
+    worker.run("file", {"connector.class": FILE, "tasks.max": "1", "topics": topic, "file": str(out)} | converters(kind, registry), tasks=1)
+    database.sql("update items set name = 'eins' where id = 1; delete from items where id = 2")
+    wait_until(lambda: len(lines(out)) == 5, what="five lines in the file")  # two read, one updated, a delete and its tombstone
+    got = lines(out)
+    empty = "" if kind == "protobuf" else "null"
+    for n, words in enumerate((["op=r", "id=1", "name=one", "tags=[a, b]", "ok=true"], ["op=r", "id=2", "ok=false"],
+                               ["op=u", "id=1", "name=eins"], ["op=d", "before=Struct{id=2"])):  # fmt: skip
+        for word in words:
+            assert word in got[n], got[n]
+    assert ("name=" + empty) in got[1] or kind == "json"
+    assert got[4] == "null"
+
+    value = registry.latest(f"{topic}-value")
+    assert value["schemaType"] == kind.upper() and registry.latest(f"{topic}-key")["schemaType"] == kind.upper()
+    records = kafka.consume_all(topic)
+    magic, schema_id = struct.unpack(">bI", records[0].value[:5])
+    assert (magic, schema_id) == (0, value["id"])
+    if kind == "protobuf":
+        assert f"package {topic};" in value["schema"] and "message Envelope {" in value["schema"]
+        assert "confluent.type.Decimal price = 3" in value["schema"] and "google.type.Date day = 4;" in value["schema"]
+        assert records[0].value[5] == 0  # the first message of the text
+    else:
+        body = json.loads(records[0].value[5:])
+        assert body["op"] == "r" and body["after"]["name"] == "one" and body["after"]["tags"] == ["a", "b"]
+        assert json.loads(value["schema"])["title"] == f"{topic}.Envelope"
+
+
+def test_foreign_bytes_are_named(worker, kafka, registry, unique, tmp_path):
+    """A record of another format fails its sink task with a sentence that says so."""
+    schema_id = registry.register(f"{unique}-value", '{"type":"string"}', "JSON")
+    kafka.produce(unique, [(None, b"\0" + struct.pack(">I", schema_id) + b'"x"')])
+    config = {"connector.class": FILE, "tasks.max": "1", "topics": unique, "file": str(tmp_path / "out.txt")}
+    worker.create("file", config | converters("protobuf", registry) | {"key.converter": "org.apache.kafka.connect.storage.StringConverter"})
+    trace = worker.wait_failed("file")
+    assert "is not a Protobuf schema" in trace and f"topic {unique} to Protobuf" in trace
