@@ -104,12 +104,25 @@ static void test_bombs(void **state sl_unused)
         sl_buf_free(&bomb);
 }
 
+/* A symbol that comes twice is one parameter: with two, the schema would not equal itself. */
+static void test_repeated_symbols(void **state sl_unused)
+{
+        const struct sl_schema *one, *two;
+        struct sl_err err = {0};
+        const char *twice = "{\"enum\":[\"A\",\"B\",\"A\"]}";
+        assert_int_equal(sl_js_schema(&options, sl_str_c(twice), 0, NULL, NULL, &one, &err), SL_OK);
+        assert_int_equal(sl_js_schema(&options, sl_str_c(twice), 0, NULL, NULL, &two, &err), SL_OK);
+        assert_ptr_equal(one, two);
+        assert_int_equal(one->param_count, 3);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_rows_allocate_nothing),
                 cmocka_unit_test(test_references_to_other_texts),
                 cmocka_unit_test(test_bombs),
+                cmocka_unit_test(test_repeated_symbols),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

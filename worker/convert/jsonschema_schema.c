@@ -218,13 +218,22 @@ static enum sl_rc follow(struct builder *b, const struct place *p, struct place 
 
 /* ---- what is common ---- */
 
+/* Of equal names the last value counts: a schema's parameters are a map. */
 static void add_param(struct builder *b, struct sl_schema *s, const char *name, const char *value)
 {
-        struct sl_param *more = sl_arena_alloc(&b->arena, (s->param_count + 1) * sizeof(*more));
-        if (s->param_count)
-                memcpy(more, s->params, s->param_count * sizeof(*more));
-        more[s->param_count++] = (struct sl_param){name, value};
-        s->params = more;
+        struct sl_param *list = (struct sl_param *)(uintptr_t)s->params;
+        for (uint32_t i = 0; i < s->param_count; i++)
+                if (strcmp(list[i].name, name) == 0) {
+                        list[i].value = value;
+                        return;
+                }
+        if ((s->param_count & (s->param_count - 1)) == 0) { /* full: room is the next power of two */
+                struct sl_param *more = sl_arena_alloc(&b->arena, (s->param_count ? 2 * s->param_count : 1) * sizeof(*more));
+                if (s->param_count)
+                        memcpy(more, list, s->param_count * sizeof(*more));
+                s->params = list = more;
+        }
+        list[s->param_count++] = (struct sl_param){name, value};
 }
 
 static enum sl_rc add_default(struct builder *b, const json_t *json, struct sl_schema *s)

@@ -467,6 +467,8 @@ static enum sl_rc read_enum(struct parser *s, struct pb_message *parent)
                         SL_TRY(skip_statement(s, false));
                         continue;
                 }
+                if (e->count >= 5000)
+                        return bad(s, "an enum has more than 5000 values");
                 struct pb_enum_value *v = sl_arena_zalloc(s->arena, sizeof(*v));
                 struct pb_field unused = {0};
                 SL_TRY(read_name(s, &v->name));

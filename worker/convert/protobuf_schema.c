@@ -21,8 +21,14 @@ struct params {
         uint32_t count, cap;
 };
 
+/* Of equal names the last value counts: a schema's parameters are a map. */
 static void add_param(struct builder *b, struct params *p, const char *name, const char *value)
 {
+        for (uint32_t i = 0; i < p->count; i++)
+                if (strcmp(p->list[i].name, name) == 0) {
+                        p->list[i].value = value;
+                        return;
+                }
         if (p->count == p->cap) {
                 struct sl_param *more = sl_arena_alloc(b->arena, (p->cap + 8) * 2 * sizeof(*more));
                 if (p->count)
