@@ -74,8 +74,8 @@ static const char *numbered_group(const pcre2_code *code, const char *p, struct 
 }
 
 /* Cut the replacement into pieces (one more than its length at most) with their text in texts. False: why. */
-static bool parse_replacement(const pcre2_code *code, const char *p, struct sl_route_piece *pieces, uint32_t *count, char *texts,
-                              struct sl_buf *why)
+static bool parse_replacement(const pcre2_code *code, const char *p, struct sl_route_piece *pieces, uint32_t *count,
+                              char *texts, struct sl_buf *why)
 {
         uint32_t n = 0;
         bool open = false; /* the last piece is text that may grow */
