@@ -3,9 +3,9 @@
 #include "api/plugin.h"
 #include "api/predicate.h"
 
-extern const struct sl_transform_ops sl_cast_key, sl_cast_value, sl_drop_headers, sl_drop_key, sl_drop_value;
-extern const struct sl_transform_ops sl_event_router, sl_extract_changed_record_state, sl_extract_field_key;
-extern const struct sl_transform_ops sl_extract_field_value, sl_extract_new_record_state;
+extern const struct sl_transform_ops sl_by_logical_table_router, sl_cast_key, sl_cast_value, sl_drop_headers;
+extern const struct sl_transform_ops sl_drop_key, sl_drop_value, sl_event_router, sl_extract_changed_record_state;
+extern const struct sl_transform_ops sl_extract_field_key, sl_extract_field_value, sl_extract_new_record_state;
 extern const struct sl_transform_ops sl_extract_schema_to_new_record, sl_extract_topic_header, sl_extract_topic_key;
 extern const struct sl_transform_ops sl_extract_topic_value, sl_filter, sl_flatten_key, sl_flatten_value;
 extern const struct sl_transform_ops sl_header_from_key, sl_header_from_value, sl_header_to_value, sl_hoist_field_key;
@@ -18,6 +18,7 @@ extern const struct sl_transform_ops sl_value_to_key;
 extern const struct sl_predicate_ops sl_has_header_key, sl_record_is_tombstone, sl_topic_name_matches;
 
 const struct sl_transform_ops *const sl_transforms[] = {
+        &sl_by_logical_table_router,
         &sl_cast_key,
         &sl_cast_value,
         &sl_drop_headers,
