@@ -11,6 +11,7 @@ extern const struct sl_transform_ops sl_extract_topic_value, sl_filter, sl_flatt
 extern const struct sl_transform_ops sl_header_from_key, sl_header_from_value, sl_header_to_value, sl_hoist_field_key;
 extern const struct sl_transform_ops sl_hoist_field_value, sl_insert_field_key, sl_insert_field_value;
 extern const struct sl_transform_ops sl_insert_header, sl_mask_field_key, sl_mask_field_value, sl_regex_router;
+extern const struct sl_transform_ops sl_partition_routing, sl_schema_change_event_filter;
 extern const struct sl_transform_ops sl_replace_field_key, sl_replace_field_value, sl_set_schema_metadata_key;
 extern const struct sl_transform_ops sl_set_schema_metadata_value, sl_timestamp_converter_key;
 extern const struct sl_transform_ops sl_timestamp_converter_value, sl_timestamp_router, sl_tombstone_handler;
@@ -46,9 +47,11 @@ const struct sl_transform_ops *const sl_transforms[] = {
         &sl_insert_header,
         &sl_mask_field_key,
         &sl_mask_field_value,
+        &sl_partition_routing,
         &sl_regex_router,
         &sl_replace_field_key,
         &sl_replace_field_value,
+        &sl_schema_change_event_filter,
         &sl_set_schema_metadata_key,
         &sl_set_schema_metadata_value,
         &sl_timestamp_converter_key,

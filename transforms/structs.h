@@ -21,10 +21,8 @@ static inline enum sl_rc sl_fail_as_(enum sl_rc rc, struct sl_err *err, const ch
 static inline enum sl_rc sl_struct_index(const struct sl_schema *s, const char *name, uint32_t *ret, struct sl_err *err)
 {
         int at = sl_schema_field(s, name, strlen(name));
-        if (at < 0)
-                return sl_fail(err, SL_E_TRANSFORM, "%s is not a valid field name", name);
-        *ret = (uint32_t)at;
-        return SL_OK;
+        *ret = at < 0 ? 0 : (uint32_t)at;
+        return at < 0 ? sl_fail(err, SL_E_TRANSFORM, "%s is not a valid field name", name) : SL_OK;
 }
 
 /* The same for Struct.getString and its sisters: the field must be of that type. */
