@@ -457,21 +457,23 @@ static bool fit(struct shaper *s, const struct sl_schema *schema, const struct s
         return true;
 }
 
-bool sl_jsondata_read(struct sl_str text, const char *name, bool keep_null, struct sl_arena *arena,
-                      const struct sl_schema **ret_schema, struct sl_value *ret, const char **ret_why)
+enum sl_jsondata sl_jsondata_read(struct sl_str text, const char *name, bool keep_null, struct sl_arena *arena,
+                                  const struct sl_schema **ret_schema, struct sl_value *ret, const char **ret_why)
 {
         struct reader r = {.p = text.ptr, .end = text.ptr + text.len, .arena = arena};
         struct shaper s = {.arena = arena, .keep_null = keep_null};
         struct sl_value tree;
         *ret = SL_V_NULL;
         *ret_schema = NULL;
-        if (!read_value(&r, 0, &tree)) {
-                *ret_why = r.why;
-                return false;
-        }
-        if (!shape(&s, name, &tree, ret_schema) || (*ret_schema && !fit(&s, *ret_schema, &tree, ret))) {
-                *ret_why = s.why;
-                return false;
-        }
-        return true;
+        bool ok = read_value(&r, 0, &tree);
+        *ret_why = r.why;
+        if (!ok)
+                return SL_JSONDATA_TEXT;
+        ok = shape(&s, name, &tree, ret_schema);
+        *ret_why = s.why;
+        if (!ok)
+                return SL_JSONDATA_SHAPE;
+        ok = !*ret_schema || fit(&s, *ret_schema, &tree, ret);
+        *ret_why = s.why;
+        return ok ? SL_JSONDATA_OK : SL_JSONDATA_FIT;
 }

@@ -10,9 +10,16 @@
 /* How deep a text may nest. */
 #define SL_JSONDATA_DEPTH 200
 
+enum sl_jsondata {
+        SL_JSONDATA_OK,
+        SL_JSONDATA_TEXT,  /* no JSON */
+        SL_JSONDATA_SHAPE, /* no schema describes it: an array of differing members, a member without name */
+        SL_JSONDATA_FIT,   /* a member does not fit the schema that the others gave */
+};
+
 /* keep_null: a null becomes an optional BYTES field; otherwise it is left out. name: of the outermost struct, may be
- * NULL. *ret_schema NULL: there is nothing to tell a schema from (an empty array). False: the text can't be read so;
- * *ret_why says why. */
-bool sl_jsondata_read(struct sl_str text, const char *name, bool keep_null, struct sl_arena *arena,
-                      const struct sl_schema **ret_schema, struct sl_value *ret, const char **ret_why);
+ * NULL. *ret_schema NULL: there is nothing to tell a schema from (an empty array). *ret_why, when it is not OK, says
+ * what is wrong (static text). */
+enum sl_jsondata sl_jsondata_read(struct sl_str text, const char *name, bool keep_null, struct sl_arena *arena,
+                                  const struct sl_schema **ret_schema, struct sl_value *ret, const char **ret_why);
 #endif

@@ -370,7 +370,9 @@ static void expand(const struct outbox *st, struct sl_arena *arena, const struct
         struct sl_value opened;
         const char *why = "it does not begin with { or [";
         bool ok = v->type == SL_STRING && v->len && (v->ptr[0] == '{' || v->ptr[0] == '[');
-        ok = ok && sl_jsondata_read(sl_v_as_str(v), st->cfg->payload, st->cfg->json_null, arena, &s, &opened, &why);
+        if (ok)
+                ok = sl_jsondata_read(sl_v_as_str(v), st->cfg->payload, st->cfg->json_null, arena, &s, &opened, &why) ==
+                     SL_JSONDATA_OK;
         if (ok && s) {
                 *schema = s;
                 *v = opened;
