@@ -14,8 +14,8 @@ extern const struct sl_transform_ops sl_insert_field_value, sl_insert_header, sl
 extern const struct sl_transform_ops sl_partition_routing, sl_regex_router, sl_replace_field_key;
 extern const struct sl_transform_ops sl_replace_field_value, sl_schema_change_event_filter, sl_set_schema_metadata_key;
 extern const struct sl_transform_ops sl_set_schema_metadata_value, sl_timestamp_converter_key;
-extern const struct sl_transform_ops sl_timestamp_converter_value, sl_timestamp_router, sl_tombstone_handler;
-extern const struct sl_transform_ops sl_value_to_key;
+extern const struct sl_transform_ops sl_timestamp_converter_value, sl_timestamp_router, sl_timezone_converter;
+extern const struct sl_transform_ops sl_tombstone_handler, sl_value_to_key;
 extern const struct sl_predicate_ops sl_has_header_key, sl_record_is_tombstone, sl_topic_name_matches;
 
 const struct sl_transform_ops *const sl_transforms[] = {
@@ -58,6 +58,7 @@ const struct sl_transform_ops *const sl_transforms[] = {
         &sl_timestamp_converter_key,
         &sl_timestamp_converter_value,
         &sl_timestamp_router,
+        &sl_timezone_converter,
         &sl_tombstone_handler,
         &sl_value_to_key,
         NULL,
