@@ -73,3 +73,59 @@ void sl_plans_free(struct sl_plans *p, void (*free_plan)(void *))
         free(p->items);
         *p = (struct sl_plans){0};
 }
+
+/* ---- a record as text ---- */
+
+/* "key=k, keySchema=Schema{STRING}" */
+static void print_side(const char *name, const char *schema_name, const struct sl_schema *schema, const struct sl_value *v,
+                       struct sl_buf *out)
+{
+        sl_buf_printf(out, "%s=", name);
+        if (v->type == SL_NULL)
+                sl_buf_adds(out, "null");
+        else
+                sl_value_print(schema, v, out);
+        sl_buf_printf(out, ", %s=", schema_name);
+        if (schema)
+                sl_buf_printf(out, "Schema{%s%s%s}", schema->name ? schema->name : "", schema->name ? ":" : "",
+                              sl_type_name(schema->type));
+        else
+                sl_buf_adds(out, "null");
+}
+
+static void print_number(const char *name, int64_t v, struct sl_buf *out)
+{
+        sl_buf_adds(out, name);
+        if (v < 0)
+                sl_buf_adds(out, "null");
+        else
+                sl_buf_add_i64(out, v);
+}
+
+void sl_record_print(const struct sl_record *rec, struct sl_buf *out)
+{
+        if (rec->offset >= 0) {
+                print_number("SinkRecord{kafkaOffset=", rec->offset, out);
+                sl_buf_printf(out, ", timestampType=%s, originalTopic=%.*s", rec->log_append_time ? "LogAppendTime" : "CreateTime",
+                              SL_FMT(rec->topic));
+                print_number(", originalKafkaPartition=", rec->partition, out);
+                print_number(", originalKafkaOffset=", rec->offset, out);
+        } else {
+                sl_buf_adds(out, "SourceRecord{sourcePartition={}, sourceOffset={}");
+        }
+        sl_buf_printf(out, "} ConnectRecord{topic='%.*s'", SL_FMT(rec->topic));
+        print_number(", kafkaPartition=", rec->partition, out);
+        sl_buf_adds(out, ", ");
+        print_side("key", "keySchema", rec->key_schema, &rec->key, out);
+        sl_buf_adds(out, ", ");
+        print_side("value", "valueSchema", rec->value_schema, &rec->value, out);
+        print_number(", timestamp=", rec->timestamp_ms, out);
+        sl_buf_adds(out, ", headers=ConnectHeaders(headers=");
+        for (uint32_t i = 0; i < rec->header_count; i++) {
+                const struct sl_header *h = &rec->headers[i];
+                sl_buf_printf(out, "%sConnectHeader(key=%.*s, ", i ? ", " : "[", SL_FMT(h->key));
+                print_side("value", "schema", h->schema, &h->value, out);
+                sl_buf_adds(out, ")");
+        }
+        sl_buf_adds(out, rec->header_count ? "])}" : ")}");
+}

@@ -48,6 +48,8 @@ enum sl_rc sl_add_field(struct sl_schema *spec, struct sl_field *fields, const c
 
 /* Room for more headers behind those that are there, which stay as they are; gives the first new one. The count is the caller's. */
 struct sl_header *sl_headers_grow(struct sl_record *rec, uint32_t more, struct sl_arena *arena);
+/* ConnectRecord.toString(), with SinkRecord's head, or SourceRecord's without the position, which is the connector's. */
+void sl_record_print(const struct sl_record *rec, struct sl_buf *out);
 
 /* A row of many tables; the struct has `bool replace_null`. */
 #define SL_CFG_REPLACE_NULL(T)                                                                                       \

@@ -409,59 +409,10 @@ static enum sl_rc router_open(void *state, const void *config, const struct sl_t
         return rc;
 }
 
-/* "key=k, keySchema=Schema{STRING}" */
-static void print_side(const char *name, const char *schema_name, const struct sl_schema *schema, const struct sl_value *v,
-                       struct sl_buf *out)
-{
-        sl_buf_printf(out, "%s=", name);
-        if (v->type == SL_NULL)
-                sl_buf_adds(out, "null");
-        else
-                sl_value_print(schema, v, out);
-        sl_buf_printf(out, ", %s=", schema_name);
-        if (schema)
-                sl_buf_printf(out, "Schema{%s%s%s}", schema->name ? schema->name : "", schema->name ? ":" : "",
-                              sl_type_name(schema->type));
-        else
-                sl_buf_adds(out, "null");
-}
-
-static void print_number(const char *name, int64_t v, struct sl_buf *out)
-{
-        sl_buf_adds(out, name);
-        if (v < 0)
-                sl_buf_adds(out, "null");
-        else
-                sl_buf_add_i64(out, v);
-}
-
-/* ConnectRecord.toString(), with SinkRecord's head, or SourceRecord's without the position, which is the connector's. */
 static sl_cold enum sl_rc no_timestamp(const struct sl_record *rec, struct sl_err *err)
 {
         struct sl_buf b = {0};
-        if (rec->offset >= 0) {
-                print_number("SinkRecord{kafkaOffset=", rec->offset, &b);
-                sl_buf_printf(&b, ", timestampType=%s, originalTopic=%.*s", rec->log_append_time ? "LogAppendTime" : "CreateTime",
-                              SL_FMT(rec->topic));
-                print_number(", originalKafkaPartition=", rec->partition, &b);
-                print_number(", originalKafkaOffset=", rec->offset, &b);
-        } else {
-                sl_buf_adds(&b, "SourceRecord{sourcePartition={}, sourceOffset={}");
-        }
-        sl_buf_printf(&b, "} ConnectRecord{topic='%.*s'", SL_FMT(rec->topic));
-        print_number(", kafkaPartition=", rec->partition, &b);
-        sl_buf_adds(&b, ", ");
-        print_side("key", "keySchema", rec->key_schema, &rec->key, &b);
-        sl_buf_adds(&b, ", ");
-        print_side("value", "valueSchema", rec->value_schema, &rec->value, &b);
-        sl_buf_adds(&b, ", timestamp=null, headers=ConnectHeaders(headers=");
-        for (uint32_t i = 0; i < rec->header_count; i++) {
-                const struct sl_header *h = &rec->headers[i];
-                sl_buf_printf(&b, "%sConnectHeader(key=%.*s, ", i ? ", " : "[", SL_FMT(h->key));
-                print_side("value", "schema", h->schema, &h->value, &b);
-                sl_buf_adds(&b, ")");
-        }
-        sl_buf_adds(&b, rec->header_count ? "])}" : ")}");
+        sl_record_print(rec, &b);
         enum sl_rc rc = sl_fail(err, SL_E_TRANSFORM, "Timestamp missing on record: %s", sl_buf_cstr(&b));
         sl_buf_free(&b);
         return rc;
