@@ -4,13 +4,13 @@ all), and compares what they print, line by line: schemas, values and their orde
 3.0), errors with stage, class and message.
 
 A case: {"name", "config", "direction": "source" | "sink", "records": [...]}; a file holds one or a list of them. A record is an
-object, or a string: the line as it is; a name in place of the list stands for that case's. "expect": {"<index>": output} stands for Java's where its class has a plain bug (with
-"why"); "refused": true says that both sides must refuse the config (neither may otherwise), "sluice" that only we do (with
+object, or a string: the line as it is; a name in place of the list stands for the records of that case in the file.
+"expect": {"<index>": output} stands for Java's where its class has a plain bug (with "why"); "refused": true says that both sides must refuse the config (neither may otherwise), "sluice" that only we do (with
 "why"): Java then fails on the records.
 
 "recorded": [...] holds what Java's classes answered once, for those that Maven can't get whole (Debezium's scripting: 3.5.0.Final is the
 last that is published, without its parent): "dropped", the topic of what came out, or {"error"}. Such cases are "offline": the classes run
-only with --jars (their jar, groovy, groovy-jsr223), and must still say so. Records that are a string are those of the case so named.
+only with --jars (their jar, groovy, groovy-jsr223), and must still say so.
 """
 import argparse
 import json
@@ -33,18 +33,13 @@ def records_of(case, content):
 
 
 def load(only):
-    cases, records = [], {}
+    cases = []
     for path in sorted((HERE / "cases").glob("*.json")):
         content = json.loads(path.read_text())
         content = content if isinstance(content, list) else [content]
         for case in content:
             if not only or only in case["name"]:
                 case["lines"] = [r if isinstance(r, str) else json.dumps(r) for r in records_of(case, content)]
-        for case in content if isinstance(content, list) else [content]:
-            own = case.get("records", [])
-            records[case["name"]] = own = records[own] if isinstance(own, str) else own
-            if not only or only in case["name"]:
-                case["lines"] = [r if isinstance(r, str) else json.dumps(r) for r in own]
                 case.setdefault("direction", "source")
                 cases.append(case)
     return cases
