@@ -205,4 +205,5 @@ const struct sl_transform_ops sl_lua = {
         .open = transform_open,
         .apply = transform_apply,
         .close = transform_close,
+        .hook = true,
 };

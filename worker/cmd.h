@@ -4,7 +4,7 @@
 #ifndef SL_CMD_H
 #define SL_CMD_H
 #include "base/log.h"
-#include "cluster/plugins.h"
+#include "cluster/plugload.h"
 
 enum { SL_EXIT_OK = 0, SL_EXIT_FAILED = 1, SL_EXIT_USAGE = 2, SL_EXIT_CONFIG = 3, SL_EXIT_UNREACHABLE = 4 };
 
@@ -26,6 +26,9 @@ struct sl_args {
 bool sl_args_parse(int argc, char *const *argv, struct sl_args *ret, char *why, size_t n);
 
 extern const struct sl_plugins sl_built_in;
+/* The built-in plugins, and those of the plugin.path of --worker's properties; what is refused is said on standard error, and the
+ * answer is false. Free set with sl_plugin_set_free. */
+bool sl_cmd_load_plugins(const struct sl_args *args, struct sl_plugin_set *set);
 
 int sl_cmd_worker(const struct sl_args *args);
 int sl_cmd_validate(const struct sl_args *args);

@@ -2,19 +2,39 @@
 /* `sluice plugins` and `sluice version`. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/json.h"
 #include "cluster/workercfg.h"
 #include "cmd.h"
 #include "kafka/client.h"
 
+bool sl_cmd_load_plugins(const struct sl_args *args, struct sl_plugin_set *set)
+{
+        struct sl_worker_cfg worker = {0};
+        struct sl_cfg_report report = {0}, ignored = {0};
+        struct sl_err err = {0};
+        struct sl_worker_cfg_opts opts = {.path = args->worker, .sets = args->sets, .env = environ};
+        bool ok = !args->worker || sl_worker_cfg_load(&opts, &worker, &ignored, &err) == SL_OK;
+        if (!ok)
+                fprintf(stderr, "sluice: %s\n", err.msg);
+        sl_plugin_set_load(set, &sl_built_in, &worker.plugin_path, &report);
+        for (uint32_t i = 0; i < report.count; i++)
+                fprintf(stderr, "sluice: %s\n", report.findings[i].text);
+        ok = ok && !report.errors;
+        sl_cfg_report_free(&report);
+        sl_cfg_report_free(&ignored);
+        sl_worker_cfg_free(&worker);
+        return ok;
+}
+
 /* The reference page of a plugin, or of "worker": the worker's own keys. */
-static int print_page(const char *name)
+static int print_page(const struct sl_plugins *all, const char *name)
 {
         const struct sl_cfg_def *tables[2];
         if (strcmp(name, "worker") == 0) {
                 tables[0] = sl_worker_defs;
                 tables[1] = NULL;
-        } else if (!sl_plugins_tables(&sl_built_in, name, tables)) {
+        } else if (!sl_plugins_tables(all, name, tables)) {
                 fprintf(stderr, "sluice: there is no plugin %.200s; `sluice plugins` lists them\n", name);
                 return SL_EXIT_USAGE;
         }
@@ -35,12 +55,17 @@ static int print_page(const char *name)
 int sl_cmd_plugins(const struct sl_args *args)
 {
         if (args->nfiles) {
-                fprintf(stderr, "sluice: plugins takes no arguments but --markdown NAME\n");
+                fprintf(stderr, "sluice: plugins takes no arguments but --markdown NAME and --worker FILE\n");
                 return SL_EXIT_USAGE;
         }
-        if (args->markdown)
-                return print_page(args->markdown);
-        json_t *list = sl_plugins_json(&sl_built_in, false), *row;
+        struct sl_plugin_set set = {0};
+        int code = sl_cmd_load_plugins(args, &set) ? SL_EXIT_OK : SL_EXIT_FAILED;
+        if (args->markdown) {
+                int page = print_page(&set.all, args->markdown);
+                sl_plugin_set_free(&set);
+                return page ? page : code;
+        }
+        json_t *list = sl_plugins_json(&set.all, false), *row;
         size_t i;
         json_array_foreach(list, i, row)
         {
@@ -48,7 +73,8 @@ int sl_cmd_plugins(const struct sl_args *args)
                 printf("%-18s%-80s %s\n", sl_json_str(row, "type"), sl_json_str(row, "class"), version ? version : "");
         }
         json_decref(list);
-        return SL_EXIT_OK;
+        sl_plugin_set_free(&set);
+        return code;
 }
 
 int sl_cmd_version(const struct sl_args *args)

@@ -293,9 +293,9 @@ static enum sl_rc open_codec(struct sl_codec *c, struct sl_err *err)
 }
 
 /* References to the environment are resolved; file and dir are only where a worker declares them. */
-static enum sl_rc open_run(struct run *r, const struct sl_props *config, struct sl_err *err)
+static enum sl_rc open_run(struct run *r, const struct sl_plugins *plugins, const struct sl_props *config, struct sl_err *err)
 {
-        struct sl_validate_opts opts = {.plugins = &sl_built_in, .offline = true};
+        struct sl_validate_opts opts = {.plugins = plugins, .offline = true};
         struct sl_providers *providers = NULL;
         struct sl_props none = {0};
         struct sl_validation v = {0};
@@ -304,7 +304,7 @@ static enum sl_rc open_run(struct run *r, const struct sl_props *config, struct 
         if (rc == SL_OK)
                 rc = sl_validate_chain(&opts, config, &v);
         if (rc == SL_OK)
-                rc = sl_chain_new(&v.resolved, &v.common, &r->chain, err);
+                rc = sl_chain_new(plugins, &v.resolved, &v.common, &r->chain, err);
         for (uint32_t i = 0; i < v.report.count; i++)
                 if (!v.report.findings[i].warning)
                         fprintf(stderr, "sluice: %s\n", v.report.findings[i].text);
@@ -326,10 +326,12 @@ int sl_cmd_transform(const struct sl_args *args)
                 fprintf(stderr, "sluice: transform needs one connector file\n");
                 return SL_EXIT_USAGE;
         }
+        struct sl_plugin_set set = {0};
+        (void)sl_cmd_load_plugins(args, &set);
         sl_arena_init(&r.arena, 0);
         if (sl_connfile_load(args->files[0], &conn, &err) != SL_OK || open_codec(&r.codec, &err) != SL_OK)
                 fprintf(stderr, "sluice: %s\n", err.msg);
-        else if (open_run(&r, &conn.config, &err) == SL_OK)
+        else if (open_run(&r, &set.all, &conn.config, &err) == SL_OK)
                 code = all_lines(&r);
         sl_chain_free(r.chain);
         sl_codec_close(&r.codec);
@@ -337,5 +339,6 @@ int sl_cmd_transform(const struct sl_args *args)
         sl_buf_free(&r.out);
         sl_buf_free(&r.one);
         sl_connfile_free(&conn);
+        sl_plugin_set_free(&set);
         return code;
 }

@@ -26,13 +26,14 @@ static int print_report(const char *path, const struct sl_validation *v)
         return v->report.errors ? SL_EXIT_CONFIG : SL_EXIT_OK;
 }
 
-static int check(const struct sl_args *args, const char *path, const struct sl_worker_cfg *worker)
+static int check(const struct sl_args *args, const char *path, const struct sl_worker_cfg *worker,
+                 const struct sl_plugins *plugins)
 {
         struct sl_herder_initial conn = {0};
         struct sl_validation v = {0};
         struct sl_err err = {0};
         struct sl_validate_opts opts = {
-                .plugins = &sl_built_in,
+                .plugins = plugins,
                 .providers = worker->providers,
                 .worker = args->worker ? &worker->props : NULL,
                 .worker_group = worker->distributed ? worker->group_id : NULL,
@@ -69,11 +70,18 @@ int sl_cmd_validate(const struct sl_args *args)
                 fprintf(stderr, "sluice: %s\n", err.msg);
                 code = SL_EXIT_CONFIG;
         }
+        struct sl_plugin_set set = {0};
+        struct sl_cfg_report loaded = {0};
+        sl_plugin_set_load(&set, &sl_built_in, &worker.plugin_path, &loaded);
+        for (uint32_t i = 0; i < loaded.count; i++)
+                fprintf(stderr, "sluice: %s\n", loaded.findings[i].text);
+        sl_cfg_report_free(&loaded);
         for (size_t i = 0; code != SL_EXIT_USAGE && worker.providers && i < args->nfiles; i++) {
-                int one = check(args, args->files[i], &worker);
+                int one = check(args, args->files[i], &worker, &set.all);
                 code = one ? one : code;
         }
         sl_cfg_report_free(&report);
+        sl_plugin_set_free(&set);
         sl_worker_cfg_free(&worker);
         return code;
 }

@@ -21,6 +21,7 @@
 
 struct worker {
         struct sl_worker_cfg cfg;
+        struct sl_plugin_set plugins;
         struct sl_herder_initial *initial;
         size_t ninitial;
         struct sl_rest_server *rest;
@@ -43,6 +44,16 @@ static int load_config(const struct sl_args *args, struct worker *w)
                 sl_log_err(SL_LOG_ERROR, &err, "worker configuration");
         sl_cfg_report_free(&report);
         return bad ? SL_EXIT_CONFIG : SL_EXIT_OK;
+}
+
+/* A plugin that is refused is as if it were not there: connectors that name it fail, the others run. */
+static void load_plugins(struct worker *w)
+{
+        struct sl_cfg_report report = {0};
+        sl_plugin_set_load(&w->plugins, &sl_built_in, &w->cfg.plugin_path, &report);
+        for (uint32_t i = 0; i < report.count; i++)
+                sl_log_write(report.findings[i].warning ? SL_LOG_WARN : SL_LOG_ERROR, "%s", report.findings[i].text);
+        sl_cfg_report_free(&report);
 }
 
 static int load_connectors(const struct sl_args *args, struct worker *w)
@@ -119,7 +130,7 @@ static int start(struct worker *w)
         }
         struct sl_herder_opts opts = {
                 .cfg = &w->cfg,
-                .plugins = &sl_built_in,
+                .plugins = &w->plugins.all,
                 .worker_id = sl_rest_server_id(w->rest),
                 .url = sl_rest_server_url(w->rest),
                 .initial = w->initial,
@@ -142,6 +153,7 @@ static void release(struct worker *w)
         for (size_t i = 0; i < w->ninitial; i++)
                 sl_connfile_free(&w->initial[i]);
         free(w->initial);
+        sl_plugin_set_free(&w->plugins);
         sl_worker_cfg_free(&w->cfg);
         close(w->failed_fd); /* the signal descriptor stays: the thread that waits for a second signal reads it */
 }
@@ -156,8 +168,10 @@ int sl_cmd_worker(const struct sl_args *args)
         w.signal_fd = take_signals();
         w.failed_fd = eventfd(0, EFD_CLOEXEC);
         int code = load_config(args, &w);
-        if (code == SL_EXIT_OK)
+        if (code == SL_EXIT_OK) {
+                load_plugins(&w);
                 code = load_connectors(args, &w);
+        }
         if (code == SL_EXIT_OK)
                 code = start(&w);
         if (code == SL_EXIT_OK)

@@ -134,7 +134,8 @@ static void unknown_ignored_and_refused_keys(void **state)
                                 NULL, NULL);
         assert_int_equal(l->report.errors, 0);
         assert_non_null(finding(l, "bootstrap.server"));
-        assert_non_null(finding(l, "plugin.path"));
+        assert_null(finding(l, "plugin.path"));
+        assert_string_equal(l->cfg.plugin_path.items[0], "/p");
         assert_null(finding(l, "producer.linger.ms"));
         assert_null(finding(l, "sasl.mechanism"));
         unload(l);

@@ -7,6 +7,7 @@
 #include "config/cfgdef.h"
 #include "record/record.h"
 
+struct sl_plugin;
 struct sl_predicate_ops {
         const char *name;           /* short, "TopicNameMatches" */
         const char *const *aliases; /* Java class names, NULL-terminated */
@@ -16,6 +17,7 @@ struct sl_predicate_ops {
         enum sl_rc (*open)(void *st, const void *cfg, struct sl_err *err);           /* may be NULL */
         enum sl_rc (*test)(void *st, const struct sl_record *rec, bool *ret, struct sl_err *err);
         void (*close)(void *st);                                                     /* may be NULL; accepts a half-open state */
+        const struct sl_plugin *plugin; /* whose it is: set by the program; NULL = built in */
 };
 extern const struct sl_predicate_ops *const sl_predicates[]; /* NULL-terminated; transforms/registry.c */
 #endif

@@ -9,6 +9,7 @@
 #include "config/cfgdef.h"
 #include "record/record.h"
 
+struct sl_plugin;
 struct sl_transform_ops {
         const char *name;               /* short, "RegexRouter" */
         const char *const *aliases;     /* Java class names, NULL-terminated: "...InsertField$Key" and "...InsertField$Value" are two
@@ -21,5 +22,7 @@ struct sl_transform_ops {
         /* One record. arena: the batch's. May set rec->dropped. Cache what depends on schemas in st, keyed by schema pointer. */
         enum sl_rc (*apply)(void *st, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err);
         void (*close)(void *st);        /* may be NULL; accepts a half-open state */
+        bool hook;                      /* runs code of the user's own: what fails is said with the transform's alias */
+        const struct sl_plugin *plugin; /* whose it is: set by the program; NULL = built in */
 };
 #endif

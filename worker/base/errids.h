@@ -52,6 +52,8 @@
           "no broker answers")                                                                                       \
         /* transforms */                                                                                             \
         X(SL_E_TRANSFORM, "transform", SL_BUSINESS, SL_SCOPE_RECORD, SL_JAVA_DATA, "a transform refused a record")    \
+        X(SL_E_PLUGIN, "plugin.crashed", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT,                                    \
+          "a plugin of plugin.path crashed when it was opened, or in too many records")                                        \
         /* connectors/file */                                                                                        \
         X(SL_E_FILE, "file", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT, "the connector's file can't be used")          \
         /* connectors/postgres */                                                                                    \

@@ -186,6 +186,7 @@ static void start_slot(struct sl_herder *h, struct conn *c, uint32_t i)
                 .config = &c->resolved,
                 .source = c->source,
                 .sink = c->sink,
+                .plugins = h->opts.plugins,
                 .admin = h->admin,
                 .paused = r->paused,
                 .on_state = on_state,

@@ -43,22 +43,6 @@ enum sl_rc sl_plugins_connector(const struct sl_plugins *pl, const char *given, 
         return rc;
 }
 
-const struct sl_transform_ops *sl_plugins_transform(const struct sl_plugins *pl, const char *given)
-{
-        for (size_t i = 0; pl->transforms[i]; i++)
-                if (sl_plugin_named(pl->transforms[i]->name, pl->transforms[i]->aliases, "", given))
-                        return pl->transforms[i];
-        return NULL;
-}
-
-const struct sl_predicate_ops *sl_plugins_predicate(const struct sl_plugins *pl, const char *given)
-{
-        for (size_t i = 0; pl->predicates && pl->predicates[i]; i++)
-                if (sl_plugin_named(pl->predicates[i]->name, pl->predicates[i]->aliases, "", given))
-                        return pl->predicates[i];
-        return NULL;
-}
-
 const struct sl_converter_ops *sl_plugins_converter(const struct sl_plugins *pl, const char *given)
 {
         for (size_t i = 0; pl->converters[i]; i++)
@@ -99,6 +83,11 @@ static void add_plugin(json_t *list, size_t first, const char *const *aliases, c
         }
 }
 
+static const char *version_of(const struct sl_plugin *plugin)
+{
+        return plugin ? plugin->version : SL_KAFKA_COMPATIBLE;
+}
+
 json_t *sl_plugins_json(const struct sl_plugins *pl, bool connectors_only)
 {
         json_t *list = json_array();
@@ -112,10 +101,11 @@ json_t *sl_plugins_json(const struct sl_plugins *pl, bool connectors_only)
         n = json_array_size(list);
         for (size_t i = 0; pl->transforms[i]; i++)
                 add_plugin(list, n, pl->transforms[i]->aliases, pl->transforms[i]->name, "transformation",
-                           SL_KAFKA_COMPATIBLE);
+                           version_of(pl->transforms[i]->plugin));
         n = json_array_size(list);
         for (size_t i = 0; pl->predicates && pl->predicates[i]; i++)
-                add_plugin(list, n, pl->predicates[i]->aliases, pl->predicates[i]->name, "predicate", SL_KAFKA_COMPATIBLE);
+                add_plugin(list, n, pl->predicates[i]->aliases, pl->predicates[i]->name, "predicate",
+                           version_of(pl->predicates[i]->plugin));
         for (int header = 0; header < 2; header++) {
                 n = json_array_size(list);
                 for (size_t i = 0; pl->converters[i]; i++) {
@@ -148,8 +138,10 @@ const char *sl_plugins_version(const struct sl_plugins *pl, const char *given, c
                 aliases = source ? source->aliases : sink->aliases;
                 version = source ? source->version : sink->version;
         } else if (sl_plugins_transform(pl, given)) {
+                version = version_of(sl_plugins_transform(pl, given)->plugin);
                 aliases = sl_plugins_transform(pl, given)->aliases;
         } else if (sl_plugins_predicate(pl, given)) {
+                version = version_of(sl_plugins_predicate(pl, given)->plugin);
                 aliases = sl_plugins_predicate(pl, given)->aliases;
         } else if (sl_plugins_converter(pl, given)) {
                 aliases = sl_plugins_converter(pl, given)->aliases;

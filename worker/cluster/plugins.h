@@ -1,30 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The plugins that this program was built with, as data: main fills it from the two plugin arrays, tests fill it with
- * their own. Everything in cluster and rest reads plugins through it, so no folder below names a concrete plugin. Never
- * changes after start: all functions are safe from any thread. */
+/* What cluster and rest ask of the plugins (struct sl_plugins in api/plugin.h): main fills it from the two plugin arrays and
+ * plugload.c adds what plugin.path brings, tests fill it with their own, so that no folder below names a concrete plugin. All
+ * functions are safe from any thread. */
 #ifndef SL_CLUSTER_PLUGINS_H
 #define SL_CLUSTER_PLUGINS_H
-#include "api/converter.h"
 #include "api/plugin.h"
-#include "api/predicate.h"
 
 #define SL_KAFKA_COMPATIBLE "4.2.0" /* the Kafka Connect release whose REST, texts and topics are followed */
-
-struct sl_plugins {
-        const struct sl_source_ops *const *sources; /* each NULL-terminated */
-        const struct sl_sink_ops *const *sinks;
-        const struct sl_transform_ops *const *transforms;
-        const struct sl_converter_ops *const *converters;
-        const struct sl_predicate_ops *const *predicates; /* NULL = none */
-};
 
 /* The connector that a class name or alias means: exactly one of the two outputs is set. SL_E_CONFIG with Connect's
  * sentence and the list of what there is. */
 enum sl_rc sl_plugins_connector(const struct sl_plugins *pl, const char *given, const struct sl_source_ops **ret_source,
                                 const struct sl_sink_ops **ret_sink, struct sl_err *err);
 /* NULL = unknown. */
-const struct sl_transform_ops *sl_plugins_transform(const struct sl_plugins *pl, const char *given);
-const struct sl_predicate_ops *sl_plugins_predicate(const struct sl_plugins *pl, const char *given);
 const struct sl_converter_ops *sl_plugins_converter(const struct sl_plugins *pl, const char *given);
 /* The answer of GET /connector-plugins; owned by the caller. */
 json_t *sl_plugins_json(const struct sl_plugins *pl, bool connectors_only);

@@ -3,8 +3,10 @@
  * that their keys have in the config, so that parsing, texts and the REST answer all speak of the full key. */
 #include "cluster/validate.h"
 #include <regex.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/guard.h"
 #include "cluster/workercfg.h"
 #include "kafka/client.h"
 #include "kafka/regex.h"
@@ -151,7 +153,20 @@ struct part {
         const struct sl_cfg_def *rows, *config;
         uint32_t config_size;
         void (*check)(const void *cfg, struct sl_cfg_report *report);
+        const struct sl_plugin *plugin;
 };
+
+/* A check's call, so that a plugin's can be guarded. */
+struct checking {
+        const struct part *part;
+        const void *cfg;
+        struct sl_cfg_report *report;
+};
+static void call_check(void *arg)
+{
+        const struct checking *c = arg;
+        c->part->check(c->cfg, c->report);
+}
 
 static void check_part(struct sl_validation *v, const struct part *part)
 {
@@ -162,7 +177,13 @@ static void check_part(struct sl_validation *v, const struct part *part)
         add_table(v, part->kind, merged(&v->arena, part->rows, own));
         if (part->check && v->report.errors == before) {
                 struct sl_cfg_report sub = {0};
-                part->check(cfg, &sub);
+                struct checking c = {part, cfg, &sub};
+                int sig = part->plugin ? sl_guard_call(call_check, &c) : 0;
+                if (!part->plugin)
+                        call_check(&c);
+                if (sig)
+                        sl_cfg_add_error(&v->report, part->rows[0].name, "The plugin %s crashed in its check: %s (SIG%s)",
+                                         part->plugin->name, strsignal(sig), sigabbrev_np(sig));
                 for (uint32_t i = 0; i < sub.count; i++) {
                         const char *key = sl_arena_printf(&v->arena, "%s%s", part->prefix, sub.findings[i].key);
                         if (sub.findings[i].warning)
@@ -223,7 +244,7 @@ static void check_transform(const struct sl_validate_opts *opts, struct sl_valid
                 class_missing(v, rows[0].name, keys->type);
         if (ops)
                 check_part(v, &(struct part){SL_VTABLE_TRANSFORM, prefix, group, rows, ops->config, ops->config_size,
-                                             ops->check});
+                                             ops->check, ops->plugin});
         else
                 add_table(v, SL_VTABLE_TRANSFORM, rows);
 }
@@ -240,7 +261,7 @@ static void check_predicate(const struct sl_validate_opts *opts, struct sl_valid
                 class_missing(v, rows[0].name, keys->type);
         if (ops)
                 check_part(v, &(struct part){SL_VTABLE_PREDICATE, prefix, group, rows, ops->config, ops->config_size,
-                                             ops->check});
+                                             ops->check, ops->plugin});
         else
                 add_table(v, SL_VTABLE_PREDICATE, rows);
 }

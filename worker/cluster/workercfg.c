@@ -177,7 +177,9 @@ const struct sl_cfg_def sl_worker_defs[] = {
          .doc = "Default of a source's transaction.boundary.interval.ms. Offsets are otherwise stored with the rows, in the "
                 "same Kafka transaction."},
         NO_EFFECT("offset.flush.timeout.ms", "Offsets are stored with the rows, in the same Kafka transaction."),
-        NO_EFFECT("plugin.path", "All plugins are built in; Java plugins can't be loaded."),
+        {SL_CFG_LIST(T, plugin_path, "plugin.path"), .group = "Worker",
+         .doc = "Directories whose shared objects (*.so) are loaded as plugins (docs/hooks.md). Java archives in them are left "
+                "out: Java plugins can't be loaded."},
         {SL_CFG_NONE("plugin.discovery", SL_CFG_T_ENUM), .values = discoveries, .def = "hybrid_warn",
          .flags = SL_CFG_IGNORED | SL_CFG_CASE_INSENSITIVE, .group = "Accepted", .doc = "All plugins are built in."},
         {SL_CFG_NONE("topic.creation.enable", SL_CFG_T_BOOLEAN), .def = "true", .group = "Worker",

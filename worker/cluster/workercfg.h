@@ -15,7 +15,7 @@ struct sl_worker_cfg {
         bool distributed;
 
         struct sl_cfg_list bootstrap, listeners, admin_listeners, metrics_listeners;
-        struct sl_cfg_list cors_origins, cors_methods, rest_extensions;
+        struct sl_cfg_list cors_origins, cors_methods, rest_extensions, plugin_path;
         const char *group_id, *key_converter, *value_converter, *header_converter;
         const char *config_topic, *offset_topic, *status_topic, *offset_file;
         const char *advertised_host, *advertised_listener, *override_policy;

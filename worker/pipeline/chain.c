@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Transforms and converters of one task run (see chain.h). Caching per schema is the plugins' own business. */
+/* Transforms and converters of one task run (see chain.h). Caching per schema is the plugins' own business. What a plugin of the
+ * user's does is called under guard: its crash is the record's failure, and what it holds is thrown away for a fresh one. */
 #include "pipeline/chain.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
-#include "api/plugin.h"
-#include "api/predicate.h"
 #include "base/fault.h"
+#include "base/guard.h"
 #include "convert/convert.h"
 
 struct step {
@@ -16,32 +17,22 @@ struct step {
         const struct sl_predicate_ops *predicate; /* NULL = every record */
         void *predicate_st;
         bool negate;
+        const void *cfg, *predicate_cfg;
+        bool stale; /* a plugin crashed: its state can't be trusted any more */
+        uint32_t crashes;
 };
+#define MAX_CRASHES 10 /* of a task's run: who crashes more often is broken */
+
 struct step_cfg {
         const char *predicate;
         bool negate;
 };
 struct sl_chain {
         struct sl_arena arena;
+        const struct sl_plugins *plugins;
         struct step *steps;
         uint32_t count;
 };
-
-static const struct sl_transform_ops *find_transform(const char *name)
-{
-        for (size_t i = 0; sl_transforms[i]; i++)
-                if (sl_plugin_named(sl_transforms[i]->name, sl_transforms[i]->aliases, "", name))
-                        return sl_transforms[i];
-        return NULL;
-}
-
-static const struct sl_predicate_ops *find_predicate(const char *name)
-{
-        for (size_t i = 0; sl_predicates[i]; i++)
-                if (sl_plugin_named(sl_predicates[i]->name, sl_predicates[i]->aliases, "", name))
-                        return sl_predicates[i];
-        return NULL;
-}
 
 /* Parse a table whose keys stand behind prefix; the first error becomes err. */
 static enum sl_rc parse(const struct sl_cfg_def *defs, const char *prefix, const struct sl_props *props, void *out,
@@ -72,19 +63,158 @@ static bool is_listed(const struct sl_cfg_list *list, const char *alias)
         return false;
 }
 
+/* ---- calls of a plugin ---- */
+
+/* One of the calls. */
+struct guarded {
+        const struct step *step;
+        const void *cfg;
+        struct sl_record *rec;
+        struct sl_arena *arena;
+        struct sl_err *err;
+        bool yes;
+        enum sl_rc rc;
+};
+
+static void do_open(void *arg)
+{
+        struct guarded *g = arg;
+        g->rc = g->step->ops->open(g->step->st, g->cfg, g->step->ops, g->err);
+}
+static void do_apply(void *arg)
+{
+        struct guarded *g = arg;
+        g->rc = g->step->ops->apply(g->step->st, g->rec, g->arena, g->err);
+}
+static void do_close(void *arg)
+{
+        struct guarded *g = arg;
+        g->step->ops->close(g->step->st);
+}
+static void do_open_predicate(void *arg)
+{
+        struct guarded *g = arg;
+        g->rc = g->step->predicate->open(g->step->predicate_st, g->cfg, g->err);
+}
+static void do_test(void *arg)
+{
+        struct guarded *g = arg;
+        g->rc = g->step->predicate->test(g->step->predicate_st, g->rec, &g->yes, g->err);
+}
+static void do_close_predicate(void *arg)
+{
+        struct guarded *g = arg;
+        g->step->predicate->close(g->step->predicate_st);
+}
+
+/* id: what a crash is. What the plugin wrote into err before is not its answer. */
+static enum sl_rc call_plugin(struct step *step, const struct sl_plugin *plugin, void (*call)(void *), struct guarded *g,
+                              enum sl_errid id)
+{
+        g->step = step;
+        int sig = sl_guard_call(call, g);
+        if (sl_likely(sig == 0 && g->rc == SL_OK))
+                return SL_OK;
+        if (sig == 0 && g->err && g->err->rc == SL_OK)
+                return sl_fail(g->err, id, "the plugin %s failed without a reason", plugin->name);
+        if (sig == 0)
+                return g->rc;
+        step->stale = true;
+        step->crashes++;
+        if (g->err)
+                sl_err_clear(g->err);
+        return sl_fail(g->err, id, "the plugin %s crashed: %s (SIG%s)", plugin->name, strsignal(sig), sigabbrev_np(sig));
+}
+
+static enum sl_rc open_predicate(struct step *step, struct sl_err *err)
+{
+        const struct sl_predicate_ops *ops = step->predicate;
+        struct guarded g = {.cfg = step->predicate_cfg, .err = err};
+        if (!ops->open)
+                return SL_OK;
+        return ops->plugin ? call_plugin(step, ops->plugin, do_open_predicate, &g, SL_E_PLUGIN)
+                           : ops->open(step->predicate_st, step->predicate_cfg, err);
+}
+
+static enum sl_rc open_transform(struct step *step, struct sl_err *err)
+{
+        const struct sl_transform_ops *ops = step->ops;
+        struct guarded g = {.cfg = step->cfg, .err = err};
+        if (!ops->open)
+                return SL_OK;
+        return ops->plugin ? call_plugin(step, ops->plugin, do_open, &g, SL_E_PLUGIN)
+                           : ops->open(step->st, step->cfg, ops, err);
+}
+
+/* After a crash: what the plugin's calls held is left as it is, and they begin anew. */
+static sl_cold enum sl_rc renew(struct sl_chain *c, struct step *step, struct sl_err *err)
+{
+        const struct sl_transform_ops *ops = step->ops;
+        const struct sl_predicate_ops *predicate = step->predicate;
+        if (step->crashes >= MAX_CRASHES)
+                return sl_fail(err, SL_E_PLUGIN, "the plugin %s crashed in %u records and is not called again: mend it and restart the "
+                               "worker", ops->plugin ? ops->plugin->name : predicate->plugin->name, step->crashes);
+        if (ops->plugin) {
+                step->st = sl_arena_zalloc(&c->arena, ops->state_size + 1);
+                SL_TRY(open_transform(step, err));
+        }
+        if (predicate && predicate->plugin) {
+                step->predicate_st = sl_arena_zalloc(&c->arena, predicate->state_size + 1);
+                SL_TRY(open_predicate(step, err));
+        }
+        step->stale = false;
+        return SL_OK;
+}
+
+static enum sl_rc test_predicate(struct step *step, struct sl_record *rec, bool *ret, struct sl_err *err)
+{
+        const struct sl_predicate_ops *ops = step->predicate;
+        struct guarded g = {.rec = rec, .err = err};
+        if (sl_likely(!ops->plugin))
+                return ops->test(step->predicate_st, rec, ret, err);
+        enum sl_rc rc = call_plugin(step, ops->plugin, do_test, &g, SL_E_TRANSFORM);
+        *ret = g.yes;
+        return rc;
+}
+
+static enum sl_rc apply_transform(struct step *step, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
+{
+        const struct sl_transform_ops *ops = step->ops;
+        struct guarded g = {.rec = rec, .arena = arena, .err = err};
+        return sl_likely(!ops->plugin) ? ops->apply(step->st, rec, arena, err)
+                                       : call_plugin(step, ops->plugin, do_apply, &g, SL_E_TRANSFORM);
+}
+
+/* What crashed is not closed: what it holds can't be trusted. */
+static void close_step(struct step *step)
+{
+        struct guarded g = {0};
+        if (step->ops->close && !step->ops->plugin)
+                step->ops->close(step->st);
+        else if (step->ops->close && !step->stale)
+                (void)call_plugin(step, step->ops->plugin, do_close, &g, SL_E_PLUGIN);
+        if (step->predicate && step->predicate->close && !step->predicate->plugin)
+                step->predicate->close(step->predicate_st);
+        else if (step->predicate && step->predicate->close && !step->stale)
+                (void)call_plugin(step, step->predicate->plugin, do_close_predicate, &g, SL_E_PLUGIN);
+}
+
+/* ---- opening ---- */
+
 static enum sl_rc add_predicate(struct sl_chain *c, struct step *step, const char *alias, const struct sl_props *config,
                                 struct sl_err *err)
 {
         char *prefix = sl_arena_printf(&c->arena, "predicates.%s.", alias);
         const char *type = sl_props_get(config, sl_arena_printf(&c->arena, "%stype", prefix));
-        const struct sl_predicate_ops *ops = type ? find_predicate(type) : NULL;
+        const struct sl_predicate_ops *ops = type ? sl_plugins_predicate(c->plugins, type) : NULL;
         if (!ops)
                 return no_class(type, prefix, err);
         void *cfg = sl_arena_zalloc(&c->arena, ops->config_size + 1);
         step->predicate_st = sl_arena_zalloc(&c->arena, ops->state_size + 1);
         SL_TRY(parse(ops->config, prefix, config, cfg, &c->arena, err));
         step->predicate = ops;
-        return ops->open ? ops->open(step->predicate_st, cfg, err) : SL_OK;
+        step->predicate_cfg = cfg;
+        return open_predicate(step, err);
 }
 
 static const struct sl_cfg_def step_rows[] = {
@@ -98,7 +228,7 @@ static enum sl_rc add_step(struct sl_chain *c, const char *alias, const struct s
 {
         char *prefix = sl_arena_printf(&c->arena, "transforms.%s.", alias);
         const char *type = sl_props_get(config, sl_arena_printf(&c->arena, "%stype", prefix));
-        const struct sl_transform_ops *ops = type ? find_transform(type) : NULL;
+        const struct sl_transform_ops *ops = type ? sl_plugins_transform(c->plugins, type) : NULL;
         struct step_cfg own = {0};
         if (!ops)
                 return no_class(type, prefix, err);
@@ -109,19 +239,20 @@ static enum sl_rc add_step(struct sl_chain *c, const char *alias, const struct s
         SL_TRY(parse(ops->config, prefix, config, cfg, &c->arena, err));
         SL_TRY(parse(step_rows, prefix, config, &own, &c->arena, err));
         step->ops = ops;
+        step->cfg = cfg;
         step->negate = own.negate;
         c->count++;
-        if (ops->open)
-                SL_TRY(ops->open(step->st, cfg, ops, err));
+        SL_TRY(open_transform(step, err));
         if (own.predicate && !is_listed(predicates, own.predicate))
                 return sl_fail(err, SL_E_CONFIG, "Unknown configuration 'predicates.%s.type'", own.predicate);
         return own.predicate ? add_predicate(c, step, own.predicate, config, err) : SL_OK;
 }
 
-enum sl_rc sl_chain_new(const struct sl_props *config, const struct sl_conn_cfg *common, struct sl_chain **ret,
-                        struct sl_err *err)
+enum sl_rc sl_chain_new(const struct sl_plugins *plugins, const struct sl_props *config, const struct sl_conn_cfg *common,
+                        struct sl_chain **ret, struct sl_err *err)
 {
         struct sl_chain *c = sl_calloc(1, sizeof(*c));
+        c->plugins = plugins;
         sl_arena_init(&c->arena, 4096);
         c->steps = sl_arena_zalloc(&c->arena, (common->transforms.count + 1) * sizeof(*c->steps));
         for (uint32_t i = 0; i < common->transforms.count; i++) {
@@ -148,19 +279,23 @@ const char *sl_chain_alias(const struct sl_chain *c, uint32_t i)
 enum sl_rc sl_chain_step(struct sl_chain *c, uint32_t i, struct sl_record *rec, struct sl_arena *arena, bool *ret_ran,
                          struct sl_err *err)
 {
-        const struct step *step = &c->steps[i];
+        struct step *step = &c->steps[i];
         enum sl_rc rc = SL_OK;
         bool yes = true;
-        if (step->predicate)
-                rc = step->predicate->test(step->predicate_st, rec, &yes, err);
+        if (sl_unlikely(step->stale))
+                rc = renew(c, step, err);
+        if (step->predicate && rc == SL_OK)
+                rc = test_predicate(step, rec, &yes, err);
         bool run = rc == SL_OK && (!step->predicate || yes != step->negate);
         if (ret_ran)
                 *ret_ran = run;
         if (run)
-                rc = step->ops->apply(step->st, rec, arena, err);
+                rc = apply_transform(step, rec, arena, err);
         if (sl_unlikely(rc != SL_OK)) {
                 err->stage = SL_STAGE_TRANSFORMATION;
                 err->operation = step->ops->aliases[0];
+                if (step->ops->hook)
+                        sl_err_prefix(err, "transform %s", step->alias);
         }
         return rc;
 }
@@ -176,13 +311,8 @@ void sl_chain_free(struct sl_chain *c)
 {
         if (!c)
                 return;
-        for (uint32_t i = 0; i < c->count; i++) {
-                const struct step *step = &c->steps[i];
-                if (step->ops->close)
-                        step->ops->close(step->st);
-                if (step->predicate && step->predicate->close)
-                        step->predicate->close(step->predicate_st);
-        }
+        for (uint32_t i = 0; i < c->count; i++)
+                close_step(&c->steps[i]);
         sl_arena_free(&c->arena);
         free(c);
 }

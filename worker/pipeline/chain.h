@@ -3,13 +3,12 @@
  * Made once per task run from the connector's config. @thread the task's. */
 #ifndef SL_PIPELINE_CHAIN_H
 #define SL_PIPELINE_CHAIN_H
-#include "api/converter.h"
-#include "api/transform.h"
+#include "api/plugin.h"
 #include "pipeline/conncfg.h"
 
 struct sl_chain;
-/* config: the connector's, references resolved. */
-enum sl_rc sl_chain_new(const struct sl_props *config, const struct sl_conn_cfg *common, struct sl_chain **ret,
+/* config: the connector's, references resolved. plugins must outlive the chain. */
+enum sl_rc sl_chain_new(const struct sl_plugins *plugins, const struct sl_props *config, const struct sl_conn_cfg *common, struct sl_chain **ret,
                         struct sl_err *err);
 /* One of the transforms, by its place, where its predicate says so (*ret_ran tells; may be NULL): for who wants to look between them. */
 uint32_t sl_chain_count(const struct sl_chain *c);

@@ -19,6 +19,7 @@ struct sl_task {
         struct sl_props config;
         const struct sl_source_ops *source;
         const struct sl_sink_ops *sink;
+        const struct sl_plugins *plugins;
         struct sl_admin *admin;
         void (*on_state)(void *, const char *, uint32_t, enum sl_task_state, const char *);
         enum sl_rc (*may_open)(void *, struct sl_err *);

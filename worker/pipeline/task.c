@@ -189,6 +189,7 @@ struct sl_task *sl_task_start(const struct sl_task_opts *opts)
         sl_props_copy(&t->config, opts->config);
         t->source = opts->source;
         t->sink = opts->sink;
+        t->plugins = opts->plugins;
         t->admin = opts->admin;
         t->on_state = opts->on_state;
         t->may_open = opts->may_open;

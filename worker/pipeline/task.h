@@ -13,6 +13,7 @@
 enum sl_task_state { SL_TASK_UNASSIGNED, SL_TASK_RUNNING, SL_TASK_PAUSED, SL_TASK_FAILED, SL_TASK_RESTARTING, SL_TASK_STOPPED };
 const char *sl_task_state_name(enum sl_task_state s);
 
+struct sl_plugins;
 struct sl_task;
 struct sl_task_opts {
         const char *connector;             /* name; copied */
@@ -21,6 +22,7 @@ struct sl_task_opts {
         const struct sl_props *config;     /* connector config, references resolved; copied */
         const struct sl_source_ops *source; /* exactly one of the two */
         const struct sl_sink_ops *sink;
+        const struct sl_plugins *plugins;  /* for transforms and predicates; must outlive the task */
         struct sl_admin *admin;            /* borrowed */
         bool paused;                       /* start in PAUSED: connected to nothing */
         void (*on_state)(void *arg, const char *connector, uint32_t id, enum sl_task_state state, const char *trace /* or NULL */);
