@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks: PUT /connector-plugins/{plugin}/config/validate."""
 
-from harness import CLASSES, check, each, eq, has, ok, refused, true
+from harness import CLASSES, check, each, eq, has, ok, refused, true, without_ours
 from checks_plugins import DEFINITION, ROUTER
 
 VALUE = ["name", "value", "recommended_values", "errors", "visible"]
@@ -13,7 +13,8 @@ def validate(c, config, plugin=None):
 
 def errors(body):
     """{key: errors} of the keys that have some."""
-    return {entry["value"]["name"]: entry["value"]["errors"] for entry in body["configs"] if entry["value"]["errors"]}
+    return {entry["value"]["name"]: [without_ours(text) for text in entry["value"]["errors"]]
+            for entry in body["configs"] if entry["value"]["errors"]}
 
 
 def expect(c, config, wanted, count=None):

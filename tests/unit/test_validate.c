@@ -144,7 +144,12 @@ static void class_is_missing_or_unknown(void **state)
         expect("{\"name\":\"a\",\"connector.class\":\"Nope\"}",
                "! Failed to find any class that implements Connector and which name matches Nope, available connectors "
                "are: "
-               "org.example.ToySourceConnector, toy-source, org.example.ToySinkConnector, toy-sink");
+               "org.example.ToySourceConnector, toy-source, org.example.ToySinkConnector, toy-sink. Sluice has no such class. Java "
+               "classes can't be loaded: see docs/migration.md.");
+        expect("{\"name\":\"a\",\"connector.class\":\"com.acme.ToySinkConector\"}",
+               "! Failed to find any class that implements Connector and which name matches com.acme.ToySinkConector, available "
+               "connectors are: org.example.ToySourceConnector, toy-source, org.example.ToySinkConnector, toy-sink. Sluice has no such "
+               "class; the nearest it has is org.example.ToySinkConnector. Java classes can't be loaded: see docs/migration.md.");
 }
 
 static void all_errors_at_once(void **state)
@@ -185,7 +190,12 @@ static void transform_keys_have_their_full_names(void **state)
                "transforms.r.regex: The regex ( is not closed\n");
         expect("{" SOURCE ",\"transforms\":\"r\",\"transforms.r.type\":\"Nope\"}",
                "transforms.r.type: Invalid value Nope for configuration transforms.r.type: Class Nope could not be "
-               "found.\n");
+               "found. Sluice has no such class. What no built-in one does can be written as a sluice.transforms.Lua hook: see "
+               "docs/hooks.md.\n");
+        expect("{" SOURCE ",\"transforms\":\"r\",\"transforms.r.type\":\"com.acme.rout\"}",
+               "transforms.r.type: Invalid value com.acme.rout for configuration transforms.r.type: Class com.acme.rout could not be "
+               "found. Sluice has no such class; the nearest it has is org.example.Route. What no built-in one does can be written as a "
+               "sluice.transforms.Lua hook: see docs/hooks.md.\n");
         expect("{" SOURCE ",\"transforms\":\"r\"}",
                "transforms.r.type: Missing required configuration \"transforms.r.type\" which has no default value.\n");
         expect("{" SOURCE ",\"transforms\":\"r,r\"}",
@@ -213,7 +223,8 @@ static void predicate_keys(void **state)
         expect("{" SOURCE ",\"predicates\":\"p,p\"}",
                "predicates: Invalid value [p, p] for configuration predicates: Duplicate alias provided.\n");
         expect("{" SOURCE ",\"predicates\":\"p\",\"predicates.p.type\":\"Nope\"}",
-               "predicates.p.type: Invalid value Nope for configuration predicates.p.type: Class Nope could not be found.\n");
+               "predicates.p.type: Invalid value Nope for configuration predicates.p.type: Class Nope could not be found. Sluice "
+               "has no such class. Such a condition can be written in a sluice.transforms.Lua hook: see docs/hooks.md.\n");
         char *text = errors_of("{" SOURCE MATCHES ",\"predicates.p.pattern\":\"(\"}", NULL);
         assert_non_null(strstr(text, "predicates.p.pattern: Invalid value ( for configuration pattern: Invalid regex: "));
         free(text);
@@ -229,7 +240,8 @@ static void converter_keys(void **state)
         expect("{" SOURCE ",\"value.converter.schemas.enable\":\"maybe\"}",
                ""); /* without a converter of its own: no effect */
         expect("{" SOURCE ",\"key.converter\":\"X\"}",
-               "key.converter: Invalid value X for configuration key.converter: Class X could not be found.\n");
+               "key.converter: Invalid value X for configuration key.converter: Class X could not be found. Sluice has no such "
+               "class. Java classes can't be loaded: see docs/migration.md.\n");
         expect("{" SOURCE ",\"header.converter\":\"JsonConverter\"}", /* it has no header side here */
                "header.converter: Invalid value JsonConverter for configuration header.converter: Class JsonConverter "
                "could not "

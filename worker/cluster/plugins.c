@@ -5,6 +5,7 @@
 #include "cluster/plugins.h"
 #include "base/json.h"
 #include "pipeline/conncfg.h"
+#include "pipeline/hint.h"
 
 static void list_classes(struct sl_buf *out, const char *name, const char *const *aliases)
 {
@@ -39,6 +40,10 @@ enum sl_rc sl_plugins_connector(const struct sl_plugins *pl, const char *given, 
                                 "Failed to find any class that implements Connector and which name matches %.200s, "
                                 "available connectors are: %s",
                                 given, sl_buf_cstr(&names));
+        sl_buf_clear(&names);
+        sl_buf_addc(&names, '.');
+        sl_hint_add(pl, SL_HINT_CONNECTOR, given, &names);
+        sl_err_detail(err, sl_buf_cstr(&names));
         sl_buf_free(&names);
         return rc;
 }

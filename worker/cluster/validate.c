@@ -10,6 +10,7 @@
 #include "cluster/workercfg.h"
 #include "kafka/client.h"
 #include "kafka/regex.h"
+#include "pipeline/hint.h"
 
 static enum sl_rc no_class(const struct sl_props *raw, struct sl_err *err)
 {
@@ -201,10 +202,13 @@ static void check_part(struct sl_validation *v, const struct part *part)
         sl_props_free(&mine);
 }
 
-static void class_missing(struct sl_validation *v, const char *key, const char *class)
+static void class_missing(struct sl_validation *v, enum sl_hint_kind kind, const char *key, const char *class)
 {
-        sl_cfg_add_error(&v->report, key, "Invalid value %s for configuration %s: Class %s could not be found.", class, key,
-                         class);
+        struct sl_buf hint = {0};
+        sl_hint_add(v->opts.plugins, kind, class, &hint);
+        sl_cfg_add_error(&v->report, key, "Invalid value %s for configuration %s: Class %s could not be found.%s", class, key,
+                         class, sl_buf_cstr(&hint));
+        sl_buf_free(&hint);
 }
 
 static bool is_listed(const struct sl_cfg_list *list, const char *alias)
@@ -241,7 +245,7 @@ static void check_transform(const struct sl_validate_opts *opts, struct sl_valid
         check_predicate_of(v, prefix, rows[0].name, keys->predicate);
         const struct sl_transform_ops *ops = keys->type ? sl_plugins_transform(opts->plugins, keys->type) : NULL;
         if (keys->type && !ops)
-                class_missing(v, rows[0].name, keys->type);
+                class_missing(v, SL_HINT_TRANSFORM, rows[0].name, keys->type);
         if (ops)
                 check_part(v, &(struct part){SL_VTABLE_TRANSFORM, prefix, group, rows, ops->config, ops->config_size,
                                              ops->check, ops->plugin});
@@ -258,7 +262,7 @@ static void check_predicate(const struct sl_validate_opts *opts, struct sl_valid
         sl_cfg_parse(rows, &v->resolved, keys, &v->arena, &v->report);
         const struct sl_predicate_ops *ops = keys->type ? sl_plugins_predicate(opts->plugins, keys->type) : NULL;
         if (keys->type && !ops)
-                class_missing(v, rows[0].name, keys->type);
+                class_missing(v, SL_HINT_PREDICATE, rows[0].name, keys->type);
         if (ops)
                 check_part(v, &(struct part){SL_VTABLE_PREDICATE, prefix, group, rows, ops->config, ops->config_size,
                                              ops->check, ops->plugin});
@@ -326,7 +330,11 @@ static void check_converter(const struct sl_validate_opts *opts, struct sl_valid
                                  header ? "Header" : "");
                 return;
         }
-        if (!ops || (header && !ops->header)) {
+        if (!ops) {
+                class_missing(v, SL_HINT_CONVERTER, key, given);
+                return;
+        }
+        if (header && !ops->header) {
                 sl_cfg_add_error(&v->report, key, "Invalid value %s for configuration %s: Class %s could not be found.",
                                  given, key, given);
                 return;

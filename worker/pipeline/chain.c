@@ -8,6 +8,7 @@
 
 #include "base/fault.h"
 #include "base/guard.h"
+#include "pipeline/hint.h"
 #include "convert/convert.h"
 
 struct step {
@@ -48,10 +49,16 @@ static enum sl_rc parse(const struct sl_cfg_def *defs, const char *prefix, const
         return rc;
 }
 
-static enum sl_rc no_class(const char *type, const char *prefix, struct sl_err *err)
+static enum sl_rc no_class(const struct sl_chain *c, enum sl_hint_kind kind, const char *type, const char *prefix,
+                           struct sl_err *err)
 {
-        return sl_fail(err, SL_E_CONFIG, "Invalid value %s for configuration %stype: Class %s could not be found.",
-                       type ? type : "null", prefix, type ? type : "null");
+        struct sl_buf hint = {0};
+        enum sl_rc rc = sl_fail(err, SL_E_CONFIG, "Invalid value %s for configuration %stype: Class %s could not be found.",
+                                type ? type : "null", prefix, type ? type : "null");
+        sl_hint_add(c->plugins, kind, type ? type : "null", &hint);
+        sl_err_detail(err, sl_buf_cstr(&hint));
+        sl_buf_free(&hint);
+        return rc;
 }
 
 /* Only what predicates lists has a configuration, in Connect. */
@@ -208,7 +215,7 @@ static enum sl_rc add_predicate(struct sl_chain *c, struct step *step, const cha
         const char *type = sl_props_get(config, sl_arena_printf(&c->arena, "%stype", prefix));
         const struct sl_predicate_ops *ops = type ? sl_plugins_predicate(c->plugins, type) : NULL;
         if (!ops)
-                return no_class(type, prefix, err);
+                return no_class(c, SL_HINT_PREDICATE, type, prefix, err);
         void *cfg = sl_arena_zalloc(&c->arena, ops->config_size + 1);
         step->predicate_st = sl_arena_zalloc(&c->arena, ops->state_size + 1);
         SL_TRY(parse(ops->config, prefix, config, cfg, &c->arena, err));
@@ -231,7 +238,7 @@ static enum sl_rc add_step(struct sl_chain *c, const char *alias, const struct s
         const struct sl_transform_ops *ops = type ? sl_plugins_transform(c->plugins, type) : NULL;
         struct step_cfg own = {0};
         if (!ops)
-                return no_class(type, prefix, err);
+                return no_class(c, SL_HINT_TRANSFORM, type, prefix, err);
         struct step *step = &c->steps[c->count];
         void *cfg = sl_arena_zalloc(&c->arena, ops->config_size + 1);
         step->alias = sl_arena_strdup(&c->arena, alias);
