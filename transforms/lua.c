@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sluice.transforms.Lua: a script of the user's own that filters and edits records. It defines apply(record), which returns
- * true or the record to keep it, false or nothing to drop it. The state lives as long as the task runs, so globals carry from
- * record to record. What the script sees is in lua_record.c, what bounds it in lua_sandbox.c. A script that fails, or runs
- * into a limit, fails its record; when memory ran out the state is made anew, since its globals may hold all of it. */
+/* sluice.transforms.Lua: a script of the user's own that filters and edits records. It defines apply(record), which
+ * returns true or the record to keep it, false or nothing to drop it. The state lives as long as the task runs, so
+ * globals carry from record to record. What the script sees is in lua_record.c, what bounds it in lua_sandbox.c. A
+ * script that fails, or runs into a limit, fails its record; when memory ran out the state is made anew, since its
+ * globals may hold all of it. */
 #include <stdlib.h>
 #include <string.h>
 #include "config/textfile.h"
@@ -40,7 +41,8 @@ static void message_of(struct lua_hook *h, int status, char *out, size_t n)
 {
         const char *text = lua_type(h->L, -1) == LUA_TSTRING ? lua_tostring(h->L, -1) : NULL;
         if (status == LUA_ERRMEM && h->left <= 0)
-                snprintf(out, n, "it used up its %lld instructions for one record (instructions.max)", (long long)h->budget);
+                snprintf(out, n, "it used up its %lld instructions for one record (instructions.max)",
+                         (long long)h->budget);
         else if (status == LUA_ERRMEM)
                 snprintf(out, n, "it used up its %zu bytes of memory (memory.max.bytes)", h->limit);
         else if (text)
@@ -124,7 +126,8 @@ static void transform_check(const void *config, struct sl_cfg_report *report)
         struct sl_err err = {0};
         size_t n = cfg->file ? strlen(cfg->file) : 0;
         if (!cfg->script == !cfg->file) {
-                sl_cfg_add_error(report, "script", "A Lua hook has its source in script or in file: exactly one of the two must be set.");
+                sl_cfg_add_error(report, "script",
+                                 "A Lua hook has its source in script or in file: exactly one of the two must be set.");
         } else if (cfg->file && (n < 4 || strcmp(cfg->file + n - 4, ".lua") != 0)) {
                 sl_cfg_add_error(report, "file", "The name of a Lua hook's file must end in .lua.");
         } else if (transform_open(&st, cfg, NULL, &err) != SL_OK) {
@@ -171,25 +174,31 @@ static enum sl_rc transform_apply(void *state, struct sl_record *rec, struct sl_
         if (type == LUA_TNIL || (type == LUA_TBOOLEAN && !lua_toboolean(L, -1)))
                 rec->dropped = true;
         else if (type != LUA_TBOOLEAN && !lua_rawequal(L, -1, AT_RECORD))
-                rc = sl_fail(err, SL_E_TRANSFORM, "%s: apply returned a %s: it must return true or the record to keep it, "
-                             "false or nil to drop it", st->name + 1, lua_typename(L, type));
+                rc = sl_fail(err, SL_E_TRANSFORM,
+                             "%s: apply returned a %s: it must return true or the record to keep it, "
+                             "false or nil to drop it",
+                             st->name + 1, lua_typename(L, type));
         lua_settop(L, AT_TOP);
         return rc;
 }
 
 static const struct sl_cfg_def transform_config[] = {
         {SL_CFG_STR(struct lua_cfg, script, "script"), .importance = SL_HIGH,
-         .doc = "The hook's Lua source. It defines apply(record), which returns true to keep the record and false to drop it."},
+         .doc = "The hook's Lua source. It defines apply(record), which returns true to keep the record and false to "
+                "drop it."},
         {SL_CFG_STR(struct lua_cfg, file, "file"), .importance = SL_HIGH,
-         .doc = "Instead of script: path of a file with the source, on every worker, read when a task starts. Its name ends in "
+         .doc = "Instead of script: path of a file with the source, on every worker, read when a task starts. Its name "
+                "ends in "
                 ".lua."},
         {SL_CFG_LONG(struct lua_cfg, instructions, "instructions.max"), .def = "1000000",
          .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX, .min = 1000, .max = INT64_C(1000000000000), .importance = SL_LOW,
-         .doc = "How many Lua instructions one record may take. Work of the library counts as instructions, too: one for 64 "
+         .doc = "How many Lua instructions one record may take. Work of the library counts as instructions, too: one "
+                "for 64 "
                 "bytes that are moved, one for 16 steps of a pattern. A record that takes more fails."},
-        {SL_CFG_LONG(struct lua_cfg, memory, "memory.max.bytes"), .def = "16777216", .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX,
-         .min = 131072, .max = INT64_C(1) << 32, .importance = SL_LOW,
-         .doc = "How much memory the hook's Lua state may hold. A record that needs more fails, and the state is made anew: its "
+        {SL_CFG_LONG(struct lua_cfg, memory, "memory.max.bytes"), .def = "16777216",
+         .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX, .min = 131072, .max = INT64_C(1) << 32, .importance = SL_LOW,
+         .doc = "How much memory the hook's Lua state may hold. A record that needs more fails, and the state is made "
+                "anew: its "
                 "globals are lost."},
         {0},
 };

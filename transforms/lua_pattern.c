@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lua's patterns (reference manual 5.4, section 6.4.1) with a matcher that counts its steps: a pattern such as ".-.-.-x" takes time
- * that grows with a power of the subject's length, and Lua's own matcher can't be stopped. Same syntax and results as
- * string.find, match, gmatch and gsub; recursion is bounded. */
+/* Lua's patterns (reference manual 5.4, section 6.4.1) with a matcher that counts its steps: a pattern such as
+ * ".-.-.-x" takes time that grows with a power of the subject's length, and Lua's own matcher can't be stopped. Same
+ * syntax and results as string.find, match, gmatch and gsub; recursion is bounded. */
 #include <ctype.h>
 #include <string.h>
 #include "transforms/lua_hook.h"
@@ -36,17 +36,38 @@ static bool in_class(unsigned char c, unsigned char class)
 {
         bool yes;
         switch (tolower(class)) {
-        case 'a': yes = isalpha(c); break;
-        case 'c': yes = iscntrl(c); break;
-        case 'd': yes = isdigit(c); break;
-        case 'g': yes = isgraph(c); break;
-        case 'l': yes = islower(c); break;
-        case 'p': yes = ispunct(c); break;
-        case 's': yes = isspace(c); break;
-        case 'u': yes = isupper(c); break;
-        case 'w': yes = isalnum(c); break;
-        case 'x': yes = isxdigit(c); break;
-        default: return c == class;
+        case 'a':
+                yes = isalpha(c);
+                break;
+        case 'c':
+                yes = iscntrl(c);
+                break;
+        case 'd':
+                yes = isdigit(c);
+                break;
+        case 'g':
+                yes = isgraph(c);
+                break;
+        case 'l':
+                yes = islower(c);
+                break;
+        case 'p':
+                yes = ispunct(c);
+                break;
+        case 's':
+                yes = isspace(c);
+                break;
+        case 'u':
+                yes = isupper(c);
+                break;
+        case 'w':
+                yes = isalnum(c);
+                break;
+        case 'x':
+                yes = isxdigit(c);
+                break;
+        default:
+                return c == class;
         }
         return isupper(class) ? !yes : yes;
 }
@@ -103,10 +124,14 @@ static bool one(struct matcher *m, const char *s, const char *p, const char *end
         if (s >= m->end)
                 return false;
         switch (*p) {
-        case '.': return true;
-        case '%': return in_class((unsigned char)*s, (unsigned char)p[1]);
-        case '[': return in_set((unsigned char)*s, p, end - 1);
-        default: return *p == *s;
+        case '.':
+                return true;
+        case '%':
+                return in_class((unsigned char)*s, (unsigned char)p[1]);
+        case '[':
+                return in_set((unsigned char)*s, p, end - 1);
+        default:
+                return *p == *s;
         }
 }
 
@@ -211,9 +236,12 @@ static const char *item(struct matcher *m, const char **s, const char **p, bool 
                 *p = end + 1;
                 *ret_done = false;
                 return NULL;
-        case '+': return one(m, *s, *p, end) ? greedy(m, *s + 1, *p, end) : NULL;
-        case '*': return greedy(m, *s, *p, end);
-        case '-': return lazy(m, *s, *p, end);
+        case '+':
+                return one(m, *s, *p, end) ? greedy(m, *s + 1, *p, end) : NULL;
+        case '*':
+                return greedy(m, *s, *p, end);
+        case '-':
+                return lazy(m, *s, *p, end);
         default:
                 if (!one(m, *s, *p, end))
                         return NULL;
@@ -263,14 +291,19 @@ static const char *walk(struct matcher *m, const char *s, const char *p)
                         if (p + 1 < m->pattern_end && p[1] == ')')
                                 return start_capture(m, s, p + 2, POSITION);
                         return start_capture(m, s, p + 1, OPEN);
-                case ')': return end_capture(m, s, p + 1);
+                case ')':
+                        return end_capture(m, s, p + 1);
                 case '$':
                         if (p + 1 == m->pattern_end)
                                 return s == m->end ? s : NULL;
                         r = item(m, &s, &p, &done);
                         break;
-                case '%': r = escaped(m, &s, &p, &done); break;
-                default: r = item(m, &s, &p, &done); break;
+                case '%':
+                        r = escaped(m, &s, &p, &done);
+                        break;
+                default:
+                        r = item(m, &s, &p, &done);
+                        break;
                 }
         }
         return r;
@@ -476,8 +509,8 @@ static int safe_gsub(lua_State *L)
         bool anchored = np && *p == '^';
         struct matcher m;
         luaL_Buffer b;
-        luaL_argexpected(L, type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION || type == LUA_TTABLE, 3,
-                         "string/function/table");
+        luaL_argexpected(L, type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION || type == LUA_TTABLE,
+                         3, "string/function/table");
         if (type == LUA_TNUMBER)
                 lua_tostring(L, 3);
         prepare(&m, L, s, ns, p, np);

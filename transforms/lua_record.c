@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The record as a script sees it: userdata that stand for places in it. Reading a field turns that one value into Lua's;
- * assigning copies the items of the containers above it, once, into the batch arena. What is not touched costs nothing. */
+/* The record as a script sees it: userdata that stand for places in it. Reading a field turns that one value into
+ * Lua's; assigning copies the items of the containers above it, once, into the batch arena. What is not touched costs
+ * nothing. */
 #include <string.h>
 #include "record/logical.h"
 #include "transforms/common.h"
 #include "transforms/lua_hook.h"
 
-static const char *const member_names[M_COUNT] = {"topic", "partition",  "timestamp",    "offset",     "key",
-                                                  "value", "headers",    "key_schema",   "value_schema", "add_header"};
+static const char *const member_names[M_COUNT] = {"topic", "partition", "timestamp",  "offset",       "key",
+                                                  "value", "headers",   "key_schema", "value_schema", "add_header"};
 /* Metatables, in the registry. */
 static const char value_meta = 0;
 
@@ -72,7 +73,8 @@ struct lua_node *lua_proxy_node(lua_State *L, int at)
 {
         struct lua_proxy *p = lua_touserdata(L, at);
         if (p->record != lua_hook_of(L)->record || !p->node)
-                luaL_error(L, "this is a part of a record that is gone: keep copies of fields, not of their containers");
+                luaL_error(L,
+                           "this is a part of a record that is gone: keep copies of fields, not of their containers");
         return p->node;
 }
 
@@ -110,8 +112,8 @@ static void push_proxy(lua_State *L, struct lua_node *n, int at)
         }
 }
 
-static void push_container(lua_State *L, const struct sl_schema *schema, const struct sl_value *v, struct lua_node *node,
-                           uint32_t slot, int at)
+static void push_container(lua_State *L, const struct sl_schema *schema, const struct sl_value *v,
+                           struct lua_node *node, uint32_t slot, int at)
 {
         struct lua_hook *h = lua_hook_of(L);
         struct lua_node *n;
@@ -135,14 +137,22 @@ void lua_push_value(lua_State *L, const struct sl_schema *schema, const struct s
 {
         struct lua_hook *h = lua_hook_of(L);
         switch ((enum sl_type)v->type) {
-        case SL_BOOLEAN: lua_pushboolean(L, v->b); return;
+        case SL_BOOLEAN:
+                lua_pushboolean(L, v->b);
+                return;
         case SL_INT8:
         case SL_INT16:
         case SL_INT32:
-        case SL_INT64: lua_pushinteger(L, v->i64); return;
+        case SL_INT64:
+                lua_pushinteger(L, v->i64);
+                return;
         case SL_FLOAT32:
-        case SL_FLOAT64: lua_pushnumber(L, v->f64); return;
-        case SL_STRING: lua_pushlstring(L, v->ptr, v->len); return;
+        case SL_FLOAT64:
+                lua_pushnumber(L, v->f64);
+                return;
+        case SL_STRING:
+                lua_pushlstring(L, v->ptr, v->len);
+                return;
         case SL_BYTES:
                 if (schema && schema->logical == SL_LOGICAL_DECIMAL) {
                         sl_buf_clear(&h->text);
@@ -154,8 +164,12 @@ void lua_push_value(lua_State *L, const struct sl_schema *schema, const struct s
                 return;
         case SL_ARRAY:
         case SL_MAP:
-        case SL_STRUCT: push_container(L, schema, v, node, slot, at); return;
-        default: lua_pushnil(L); return;
+        case SL_STRUCT:
+                push_container(L, schema, v, node, slot, at);
+                return;
+        default:
+                lua_pushnil(L);
+                return;
         }
 }
 
@@ -191,7 +205,8 @@ static int map_index(lua_State *L, int key, const struct lua_node *n, const stru
                 return -1;
         int64_t want = lua_tointeger(L, key);
         for (uint32_t i = 0; i < map->len; i++)
-                if (map->items[2 * i].type >= SL_INT8 && map->items[2 * i].type <= SL_INT64 && map->items[2 * i].i64 == want)
+                if (map->items[2 * i].type >= SL_INT8 && map->items[2 * i].type <= SL_INT64 &&
+                    map->items[2 * i].i64 == want)
                         return (int)i;
         return -1;
 }
@@ -238,7 +253,8 @@ static int value_index(lua_State *L)
         return 1;
 }
 
-/* Room for `more` further members of an array or map, which thereby is ours. The old items stay what they are, for who iterates. */
+/* Room for `more` further members of an array or map, which thereby is ours. The old items stay what they are, for who
+ * iterates. */
 static struct sl_value *enlarge(lua_State *L, struct lua_node *n, uint32_t more)
 {
         struct lua_hook *h = lua_hook_of(L);
@@ -280,7 +296,8 @@ static int new_member(lua_State *L, struct lua_node *n, const char *what)
                 return luaL_error(L, "the schema %s has no field %s, and a hook can't add one: InsertField does",
                                   n->schema->name ? n->schema->name : "of this struct", what);
         if (v->type == SL_ARRAY && (!lua_isinteger(L, 2) || lua_tointeger(L, 2) != (lua_Integer)v->len + 1))
-                return luaL_error(L, "an array of %d has no element %s: the next one is %d", (int)v->len, what, (int)v->len + 1);
+                return luaL_error(L, "an array of %d has no element %s: the next one is %d", (int)v->len, what,
+                                  (int)v->len + 1);
         if (lua_isnil(L, 3))
                 return 0;
         if (v->type == SL_MAP && !n->schema && lua_type(L, 2) != LUA_TSTRING)
@@ -307,7 +324,8 @@ static int value_newindex(lua_State *L)
         const char *what = luaL_tolstring(L, 2, NULL);
         if (slot < 0)
                 return new_member(L, n, what);
-        if (lua_isnil(L, 3) && v->type == SL_ARRAY && (uint32_t)slot + 1 != v->len && !(n->schema && n->schema->value->optional))
+        if (lua_isnil(L, 3) && v->type == SL_ARRAY && (uint32_t)slot + 1 != v->len &&
+            !(n->schema && n->schema->value->optional))
                 return luaL_error(L, "only the last element of an array can be removed");
         if (lua_isnil(L, 3) && (v->type == SL_MAP || (v->type == SL_ARRAY && (uint32_t)slot + 1 == v->len))) {
                 remove_slot(L, n, (uint32_t)slot);
@@ -330,6 +348,7 @@ static int value_len(lua_State *L)
 struct walk {
         const struct sl_value *items;
         uint32_t len, next;
+        uint8_t type;
         uint64_t record;
 };
 
@@ -342,6 +361,8 @@ static int value_next(lua_State *L)
         if (w->record != lua_hook_of(L)->record || p->record != w->record)
                 return luaL_error(L, "this is a part of a record that is gone");
         struct lua_node *n = p->node;
+        if (lua_node_value(n)->type != w->type)
+                return luaL_error(L, "what pairs() walks over has been assigned anew");
         while (w->next < w->len) {
                 uint32_t i = w->next++;
                 const struct sl_value *v = lua_node_value(n);
@@ -371,7 +392,7 @@ static int value_pairs(lua_State *L)
 {
         const struct sl_value *v = lua_node_value(lua_proxy_node(L, 1));
         struct walk *w = lua_newuserdatauv(L, sizeof(*w), 0);
-        *w = (struct walk){v->items, v->len, 0, lua_hook_of(L)->record};
+        *w = (struct walk){v->items, v->len, 0, v->type, lua_hook_of(L)->record};
         lua_pushvalue(L, 1);
         lua_pushcclosure(L, value_next, 2);
         lua_pushnil(L);
@@ -416,8 +437,8 @@ static int headers_index(lua_State *L)
         return 1;
 }
 
-/* All of the name give way to one with the value at index 3, if that is not nil; or one more is added. The array as consumed
- * belongs to the original record. */
+/* All of the name give way to one with the value at index 3, if that is not nil; or one more is added. The array as
+ * consumed belongs to the original record. */
 static void set_header(lua_State *L, bool replace)
 {
         struct lua_hook *h = lua_hook_of(L);
@@ -497,8 +518,11 @@ static enum lua_member member_of(lua_State *L)
         for (int i = 0; i < M_COUNT; i++)
                 if (name == h->names[i])
                         return (enum lua_member)i;
-        luaL_error(L, "a record has no %s: it has topic, partition, timestamp, offset, key, value, headers, key_schema and "
-                      "value_schema", luaL_tolstring(L, 2, NULL));
+        luaL_error(
+                L,
+                "a record has no %s: it has topic, partition, timestamp, offset, key, value, headers, key_schema and "
+                "value_schema",
+                luaL_tolstring(L, 2, NULL));
         return M_COUNT;
 }
 
@@ -543,14 +567,30 @@ static int record_index(lua_State *L)
         struct sl_record *rec = record_at_hand(L);
         enum lua_member m = member_of(L);
         switch (m) {
-        case M_VALUE: push_side(L, rec, 0); break;
-        case M_KEY: push_side(L, rec, 1); break;
-        case M_TOPIC: push_text(L, rec->topic); break;
-        case M_PARTITION: push_number(L, rec->partition); break;
-        case M_TIMESTAMP: push_number(L, rec->timestamp_ms); break;
-        case M_OFFSET: push_number(L, rec->offset); break;
-        case M_HEADERS: lua_pushvalue(L, lua_upvalueindex(3)); break;
-        case M_ADD_HEADER: lua_pushcfunction(L, add_header); break;
+        case M_VALUE:
+                push_side(L, rec, 0);
+                break;
+        case M_KEY:
+                push_side(L, rec, 1);
+                break;
+        case M_TOPIC:
+                push_text(L, rec->topic);
+                break;
+        case M_PARTITION:
+                push_number(L, rec->partition);
+                break;
+        case M_TIMESTAMP:
+                push_number(L, rec->timestamp_ms);
+                break;
+        case M_OFFSET:
+                push_number(L, rec->offset);
+                break;
+        case M_HEADERS:
+                lua_pushvalue(L, lua_upvalueindex(3));
+                break;
+        case M_ADD_HEADER:
+                lua_pushcfunction(L, add_header);
+                break;
         default: {
                 const struct sl_schema *s = m == M_KEY_SCHEMA ? rec->key_schema : rec->value_schema;
                 push_text(L, sl_str_c(s ? s->name : NULL));
@@ -569,7 +609,8 @@ static void assign_side(lua_State *L, struct sl_record *rec, int side)
         struct sl_value value = lua_to_value(L, 3, *schema, side ? "key" : "value", 0);
         struct lua_proxy *p = lua_touserdata(L, lua_upvalueindex(side ? 2 : 1));
         if (p->record == h->record && p->node == &h->sides[side]) {
-                /* Its children see the old value from now on, apart from the record; the proxy itself is the new value's. */
+                /* Its children see the old value from now on, apart from the record; the proxy itself is the new
+                 * value's. */
                 struct lua_node *old = sl_arena_alloc(h->arena, sizeof(*old));
                 struct sl_value *root = sl_arena_alloc(h->arena, sizeof(*root));
                 *root = *v;
@@ -597,16 +638,26 @@ static int record_newindex(lua_State *L)
                         return luaL_error(L, "a record's %s is an integer from 0 on, or nil", member_names[m]);
         }
         switch (m) {
-        case M_VALUE: assign_side(L, rec, 0); break;
-        case M_KEY: assign_side(L, rec, 1); break;
-        case M_PARTITION: rec->partition = (int32_t)n; break;
-        case M_TIMESTAMP: rec->timestamp_ms = n; break;
+        case M_VALUE:
+                assign_side(L, rec, 0);
+                break;
+        case M_KEY:
+                assign_side(L, rec, 1);
+                break;
+        case M_PARTITION:
+                rec->partition = (int32_t)n;
+                break;
+        case M_TIMESTAMP:
+                rec->timestamp_ms = n;
+                break;
         case M_TOPIC:
                 if (lua_type(L, 3) != LUA_TSTRING || !*lua_tostring(L, 3))
                         return luaL_error(L, "a record's topic is a string with at least one character");
-                rec->topic = (struct sl_str){sl_arena_strndup(h->arena, lua_tostring(L, 3), lua_rawlen(L, 3)), lua_rawlen(L, 3)};
+                rec->topic = (struct sl_str){sl_arena_strndup(h->arena, lua_tostring(L, 3), lua_rawlen(L, 3)),
+                                             lua_rawlen(L, 3)};
                 break;
-        default: return luaL_error(L, "a record's %s can't be assigned", member_names[m]);
+        default:
+                return luaL_error(L, "a record's %s can't be assigned", member_names[m]);
         }
         return 0;
 }
@@ -614,7 +665,8 @@ static int record_newindex(lua_State *L)
 static int record_tostring(lua_State *L)
 {
         const struct sl_record *rec = record_at_hand(L);
-        lua_pushfstring(L, "record of topic %s", rec->topic.ptr ? lua_pushlstring(L, rec->topic.ptr, rec->topic.len) : "?");
+        lua_pushfstring(L, "record of topic %s",
+                        rec->topic.ptr ? lua_pushlstring(L, rec->topic.ptr, rec->topic.len) : "?");
         return 1;
 }
 
@@ -641,10 +693,15 @@ void lua_record_open(lua_State *L)
 {
         static const luaL_Reg value[] = {{"__index", value_index}, {"__newindex", value_newindex}, {"__len", value_len},
                                          {"__pairs", value_pairs}, {"__tostring", value_tostring}, {NULL, NULL}};
-        static const luaL_Reg headers[] = {{"__index", headers_index}, {"__newindex", headers_newindex},
-                                           {"__len", headers_len}, {"__pairs", headers_pairs}, {NULL, NULL}};
-        static const luaL_Reg record[] = {{"__index", record_index}, {"__newindex", record_newindex},
-                                          {"__tostring", record_tostring}, {NULL, NULL}};
+        static const luaL_Reg headers[] = {{"__index", headers_index},
+                                           {"__newindex", headers_newindex},
+                                           {"__len", headers_len},
+                                           {"__pairs", headers_pairs},
+                                           {NULL, NULL}};
+        static const luaL_Reg record[] = {{"__index", record_index},
+                                          {"__newindex", record_newindex},
+                                          {"__tostring", record_tostring},
+                                          {NULL, NULL}};
         struct lua_hook *h = lua_hook_of(L);
         lua_newtable(L);
         for (int i = 0; i < M_COUNT; i++) {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Lua state of a hook. It has no way out of itself: no files, no processes, no loading of code, no debug library, no coroutines
- * (each would count its instructions for itself). What it costs is bounded for each record: memory by the allocator,
- * instructions by a count hook. Library functions that run long in C, where no hook counts, are counted here or are Lua:
+/* The Lua state of a hook. It has no way out of itself: no files, no processes, no loading of code, no debug library,
+ * no coroutines (each would count its instructions for itself). What it costs is bounded for each record: memory by the
+ * allocator, instructions by a count hook. Library functions that run long in C, where no hook counts, are counted here
+ * or are Lua:
  *  - bytes that are moved (upper, rep, concatenation, ...) are charged by the allocator;
  *  - patterns have a matcher of our own that counts (lua_pattern.c);
- *  - table.insert, remove, move and sort take a length that a script can make up (__len), so they are written in Lua below;
- *  - finalizers run with hooks off, so a metatable with __gc is refused; so does the message handler of xpcall when the hook
- *    itself raises the error, so there is only pcall.
- * What remains is comparing long strings, for which the processor's time is a backstop that no honest script meets. */
+ *  - table.insert, remove, move and sort take a length that a script can make up (__len), so they are written in Lua
+ * below;
+ *  - finalizers run with hooks off, so a metatable with __gc is refused; so does the message handler of xpcall when the
+ * hook itself raises the error, so there is only pcall. What remains is comparing long strings, for which the
+ * processor's time is a backstop that no honest script meets. */
 #include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,11 +20,11 @@
 #define LARGE 4096                        /* smaller allocations come with instructions of their own */
 
 /* The functions of the libraries that stay. */
-static const char *const kept_base[] = {"assert",   "error",  "getmetatable", "ipairs", "next",     "pairs",  "pcall",
-                                        "rawequal", "rawget", "rawlen",       "rawset", "select",   "tonumber", "tostring",
-                                        "type",     "_VERSION", "_G",         NULL};
-static const char *const kept_string[] = {"byte", "char", "format", "len", "lower", "pack", "packsize", "reverse",
-                                          "sub",  "unpack", "upper", NULL};
+static const char *const kept_base[] = {"assert",   "error",    "getmetatable", "ipairs",   "next",   "pairs",
+                                        "pcall",    "rawequal", "rawget",       "rawlen",   "rawset", "select",
+                                        "tonumber", "tostring", "type",         "_VERSION", "_G",     NULL};
+static const char *const kept_string[] = {"byte",     "char",    "format", "len",    "lower", "pack",
+                                          "packsize", "reverse", "sub",    "unpack", "upper", NULL};
 static const char *const kept_table[] = {"concat", "pack", "unpack", NULL};
 
 /* In Lua, so that every step counts. Sorting is a merge: no bad case, no trust in the comparison. */
@@ -77,8 +79,8 @@ static int64_t cpu_ns(void)
         return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 }
 
-/* Lua's allocator. When there is no room Lua collects its garbage and asks again: that is charged too, or a state at its limit
- * would do nothing else. */
+/* Lua's allocator. When there is no room Lua collects its garbage and asks again: that is charged too, or a state at
+ * its limit would do nothing else. */
 static void *allocate(void *ud, void *ptr, size_t old, size_t n)
 {
         struct lua_hook *h = ud;
@@ -116,7 +118,8 @@ void lua_sandbox_spent(lua_State *L)
         if (slow)
                 lua_pushstring(L, "it used 10 seconds of the processor for one record");
         else
-                lua_pushfstring(L, "it used up its %I instructions for one record (instructions.max)", (LUAI_UACINT)h->budget);
+                lua_pushfstring(L, "it used up its %I instructions for one record (instructions.max)",
+                                (LUAI_UACINT)h->budget);
         lua_concat(L, 2);
         lua_error(L);
         abort(); /* lua_error does not return */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values between a record and Lua. Integers are Lua's (64 bits, exact), floats its numbers, strings and bytes its strings; a
- * Decimal is its text ("12.30"), the other logical types are the number they are stored as. What is assigned must fit the schema
- * exactly: nothing is rounded, cut or turned into text. */
+/* Values between a record and Lua. Integers are Lua's (64 bits, exact), floats its numbers, strings and bytes its
+ * strings; a Decimal is its text ("12.30"), the other logical types are the number they are stored as. What is assigned
+ * must fit the schema exactly: nothing is rounded, cut or turned into text. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "record/logical.h"
 #include "transforms/lua_hook.h"
 
-#define MAX_NESTING 64
+#define MAX_NESTING 64 /* of tables */
+#define MAX_DEPTH 500  /* of a value that is assigned as a whole */
 
 static void no_fit(lua_State *L, int index, const struct sl_schema *schema, const char *what)
 {
@@ -25,7 +26,8 @@ static int64_t to_integer(lua_State *L, int index, const struct sl_schema *schem
                 no_fit(L, index, schema, what);
         int64_t top = (int64_t)(UINT64_MAX >> (65 - bits[schema->type]));
         if (!exact || v > top || v < -top - 1)
-                luaL_error(L, "%s is %s: %s does not fit", what, sl_type_name(schema->type), luaL_tolstring(L, index, NULL));
+                luaL_error(L, "%s is %s: %s does not fit", what, sl_type_name(schema->type),
+                           luaL_tolstring(L, index, NULL));
         return v;
 }
 
@@ -107,7 +109,8 @@ static struct sl_value to_map(lua_State *L, int index, const struct sl_schema *s
         struct sl_value *items = sl_arena_alloc(h->arena, (2 * (size_t)n + 1) * sizeof(*items));
         for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1), i++) {
                 if (!schema && lua_type(L, -2) != LUA_TSTRING)
-                        luaL_error(L, "%s: the keys of a map without schema are strings, not a %s", what, luaL_typename(L, -2));
+                        luaL_error(L, "%s: the keys of a map without schema are strings, not a %s", what,
+                                   luaL_typename(L, -2));
                 items[2 * i] = lua_to_value(L, lua_gettop(L) - 1, schema ? schema->key : NULL, what, depth);
                 items[2 * i + 1] = lua_to_value(L, lua_gettop(L), schema ? schema->value : NULL, what, depth);
         }
@@ -125,14 +128,17 @@ static bool is_sequence(lua_State *L, int index)
         return n && n == count;
 }
 
-/* The bytes that a deep copy takes. */
-static size_t size_of(const struct sl_value *v)
+/* The bytes that a deep copy takes. Values are walked by recursion here and by converters, so their depth is bounded.
+ */
+static size_t size_of(lua_State *L, const struct sl_value *v, int depth)
 {
+        if (depth > MAX_DEPTH)
+                luaL_error(L, "the value is nested too deeply");
         size_t n = sizeof(*v), count = v->type == SL_MAP ? 2 * (size_t)v->len : v->len;
         if (v->type == SL_STRING || v->type == SL_BYTES)
                 n += v->len;
         for (size_t i = 0; v->type >= SL_ARRAY && i < count; i++)
-                n += size_of(&v->items[i]);
+                n += size_of(L, &v->items[i], depth + 1);
         return n;
 }
 
@@ -142,10 +148,10 @@ static struct sl_value from_proxy(lua_State *L, int index, const struct sl_schem
         if (lua_rawlen(L, index) != sizeof(struct lua_proxy))
                 luaL_error(L, "%s can't become the record or its headers", what);
         struct lua_node *n = lua_proxy_node(L, index);
-        if (n->schema != schema && !(n->schema && schema && n->schema->type == schema->type && n->schema->type == SL_STRUCT &&
-                                     n->schema->fields == schema->fields))
+        if (n->schema != schema && !(n->schema && schema && n->schema->type == schema->type &&
+                                     n->schema->type == SL_STRUCT && n->schema->fields == schema->fields))
                 luaL_error(L, "%s has another schema than what is assigned to it: assign a table of the fields", what);
-        lua_charge(L, h, size_of(lua_node_value(n)) / LUA_STEPS_PER_BYTES + 1);
+        lua_charge(L, h, size_of(L, lua_node_value(n), 0) / LUA_STEPS_PER_BYTES + 1);
         return sl_value_copy(h->arena, lua_node_value(n));
 }
 
@@ -155,8 +161,10 @@ static struct sl_value schemaless(lua_State *L, int index, const char *what, int
 {
         struct sl_str s;
         switch (lua_type(L, index)) {
-        case LUA_TNIL: return SL_V_NULL;
-        case LUA_TBOOLEAN: return sl_v_bool(lua_toboolean(L, index));
+        case LUA_TNIL:
+                return SL_V_NULL;
+        case LUA_TBOOLEAN:
+                return sl_v_bool(lua_toboolean(L, index));
         case LUA_TNUMBER:
                 return lua_isinteger(L, index) ? sl_v_i64(SL_INT64, lua_tointeger(L, index))
                                                : sl_v_f64(SL_FLOAT64, lua_tonumber(L, index));
@@ -164,9 +172,13 @@ static struct sl_value schemaless(lua_State *L, int index, const char *what, int
                 s = to_text(L, index);
                 return sl_utf8_valid(s) ? sl_v_str(s) : sl_v_bytes(s.ptr, s.len);
         case LUA_TTABLE:
-                return is_sequence(L, index) ? to_array(L, index, NULL, what, depth) : to_map(L, index, NULL, what, depth);
-        case LUA_TUSERDATA: return from_proxy(L, index, NULL, what);
-        default: luaL_error(L, "%s can't become a %s", what, luaL_typename(L, index)); return SL_V_NULL;
+                return is_sequence(L, index) ? to_array(L, index, NULL, what, depth)
+                                             : to_map(L, index, NULL, what, depth);
+        case LUA_TUSERDATA:
+                return from_proxy(L, index, NULL, what);
+        default:
+                luaL_error(L, "%s can't become a %s", what, luaL_typename(L, index));
+                return SL_V_NULL;
         }
 }
 
@@ -214,14 +226,18 @@ struct sl_value lua_to_value(lua_State *L, int index, const struct sl_schema *sc
         case SL_INT8:
         case SL_INT16:
         case SL_INT32:
-        case SL_INT64: return sl_v_i64(schema->type, to_integer(L, index, schema, what));
+        case SL_INT64:
+                return sl_v_i64(schema->type, to_integer(L, index, schema, what));
         case SL_FLOAT32:
-        case SL_FLOAT64: return to_double(L, index, schema, what);
-        case SL_STRING: return to_string(L, index, schema, what);
+        case SL_FLOAT64:
+                return to_double(L, index, schema, what);
+        case SL_STRING:
+                return to_string(L, index, schema, what);
         case SL_BYTES:
                 return schema->logical == SL_LOGICAL_DECIMAL ? to_decimal(L, index, schema, what)
                                                              : to_string(L, index, schema, what);
-        default: break;
+        default:
+                break;
         }
         if (!lua_istable(L, index))
                 no_fit(L, index, schema, what);
@@ -234,9 +250,13 @@ struct sl_value lua_to_value(lua_State *L, int index, const struct sl_schema *sc
 const struct sl_schema *lua_schema_of(lua_State *L, int index)
 {
         switch (lua_type(L, index)) {
-        case LUA_TBOOLEAN: return sl_schema_of(SL_BOOLEAN, false);
-        case LUA_TNUMBER: return sl_schema_of(lua_isinteger(L, index) ? SL_INT64 : SL_FLOAT64, false);
-        case LUA_TSTRING: return sl_schema_of(SL_STRING, false);
-        default: return NULL;
+        case LUA_TBOOLEAN:
+                return sl_schema_of(SL_BOOLEAN, false);
+        case LUA_TNUMBER:
+                return sl_schema_of(lua_isinteger(L, index) ? SL_INT64 : SL_FLOAT64, false);
+        case LUA_TSTRING:
+                return sl_schema_of(SL_STRING, false);
+        default:
+                return NULL;
         }
 }

@@ -211,6 +211,9 @@ static void bombs(void **state)
                 {"local function f() return f() + 1 end return f()", ""},
                 {"for i = 1, 1e9 do record.value = ('x'):rep(100000) end", "instructions"},
                 {"local t = {} t.t = t record.value = t", "nested too deeply"},
+                {"while true do record.value = {a = record.value} end", "nested too deeply"},
+                {"while true do record.value.a = record.value end", "nested too deeply"},
+                {"for k in pairs(record.value) do record.value = nil record.value = {7} local x = record.value[1] end", "assigned anew"},
                 {"return ('x'):rep(250):find(('x?'):rep(250) .. ('x'):rep(250)) and string.find('a', ('('):rep(40))", ""},
         };
         for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {

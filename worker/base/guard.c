@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See guard.h. sigsetjmp without the signal mask, so that a call costs no system call: the handler does not block its signal.
- * It runs on a stack of its own, since a plugin may have used up the thread's. */
+/* See guard.h. sigsetjmp without the signal mask, so that a call costs no system call: the handler does not block its
+ * signal. It runs on a stack of its own, since a plugin may have used up the thread's. */
 #include "base/guard.h"
 #include <link.h>
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loading of plugins (see plugload.h, and api/plugin.h for what one exports). Their structs are copied, to mark whose they are;
- * everything they point at stays the shared object's, which is never unloaded. */
+/* Loading of plugins (see plugload.h, and api/plugin.h for what one exports). Their structs are copied, to mark whose
+ * they are; everything they point at stays the shared object's, which is never unloaded. */
 #include "cluster/plugload.h"
 #include <dirent.h>
 #include <dlfcn.h>
@@ -46,18 +46,21 @@ static bool check_part(const struct sl_plugins *pl, const char *path, bool trans
 {
         const char *kind = transform ? "transform" : "predicate";
         if (!name || !aliases || !aliases[0] || !complete) {
-                sl_cfg_add_error(report, KEY, "%s is refused: its %s %s lacks a name, aliases, a config table or its call", path, kind,
-                                 name ? name : "without name");
+                sl_cfg_add_error(report, KEY,
+                                 "%s is refused: its %s %s lacks a name, aliases, a config table or its call", path,
+                                 kind, name ? name : "without name");
                 return false;
         }
         const char *clash = taken(pl, transform, name, aliases);
         if (clash)
-                sl_cfg_add_error(report, KEY, "%s is refused: there is a %s %s already; give its own another name", path, kind, clash);
+                sl_cfg_add_error(report, KEY, "%s is refused: there is a %s %s already; give its own another name",
+                                 path, kind, clash);
         return !clash;
 }
 
 /* All of a plugin, or nothing of it. */
-static void add_plugin(struct sl_plugin_set *set, const char *path, const struct sl_plugin *plugin, struct sl_cfg_report *report)
+static void add_plugin(struct sl_plugin_set *set, const char *path, const struct sl_plugin *plugin,
+                       struct sl_cfg_report *report)
 {
         struct sl_plugins all = set->all;
         for (size_t i = 0; plugin->transforms && plugin->transforms[i]; i++) {
@@ -90,13 +93,19 @@ static void load(struct sl_plugin_set *set, const char *path, struct sl_cfg_repo
         if (!handle)
                 sl_cfg_add_error(report, KEY, "%s is refused: %s", path, dlerror());
         else if (!plugin)
-                sl_cfg_add_error(report, KEY, "%s is refused: it exports no %s, so it is no plugin for Sluice", path, SYMBOL);
+                sl_cfg_add_error(report, KEY, "%s is refused: it exports no %s, so it is no plugin for Sluice", path,
+                                 SYMBOL);
         else if (plugin->abi != SL_PLUGIN_ABI)
-                sl_cfg_add_error(report, KEY, "%s is refused: it has the plugin ABI number %u and this program has %u: build it "
-                                 "again with the headers of Sluice " SLUICE_VERSION, path, plugin->abi, SL_PLUGIN_ABI);
+                sl_cfg_add_error(report, KEY,
+                                 "%s is refused: it has the plugin ABI number %u and this program has %u: build it "
+                                 "again with the headers of Sluice " SLUICE_VERSION,
+                                 path, plugin->abi, SL_PLUGIN_ABI);
         else if (plugin->size != sizeof(*plugin) || plugin->layout != SL_PLUGIN_LAYOUT)
-                sl_cfg_add_error(report, KEY, "%s is refused: it was built with other headers than this program: build it again with "
-                                 "those of Sluice " SLUICE_VERSION, path);
+                sl_cfg_add_error(
+                        report, KEY,
+                        "%s is refused: it was built with other headers than this program: build it again with "
+                        "those of Sluice " SLUICE_VERSION,
+                        path);
         else if (!plugin->name || !plugin->version)
                 sl_cfg_add_error(report, KEY, "%s is refused: its sl_plugin_v1 lacks name or version", path);
         else
@@ -124,7 +133,8 @@ static void load_dir(struct sl_plugin_set *set, const char *dir, struct sl_cfg_r
         struct dirent **names = NULL;
         int n = scandir(dir, &names, is_shared_object, alphasort);
         if (n < 0)
-                sl_cfg_add_warning(report, KEY, "The directory %s of plugin.path can't be read: %s", dir, strerror(errno));
+                sl_cfg_add_warning(report, KEY, "The directory %s of plugin.path can't be read: %s", dir,
+                                   strerror(errno));
         for (int i = 0; i < n; i++) {
                 load(set, sl_arena_printf(&set->arena, "%s/%s", dir, names[i]->d_name), report);
                 free(names[i]);
@@ -136,7 +146,8 @@ static void load_dir(struct sl_plugin_set *set, const char *dir, struct sl_cfg_r
         if (jars >= 0)
                 free(names);
         if (jars > 0)
-                sl_cfg_add_warning(report, KEY, "%d Java archives in %s are left out: Java plugins can't be loaded", jars, dir);
+                sl_cfg_add_warning(report, KEY, "%d Java archives in %s are left out: Java plugins can't be loaded",
+                                   jars, dir);
 }
 
 void sl_plugin_set_load(struct sl_plugin_set *set, const struct sl_plugins *built_in, const struct sl_cfg_list *dirs,

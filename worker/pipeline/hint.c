@@ -30,7 +30,8 @@ static size_t distance(const char *a, const char *b)
                 size_t diagonal = row[0];
                 row[0] = i;
                 for (size_t j = 1; j <= m; j++) {
-                        size_t change = diagonal + (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]));
+                        size_t change =
+                                diagonal + (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]));
                         size_t one = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
                         diagonal = row[j];
                         row[j] = change < one ? change : one;
@@ -75,7 +76,9 @@ void sl_hint_add(const struct sl_plugins *pl, enum sl_hint_kind kind, const char
         if (kind == SL_HINT_CONNECTOR || kind == SL_HINT_CONVERTER)
                 sl_buf_adds(out, ". Java classes can't be loaded: see docs/migration.md.");
         else if (kind == SL_HINT_TRANSFORM)
-                sl_buf_adds(out, ". What no built-in one does can be written as a sluice.transforms.Lua hook: see docs/hooks.md.");
+                sl_buf_adds(out, ". What no built-in one does can be written as a sluice.transforms.Lua hook: see "
+                                 "docs/hooks.md.");
         else
-                sl_buf_adds(out, ". Such a condition can be written in a sluice.transforms.Lua hook: see docs/hooks.md.");
+                sl_buf_adds(out,
+                            ". Such a condition can be written in a sluice.transforms.Lua hook: see docs/hooks.md.");
 }
