@@ -35,6 +35,7 @@ static int broken(const char *how)
         if (strcmp(how, "divide") == 0) zero = 5 / zero;
         if (strcmp(how, "trap") == 0) __builtin_trap();
         if (strcmp(how, "stack") == 0) return deeper("x");
+        if (strcmp(how, "loop") == 0) fprintf(stderr, "the plugin loops\n");
         while (strcmp(how, "loop") == 0) zero = 0;
         return 0;
 }
@@ -221,3 +222,20 @@ def test_plugin_in_a_worker(make_worker, kafka, tmp_path, unique):
     worker.create("d", {**crash, **more, "file": str(tmp_path / "d"), "errors.tolerance": "none"})
     assert "the plugin crasher crashed: Segmentation fault (SIGSEGV)" in worker.wait_failed("d")
     wait_until(lambda: (tmp_path / "out").exists() and (tmp_path / "out").read_text() == "first\nsecond\n", what="the rows")
+
+
+@pytest.mark.skipif(SANITIZED, reason="the plain build shows it")
+def test_plugin_that_never_returns(make_worker, kafka, tmp_path, unique):
+    """Its task can't be ended, which is said; the worker still answers, and stops."""
+    plugins = build(tmp_path / "p", "crasher", CRASHER.replace("NAME", "Crasher"))
+    worker = make_worker({"plugin.path": str(plugins), "task.shutdown.graceful.timeout.ms": 500}).start()
+    kafka.create_topic(unique)
+    kafka.produce(unique, [("k", b'"bad"', [])])
+    loop = {k: v for k, v in lua_sink("out", unique, tmp_path, "").items() if not k.endswith(".script")}
+    worker.create("c", {**loop, "transforms.hook.type": "Crasher", "transforms.hook.how": "loop"})
+    wait_until(lambda: "the plugin loops" in worker.log_text(), what="the loop")
+    worker.delete("c")
+    wait_until(lambda: "task c-0 did not end in time and is left to itself" in worker.log_text(), what="the warning")
+    assert worker.rest("GET", "/connectors").json() == []
+    assert worker.stop() == 0
+    assert "stopped with tasks that did not end in time" in worker.log_text()
