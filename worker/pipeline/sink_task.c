@@ -507,10 +507,8 @@ static enum sl_rc open_line(struct line *l, struct sl_err *err)
         SL_TRY(sl_errpolicy_new(t, &l->common, &l->policy, err));
         struct sl_errpolicy_hooks hooks = {.wait = stay, .arg = l};
         sl_errpolicy_hook(l->policy, &hooks);
-        SL_TRY(sl_chain_new(&t->config, &l->common, &l->chain, err));
-        SL_TRY(sl_codec_open(&l->codec, &(struct sl_converter_env){converter_tick, l}, t->worker, &t->config, err));
         SL_TRY(sl_chain_new(t->plugins, &t->config, &l->common, &l->chain, err));
-        SL_TRY(sl_codec_open(&l->codec, t->worker, &t->config, err));
+        SL_TRY(sl_codec_open(&l->codec, &(struct sl_converter_env){converter_tick, l}, t->worker, &t->config, err));
         l->env = (struct sl_task_env){.connector = t->connector,
                                       .task = t->id,
                                       .metric_labels = t->metric_labels,

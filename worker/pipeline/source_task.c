@@ -687,10 +687,8 @@ static enum sl_rc open_line(struct line *l, struct sl_err *err)
         SL_TRY(open_admin(l, err));
         SL_TRY(open_policy(l, err));
         SL_TRY(sl_topics_new(t, &l->common, l->admin, &l->topics, err));
-        SL_TRY(sl_chain_new(&t->config, &l->common, &l->chain, err));
-        SL_TRY(sl_codec_open(&l->codec, &(struct sl_converter_env){tick, l}, t->worker, &t->config, err));
         SL_TRY(sl_chain_new(t->plugins, &t->config, &l->common, &l->chain, err));
-        SL_TRY(sl_codec_open(&l->codec, t->worker, &t->config, err));
+        SL_TRY(sl_codec_open(&l->codec, &(struct sl_converter_env){tick, l}, t->worker, &t->config, err));
         SL_TRY(ops->partition(l->cfg, t->connector, &l->partition, err));
         sl_offset_key(t->connector, (struct sl_str){l->partition.ptr, l->partition.len}, &l->offset_key);
         if (l->common.offsets_topic && strcmp(l->common.offsets_topic, sl_offset_topic(t->worker)) == 0)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../../unit/allocations.h"
+#include "api/plugin.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "config/cfgdef.h"
@@ -88,6 +89,7 @@ static enum sl_rc recode(struct bench *b, const char *url, struct sl_err *err)
 
 static enum sl_rc start(struct bench *b, const json_t *job, struct sl_err *err)
 {
+        const struct sl_plugins plugins = {.transforms = sl_transforms, .predicates = sl_predicates};
         struct sl_props props = {0}, none = {0};
         struct sl_conn_cfg common = {0};
         struct sl_cfg_report report = {0};
@@ -99,7 +101,7 @@ static enum sl_rc start(struct bench *b, const json_t *job, struct sl_err *err)
         sl_props_set(&props, "key.converter", "JsonConverter");
         sl_props_set(&props, "value.converter", "JsonConverter");
         sl_cfg_parse(sl_source_common_defs, &props, &common, &b->keep, &report);
-        enum sl_rc rc = sl_chain_new(&props, &common, &b->chain, err);
+        enum sl_rc rc = sl_chain_new(&plugins, &props, &common, &b->chain, err);
         if (rc == SL_OK)
                 rc = sl_codec_open(&b->codec, &(struct sl_converter_env){0}, &none, &props, err);
         b->wire = strcmp(sl_json_str(job, "form"), "records") != 0;
