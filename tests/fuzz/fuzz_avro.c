@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libFuzzer: the first line is a schema's text, what follows is data in it. What decodes must encode again under its Connect schema,
- * and that must decode to the same. */
+/* libFuzzer: the first line is a schema's text, what follows is data in it. What decodes must encode again under its
+ * Connect schema, and that must decode to the same. */
 #include <stdlib.h>
 
 #include "convert/avro.h"
@@ -13,7 +13,8 @@ static const struct sl_avro_options options[] = {
         {.meta = true, .sums = true, .discard_doc = true, .ignore_default = true},
 };
 
-/* Connect schemas can be of Avro schemas that Connect would not make (two types of one name): then there is no way back. */
+/* Connect schemas can be of Avro schemas that Connect would not make (two types of one name): then there is no way
+ * back. */
 static void there_and_back(const struct sl_avro_options *o, const struct sl_schema *schema, const struct sl_value *v)
 {
         struct sl_avro_doc *doc = sl_avro_doc_new();

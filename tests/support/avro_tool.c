@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* For tests/conformance/converters: what AvroConverter does between the registry and the rows. One JSON object a line:
- *   {"op":"write","options":[...],"record":"<JsonConverter's envelope>"} -> {"schema":"...","data":"hex"} or {"null":true}
+ *   {"op":"write","options":[...],"record":"<JsonConverter's envelope>"} -> {"schema":"...","data":"hex"} or
+ * {"null":true}
  *   {"op":"read","options":[...],"schema":"...","reader":"..." or absent,"data":"hex"} -> {"record":"<envelope>"}
  * or {"error":"..."}. */
 #include <jansson.h>
@@ -22,13 +23,15 @@ static void options_of(const json_t *list, struct sl_avro_options *o)
         const struct {
                 const char *name;
                 bool *flag;
-        } known[] = {{"enhanced.avro.schema.support", &o->enhanced}, {"scrub.invalid.names", &o->scrub},
-                     {"discard.type.doc.default", &o->discard_doc},  {"allow.optional.map.keys", &o->optional_keys},
-                     {"generalized.sum.type.support", &o->sums},     {"ignore.default.for.nullables", &o->ignore_default}};
+        } known[] = {
+                {"enhanced.avro.schema.support", &o->enhanced}, {"scrub.invalid.names", &o->scrub},
+                {"discard.type.doc.default", &o->discard_doc},  {"allow.optional.map.keys", &o->optional_keys},
+                {"generalized.sum.type.support", &o->sums},     {"ignore.default.for.nullables", &o->ignore_default}};
         json_t *one;
         size_t i;
         *o = (struct sl_avro_options){.meta = true, .flatten_singleton = true};
-        json_array_foreach(list, i, one) {
+        json_array_foreach(list, i, one)
+        {
                 const char *name = json_string_value(one);
                 for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++)
                         if (strcmp(known[k].name, name) == 0)
@@ -60,7 +63,8 @@ static struct sl_str unhex(struct tool *t, const char *text)
         return (struct sl_str){out, n};
 }
 
-static enum sl_rc do_write(struct tool *t, const json_t *in, const struct sl_avro_options *o, json_t *out, struct sl_err *err)
+static enum sl_rc do_write(struct tool *t, const json_t *in, const struct sl_avro_options *o, json_t *out,
+                           struct sl_err *err)
 {
         const struct sl_schema *schema;
         struct sl_value v;
@@ -92,7 +96,8 @@ static enum sl_rc do_write(struct tool *t, const json_t *in, const struct sl_avr
         return rc;
 }
 
-static enum sl_rc do_read(struct tool *t, const json_t *in, const struct sl_avro_options *o, json_t *out, struct sl_err *err)
+static enum sl_rc do_read(struct tool *t, const json_t *in, const struct sl_avro_options *o, json_t *out,
+                          struct sl_err *err)
 {
         const char *other = json_string_value(json_object_get(in, "reader"));
         struct sl_avro *writer, *reader;
@@ -115,7 +120,8 @@ static enum sl_rc do_read(struct tool *t, const json_t *in, const struct sl_avro
         if (rc == SL_OK)
                 rc = sl_avro_decode(d, unhex(t, json_string_value(json_object_get(in, "data"))), &t->arena, &v, err);
         if (rc == SL_OK)
-                rc = t->json->encode(t->st, SL_STR("t"), v.type == SL_NULL ? NULL : sl_avro_decoder_schema(d), &v, &text, &null, err);
+                rc = t->json->encode(t->st, SL_STR("t"), v.type == SL_NULL ? NULL : sl_avro_decoder_schema(d), &v,
+                                     &text, &null, err);
         if (rc == SL_OK)
                 json_object_set_new(out, "record", null ? json_null() : json_stringn(text.ptr, text.len));
         sl_avro_decoder_free(d);

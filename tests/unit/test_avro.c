@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Avro: what the comparison with Java (tests/conformance/converters) can't show: options of newer converters, schemas and bytes that
- * must be refused, writing with a schema that the registry chose, and that rows allocate nothing. */
+/* Avro: what the comparison with Java (tests/conformance/converters) can't show: options of newer converters, schemas
+ * and bytes that must be refused, writing with a schema that the registry chose, and that rows allocate nothing. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,14 +15,17 @@
 
 static const struct sl_avro_options plain = {.meta = true, .flatten_singleton = true};
 
-static const struct sl_schema *named(enum sl_type type, bool optional, const char *name, const struct sl_param *params, uint32_t n)
+static const struct sl_schema *named(enum sl_type type, bool optional, const char *name, const struct sl_param *params,
+                                     uint32_t n)
 {
-        return sl_schema_intern(&(struct sl_schema){.type = type, .optional = optional, .name = name, .params = params, .param_count = n});
+        return sl_schema_intern(&(struct sl_schema){
+                .type = type, .optional = optional, .name = name, .params = params, .param_count = n});
 }
 
 static const struct sl_schema *record_of(const char *name, const struct sl_field *fields, uint32_t n)
 {
-        return sl_schema_intern(&(struct sl_schema){.type = SL_STRUCT, .name = name, .fields = fields, .field_count = n});
+        return sl_schema_intern(
+                &(struct sl_schema){.type = SL_STRUCT, .name = name, .fields = fields, .field_count = n});
 }
 
 /* The text of a Connect schema's Avro schema, or "ERR ..."; owned by the caller. */
@@ -79,8 +82,8 @@ static void close_decoder(struct codec *c)
 static void test_scrub(void **state sl_unused)
 {
         static const char *const names[][2] = {
-                {"ok_1", "ok_1"}, {"a-b", "a_b"},   {"a b", "a_b"},        {"1a", "x1a"},      {"a.b", "a_b"},
-                {"a$b", "a_24b"}, {"a%b", "a_25b"}, {"\xc3\xa4", "_C3_A4"}, {"-1", "_1"},      {"", ""},
+                {"ok_1", "ok_1"}, {"a-b", "a_b"},   {"a b", "a_b"},         {"1a", "x1a"}, {"a.b", "a_b"},
+                {"a$b", "a_24b"}, {"a%b", "a_25b"}, {"\xc3\xa4", "_C3_A4"}, {"-1", "_1"},  {"", ""},
         };
         struct sl_arena a = {0};
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -91,13 +94,15 @@ static void test_scrub(void **state sl_unused)
         scrub.scrub = true;
         const struct sl_field f[] = {{.name = "a-b", .schema = sl_schema_of(SL_INT32, false)}};
         expect_text(&scrub, record_of("x-y.z-1", f, 1),
-                    "{\"type\":\"record\",\"name\":\"z_1\",\"namespace\":\"x_y\",\"fields\":[{\"name\":\"a_b\",\"type\":\"int\"}],"
+                    "{\"type\":\"record\",\"name\":\"z_1\",\"namespace\":\"x_y\",\"fields\":[{\"name\":\"a_b\","
+                    "\"type\":\"int\"}],"
                     "\"connect.name\":\"x-y.z-1\"}");
 }
 
 static void test_sum_types(void **state sl_unused)
 {
-        static const struct sl_param params[] = {{SL_AVRO_SUM_ENUM, "a.E"}, {SL_AVRO_SUM_ENUM ".X", "0"}, {SL_AVRO_SUM_ENUM ".Y", "1"}};
+        static const struct sl_param params[] = {
+                {SL_AVRO_SUM_ENUM, "a.E"}, {SL_AVRO_SUM_ENUM ".X", "0"}, {SL_AVRO_SUM_ENUM ".Y", "1"}};
         struct sl_avro_options sums = plain;
         struct codec c;
         sums.sums = true;
@@ -131,7 +136,8 @@ static void test_small_options(void **state sl_unused)
         const struct sl_schema *doc = sl_schema_intern(&(struct sl_schema){.type = SL_INT32, .doc = "d"});
         const struct sl_field f[] = {{.name = "x", .schema = doc}};
         expect_text(&o, record_of("R", f, 1),
-                    "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"x\",\"type\":{\"type\":\"int\",\"connect.doc\":\"d\"},"
+                    "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"x\",\"type\":{\"type\":\"int\","
+                    "\"connect.doc\":\"d\"},"
                     "\"doc\":\"d\"}],\"connect.name\":\"R\"}");
         struct codec c;
         o.flatten_singleton = false;
@@ -170,8 +176,10 @@ static void test_write_with_other_schema(void **state sl_unused)
         } cases[] = {
                 {FIELDS(FIELD("b", "\"string\"") "," FIELD("a", "\"int\"")), "\x02x\x06", 3},
                 {FIELDS(FIELD("a", "\"double\"")), "\0\0\0\0\0\0\x08\x40", 8},
-                {FIELDS(FIELD("a", "[\"null\",\"long\"]") "," DEFAULTED("c", "\"bytes\"", "\"\\u00ff\\u0000\"")), "\x02\x06\x04\xff\0", 5},
-                {FIELDS(DEFAULTED("c", "{\"type\":\"array\",\"items\":\"int\"}", "[1,2]") "," FIELD("a", "\"int\"")), "\x04\x02\x04\0\x06", 5},
+                {FIELDS(FIELD("a", "[\"null\",\"long\"]") "," DEFAULTED("c", "\"bytes\"", "\"\\u00ff\\u0000\"")),
+                 "\x02\x06\x04\xff\0", 5},
+                {FIELDS(DEFAULTED("c", "{\"type\":\"array\",\"items\":\"int\"}", "[1,2]") "," FIELD("a", "\"int\"")),
+                 "\x04\x02\x04\0\x06", 5},
                 {FIELDS(DEFAULTED("c", "[\"null\",\"int\"]", "null") "," FIELD("b", "\"bytes\"")), "\0\x02x", 3},
                 {FIELDS(FIELD("c", "\"int\"") "," FIELD("a", "\"int\"")), NULL, 0},
                 {FIELDS(FIELD("a", "\"string\"")), NULL, 0},
@@ -200,15 +208,17 @@ static void test_write_with_other_schema(void **state sl_unused)
 static void test_nulls_and_defaults(void **state sl_unused)
 {
         struct sl_avro_options o = plain;
-        const struct sl_schema *s = sl_schema_intern(
-                &(struct sl_schema){.type = SL_INT32, .optional = true, .has_default = true, .def = sl_v_i64(SL_INT32, 5)});
+        const struct sl_schema *s = sl_schema_intern(&(struct sl_schema){
+                .type = SL_INT32, .optional = true, .has_default = true, .def = sl_v_i64(SL_INT32, 5)});
         const struct sl_field f[] = {{.name = "a", .schema = s}};
         const struct sl_value v = sl_v_items(SL_STRUCT, &SL_V_NULL, 1);
         for (int ignore = 0; ignore < 2; ignore++) {
                 struct sl_buf out = {0};
                 struct sl_err err = {0};
                 o.ignore_default = ignore;
-                assert_int_equal(encode_with(&o, record_of("R", f, 1), FIELDS(FIELD("a", "[\"int\",\"null\"]")), &v, &out, &err), SL_OK);
+                assert_int_equal(
+                        encode_with(&o, record_of("R", f, 1), FIELDS(FIELD("a", "[\"int\",\"null\"]")), &v, &out, &err),
+                        SL_OK);
                 assert_int_equal(out.len, ignore ? 1 : 2);
                 assert_memory_equal(out.ptr, ignore ? "\x02" : "\x00\x0a", out.len);
                 sl_buf_free(&out);
@@ -216,7 +226,8 @@ static void test_nulls_and_defaults(void **state sl_unused)
         const struct sl_field g[] = {{.name = "a", .schema = sl_schema_of(SL_INT32, false)}};
         struct sl_buf out = {0};
         struct sl_err err = {0};
-        assert_int_equal(encode_with(&o, record_of("R", g, 1), FIELDS(FIELD("a", "\"int\"")), &v, &out, &err), SL_SCHEMA);
+        assert_int_equal(encode_with(&o, record_of("R", g, 1), FIELDS(FIELD("a", "\"int\"")), &v, &out, &err),
+                         SL_SCHEMA);
         assert_non_null(strstr(err.msg, "Found null value for non-optional schema"));
         sl_buf_free(&out);
 }
@@ -226,18 +237,37 @@ static void test_nulls_and_defaults(void **state sl_unused)
 static void test_bad_schemas(void **state sl_unused)
 {
         static const char *const bad[] = {
-                "", "{", "5", "\"nothing\"", "{\"type\":\"nothing\"}", "{\"type\":\"record\",\"name\":\"R\"}",
-                "{\"type\":\"record\",\"fields\":[]}", "{\"type\":\"record\",\"name\":\"1R\",\"fields\":[]}",
-                FIELDS(FIELD("a", "\"int\"") "," FIELD("a", "\"int\"")), FIELDS("{\"name\":\"a\"}"), FIELDS("{\"type\":\"int\"}"),
-                FIELDS("{\"name\":\"a b\",\"type\":\"int\"}"), FIELDS("{\"name\":\"a\",\"type\":\"int\",\"order\":\"up\"}"),
-                "{\"type\":\"array\"}", "{\"type\":\"map\"}", "[\"int\",\"int\"]", "[\"int\",[\"string\"]]",
-                "{\"type\":\"fixed\",\"name\":\"F\"}", "{\"type\":\"fixed\",\"name\":\"F\",\"size\":-1}",
-                "{\"type\":\"enum\",\"name\":\"E\"}", "{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"a-b\"]}",
+                "",
+                "{",
+                "5",
+                "\"nothing\"",
+                "{\"type\":\"nothing\"}",
+                "{\"type\":\"record\",\"name\":\"R\"}",
+                "{\"type\":\"record\",\"fields\":[]}",
+                "{\"type\":\"record\",\"name\":\"1R\",\"fields\":[]}",
+                FIELDS(FIELD("a", "\"int\"") "," FIELD("a", "\"int\"")),
+                FIELDS("{\"name\":\"a\"}"),
+                FIELDS("{\"type\":\"int\"}"),
+                FIELDS("{\"name\":\"a b\",\"type\":\"int\"}"),
+                FIELDS("{\"name\":\"a\",\"type\":\"int\",\"order\":\"up\"}"),
+                "{\"type\":\"array\"}",
+                "{\"type\":\"map\"}",
+                "[\"int\",\"int\"]",
+                "[\"int\",[\"string\"]]",
+                "{\"type\":\"fixed\",\"name\":\"F\"}",
+                "{\"type\":\"fixed\",\"name\":\"F\",\"size\":-1}",
+                "{\"type\":\"enum\",\"name\":\"E\"}",
+                "{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"a-b\"]}",
                 "{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"a\"],\"default\":\"b\"}",
-                FIELDS(FIELD("a", FIELDS(FIELD("b", "\"int\"")))), "\"null\"", "[\"null\"]", FIELDS(FIELD("next", "[\"null\",\"R\"]")),
-                "{\"type\":\"int\",\"connect.version\":\"x\"}", "{\"type\":\"int\",\"connect.parameters\":[]}",
+                FIELDS(FIELD("a", FIELDS(FIELD("b", "\"int\"")))),
+                "\"null\"",
+                "[\"null\"]",
+                FIELDS(FIELD("next", "[\"null\",\"R\"]")),
+                "{\"type\":\"int\",\"connect.version\":\"x\"}",
+                "{\"type\":\"int\",\"connect.parameters\":[]}",
                 "{\"type\":\"int\",\"connect.type\":\"int9\"}",
-                "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"io.confluent.connect.avro.MapEntry\",\"fields\":[]}}",
+                "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"io.confluent.connect.avro.MapEntry\","
+                "\"fields\":[]}}",
         };
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
                 struct codec c;
@@ -261,7 +291,8 @@ static void test_bad_schemas(void **state sl_unused)
 
 #define NODE FIELDS(FIELD("x", "\"int\"") "," FIELD("l", "[\"null\",\"R\"]") "," FIELD("r", "[\"null\",\"R\"]"))
 
-/* A type that contains itself can't be read, not even where it is dropped deeper than the limit; that it can't is known soon. */
+/* A type that contains itself can't be read, not even where it is dropped deeper than the limit; that it can't is known
+ * soon. */
 static void test_recursive(void **state sl_unused)
 {
         struct codec c;
@@ -275,7 +306,10 @@ static void test_recursive(void **state sl_unused)
 
 static void test_hostile_bytes(void **state sl_unused)
 {
-#define CASE(schema, bytes) {schema, bytes, sizeof(bytes) - 1}
+#define CASE(schema, bytes)                                                                                            \
+        {                                                                                                              \
+                schema, bytes, sizeof(bytes) - 1                                                                       \
+        }
         static const struct {
                 const char *schema, *bytes;
                 size_t len;
@@ -285,7 +319,8 @@ static void test_hostile_bytes(void **state sl_unused)
                 CASE("\"int\"", "\xfe\xff\xff\xff\xff\x01"),
                 CASE("\"long\"", "\x80"),
                 CASE("\"string\"", "\x01"),
-                CASE("\"string\"", "\x08" "abc"),
+                CASE("\"string\"", "\x08"
+                                   "abc"),
                 CASE("\"string\"", "\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
                 CASE("\"string\"", "\x02\xff"),
                 CASE("\"double\"", "\0\0\0"),
@@ -299,7 +334,8 @@ static void test_hostile_bytes(void **state sl_unused)
                 CASE("{\"type\":\"array\",\"items\":\"int\"}", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
                 CASE("{\"type\":\"array\",\"items\":\"int\"}", "\x02\x02"),
                 CASE("{\"type\":\"array\",\"items\":\"int\"}", "\x01\x01\x02\0"),
-                CASE("{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"E\",\"fields\":[]}}", "\x80\x80\x80\x80\x10"),
+                CASE("{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"E\",\"fields\":[]}}",
+                     "\x80\x80\x80\x80\x10"),
                 CASE("{\"type\":\"map\",\"values\":\"int\"}", "\x02\x02\xff\x02\0"),
                 CASE("{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":4}", ""),
                 CASE("{\"type\":\"int\",\"logicalType\":\"time-millis\"}", "\x01"),
@@ -312,7 +348,8 @@ static void test_hostile_bytes(void **state sl_unused)
                 char *copy = sl_malloc(cases[i].len + !cases[i].len); /* its end is the sanitizer's */
                 memcpy(copy, cases[i].bytes, cases[i].len);
                 assert_int_equal(open_decoder(&c, &plain, cases[i].schema, NULL), SL_OK);
-                assert_int_equal(sl_avro_decode(c.decoder, (struct sl_str){copy, cases[i].len}, &a, &v, &c.err), SL_DESERIALIZATION);
+                assert_int_equal(sl_avro_decode(c.decoder, (struct sl_str){copy, cases[i].len}, &a, &v, &c.err),
+                                 SL_DESERIALIZATION);
                 assert_int_equal(c.err.id, SL_E_DECODE);
                 sl_arena_free(&a);
                 close_decoder(&c);
@@ -339,7 +376,8 @@ static void test_blocks(void **state sl_unused)
 
 static void test_rows_allocate_nothing(void **state sl_unused)
 {
-        static const struct sl_param params[] = {{SL_AVRO_ENUM, "E"}, {SL_AVRO_ENUM ".A", "A"}, {SL_AVRO_ENUM ".B", "B"}};
+        static const struct sl_param params[] = {
+                {SL_AVRO_ENUM, "E"}, {SL_AVRO_ENUM ".A", "A"}, {SL_AVRO_ENUM ".B", "B"}};
         struct sl_avro_options o = plain;
         o.enhanced = true;
         const struct sl_schema *text = sl_schema_of(SL_STRING, true);
@@ -348,12 +386,14 @@ static void test_rows_allocate_nothing(void **state sl_unused)
                 {.name = "b", .schema = text},
                 {.name = "c", .schema = sl_schema_intern(&(struct sl_schema){.type = SL_ARRAY, .value = text})},
                 {.name = "d", .schema = named(SL_STRING, false, "E", params, 3)},
-                {.name = "e", .schema = sl_schema_intern(&(struct sl_schema){.type = SL_MAP, .key = sl_schema_of(SL_STRING, false), .value = text})},
+                {.name = "e",
+                 .schema = sl_schema_intern(
+                         &(struct sl_schema){.type = SL_MAP, .key = sl_schema_of(SL_STRING, false), .value = text})},
         };
         const struct sl_schema *schema = record_of("R", f, 5);
         const struct sl_value list[] = {sl_v_str(SL_STR("x")), SL_V_NULL};
-        const struct sl_value items[] = {sl_v_i64(SL_INT64, 1 << 20), SL_V_NULL, sl_v_items(SL_ARRAY, list, 2), sl_v_str(SL_STR("B")),
-                                         sl_v_items(SL_MAP, list, 1)};
+        const struct sl_value items[] = {sl_v_i64(SL_INT64, 1 << 20), SL_V_NULL, sl_v_items(SL_ARRAY, list, 2),
+                                         sl_v_str(SL_STR("B")), sl_v_items(SL_MAP, list, 1)};
         const struct sl_value v = sl_v_items(SL_STRUCT, items, 5);
         struct sl_avro_doc *doc = sl_avro_doc_new();
         struct sl_avro *avro;

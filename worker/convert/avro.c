@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AvroConverter: Confluent's wire format (a zero byte, the schema's id, Avro binary) over a schema registry. This file keeps what each
- * schema and topic, and each id, was compiled to, and asks the registry at first sight; the mapping is in avro_from.c and avro_to.c,
- * the rows in avro_write.c and avro_read.c.
- * Unlike Confluent's, a schema read has the version that connect.version gives it, not the one the registry counts. */
+/* AvroConverter: Confluent's wire format (a zero byte, the schema's id, Avro binary) over a schema registry. This file
+ * keeps what each schema and topic, and each id, was compiled to, and asks the registry at first sight; the mapping is
+ * in avro_from.c and avro_to.c, the rows in avro_write.c and avro_read.c. Unlike Confluent's, a schema read has the
+ * version that connect.version gives it, not the one the registry counts. */
 #include "convert/avro.h"
 #include "convert/registry.h"
 
@@ -51,7 +51,8 @@ struct avro_state {
 };
 
 /* Confluent's sentence before the message: what, the topic, rest. */
-static sl_cold enum sl_rc failed(enum sl_rc rc, const char *what, struct sl_str topic, const char *rest, struct sl_err *err)
+static sl_cold enum sl_rc failed(enum sl_rc rc, const char *what, struct sl_str topic, const char *rest,
+                                 struct sl_err *err)
 {
         char head[400];
         snprintf(head, sizeof(head), "%s %.*s%s: ", what, (int)(topic.len < 250 ? topic.len : 250), topic.ptr, rest);
@@ -63,8 +64,8 @@ static sl_cold enum sl_rc failed(enum sl_rc rc, const char *what, struct sl_str 
 /* ---- schemas from the registry ---- */
 
 /* The types that a schema's references bring, into doc. */
-static enum sl_rc load_references(struct avro_state *st, struct sl_avro_doc *doc, const struct sl_registry_schema *s, unsigned depth,
-                                  struct sl_err *err)
+static enum sl_rc load_references(struct avro_state *st, struct sl_avro_doc *doc, const struct sl_registry_schema *s,
+                                  unsigned depth, struct sl_err *err)
 {
         if (depth > 20 || doc->types > SL_AVRO_TYPES)
                 return sl_fail(err, SL_E_SCHEMA, "the references of schema %d go too deep", s->id);
@@ -85,16 +86,18 @@ static enum sl_rc parse_registered(struct avro_state *st, const struct sl_regist
                                    struct sl_avro **ret, struct sl_err *err)
 {
         if (s->type != SL_REGISTRY_AVRO)
-                return sl_fail(err, SL_E_SCHEMA, "schema %d of the registry is no Avro schema: use the converter that wrote it", s->id);
+                return sl_fail(err, SL_E_SCHEMA,
+                               "schema %d of the registry is no Avro schema: use the converter that wrote it", s->id);
         SL_TRY(load_references(st, doc, s, 0, err));
         return sl_avro_parse(doc, s->text, ret, err);
 }
 
-static enum sl_rc subject_of(struct avro_state *st, const struct sl_registry_cfg *cfg, struct sl_str topic, const struct sl_avro *avro,
-                             struct sl_err *err)
+static enum sl_rc subject_of(struct avro_state *st, const struct sl_registry_cfg *cfg, struct sl_str topic,
+                             const struct sl_avro *avro, struct sl_err *err)
 {
         sl_buf_clear(&st->subject);
-        return sl_registry_subject(cfg, st->is_key, topic, avro->type == SL_AVRO_RECORD ? avro->full : NULL, &st->subject, err);
+        return sl_registry_subject(cfg, st->is_key, topic, avro->type == SL_AVRO_RECORD ? avro->full : NULL,
+                                   &st->subject, err);
 }
 
 /* ---- encode ---- */
@@ -114,7 +117,8 @@ static void bound_free(struct bound *b)
         free(b);
 }
 
-static sl_cold enum sl_rc bind_schema(struct avro_state *st, const struct sl_schema *schema, struct bound **ret, struct sl_err *err)
+static sl_cold enum sl_rc bind_schema(struct avro_state *st, const struct sl_schema *schema, struct bound **ret,
+                                      struct sl_err *err)
 {
         uint32_t at = schema ? schema->id + 1 : 0;
         struct bound *b = sl_calloc(1, sizeof(*b));
@@ -170,8 +174,8 @@ static enum sl_rc make_encoder(struct avro_state *st, const struct sl_schema *sc
         return rc;
 }
 
-static sl_cold enum sl_rc make_writer(struct avro_state *st, const struct sl_schema *schema, struct sl_str topic, struct writer **ret,
-                                      struct sl_err *err)
+static sl_cold enum sl_rc make_writer(struct avro_state *st, const struct sl_schema *schema, struct sl_str topic,
+                                      struct writer **ret, struct sl_err *err)
 {
         struct bound *b = bound_of(st, schema);
         const struct sl_registry_schema *with;
@@ -183,7 +187,8 @@ static sl_cold enum sl_rc make_writer(struct avro_state *st, const struct sl_sch
                                           (struct sl_str){b->text.ptr, b->text.len}, NULL, 0, &with, err);
         if (rc != SL_OK)
                 return failed(rc, "Failed to serialize Avro data from topic", topic, "", err);
-        /* With a registry that normalizes, its text differs from ours and the data does not: only a chosen schema counts. */
+        /* With a registry that normalizes, its text differs from ours and the data does not: only a chosen schema
+         * counts. */
         if (st->cfg->registry.auto_register || (!st->cfg->registry.use_latest && st->cfg->registry.use_id < 0))
                 rc = sl_avro_encoder_new(&st->cfg->o, schema, b->avro, &encoder, err);
         else
@@ -196,8 +201,8 @@ static sl_cold enum sl_rc make_writer(struct avro_state *st, const struct sl_sch
         return SL_OK;
 }
 
-static enum sl_rc avro_encode(void *state, struct sl_str topic, const struct sl_schema *schema, const struct sl_value *value,
-                              struct sl_buf *out, bool *ret_null, struct sl_err *err)
+static enum sl_rc avro_encode(void *state, struct sl_str topic, const struct sl_schema *schema,
+                              const struct sl_value *value, struct sl_buf *out, bool *ret_null, struct sl_err *err)
 {
         struct avro_state *st = state;
         *ret_null = value->type == SL_NULL;
@@ -242,12 +247,13 @@ static inline bool reads(const struct avro_state *st, const struct reader *r, in
 }
 
 /* The reader's schema with use.latest.version: the newest of the writer's subject. */
-static enum sl_rc latest_schema(struct avro_state *st, struct sl_str topic, const struct sl_avro *writer, struct sl_avro_doc *doc,
-                                struct sl_avro **ret, struct sl_err *err)
+static enum sl_rc latest_schema(struct avro_state *st, struct sl_str topic, const struct sl_avro *writer,
+                                struct sl_avro_doc *doc, struct sl_avro **ret, struct sl_err *err)
 {
         const struct sl_registry_schema *latest;
         SL_TRY(subject_of(st, &st->latest_cfg, topic, writer, err));
-        SL_TRY(sl_registry_write(st->latest, sl_buf_cstr(&st->subject), SL_REGISTRY_AVRO, SL_STR("\"null\""), NULL, 0, &latest, err));
+        SL_TRY(sl_registry_write(st->latest, sl_buf_cstr(&st->subject), SL_REGISTRY_AVRO, SL_STR("\"null\""), NULL, 0,
+                                 &latest, err));
         return parse_registered(st, latest, doc, ret, err);
 }
 
@@ -280,7 +286,8 @@ static sl_cold enum sl_rc make_reader(struct avro_state *st, int32_t id, struct 
                 struct sl_err why = {0};
                 SL_TRY(sl_registry_read(st->registry, id, &s, err));
                 enum sl_rc rc = compile_reader(st, s, topic, &decoder, &why);
-                if (rc != SL_OK && why.id != SL_E_SCHEMA && why.id != SL_E_DECODE) { /* what the registry says may change */
+                if (rc != SL_OK && why.id != SL_E_SCHEMA &&
+                    why.id != SL_E_DECODE) { /* what the registry says may change */
                         if (err)
                                 *err = why;
                         return rc;
@@ -343,7 +350,8 @@ static void avro_expect_decode(void *state, struct sl_str topic, struct sl_str b
 
 /* ---- life ---- */
 
-static enum sl_rc avro_open(void *state, const void *cfg, bool is_key, const struct sl_converter_env *env, struct sl_err *err)
+static enum sl_rc avro_open(void *state, const void *cfg, bool is_key, const struct sl_converter_env *env,
+                            struct sl_err *err)
 {
         struct avro_state *st = state;
         st->cfg = cfg;
@@ -381,19 +389,22 @@ static void avro_close(void *state)
 #define MAPPING .group = "Avro"
 static const struct sl_cfg_def avro_config[] = {
         SL_REGISTRY_ROWS(struct avro_cfg, registry),
-        {SL_CFG_BOOL(struct avro_cfg, o.enhanced, "enhanced.avro.schema.support"), .def = "false", .importance = SL_MEDIUM, MAPPING,
+        {SL_CFG_BOOL(struct avro_cfg, o.enhanced, "enhanced.avro.schema.support"), .def = "false",
+         .importance = SL_MEDIUM, MAPPING,
          .doc = "Keep enums as Avro enums, and tell types of equal names apart by their namespaces."},
         {SL_CFG_BOOL(struct avro_cfg, o.meta, "connect.meta.data"), .def = "true", MAPPING,
          .doc = "Keep what Avro has no place for (names, versions, parameters, docs) as connect.* properties."},
         {SL_CFG_BOOL(struct avro_cfg, o.scrub, "scrub.invalid.names"), .def = "false", .importance = SL_MEDIUM, MAPPING,
-         .doc = "Replace what Avro does not allow in names by _ and its hexadecimal code; else such a schema is refused."},
+         .doc = "Replace what Avro does not allow in names by _ and its hexadecimal code; else such a schema is "
+                "refused."},
         {SL_CFG_BOOL(struct avro_cfg, o.discard_doc, "discard.type.doc.default"), .def = "false", MAPPING,
          .doc = "Keep docs and defaults of fields only, not those of types."},
         {SL_CFG_BOOL(struct avro_cfg, o.optional_keys, "allow.optional.map.keys"), .def = "false", MAPPING,
          .doc = "Write maps with optional string keys as Avro maps, not as arrays of entries."},
-        {SL_CFG_BOOL(struct avro_cfg, o.sums, "generalized.sum.type.support"), .def = "false", .importance = SL_MEDIUM, MAPPING,
-         .doc = "Represent enums and unions in the way that the JSON Schema and Protobuf converters share."},
-        {SL_CFG_BOOL(struct avro_cfg, o.ignore_default, "ignore.default.for.nullables"), .def = "false", .importance = SL_MEDIUM, MAPPING,
+        {SL_CFG_BOOL(struct avro_cfg, o.sums, "generalized.sum.type.support"), .def = "false", .importance = SL_MEDIUM,
+         MAPPING, .doc = "Represent enums and unions in the way that the JSON Schema and Protobuf converters share."},
+        {SL_CFG_BOOL(struct avro_cfg, o.ignore_default, "ignore.default.for.nullables"), .def = "false",
+         .importance = SL_MEDIUM, MAPPING,
          .doc = "Write null where an optional field is null, although it has a default."},
         {SL_CFG_BOOL(struct avro_cfg, o.flatten_singleton, "flatten.singleton.unions"), .def = "true", MAPPING,
          .doc = "Read a union of one type as that type."},
@@ -402,12 +413,14 @@ static const struct sl_cfg_def avro_config[] = {
         {SL_CFG_NONE("schemas.cache.size", SL_CFG_T_INT), .def = "1000", .flags = SL_CFG_IGNORED, MAPPING,
          .doc = "Schemas are remembered as long as the task runs."},
         {SL_CFG_NONE("specific.avro.reader", SL_CFG_T_BOOLEAN), .def = "false", MAPPING,
-         .unsupported = "there are no generated Java classes here; leave it false.", .doc = "Read into generated Java classes."},
+         .unsupported = "there are no generated Java classes here; leave it false.",
+         .doc = "Read into generated Java classes."},
         {SL_CFG_NONE("avro.use.logical.type.converters", SL_CFG_T_BOOLEAN), .def = "false", MAPPING,
          .unsupported = "it concerns Java classes of programs other than Connect; leave it false.",
          .doc = "Use Java's logical type classes."},
         {SL_CFG_NONE("avro.remove.java.properties", SL_CFG_T_BOOLEAN), .def = "false", MAPPING,
-         .unsupported = "properties like avro.java.string are kept; leave it false.", .doc = "Drop properties of Java's."},
+         .unsupported = "properties like avro.java.string are kept; leave it false.",
+         .doc = "Drop properties of Java's."},
         {SL_CFG_NONE("avro.reflection.allow.null", SL_CFG_T_BOOLEAN), .def = "false", .flags = SL_CFG_IGNORED, MAPPING,
          .doc = "Concerns Java classes of programs other than Connect."},
         {SL_CFG_NONE("converter.type", SL_CFG_T_STRING), .flags = SL_CFG_HIDDEN, .doc = "Set by the worker."},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connect schema -> Avro schema, as Confluent's AvroData maps them: names, optional as a union with null, connect.* properties in the
- * order it adds them, defaults, logical types, maps of other keys as arrays of entries. Equal results matter: a registry gives a new
- * id to a text that differs. Where AvroData throws, this refuses. */
+/* Connect schema -> Avro schema, as Confluent's AvroData maps them: names, optional as a union with null, connect.*
+ * properties in the order it adds them, defaults, logical types, maps of other keys as arrays of entries. Equal results
+ * matter: a registry gives a new id to a text that differs. Where AvroData throws, this refuses. */
 #include "convert/avro.h"
 
 #include <stdio.h>
@@ -10,12 +10,15 @@
 /* What schemaless values are written as. */
 #define OPTIONAL(name) "{\"name\":\"" name "\",\"type\":[\"null\",\"" name "\"],\"default\":null},"
 static const char anything_text[] =
-        "{\"type\":\"record\",\"name\":\"Anything\",\"namespace\":\"" SL_AVRO_SPACE "\",\"fields\":["
-        OPTIONAL("boolean") OPTIONAL("bytes") OPTIONAL("double") OPTIONAL("float") OPTIONAL("int") OPTIONAL("long") OPTIONAL("string")
-        "{\"name\":\"array\",\"type\":[\"null\",{\"type\":\"array\",\"items\":\"Anything\"}],\"default\":null},"
-        "{\"name\":\"map\",\"type\":[\"null\",{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"MapEntry\","
-        "\"fields\":[{\"name\":\"key\",\"type\":\"Anything\"},{\"name\":\"value\",\"type\":\"Anything\"}]}}],"
-        "\"default\":null}]}";
+        "{\"type\":\"record\",\"name\":\"Anything\",\"namespace\":\"" SL_AVRO_SPACE
+        "\",\"fields\":[" OPTIONAL("boolean") OPTIONAL("bytes") OPTIONAL("double") OPTIONAL("float") OPTIONAL("int")
+                OPTIONAL("long") OPTIONAL("string") "{\"name\":\"array\",\"type\":[\"null\",{\"type\":\"array\","
+                                                    "\"items\":\"Anything\"}],\"default\":null},"
+                                                    "{\"name\":\"map\",\"type\":[\"null\",{\"type\":\"array\","
+                                                    "\"items\":{\"type\":\"record\",\"name\":\"MapEntry\","
+                                                    "\"fields\":[{\"name\":\"key\",\"type\":\"Anything\"},{\"name\":"
+                                                    "\"value\",\"type\":\"Anything\"}]}}],"
+                                                    "\"default\":null}]}";
 #undef OPTIONAL
 
 struct seen {
@@ -33,7 +36,8 @@ struct from {
         unsigned depth;
 };
 
-static enum sl_rc from_schema(struct from *f, const struct sl_schema *schema, bool ignore_optional, struct sl_avro **ret);
+static enum sl_rc from_schema(struct from *f, const struct sl_schema *schema, bool ignore_optional,
+                              struct sl_avro **ret);
 
 /* ---- names ---- */
 
@@ -162,7 +166,8 @@ static json_t *map_json(struct from *f, const struct sl_schema *s, const struct 
                 const struct sl_value *k = &v->items[2 * i];
                 json_t *value = default_json(f, s->value, k + 1, widen);
                 if (plain)
-                        json_object_setn_new(j, k->type == SL_STRING ? k->ptr : "null", k->type == SL_STRING ? k->len : 4, value);
+                        json_object_setn_new(j, k->type == SL_STRING ? k->ptr : "null",
+                                             k->type == SL_STRING ? k->len : 4, value);
                 else
                         json_array_append_new(j, json_pack("[o, o]", default_json(f, s->key, k, widen), value));
         }
@@ -240,7 +245,8 @@ static void add_metadata(struct from *f, struct sl_avro *base, const struct sl_s
                 sl_avro_prop(f->d, base, "connect.parameters", params);
         else
                 json_decref(params);
-        if (s->has_default && s->def.type != SL_NULL && (f->o->discard_doc || !sl_schema_param(s, SL_AVRO_FIELD_DEFAULT)))
+        if (s->has_default && s->def.type != SL_NULL &&
+            (f->o->discard_doc || !sl_schema_param(s, SL_AVRO_FIELD_DEFAULT)))
                 sl_avro_prop(f->d, base, "connect.default", default_json(f, s, &s->def, false));
         if (s->name)
                 sl_avro_prop(f->d, base, "connect.name", json_string(s->name));
@@ -283,7 +289,8 @@ static enum sl_rc from_enum(struct from *f, const struct sl_schema *s, struct sl
                 if (strncmp(p, kind, n) != 0 || p[n] != '.')
                         continue;
                 if (!sl_avro_name_ok(p + n + 1, strlen(p + n + 1)))
-                        return sl_fail(f->err, SL_E_SCHEMA, "Illegal symbol of the enum %.200s: %.200s", full, p + n + 1);
+                        return sl_fail(f->err, SL_E_SCHEMA, "Illegal symbol of the enum %.200s: %.200s", full,
+                                       p + n + 1);
                 e->symbols[e->count++] = sl_arena_strdup(&f->d->arena, p + n + 1);
         }
         if (f->o->discard_doc) {
@@ -310,7 +317,8 @@ static enum sl_rc from_bytes(struct from *f, const struct sl_schema *s, struct s
         if (is_fixed(s)) {
                 int64_t size = int_param(s, SL_AVRO_FIXED_SIZE, -1);
                 if (size < 0 || size > INT32_MAX)
-                        return sl_fail(f->err, SL_E_SCHEMA, "the parameter " SL_AVRO_FIXED_SIZE " of %.200s is no size", s->name);
+                        return sl_fail(f->err, SL_E_SCHEMA, "the parameter " SL_AVRO_FIXED_SIZE " of %.200s is no size",
+                                       s->name);
                 b->type = SL_AVRO_FIXED;
                 b->size = (uint32_t)size;
                 SL_TRY(sl_avro_name(f->d, b, name_or_default(f, s->name), NULL, f->err));
@@ -322,15 +330,17 @@ static enum sl_rc from_bytes(struct from *f, const struct sl_schema *s, struct s
         return SL_OK;
 }
 
-static enum sl_rc add_field(struct from *f, struct sl_avro *rec, const char *name, const struct sl_schema *s, const char *doc)
+static enum sl_rc add_field(struct from *f, struct sl_avro *rec, const char *name, const struct sl_schema *s,
+                            const char *doc)
 {
         struct sl_avro_field *field = &rec->fields[rec->count];
         *field = (struct sl_avro_field){.name = sl_arena_strdup(&f->d->arena, name)};
         if (!sl_avro_name_ok(name, strlen(name)))
-                return sl_fail(f->err, SL_E_SCHEMA,
-                               "\"%.200s\" is no field name that Avro allows: letters, digits and _ only, and no digit first "
-                               "(scrub.invalid.names=true replaces the others)",
-                               name);
+                return sl_fail(
+                        f->err, SL_E_SCHEMA,
+                        "\"%.200s\" is no field name that Avro allows: letters, digits and _ only, and no digit first "
+                        "(scrub.invalid.names=true replaces the others)",
+                        name);
         for (uint32_t i = 0; i < rec->count; i++)
                 if (strcmp(rec->fields[i].name, name) == 0)
                         return sl_fail(f->err, SL_E_SCHEMA, "Duplicate field %.200s in record %.200s", name, rec->full);
@@ -421,9 +431,9 @@ static enum sl_rc from_struct(struct from *f, const struct sl_schema *s, struct 
 static enum sl_rc from_base(struct from *f, const struct sl_schema *s, struct sl_avro **ret)
 {
         static const uint8_t types[SL_TYPE_COUNT] = {
-                [SL_BOOLEAN] = SL_AVRO_BOOLEAN, [SL_INT8] = SL_AVRO_INT,       [SL_INT16] = SL_AVRO_INT,
-                [SL_INT32] = SL_AVRO_INT,       [SL_INT64] = SL_AVRO_LONG,     [SL_FLOAT32] = SL_AVRO_FLOAT,
-                [SL_FLOAT64] = SL_AVRO_DOUBLE,  [SL_STRING] = SL_AVRO_STRING,  [SL_BYTES] = SL_AVRO_BYTES,
+                [SL_BOOLEAN] = SL_AVRO_BOOLEAN, [SL_INT8] = SL_AVRO_INT,      [SL_INT16] = SL_AVRO_INT,
+                [SL_INT32] = SL_AVRO_INT,       [SL_INT64] = SL_AVRO_LONG,    [SL_FLOAT32] = SL_AVRO_FLOAT,
+                [SL_FLOAT64] = SL_AVRO_DOUBLE,  [SL_STRING] = SL_AVRO_STRING, [SL_BYTES] = SL_AVRO_BYTES,
                 [SL_ARRAY] = SL_AVRO_ARRAY,     [SL_STRUCT] = SL_AVRO_RECORD,
         };
         if (s->type == SL_MAP)
@@ -496,7 +506,8 @@ static enum sl_rc from_inner(struct from *f, const struct sl_schema *schema, boo
         return SL_OK;
 }
 
-static enum sl_rc from_schema(struct from *f, const struct sl_schema *schema, bool ignore_optional, struct sl_avro **ret)
+static enum sl_rc from_schema(struct from *f, const struct sl_schema *schema, bool ignore_optional,
+                              struct sl_avro **ret)
 {
         if (f->depth >= SL_AVRO_DEPTH)
                 return sl_fail(f->err, SL_E_SCHEMA, "a schema is nested deeper than %d levels", SL_AVRO_DEPTH);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An Avro schema as text, byte for byte what the Java library's Schema.toString() gives: the order of members, when a namespace is
- * written, when a name stands for its type, and how Jackson spells JSON. A registry compares these texts. */
+/* An Avro schema as text, byte for byte what the Java library's Schema.toString() gives: the order of members, when a
+ * namespace is written, when a name stands for its type, and how Jackson spells JSON. A registry compares these texts.
+ */
 #include "convert/avro.h"
 
 struct print {
@@ -47,7 +48,8 @@ void sl_avro_print_json(const json_t *j, struct sl_buf *out)
         switch (json_typeof(j)) {
         case JSON_OBJECT:
                 sl_buf_addc(out, '{');
-                json_object_foreach((json_t *)(uintptr_t)j, key, member) {
+                json_object_foreach((json_t *)(uintptr_t)j, key, member)
+                {
                         if (!first)
                                 sl_buf_addc(out, ',');
                         first = false;
@@ -59,7 +61,8 @@ void sl_avro_print_json(const json_t *j, struct sl_buf *out)
                 return;
         case JSON_ARRAY:
                 sl_buf_addc(out, '[');
-                json_array_foreach(j, i, member) {
+                json_array_foreach(j, i, member)
+                {
                         if (i)
                                 sl_buf_addc(out, ',');
                         sl_avro_print_json(member, out);
@@ -97,7 +100,8 @@ static void print_props(struct print *p, const json_t *props)
 {
         const char *key;
         json_t *value;
-        json_object_foreach((json_t *)(uintptr_t)props, key, value) {
+        json_object_foreach((json_t *)(uintptr_t)props, key, value)
+        {
                 sl_buf_addc(p->out, ',');
                 add_str(p->out, key);
                 sl_buf_addc(p->out, ':');

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Avro binary -> Connect values. The writer's schema, resolved to the reader's by Avro's rules (fields by name or alias, defaults,
- * promotions, unions, enum defaults), is compiled once into a flat list of steps in the order of the data; a nested type's steps follow
- * its own, and `span` says how many. Bytes come from anywhere: every length is checked against what is left, and what a message may
- * make of itself is bounded by its size. */
+/* Avro binary -> Connect values. The writer's schema, resolved to the reader's by Avro's rules (fields by name or
+ * alias, defaults, promotions, unions, enum defaults), is compiled once into a flat list of steps in the order of the
+ * data; a nested type's steps follow its own, and `span` says how many. Bytes come from anywhere: every length is
+ * checked against what is left, and what a message may make of itself is bounded by its size. */
 #include "base/bytes.h"
 #include "convert/avro.h"
 
@@ -32,14 +32,14 @@ enum op {
 
 struct step {
         uint8_t op;
-        uint8_t type;    /* tag of the value */
-        uint8_t logical; /* enum sl_logical */
-        uint32_t span;   /* this step and all below it */
-        uint32_t count;  /* fields of the data, branches, symbols, bytes of a fixed */
-        uint32_t index;  /* which field of the struct around it */
-        uint32_t fields; /* of the Connect struct */
+        uint8_t type;                  /* tag of the value */
+        uint8_t logical;               /* enum sl_logical */
+        uint32_t span;                 /* this step and all below it */
+        uint32_t count;                /* fields of the data, branches, symbols, bytes of a fixed */
+        uint32_t index;                /* which field of the struct around it */
+        uint32_t fields;               /* of the Connect struct */
         const struct sl_value *values; /* D_ENUM: by symbol; D_STRUCT: of all fields, the defaults, NULL = none */
-        const char *text; /* D_FAIL: why */
+        const char *text;              /* D_FAIL: why */
 };
 
 struct sl_avro_decoder {
@@ -180,7 +180,8 @@ static enum sl_rc read_any(struct run *r, unsigned depth, struct sl_value *ret)
                         double d = 0;
                         float f = 0;
                         memcpy(i == 2 ? (void *)&d : (void *)&f, p, i == 0 ? 1 : i == 2 ? 8 : 4);
-                        v = i == 0 ? sl_v_bool(*p != 0) : sl_v_f64(i == 2 ? SL_FLOAT64 : SL_FLOAT32, i == 2 ? d : (double)f);
+                        v = i == 0 ? sl_v_bool(*p != 0)
+                                   : sl_v_f64(i == 2 ? SL_FLOAT64 : SL_FLOAT32, i == 2 ? d : (double)f);
                 }
                 if (ret->type == SL_NULL)
                         *ret = v;
@@ -329,7 +330,8 @@ static enum sl_rc read_scalar(struct run *r, const struct step *s, struct sl_val
                 if (!get_long(&r->c, &n) || n < 0 || n >= s->count)
                         return bad(r, "a symbol of an enum that it does not have");
                 if (s->values[n].type == SL_NULL)
-                        return sl_fail(r->err, SL_E_DECODE, "the reader's enum does not have the symbol, and has no default");
+                        return sl_fail(r->err, SL_E_DECODE,
+                                       "the reader's enum does not have the symbol, and has no default");
                 *ret = s->values[n];
                 return SL_OK;
         default:
@@ -360,10 +362,11 @@ static enum sl_rc read_step(struct run *r, const struct step *s, struct sl_value
         }
 }
 
-enum sl_rc sl_avro_decode(const struct sl_avro_decoder *d, struct sl_str bytes, struct sl_arena *arena, struct sl_value *ret,
-                          struct sl_err *err)
+enum sl_rc sl_avro_decode(const struct sl_avro_decoder *d, struct sl_str bytes, struct sl_arena *arena,
+                          struct sl_value *ret, struct sl_err *err)
 {
-        struct run r = {sl_cur_of(bytes.ptr, bytes.len), (const uint8_t *)bytes.ptr, bytes.len * 64 + (1 << 20), arena, err};
+        struct run r = {sl_cur_of(bytes.ptr, bytes.len), (const uint8_t *)bytes.ptr, bytes.len * 64 + (1 << 20), arena,
+                        err};
         if (d->raw)
                 return set_bytes(&r, d->steps, bytes, ret);
         return d->any ? read_any(&r, 0, ret) : read_step(&r, d->steps, ret);
@@ -384,11 +387,13 @@ struct compile {
 };
 
 /* schema NULL: what is read is dropped. */
-static enum sl_rc compile(struct compile *c, const struct sl_avro *w, const struct sl_avro *r, const struct sl_schema *schema);
+static enum sl_rc compile(struct compile *c, const struct sl_avro *w, const struct sl_avro *r,
+                          const struct sl_schema *schema);
 
 static sl_cold enum sl_rc mismatch(struct compile *c, const struct sl_avro *w, const struct sl_avro *r)
 {
-        return sl_fail(c->err, SL_E_DECODE, "Found %.200s, expecting %.200s", w->full ? w->full : sl_avro_type_name((enum sl_avro_type)w->type),
+        return sl_fail(c->err, SL_E_DECODE, "Found %.200s, expecting %.200s",
+                       w->full ? w->full : sl_avro_type_name((enum sl_avro_type)w->type),
                        r->full ? r->full : sl_avro_type_name((enum sl_avro_type)r->type));
 }
 
@@ -406,7 +411,8 @@ static bool has_alias(const json_t *aliases, const char *space, const char *name
 {
         json_t *one;
         size_t i;
-        json_array_foreach(aliases, i, one) {
+        json_array_foreach(aliases, i, one)
+        {
                 const char *alias = json_string_value(one), *dot = strrchr(name, '.');
                 if (strcmp(alias, name) == 0)
                         return true;
@@ -418,14 +424,18 @@ static bool has_alias(const json_t *aliases, const char *space, const char *name
         return false;
 }
 
-/* How well a reader's type takes the writer's: 0 not, 1 by promotion, 2 by type, 3 by type and name, 4 it is the same. */
+/* How well a reader's type takes the writer's: 0 not, 1 by promotion, 2 by type, 3 by type and name, 4 it is the same.
+ */
 static int score(const struct sl_avro *w, const struct sl_avro *r)
 {
         if (w == r)
                 return 4;
         if (w->type == r->type && sl_avro_is_named(w)) {
                 bool same = strcmp(w->full, r->full) == 0 || has_alias(r->aliases, r->space, w->full);
-                return w->type == SL_AVRO_FIXED && w->size != r->size ? 0 : same ? 3 : strcmp(w->name, r->name) == 0 ? 2 : 0;
+                return w->type == SL_AVRO_FIXED && w->size != r->size ? 0
+                       : same                                         ? 3
+                       : strcmp(w->name, r->name) == 0                ? 2
+                                                                      : 0;
         }
         if (w->type == r->type)
                 return 3;
@@ -469,17 +479,19 @@ static enum sl_rc set_defaults(struct compile *c, uint32_t at, const struct sl_a
                         continue;
                 if (!values)
                         values = sl_arena_zalloc(&c->d->arena, r->count * sizeof(*values));
-                if (!r->fields[k].def || !sl_avro_default_value(c->o, r->fields[k].type, schema->fields[k].schema, r->fields[k].def,
-                                                                &c->d->arena, &values[k]))
-                        return sl_fail(c->err, SL_E_DECODE,
-                                       "the reader's schema has a field %.200s that the data does not have, without a default",
-                                       r->fields[k].name);
+                if (!r->fields[k].def || !sl_avro_default_value(c->o, r->fields[k].type, schema->fields[k].schema,
+                                                                r->fields[k].def, &c->d->arena, &values[k]))
+                        return sl_fail(
+                                c->err, SL_E_DECODE,
+                                "the reader's schema has a field %.200s that the data does not have, without a default",
+                                r->fields[k].name);
         }
         c->d->steps[at].values = values;
         return SL_OK;
 }
 
-static enum sl_rc compile_record(struct compile *c, const struct sl_avro *w, const struct sl_avro *r, const struct sl_schema *schema)
+static enum sl_rc compile_record(struct compile *c, const struct sl_avro *w, const struct sl_avro *r,
+                                 const struct sl_schema *schema)
 {
         uint32_t at = add_step(c->d, D_STRUCT);
         uint32_t *places = sl_arena_alloc(&c->d->arena, w->count * sizeof(*places));
@@ -521,7 +533,8 @@ static enum sl_rc compile_enum(struct compile *c, const struct sl_avro *w, const
         return SL_OK;
 }
 
-static enum sl_rc compile_items(struct compile *c, const struct sl_avro *w, const struct sl_avro *r, const struct sl_schema *schema)
+static enum sl_rc compile_items(struct compile *c, const struct sl_avro *w, const struct sl_avro *r,
+                                const struct sl_schema *schema)
 {
         uint32_t at = add_step(c->d, w->type == SL_AVRO_MAP ? D_MAP : D_ARRAY);
         c->d->steps[at].type = w->type == SL_AVRO_MAP ? SL_MAP : SL_ARRAY;
@@ -592,12 +605,13 @@ static enum sl_rc compile_reader_union(struct compile *c, const struct sl_avro *
         return SL_OK;
 }
 
-static enum sl_rc compile_plain(struct compile *c, const struct sl_avro *w, const struct sl_avro *r, const struct sl_schema *schema)
+static enum sl_rc compile_plain(struct compile *c, const struct sl_avro *w, const struct sl_avro *r,
+                                const struct sl_schema *schema)
 {
         static const uint8_t ops[SL_AVRO_TYPE_COUNT] = {
-                [SL_AVRO_NULL] = D_NULL,     [SL_AVRO_BOOLEAN] = D_BOOLEAN, [SL_AVRO_INT] = D_INT,
-                [SL_AVRO_LONG] = D_LONG,     [SL_AVRO_FLOAT] = D_FLOAT,     [SL_AVRO_DOUBLE] = D_DOUBLE,
-                [SL_AVRO_BYTES] = D_STRING,  [SL_AVRO_STRING] = D_STRING,   [SL_AVRO_FIXED] = D_FIXED,
+                [SL_AVRO_NULL] = D_NULL,    [SL_AVRO_BOOLEAN] = D_BOOLEAN, [SL_AVRO_INT] = D_INT,
+                [SL_AVRO_LONG] = D_LONG,    [SL_AVRO_FLOAT] = D_FLOAT,     [SL_AVRO_DOUBLE] = D_DOUBLE,
+                [SL_AVRO_BYTES] = D_STRING, [SL_AVRO_STRING] = D_STRING,   [SL_AVRO_FIXED] = D_FIXED,
         };
         bool records = w->type == SL_AVRO_RECORD && r->type == SL_AVRO_RECORD;
         if (!records && !score(w, r))
@@ -611,21 +625,23 @@ static enum sl_rc compile_plain(struct compile *c, const struct sl_avro *w, cons
         uint32_t at = add_step(c->d, (enum op)ops[w->type]);
         struct step *s = &c->d->steps[at];
         s->count = w->size;
-        s->type = (uint8_t)(schema                          ? schema->type
-                            : w->type == SL_AVRO_INT       ? SL_INT32
-                            : w->type == SL_AVRO_LONG      ? SL_INT64
-                            : w->type == SL_AVRO_FLOAT     ? SL_FLOAT32
-                            : w->type == SL_AVRO_DOUBLE    ? SL_FLOAT64
-                                                           : SL_BYTES);
+        s->type = (uint8_t)(schema                      ? schema->type
+                            : w->type == SL_AVRO_INT    ? SL_INT32
+                            : w->type == SL_AVRO_LONG   ? SL_INT64
+                            : w->type == SL_AVRO_FLOAT  ? SL_FLOAT32
+                            : w->type == SL_AVRO_DOUBLE ? SL_FLOAT64
+                                                        : SL_BYTES);
         s->logical = schema ? (uint8_t)schema->logical : SL_LOGICAL_NONE;
         return SL_OK;
 }
 
-static enum sl_rc compile(struct compile *c, const struct sl_avro *w, const struct sl_avro *r, const struct sl_schema *schema)
+static enum sl_rc compile(struct compile *c, const struct sl_avro *w, const struct sl_avro *r,
+                          const struct sl_schema *schema)
 {
         enum sl_rc rc;
         if (c->depth >= SL_AVRO_DEPTH || c->d->work++ >= SL_AVRO_TYPES)
-                return sl_fail(c->err, SL_E_DECODE, "the Avro types are nested deeper than %d levels, or too many", SL_AVRO_DEPTH);
+                return sl_fail(c->err, SL_E_DECODE, "the Avro types are nested deeper than %d levels, or too many",
+                               SL_AVRO_DEPTH);
         c->depth++;
         if (w->type == SL_AVRO_UNION_T)
                 rc = compile_writer_union(c, w, r, schema);
@@ -637,8 +653,8 @@ static enum sl_rc compile(struct compile *c, const struct sl_avro *w, const stru
         return rc;
 }
 
-enum sl_rc sl_avro_decoder_new(const struct sl_avro_options *o, const struct sl_avro *writer, const struct sl_avro *reader,
-                               struct sl_avro_decoder **ret, struct sl_err *err)
+enum sl_rc sl_avro_decoder_new(const struct sl_avro_options *o, const struct sl_avro *writer,
+                               const struct sl_avro *reader, struct sl_avro_decoder **ret, struct sl_err *err)
 {
         struct sl_avro_decoder *d = sl_calloc(1, sizeof(*d));
         struct compile c = {.d = d, .o = o, .err = err};

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Avro schema model: a schema's JSON text to types, by the Avro 1.11 specification and the leniences of its Java library.
- * Names, namespaces, aliases, docs, defaults, orders and every unknown property are kept; avro_print.c writes them again.
- * Does not read or write data, and knows nothing of Connect. */
+/* The Avro schema model: a schema's JSON text to types, by the Avro 1.11 specification and the leniences of its Java
+ * library. Names, namespaces, aliases, docs, defaults, orders and every unknown property are kept; avro_print.c writes
+ * them again. Does not read or write data, and knows nothing of Connect. */
 #include "convert/avro.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 static const char *const type_names[SL_AVRO_TYPE_COUNT] = {
-        [SL_AVRO_NULL] = "null",     [SL_AVRO_BOOLEAN] = "boolean", [SL_AVRO_INT] = "int",       [SL_AVRO_LONG] = "long",
-        [SL_AVRO_FLOAT] = "float",   [SL_AVRO_DOUBLE] = "double",   [SL_AVRO_BYTES] = "bytes",   [SL_AVRO_STRING] = "string",
-        [SL_AVRO_RECORD] = "record", [SL_AVRO_ENUM_T] = "enum",     [SL_AVRO_ARRAY] = "array",   [SL_AVRO_MAP] = "map",
+        [SL_AVRO_NULL] = "null",     [SL_AVRO_BOOLEAN] = "boolean", [SL_AVRO_INT] = "int",
+        [SL_AVRO_LONG] = "long",     [SL_AVRO_FLOAT] = "float",     [SL_AVRO_DOUBLE] = "double",
+        [SL_AVRO_BYTES] = "bytes",   [SL_AVRO_STRING] = "string",   [SL_AVRO_RECORD] = "record",
+        [SL_AVRO_ENUM_T] = "enum",   [SL_AVRO_ARRAY] = "array",     [SL_AVRO_MAP] = "map",
         [SL_AVRO_UNION_T] = "union", [SL_AVRO_FIXED] = "fixed",
 };
 
@@ -95,7 +96,8 @@ bool sl_avro_name_ok(const char *name, size_t n)
         return n > 0;
 }
 
-enum sl_rc sl_avro_name(struct sl_avro_doc *d, struct sl_avro *s, const char *name, const char *space, struct sl_err *err)
+enum sl_rc sl_avro_name(struct sl_avro_doc *d, struct sl_avro *s, const char *name, const char *space,
+                        struct sl_err *err)
 {
         const char *dot = strrchr(name, '.'), *local = dot ? dot + 1 : name;
         if (!sl_avro_name_ok(local, strlen(local)))
@@ -127,7 +129,8 @@ static json_t *props_of(struct parse *p, const json_t *j, const char *const *res
 {
         json_t *props = NULL, *value;
         const char *key;
-        json_object_foreach((json_t *)(uintptr_t)j, key, value) {
+        json_object_foreach((json_t *)(uintptr_t)j, key, value)
+        {
                 if (one_of(key, reserved))
                         continue;
                 if (!props) {
@@ -154,15 +157,15 @@ static enum sl_rc parse_aliases(struct parse *p, const json_t *j, json_t **ret)
                 return SL_OK;
         if (!json_is_array(list))
                 return sl_fail(p->err, SL_E_SCHEMA, "\"aliases\" must be an array of names");
-        json_array_foreach(list, i, one)
-                if (!json_is_string(one))
-                        return sl_fail(p->err, SL_E_SCHEMA, "\"aliases\" must be an array of names");
+        json_array_foreach(list, i, one) if (!json_is_string(one)) return sl_fail(
+                p->err, SL_E_SCHEMA, "\"aliases\" must be an array of names");
         if (json_array_size(list))
                 *ret = sl_avro_keep(p->d, list);
         return SL_OK;
 }
 
-static enum sl_rc parse_field(struct parse *p, const json_t *j, const char *space, unsigned depth, struct sl_avro_field *f)
+static enum sl_rc parse_field(struct parse *p, const json_t *j, const char *space, unsigned depth,
+                              struct sl_avro_field *f)
 {
         static const char *const reserved[] = {"default", "doc", "name", "order", "type", "aliases", NULL};
         f->name = text_of(p, j, "name");
@@ -195,13 +198,14 @@ static enum sl_rc parse_fields(struct parse *p, const json_t *j, unsigned depth,
         if (!json_is_array(list))
                 return sl_fail(p->err, SL_E_SCHEMA, "the record %.200s has no fields", s->full);
         struct sl_avro_field *fields = sl_arena_zalloc(&p->d->arena, json_array_size(list) * sizeof(*fields));
-        json_array_foreach(list, i, one) {
+        json_array_foreach(list, i, one)
+        {
                 rc = parse_field(p, one, s->space, depth, &fields[i]);
                 if (rc != SL_OK)
                         break;
                 if (sl_map_get(&seen, sl_str_c(fields[i].name))) {
-                        rc = sl_fail(p->err, SL_E_SCHEMA, "the record %.200s has two fields of the name %.200s", s->full,
-                                     fields[i].name);
+                        rc = sl_fail(p->err, SL_E_SCHEMA, "the record %.200s has two fields of the name %.200s",
+                                     s->full, fields[i].name);
                         break;
                 }
                 sl_map_put(&seen, sl_str_c(fields[i].name), &fields[i]);
@@ -219,10 +223,12 @@ static enum sl_rc parse_symbols(struct parse *p, const json_t *j, struct sl_avro
         if (!json_is_array(list))
                 return sl_fail(p->err, SL_E_SCHEMA, "the enum %.200s has no symbols", s->full);
         s->symbols = sl_arena_alloc(&p->d->arena, json_array_size(list) * sizeof(*s->symbols));
-        json_array_foreach(list, i, one) {
+        json_array_foreach(list, i, one)
+        {
                 const char *text = json_string_value(one);
                 if (!text || !sl_avro_name_ok(text, strlen(text)))
-                        return sl_fail(p->err, SL_E_SCHEMA, "the enum %.200s has a symbol that Avro does not allow", s->full);
+                        return sl_fail(p->err, SL_E_SCHEMA, "the enum %.200s has a symbol that Avro does not allow",
+                                       s->full);
                 s->symbols[s->count++] = sl_arena_strdup(&p->d->arena, text);
         }
         s->symbol_default = text_of(p, j, "default");
@@ -230,8 +236,8 @@ static enum sl_rc parse_symbols(struct parse *p, const json_t *j, struct sl_avro
                 if (strcmp(s->symbols[i], s->symbol_default) == 0)
                         return SL_OK;
         if (s->symbol_default)
-                return sl_fail(p->err, SL_E_SCHEMA, "the default of the enum %.200s, %.200s, is none of its symbols", s->full,
-                               s->symbol_default);
+                return sl_fail(p->err, SL_E_SCHEMA, "the default of the enum %.200s, %.200s, is none of its symbols",
+                               s->full, s->symbol_default);
         return SL_OK;
 }
 
@@ -244,8 +250,8 @@ static enum sl_rc parse_size(struct parse *p, const json_t *j, struct sl_avro *s
         return SL_OK;
 }
 
-static enum sl_rc parse_named(struct parse *p, const json_t *j, enum sl_avro_type type, const char *space, unsigned depth,
-                              struct sl_avro **ret)
+static enum sl_rc parse_named(struct parse *p, const json_t *j, enum sl_avro_type type, const char *space,
+                              unsigned depth, struct sl_avro **ret)
 {
         const char *name = json_string_value(json_object_get(j, "name"));
         const char *own = json_string_value(json_object_get(j, "namespace"));
@@ -266,12 +272,13 @@ static enum sl_rc parse_named(struct parse *p, const json_t *j, enum sl_avro_typ
         return parse_size(p, j, s);
 }
 
-static enum sl_rc parse_object(struct parse *p, const json_t *j, const char *space, unsigned depth, struct sl_avro **ret)
+static enum sl_rc parse_object(struct parse *p, const json_t *j, const char *space, unsigned depth,
+                               struct sl_avro **ret)
 {
-        static const char *const reserved[] = {"doc",  "fields", "items",  "name", "namespace", "size", "symbols",
-                                               "values", "type", "aliases", NULL};
-        static const char *const reserved_enum[] = {"doc",    "fields",  "items", "name",    "namespace", "size", "symbols",
-                                                    "values", "type",    "aliases", "default", NULL};
+        static const char *const reserved[] = {"doc",     "fields", "items", "name",    "namespace", "size",
+                                               "symbols", "values", "type",  "aliases", NULL};
+        static const char *const reserved_enum[] = {"doc",     "fields", "items", "name",    "namespace", "size",
+                                                    "symbols", "values", "type",  "aliases", "default",   NULL};
         const json_t *type = json_object_get(j, "type");
         const char *name = json_string_value(type);
         struct sl_avro *s = NULL;
@@ -318,13 +325,15 @@ static enum sl_rc parse_union(struct parse *p, const json_t *j, const char *spac
         size_t i;
         if (json_array_size(j) > 1000)
                 return sl_fail(p->err, SL_E_SCHEMA, "a union has more than 1000 types");
-        json_array_foreach(j, i, one) {
+        json_array_foreach(j, i, one)
+        {
                 SL_TRY(parse_type(p, one, space, depth + 1, &s->branches[i]));
                 if (s->branches[i]->type == SL_AVRO_UNION_T)
                         return sl_fail(p->err, SL_E_SCHEMA, "Nested union: a union can't have a union as a member");
                 for (size_t k = 0; k < i; k++)
                         if (strcmp(branch_name(s->branches[i]), branch_name(s->branches[k])) == 0)
-                                return sl_fail(p->err, SL_E_SCHEMA, "Duplicate in union:%.200s", branch_name(s->branches[i]));
+                                return sl_fail(p->err, SL_E_SCHEMA, "Duplicate in union:%.200s",
+                                               branch_name(s->branches[i]));
                 s->count++;
         }
         *ret = s;
@@ -372,9 +381,11 @@ enum sl_rc sl_avro_parse(struct sl_avro_doc *d, struct sl_str text, struct sl_av
         json_error_t why;
         if (text.len > SL_AVRO_TEXT)
                 return sl_fail(err, SL_E_SCHEMA, "an Avro schema has more than %d bytes", SL_AVRO_TEXT);
-        json_t *j = json_loadb(text.ptr, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why); /* bytes may default to zeros */
-        enum sl_rc rc = j ? parse_type(&p, j, NULL, 0, ret)
-                          : sl_fail(err, SL_E_SCHEMA, "invalid JSON at line %d, column %d: %s", why.line, why.column, why.text);
+        json_t *j =
+                json_loadb(text.ptr, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why); /* bytes may default to zeros */
+        enum sl_rc rc =
+                j ? parse_type(&p, j, NULL, 0, ret)
+                  : sl_fail(err, SL_E_SCHEMA, "invalid JSON at line %d, column %d: %s", why.line, why.column, why.text);
         json_decref(j);
         if (rc != SL_OK)
                 sl_err_prefix(err, "an Avro schema can't be read");
@@ -464,17 +475,15 @@ bool sl_avro_default_ok(const struct sl_avro *s, const json_t *def, unsigned dep
         case SL_AVRO_FIXED:
                 return json_is_string(def);
         case SL_AVRO_ARRAY:
-                json_array_foreach(def, i, member)
-                        if (!sl_avro_default_ok(s->items, member, depth + 1))
-                                return false;
+                json_array_foreach(def, i, member) if (!sl_avro_default_ok(s->items, member, depth + 1)) return false;
                 return json_is_array(def);
         case SL_AVRO_MAP:
-                json_object_foreach((json_t *)(uintptr_t)def, key, member)
-                        if (!sl_avro_default_ok(s->items, member, depth + 1))
-                                return false;
+                json_object_foreach((json_t *)(uintptr_t)def, key,
+                                    member) if (!sl_avro_default_ok(s->items, member, depth + 1)) return false;
                 return json_is_object(def);
         case SL_AVRO_UNION_T:
-                return s->count && sl_avro_default_ok(s->branches[0], def, depth + 1); /* a default is of the first branch */
+                return s->count &&
+                       sl_avro_default_ok(s->branches[0], def, depth + 1); /* a default is of the first branch */
         case SL_AVRO_RECORD:
                 return record_default_ok(s, def, depth);
         case SL_AVRO_TYPE_COUNT:

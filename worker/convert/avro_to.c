@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Avro schema -> Connect schema, as Confluent's AvroData maps them: connect.* properties, docs and defaults as parameters, enums as
- * strings with their symbols as parameters, unions as optional values or as structs with a field for each branch. A type that contains
- * itself is refused: Connect schemas here are trees. Two lapses of AvroData are not repeated: a decimal on a fixed keeps its name, and
- * names of generalized unions count from 0 in each schema. */
+/* Avro schema -> Connect schema, as Confluent's AvroData maps them: connect.* properties, docs and defaults as
+ * parameters, enums as strings with their symbols as parameters, unions as optional values or as structs with a field
+ * for each branch. A type that contains itself is refused: Connect schemas here are trees. Two lapses of AvroData are
+ * not repeated: a decimal on a fixed keeps its name, and names of generalized unions count from 0 in each schema. */
 #include "convert/avro.h"
 
 #include <stdio.h>
@@ -53,7 +53,8 @@ const struct sl_avro *sl_avro_plain_member(const struct sl_avro_options *o, cons
         return null < 0 ? NULL : u->branches[!null];
 }
 
-const char *sl_avro_branch_field(const struct sl_avro_options *o, const struct sl_avro *b, uint32_t index, struct sl_arena *a)
+const char *sl_avro_branch_field(const struct sl_avro_options *o, const struct sl_avro *b, uint32_t index,
+                                 struct sl_arena *a)
 {
         if (o->sums)
                 return sl_arena_printf(a, "connect_union_field_%u", index);
@@ -103,7 +104,8 @@ static enum sl_rc to_decimal(struct to *t, const struct sl_avro *s, struct build
         if (precision && !json_is_number(precision))
                 return sl_fail(t->err, SL_E_SCHEMA, "precision property must be a JSON Integer.");
         if (precision && json_integer_value(precision) != 64)
-                add_param(t, b, SL_AVRO_PRECISION, sl_arena_printf(&t->arena, "%d", (int)json_integer_value(precision)));
+                add_param(t, b, SL_AVRO_PRECISION,
+                          sl_arena_printf(&t->arena, "%d", (int)json_integer_value(precision)));
         return SL_OK;
 }
 
@@ -150,10 +152,12 @@ static enum sl_rc to_array(struct to *t, const struct sl_avro *s, struct build *
         if (!sl_avro_is_entry(e))
                 return to_schema(t, e, false, NULL, NULL, &b->s.value);
         bool swapped = e->count == 2 && strcmp(e->fields[0].name, "value") == 0;
-        if (e->count != 2 || strcmp(e->fields[swapped].name, "key") != 0 || strcmp(e->fields[!swapped].name, "value") != 0)
-                return sl_fail(t->err, SL_E_SCHEMA,
-                               "Found map encoded as array of key-value pairs, but array elements do not match the expected "
-                               "format.");
+        if (e->count != 2 || strcmp(e->fields[swapped].name, "key") != 0 ||
+            strcmp(e->fields[!swapped].name, "value") != 0)
+                return sl_fail(
+                        t->err, SL_E_SCHEMA,
+                        "Found map encoded as array of key-value pairs, but array elements do not match the expected "
+                        "format.");
         b->s.type = SL_MAP;
         SL_TRY(to_schema(t, e->fields[swapped].type, false, NULL, NULL, &b->s.key));
         return to_schema(t, e->fields[!swapped].type, false, NULL, NULL, &b->s.value);
@@ -183,7 +187,9 @@ static void to_enum(struct to *t, const struct sl_avro *s, struct build *b)
         const char *kind = t->o->sums ? SL_AVRO_SUM_ENUM : SL_AVRO_ENUM;
         b->s.type = SL_STRING;
         if (t->o->meta && s->doc)
-                add_param(t, b, t->o->discard_doc ? "connect.enum.doc" : sl_arena_printf(&t->arena, SL_AVRO_ENUM_DOC "%s", s->name),
+                add_param(t, b,
+                          t->o->discard_doc ? "connect.enum.doc"
+                                            : sl_arena_printf(&t->arena, SL_AVRO_ENUM_DOC "%s", s->name),
                           s->doc);
         if (t->o->meta && !t->o->discard_doc && s->symbol_default)
                 add_param(t, b, sl_arena_printf(&t->arena, SL_AVRO_ENUM_DEFAULT "%s", s->name), s->symbol_default);
@@ -196,8 +202,8 @@ static void to_enum(struct to *t, const struct sl_avro *s, struct build *b)
 static enum sl_rc to_type(struct to *t, const struct sl_avro *s, struct build *b)
 {
         static const uint8_t types[SL_AVRO_TYPE_COUNT] = {
-                [SL_AVRO_BOOLEAN] = SL_BOOLEAN, [SL_AVRO_LONG] = SL_INT64,   [SL_AVRO_FLOAT] = SL_FLOAT32,
-                [SL_AVRO_DOUBLE] = SL_FLOAT64,  [SL_AVRO_BYTES] = SL_BYTES,  [SL_AVRO_FIXED] = SL_BYTES,
+                [SL_AVRO_BOOLEAN] = SL_BOOLEAN, [SL_AVRO_LONG] = SL_INT64,  [SL_AVRO_FLOAT] = SL_FLOAT32,
+                [SL_AVRO_DOUBLE] = SL_FLOAT64,  [SL_AVRO_BYTES] = SL_BYTES, [SL_AVRO_FIXED] = SL_BYTES,
                 [SL_AVRO_STRING] = SL_STRING,
         };
         b->s.type = (enum sl_type)types[s->type];
@@ -264,7 +270,8 @@ static enum sl_rc set_version(struct to *t, const struct sl_avro *s, struct buil
         int32_t v = (int32_t)json_integer_value(version);
         if (v >= 0 && b->s.version && b->s.version != v)
                 return sl_fail(t->err, SL_E_SCHEMA,
-                               "Mismatched versions: version already added to SchemaBuilder (%d) differs from version in source "
+                               "Mismatched versions: version already added to SchemaBuilder (%d) differs from version "
+                               "in source "
                                "schema (%d)",
                                b->s.version, v);
         if (v > 0)
@@ -279,19 +286,23 @@ static enum sl_rc set_params(struct to *t, const struct sl_avro *s, struct build
         if (params && t->o->meta) {
                 if (!json_is_object(params))
                         return sl_fail(t->err, SL_E_SCHEMA, "Expected JSON object for schema parameters");
-                json_object_foreach(params, key, value) {
+                json_object_foreach(params, key, value)
+                {
                         if (!json_is_string(value))
                                 return sl_fail(t->err, SL_E_SCHEMA, "Expected schema parameter values to be strings");
                         add_param(t, b, key, json_string_value(value));
                 }
         }
-        json_object_foreach(s->props, key, value) {
+        json_object_foreach(s->props, key, value)
+        {
                 struct sl_buf text = {0};
                 if (strncmp(key, "avro", 4) != 0)
                         continue;
                 if (!json_is_string(value))
                         sl_avro_print_json(value, &text);
-                add_param(t, b, key, json_is_string(value) ? json_string_value(value) : sl_arena_strdup(&t->arena, sl_buf_cstr(&text)));
+                add_param(t, b, key,
+                          json_is_string(value) ? json_string_value(value)
+                                                : sl_arena_strdup(&t->arena, sl_buf_cstr(&text)));
                 sl_buf_free(&text);
         }
         return SL_OK;
@@ -321,10 +332,11 @@ static enum sl_rc set_name(struct to *t, const struct sl_avro *s, struct build *
         if (!name || strncmp(name, unnamed, sizeof(unnamed) - 1) == 0 || (!own && b->s.name))
                 return SL_OK;
         if (b->s.name && strcmp(name, b->s.name) != 0)
-                return sl_fail(t->err, SL_E_SCHEMA,
-                               "Mismatched names: name already added to SchemaBuilder (%s) differs from name in source schema "
-                               "(%.200s)",
-                               b->s.name, name);
+                return sl_fail(
+                        t->err, SL_E_SCHEMA,
+                        "Mismatched names: name already added to SchemaBuilder (%s) differs from name in source schema "
+                        "(%.200s)",
+                        b->s.name, name);
         b->s.name = name;
         return SL_OK;
 }
@@ -354,12 +366,14 @@ static enum sl_rc to_schema(struct to *t, const struct sl_avro *s, bool optional
         if (t->depth >= SL_AVRO_DEPTH)
                 return sl_fail(t->err, SL_E_SCHEMA, "an Avro schema is nested deeper than %d levels", SL_AVRO_DEPTH);
         if (++t->types > SL_AVRO_TYPES)
-                return sl_fail(t->err, SL_E_SCHEMA, "an Avro schema has more than %d types when names are resolved", SL_AVRO_TYPES);
+                return sl_fail(t->err, SL_E_SCHEMA, "an Avro schema has more than %d types when names are resolved",
+                               SL_AVRO_TYPES);
         for (unsigned i = 0; i < t->depth; i++)
                 if (t->open[i] == s)
-                        return sl_fail(t->err, SL_E_SCHEMA,
-                                       "the Avro type %.200s contains itself, and such schemas are not supported by Sluice",
-                                       s->full ? s->full : sl_avro_type_name((enum sl_avro_type)s->type));
+                        return sl_fail(
+                                t->err, SL_E_SCHEMA,
+                                "the Avro type %.200s contains itself, and such schemas are not supported by Sluice",
+                                s->full ? s->full : sl_avro_type_name((enum sl_avro_type)s->type));
         t->open[t->depth++] = s;
         enum sl_rc rc = to_inner(t, s, optional, def, doc, ret);
         t->depth--;
@@ -408,16 +422,16 @@ static bool items_default(const struct sl_avro_options *o, const struct sl_avro 
         const char *key;
         json_t *member;
         if (map) {
-                json_object_foreach((json_t *)(uintptr_t)def, key, member) {
+                json_object_foreach((json_t *)(uintptr_t)def, key, member)
+                {
                         items[2 * i] = sl_v_str(sl_str_c(sl_arena_strdup(a, key)));
                         if (!sl_avro_default_value(o, s->items, schema->value, member, a, &items[2 * i + 1]))
                                 return false;
                         i++;
                 }
         } else {
-                json_array_foreach(def, i, member)
-                        if (!sl_avro_default_value(o, s->items, schema->value, member, a, &items[i]))
-                                return false;
+                json_array_foreach(def, i, member) if (!sl_avro_default_value(o, s->items, schema->value, member, a,
+                                                                              &items[i])) return false;
         }
         *ret = sl_v_items(schema->type, items, (uint32_t)n);
         return true;
@@ -454,8 +468,8 @@ static bool union_default(const struct sl_avro_options *o, const struct sl_avro 
         return sl_avro_default_value(o, u->branches[0], schema->fields[0].schema, def, a, &items[0]);
 }
 
-bool sl_avro_default_value(const struct sl_avro_options *o, const struct sl_avro *s, const struct sl_schema *schema, const json_t *def,
-                           struct sl_arena *a, struct sl_value *ret)
+bool sl_avro_default_value(const struct sl_avro_options *o, const struct sl_avro *s, const struct sl_schema *schema,
+                           const json_t *def, struct sl_arena *a, struct sl_value *ret)
 {
         *ret = SL_V_NULL;
         if (json_is_null(def))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connect values -> Avro binary. A pair of Connect and Avro schema is compiled once into a flat list of steps in the order of the Avro
- * schema; a nested type's steps follow its own, and `span` says how many. What stands for a null with a default, and for an Avro field
- * that the Connect schema does not have, is ready as bytes. Schemaless values are written by their tags as Confluent's Anything record.
- * Maps are written in the order they have (Java's in that of its hash table). */
+/* Connect values -> Avro binary. A pair of Connect and Avro schema is compiled once into a flat list of steps in the
+ * order of the Avro schema; a nested type's steps follow its own, and `span` says how many. What stands for a null with
+ * a default, and for an Avro field that the Connect schema does not have, is ready as bytes. Schemaless values are
+ * written by their tags as Confluent's Anything record. Maps are written in the order they have (Java's in that of its
+ * hash table). */
 #include "convert/avro.h"
 #include "record/javaclass.h"
 
@@ -29,15 +30,15 @@ enum op {
 
 struct step {
         uint8_t op;
-        uint8_t type;                   /* the tag a value must have */
-        bool has_text;                  /* text stands for null */
+        uint8_t type;  /* the tag a value must have */
+        bool has_text; /* text stands for null */
         bool null_ok;
-        int32_t branch, null_branch;    /* of the union around it, -1 = none */
-        uint32_t span;                  /* this step and all below it */
-        uint32_t count;                 /* fields of a struct, branches of a union, symbols, bytes of a fixed */
-        uint32_t index;                 /* which field of ours */
-        uint32_t fields;                /* of the Connect struct */
-        uint32_t text, text_len;        /* in e->text */
+        int32_t branch, null_branch; /* of the union around it, -1 = none */
+        uint32_t span;               /* this step and all below it */
+        uint32_t count;              /* fields of a struct, branches of a union, symbols, bytes of a fixed */
+        uint32_t index;              /* which field of ours */
+        uint32_t fields;             /* of the Connect struct */
+        uint32_t text, text_len;     /* in e->text */
         const struct sl_str *symbols;
         const struct sl_schema *schema; /* for messages */
         const char *field;              /* for messages; NULL at the top and in arrays and maps */
@@ -88,16 +89,16 @@ static sl_cold enum sl_rc refuse(const struct step *s, const struct sl_value *v,
         if (v->type == SL_NULL)
                 rc = sl_fail(err, SL_E_CONVERT, "Found null value for non-optional schema");
         else
-                rc = sl_fail(err, SL_E_CONVERT, "Invalid type for %s: class %s", s->schema ? sl_type_name(s->schema->type) : "null",
-                             sl_java_class(NULL, v));
+                rc = sl_fail(err, SL_E_CONVERT, "Invalid type for %s: class %s",
+                             s->schema ? sl_type_name(s->schema->type) : "null", sl_java_class(NULL, v));
         snprintf(where, sizeof(where), " (field %.250s)", s->field ? s->field : "");
         if (s->field)
                 sl_err_detail(err, where);
         return rc;
 }
 
-static enum sl_rc write_step(const struct sl_avro_encoder *e, const struct step *s, const struct sl_value *v, struct sl_buf *out,
-                             struct sl_err *err);
+static enum sl_rc write_step(const struct sl_avro_encoder *e, const struct step *s, const struct sl_value *v,
+                             struct sl_buf *out, struct sl_err *err);
 
 /* The Anything record: nine fields, each null but the one of the value's type. */
 static enum sl_rc write_any(const struct sl_value *v, unsigned depth, struct sl_buf *out, struct sl_err *err)
@@ -114,7 +115,8 @@ static enum sl_rc write_any(const struct sl_value *v, unsigned depth, struct sl_
                 return SL_OK;
         }
         if (v->type == SL_BYTES || v->type == SL_STRUCT || v->type >= SL_TYPE_COUNT || (v->flags & SL_V_DATE))
-                return sl_fail(err, SL_E_CONVERT, "Unknown Java type for schemaless data: class %s", sl_java_class(NULL, v));
+                return sl_fail(err, SL_E_CONVERT, "Unknown Java type for schemaless data: class %s",
+                               sl_java_class(NULL, v));
         uint8_t at = place[v->type];
         sl_buf_add(out, none, at);
         sl_buf_addc(out, 2);
@@ -143,8 +145,9 @@ static enum sl_rc write_any(const struct sl_value *v, unsigned depth, struct sl_
 static enum sl_rc write_fixed(const struct step *s, const struct sl_value *v, struct sl_buf *out, struct sl_err *err)
 {
         if (v->len > s->count || (s->op == W_FIXED && v->len != s->count))
-                return sl_fail(err, SL_E_CONVERT, "a value of %u bytes does not fit the Avro type of %u bytes of the field %.200s",
-                               v->len, s->count, s->field ? s->field : "(top)");
+                return sl_fail(err, SL_E_CONVERT,
+                               "a value of %u bytes does not fit the Avro type of %u bytes of the field %.200s", v->len,
+                               s->count, s->field ? s->field : "(top)");
         char sign = v->len && (v->ptr[0] & 0x80) ? (char)0xff : 0;
         for (uint32_t i = v->len; i < s->count; i++)
                 sl_buf_addc(out, sign);
@@ -159,12 +162,12 @@ static enum sl_rc write_enum(const struct step *s, const struct sl_value *v, str
                         put_long(out, i);
                         return SL_OK;
                 }
-        return sl_fail(err, SL_E_CONVERT, "\"%.*s\" is no symbol of the enum of the field %.200s", (int)(v->len < 200 ? v->len : 200),
-                       v->ptr, s->field ? s->field : "(top)");
+        return sl_fail(err, SL_E_CONVERT, "\"%.*s\" is no symbol of the enum of the field %.200s",
+                       (int)(v->len < 200 ? v->len : 200), v->ptr, s->field ? s->field : "(top)");
 }
 
-static enum sl_rc write_struct(const struct sl_avro_encoder *e, const struct step *s, const struct sl_value *v, struct sl_buf *out,
-                               struct sl_err *err)
+static enum sl_rc write_struct(const struct sl_avro_encoder *e, const struct step *s, const struct sl_value *v,
+                               struct sl_buf *out, struct sl_err *err)
 {
         if (sl_unlikely(v->len != s->fields))
                 return sl_fail(err, SL_E_CONVERT, "Mismatching struct schema");
@@ -178,8 +181,8 @@ static enum sl_rc write_struct(const struct sl_avro_encoder *e, const struct ste
         return SL_OK;
 }
 
-static enum sl_rc write_union(const struct sl_avro_encoder *e, const struct step *s, const struct sl_value *v, struct sl_buf *out,
-                              struct sl_err *err)
+static enum sl_rc write_union(const struct sl_avro_encoder *e, const struct step *s, const struct sl_value *v,
+                              struct sl_buf *out, struct sl_err *err)
 {
         const struct step *child = s + 1;
         if (sl_unlikely(v->len != s->fields))
@@ -190,8 +193,8 @@ static enum sl_rc write_union(const struct sl_avro_encoder *e, const struct step
         return write_step(e, s, &SL_V_NULL, out, err);
 }
 
-static enum sl_rc write_items(const struct sl_avro_encoder *e, const struct step *s, const struct sl_value *v, struct sl_buf *out,
-                              struct sl_err *err)
+static enum sl_rc write_items(const struct sl_avro_encoder *e, const struct step *s, const struct sl_value *v,
+                              struct sl_buf *out, struct sl_err *err)
 {
         const struct step *item = s + 1, *second = item + item->span;
         if (v->len)
@@ -208,7 +211,8 @@ static enum sl_rc write_items(const struct sl_avro_encoder *e, const struct step
                         continue;
                 }
                 if (sl_unlikely(k->type != SL_STRING))
-                        return sl_fail(err, SL_E_CONVERT, "a key of a map is no string, and an Avro map has no others (field %.200s)",
+                        return sl_fail(err, SL_E_CONVERT,
+                                       "a key of a map is no string, and an Avro map has no others (field %.200s)",
                                        s->field ? s->field : "(top)");
                 put_bytes(out, k->ptr, k->len);
                 SL_TRY(write_step(e, item, k + 1, out, err));
@@ -217,8 +221,8 @@ static enum sl_rc write_items(const struct sl_avro_encoder *e, const struct step
         return SL_OK;
 }
 
-static enum sl_rc write_null(const struct sl_avro_encoder *e, const struct step *s, const struct sl_value *v, struct sl_buf *out,
-                             struct sl_err *err)
+static enum sl_rc write_null(const struct sl_avro_encoder *e, const struct step *s, const struct sl_value *v,
+                             struct sl_buf *out, struct sl_err *err)
 {
         if (s->has_text)
                 sl_buf_add(out, e->text.ptr + s->text, s->text_len);
@@ -229,8 +233,8 @@ static enum sl_rc write_null(const struct sl_avro_encoder *e, const struct step 
         return SL_OK;
 }
 
-static enum sl_rc write_step(const struct sl_avro_encoder *e, const struct step *s, const struct sl_value *v, struct sl_buf *out,
-                             struct sl_err *err)
+static enum sl_rc write_step(const struct sl_avro_encoder *e, const struct step *s, const struct sl_value *v,
+                             struct sl_buf *out, struct sl_err *err)
 {
         if (sl_unlikely(v->type != s->type)) {
                 if (s->op == W_ANY) {
@@ -279,7 +283,8 @@ static enum sl_rc write_step(const struct sl_avro_encoder *e, const struct step 
         return sl_fail(err, SL_E_INTERNAL, "Avro step %d is unknown", s->op);
 }
 
-enum sl_rc sl_avro_encode(const struct sl_avro_encoder *e, const struct sl_value *v, struct sl_buf *out, struct sl_err *err)
+enum sl_rc sl_avro_encode(const struct sl_avro_encoder *e, const struct sl_value *v, struct sl_buf *out,
+                          struct sl_err *err)
 {
         if (e->raw && v->type == SL_BYTES)
                 sl_buf_add(out, v->ptr, v->len);
@@ -340,9 +345,9 @@ static void put_default(struct sl_buf *out, const struct sl_avro *s, const json_
         case SL_AVRO_MAP:
                 if (json_array_size(j) + json_object_size(j))
                         put_long(out, (int64_t)(json_array_size(j) + json_object_size(j)));
-                json_array_foreach(j, i, member)
-                        put_default(out, s->items, member, depth + 1);
-                json_object_foreach((json_t *)(uintptr_t)j, key, member) {
+                json_array_foreach(j, i, member) put_default(out, s->items, member, depth + 1);
+                json_object_foreach((json_t *)(uintptr_t)j, key, member)
+                {
                         put_bytes(out, key, strlen(key));
                         put_default(out, s->items, member, depth + 1);
                 }
@@ -373,7 +378,8 @@ struct compile {
         unsigned depth;
 };
 
-static enum sl_rc compile(struct compile *c, const struct sl_schema *schema, const struct sl_avro *a, const char *field);
+static enum sl_rc compile(struct compile *c, const struct sl_schema *schema, const struct sl_avro *a,
+                          const char *field);
 
 /* How well an Avro type takes values of a schema: 0 not at all, 1 by promotion, 2 by its type, 3 by type and name. */
 static int score_name(const struct sl_avro *a, const char *name)
@@ -469,9 +475,10 @@ static enum sl_rc compile_const(struct compile *c, const struct sl_avro_field *f
         uint32_t at = add_step(c->e);
         struct sl_avro_encoder *e = c->e;
         if (!f->def || !sl_avro_default_ok(f->type, f->def, 0))
-                return sl_fail(c->err, SL_E_CONVERT,
-                               "the schema to write with has a field %.200s, which the data does not have, without a default",
-                               f->name);
+                return sl_fail(
+                        c->err, SL_E_CONVERT,
+                        "the schema to write with has a field %.200s, which the data does not have, without a default",
+                        f->name);
         e->steps[at].op = W_CONST;
         e->steps[at].type = SL_TYPE_COUNT;
         e->steps[at].text = (uint32_t)e->text.len;
@@ -535,15 +542,17 @@ static void set_symbols(struct sl_avro_encoder *e, uint32_t at, const struct sl_
 static enum sl_rc compile_plain(struct compile *c, uint32_t at, const struct sl_schema *s, const struct sl_avro *a)
 {
         static const uint8_t ops[SL_AVRO_TYPE_COUNT] = {
-                [SL_AVRO_BOOLEAN] = W_BOOLEAN, [SL_AVRO_INT] = W_LONG,    [SL_AVRO_LONG] = W_LONG,   [SL_AVRO_FLOAT] = W_FLOAT,
-                [SL_AVRO_DOUBLE] = W_DOUBLE,   [SL_AVRO_BYTES] = W_BYTES, [SL_AVRO_STRING] = W_BYTES, [SL_AVRO_RECORD] = W_STRUCT,
-                [SL_AVRO_ENUM_T] = W_ENUM,     [SL_AVRO_ARRAY] = W_ARRAY, [SL_AVRO_FIXED] = W_FIXED,
+                [SL_AVRO_BOOLEAN] = W_BOOLEAN, [SL_AVRO_INT] = W_LONG,      [SL_AVRO_LONG] = W_LONG,
+                [SL_AVRO_FLOAT] = W_FLOAT,     [SL_AVRO_DOUBLE] = W_DOUBLE, [SL_AVRO_BYTES] = W_BYTES,
+                [SL_AVRO_STRING] = W_BYTES,    [SL_AVRO_RECORD] = W_STRUCT, [SL_AVRO_ENUM_T] = W_ENUM,
+                [SL_AVRO_ARRAY] = W_ARRAY,     [SL_AVRO_FIXED] = W_FIXED,
         };
         struct step *step = &c->e->steps[at];
         if (!score(c, s, a))
                 return sl_fail(c->err, SL_E_CONVERT, "%s%.200s%s of type %s can't be written as the Avro type %s",
-                               step->field ? "the field " : "a value", step->field ? step->field : "", step->field ? "" : "",
-                               s ? sl_type_name(s->type) : "(no schema)", a->full ? a->full : sl_avro_type_name((enum sl_avro_type)a->type));
+                               step->field ? "the field " : "a value", step->field ? step->field : "",
+                               step->field ? "" : "", s ? sl_type_name(s->type) : "(no schema)",
+                               a->full ? a->full : sl_avro_type_name((enum sl_avro_type)a->type));
         if (!s) {
                 step->op = W_ANY;
                 step->type = SL_TYPE_COUNT;
@@ -605,8 +614,10 @@ static enum sl_rc compile_inner(struct compile *c, uint32_t at, const struct sl_
                 return compile_union(c, at, s, a);
         c->e->steps[at].branch = branch;
         if (branch < 0)
-                return sl_fail(c->err, SL_E_CONVERT, "no branch of the Avro union takes values of type %s of the field %.200s",
-                               s ? sl_type_name(s->type) : "(no schema)", c->e->steps[at].field ? c->e->steps[at].field : "(top)");
+                return sl_fail(c->err, SL_E_CONVERT,
+                               "no branch of the Avro union takes values of type %s of the field %.200s",
+                               s ? sl_type_name(s->type) : "(no schema)",
+                               c->e->steps[at].field ? c->e->steps[at].field : "(top)");
         return compile_plain(c, at, s, a->branches[branch]);
 }
 
@@ -614,7 +625,8 @@ static enum sl_rc compile(struct compile *c, const struct sl_schema *schema, con
 {
         uint32_t at = add_step(c->e);
         if (c->depth >= SL_AVRO_DEPTH || at > SL_AVRO_TYPES)
-                return sl_fail(c->err, SL_E_CONVERT, "a schema is nested deeper than %d levels, or too large", SL_AVRO_DEPTH);
+                return sl_fail(c->err, SL_E_CONVERT, "a schema is nested deeper than %d levels, or too large",
+                               SL_AVRO_DEPTH);
         c->e->steps[at].schema = schema;
         c->e->steps[at].field = field;
         c->depth++;
@@ -624,8 +636,8 @@ static enum sl_rc compile(struct compile *c, const struct sl_schema *schema, con
         return rc;
 }
 
-enum sl_rc sl_avro_encoder_new(const struct sl_avro_options *o, const struct sl_schema *schema, const struct sl_avro *avro,
-                               struct sl_avro_encoder **ret, struct sl_err *err)
+enum sl_rc sl_avro_encoder_new(const struct sl_avro_options *o, const struct sl_schema *schema,
+                               const struct sl_avro *avro, struct sl_avro_encoder **ret, struct sl_err *err)
 {
         struct sl_avro_encoder *e = sl_calloc(1, sizeof(*e));
         struct compile c = {.e = e, .o = o, .err = err};
