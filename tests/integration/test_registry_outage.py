@@ -42,6 +42,8 @@ def test_rows_wait_for_the_registry(worker, kafka, tmp_path, unique):
         worker.run("sink", sink)
         wait_until(lambda: copied.exists() and copied.read_text() == "one\ntwo\n", what="rows in the file")
         assert requests(worker, "ok") == 2  # one to write, one to read, for all rows
+        types = Metrics(worker).types()
+        assert (types["sluice_registry_requests_total"], types["sluice_registry_request_seconds"]) == ("counter", "histogram")
     with rows.open("a") as file:
         file.write("three\n")
     # Known schemas need no registry.
