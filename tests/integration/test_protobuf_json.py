@@ -77,3 +77,38 @@ def test_foreign_bytes_are_named(worker, kafka, registry, unique, tmp_path):
     worker.create("file", config | converters("protobuf", registry) | {"key.converter": "org.apache.kafka.connect.storage.StringConverter"})
     trace = worker.wait_failed("file")
     assert "is not a Protobuf schema" in trace and f"topic {unique} to Protobuf" in trace
+
+
+@pytest.mark.parametrize(
+    ("kind", "other", "same", "words", "head"),
+    [
+        (
+            "protobuf",
+            'syntax = "proto3"; message Row { string value = 1; }',
+            None,
+            "no message google.protobuf.StringValue",
+            b"\0\x0a\x05first",
+        ),
+        ("json", '{"type":"integer"}', '{"type":"string","title":"a line"}', "does not fit the schema", b'"first"'),
+    ],
+    ids=["protobuf", "json"],
+)
+def test_newest_version(worker, kafka, registry, unique, tmp_path, kind, other, same, words, head):
+    """use.latest.version: what does not fit is refused unless told otherwise, and the id is the registered one."""
+    given = tmp_path / "given.txt"
+    given.write_text("first\n")
+    schema_id = registry.register(f"{unique}-value", other, kind.upper())
+    latest = {"auto_register_schemas": "false", "use_latest_version": "true"}
+    config = {"connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "file": str(given), "topic": unique}
+    worker.create("strict", config | converters(kind, registry, **latest))
+    assert words in worker.wait_failed("strict")
+    worker.delete("strict")
+    if same:
+        unique += "-2"
+        config["topic"] = unique
+        schema_id = registry.register(f"{unique}-value", same, kind.upper())
+    else:
+        latest["latest_compatibility_strict"] = "false"
+    worker.run("lenient", config | converters(kind, registry, **latest), tasks=1)
+    wait_until(lambda: kafka.consume_all(unique), what="the line in the topic")
+    assert kafka.consume_all(unique)[0].value == b"\0" + struct.pack(">I", schema_id) + head

@@ -116,6 +116,30 @@ static void test_repeated_symbols(void **state sl_unused)
         assert_int_equal(one->param_count, 3);
 }
 
+static void test_fit(void **state sl_unused)
+{
+        static const struct {
+                const char *latest, *ours, *why;
+        } cases[] = {
+                {"{\"type\":\"number\"}", "{\"type\":\"integer\"}", NULL},
+                {"{\"type\":\"integer\"}", "{\"type\":\"number\"}", ""},
+                {"{\"type\":\"string\"}", "{\"type\":[\"string\",\"null\"]}", ""},
+                {"{\"type\":[\"string\",\"null\"]}", "{\"type\":\"string\"}", NULL},
+                {"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}}}", "{\"type\":\"object\",\"properties\":{}}", "a"},
+                {"{\"type\":\"object\",\"properties\":{}}", "{\"type\":\"object\",\"properties\":{\"b\":{\"type\":\"string\"}}}", NULL},
+                {"{\"type\":\"array\",\"items\":{\"type\":\"boolean\"}}", "{\"type\":\"array\",\"items\":{\"type\":\"string\"}}", ""},
+        };
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                const struct sl_schema *latest, *ours;
+                struct sl_err err = {0};
+                assert_int_equal(sl_js_schema(&options, sl_str_c(cases[i].latest), 0, NULL, NULL, &latest, &err), SL_OK);
+                assert_int_equal(sl_js_schema(&options, sl_str_c(cases[i].ours), 0, NULL, NULL, &ours, &err), SL_OK);
+                const char *why = sl_js_differs(latest, ours);
+                if (!cases[i].why != !why || (why && strcmp(why, cases[i].why) != 0))
+                        fail_msg("case %zu: %s", i, why ? why : "fits");
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -123,6 +147,7 @@ int main(void)
                 cmocka_unit_test(test_references_to_other_texts),
                 cmocka_unit_test(test_bombs),
                 cmocka_unit_test(test_repeated_symbols),
+                cmocka_unit_test(test_fit),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,6 +49,10 @@ typedef enum sl_rc (*sl_js_resolve)(void *arg, const char *name, struct sl_str *
 enum sl_rc sl_js_schema(const struct js_options *opt, struct sl_str text, int32_t version, sl_js_resolve resolve, void *arg,
                         const struct sl_schema **ret, struct sl_err *err);
 
+/* NULL, or the name of a field (static or of a schema) where values of ours are none of latest: another type, a null that it does not
+ * allow, or a field that it wants and ours lacks. */
+const char *sl_js_differs(const struct sl_schema *latest, const struct sl_schema *ours);
+
 /* ---- jsonschema_read.c ---- */
 /* A raw tree (sl_json_read with raw) under a schema. node NULL: it is not there. */
 enum sl_rc sl_js_read(const struct sl_schema *schema, const struct sl_value *node, struct sl_arena *arena, struct sl_value *ret,

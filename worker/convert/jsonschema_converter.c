@@ -22,6 +22,7 @@ struct target {
 /* A schema to write. */
 struct encoder {
         struct sl_arena arena;
+        const struct sl_schema *schema;
         const struct js_writer *plan;
         struct sl_buf text;
         const char *title;
@@ -43,6 +44,40 @@ struct jsonschema_state {
         int32_t last_id;
         struct sl_buf subject;
 };
+
+/* ---- schemas of the registry ---- */
+
+/* A schema with its references, and theirs. */
+struct references {
+        struct sl_registry *registry;
+        const struct sl_registry_schema *known[64];
+        uint32_t count;
+};
+
+static enum sl_rc resolve(void *arg, const char *name, struct sl_str *ret, struct sl_err *err)
+{
+        struct references *r = arg;
+        for (uint32_t i = 0; i < r->count; i++)
+                for (uint32_t k = 0; k < r->known[i]->ref_count; k++) {
+                        const struct sl_registry_ref *ref = &r->known[i]->refs[k];
+                        const struct sl_registry_schema *found;
+                        if (strcmp(ref->name, name) != 0)
+                                continue;
+                        SL_TRY(sl_registry_version(r->registry, ref->subject, ref->version, &found, err));
+                        if (r->count < sizeof(r->known) / sizeof(*r->known))
+                                r->known[r->count++] = found;
+                        *ret = found->text;
+                        return SL_OK;
+                }
+        return SL_OK;
+}
+
+static enum sl_rc connect_of(struct jsonschema_state *st, const struct sl_registry_schema *schema, const struct sl_schema **ret,
+                             struct sl_err *err)
+{
+        struct references refs = {.registry = st->registry, .known = {schema}, .count = 1};
+        return sl_js_schema(&st->opt, schema->text, schema->version, resolve, &refs, ret, err);
+}
 
 /* ---- encode ---- */
 
@@ -69,6 +104,7 @@ static sl_cold enum sl_rc new_encoder(struct jsonschema_state *st, const struct 
                 encoder_free(e);
                 return rc;
         }
+        e->schema = schema;
         e->title = schema->optional || sl_js_is_union(schema) ? NULL : schema->name;
         if (schema->id >= st->nencoders) {
                 uint32_t n = schema->id + 16;
@@ -97,6 +133,22 @@ static enum sl_rc subject_of(struct jsonschema_state *st, struct sl_str topic, c
         return SL_OK;
 }
 
+/* use.latest.version, use.schema.id: do values of ours fit the schema that they are written with? */
+static enum sl_rc check_fit(struct jsonschema_state *st, const struct encoder *e, const struct sl_registry_schema *schema, struct sl_err *err)
+{
+        const struct sl_registry_cfg *cfg = &st->cfg->registry;
+        const struct sl_schema *latest;
+        if (!(cfg->use_latest && cfg->latest_strict) && !(cfg->use_id >= 0 && cfg->id_strict))
+                return SL_OK;
+        SL_TRY(connect_of(st, schema, &latest, err));
+        const char *why = sl_js_differs(latest, e->schema);
+        if (!why)
+                return SL_OK;
+        return sl_fail(err, SL_E_CONVERT, "Incompatible schema: the record's schema does not fit the schema %d%s%s. Set "
+                                          "latest.compatibility.strict (or id.compatibility.strict) to false to write nevertheless",
+                       schema->id, *why ? ": field " : "", why);
+}
+
 static sl_cold enum sl_rc new_target(struct jsonschema_state *st, struct sl_str topic, struct encoder *e, struct sl_err *err)
 {
         const struct sl_registry_schema *schema;
@@ -105,6 +157,8 @@ static sl_cold enum sl_rc new_target(struct jsonschema_state *st, struct sl_str 
         SL_TRY(sl_registry_write(st->registry, subject, SL_REGISTRY_JSON, (struct sl_str){e->text.ptr, e->text.len}, NULL, 0, &schema, err));
         if (schema->type != SL_REGISTRY_JSON)
                 return sl_fail(err, SL_E_CONVERT, "the schema %d is not a JSON Schema", schema->id);
+        if (!sl_str_eq(schema->text, (struct sl_str){e->text.ptr, e->text.len}))
+                SL_TRY(check_fit(st, e, schema, err));
         struct target *t = sl_calloc(1, sizeof(*t) + topic.len);
         t->id = schema->id;
         t->topic_len = (uint32_t)topic.len;
@@ -163,39 +217,13 @@ static void jsonschema_expect_encode(void *state, struct sl_str topic, const str
 
 /* ---- decode ---- */
 
-/* A schema with its references, and theirs. */
-struct references {
-        struct sl_registry *registry;
-        const struct sl_registry_schema *known[64];
-        uint32_t count;
-};
-
-static enum sl_rc resolve(void *arg, const char *name, struct sl_str *ret, struct sl_err *err)
-{
-        struct references *r = arg;
-        for (uint32_t i = 0; i < r->count; i++)
-                for (uint32_t k = 0; k < r->known[i]->ref_count; k++) {
-                        const struct sl_registry_ref *ref = &r->known[i]->refs[k];
-                        const struct sl_registry_schema *found;
-                        if (strcmp(ref->name, name) != 0)
-                                continue;
-                        SL_TRY(sl_registry_version(r->registry, ref->subject, ref->version, &found, err));
-                        if (r->count < sizeof(r->known) / sizeof(*r->known))
-                                r->known[r->count++] = found;
-                        *ret = found->text;
-                        return SL_OK;
-                }
-        return SL_OK;
-}
-
 static sl_cold enum sl_rc new_schema(struct jsonschema_state *st, int32_t id, const struct sl_schema **ret, struct sl_err *err)
 {
         const struct sl_registry_schema *schema;
         SL_TRY(sl_registry_read(st->registry, id, &schema, err));
         if (schema->type != SL_REGISTRY_JSON)
                 return sl_fail(err, SL_E_DECODE, "the schema %d of the record is not a JSON Schema; use the converter of its format", id);
-        struct references refs = {.registry = st->registry, .known = {schema}, .count = 1};
-        enum sl_rc rc = sl_js_schema(&st->opt, schema->text, schema->version, resolve, &refs, ret, err);
+        enum sl_rc rc = connect_of(st, schema, ret, err);
         if (rc != SL_OK) {
                 sl_err_prefix(err, "schema %d", id);
                 return rc;

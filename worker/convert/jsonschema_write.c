@@ -157,3 +157,43 @@ enum sl_rc sl_js_write(const struct js_writer *p, struct sl_json_writer *w, cons
                 return sl_json_write_value(w, s, value, out, err);
         }
 }
+
+/* ---- compatibility ---- */
+
+/* What JSON tells apart; of numbers, the whole ones are among all. */
+static int json_class(const struct sl_schema *s)
+{
+        static const int8_t classes[SL_TYPE_COUNT] = {
+                [SL_BOOLEAN] = 1, [SL_INT8] = 2,    [SL_INT16] = 2,  [SL_INT32] = 2, [SL_INT64] = 2, [SL_FLOAT32] = 3,
+                [SL_FLOAT64] = 3, [SL_STRING] = 4,  [SL_BYTES] = 4,  [SL_ARRAY] = 5, [SL_MAP] = 6,   [SL_STRUCT] = 7,
+        };
+        return classes[s->type];
+}
+
+static const char *struct_differs(const struct sl_schema *latest, const struct sl_schema *ours)
+{
+        for (uint32_t i = 0; i < latest->field_count; i++) {
+                const struct sl_field *l = &latest->fields[i];
+                int at = sl_schema_field(ours, l->name, l->name_len);
+                if (at < 0 && !l->schema->optional && !l->schema->has_default)
+                        return l->name;
+                const char *why = at < 0 ? NULL : sl_js_differs(l->schema, ours->fields[at].schema);
+                if (why)
+                        return *why ? why : l->name;
+        }
+        return NULL;
+}
+
+const char *sl_js_differs(const struct sl_schema *latest, const struct sl_schema *ours)
+{
+        int l = json_class(latest), o = json_class(ours);
+        if (latest == ours || sl_js_is_union(latest) || sl_js_is_union(ours))
+                return NULL;
+        if ((l != o && !(l == 3 && o == 2)) || (ours->optional && !latest->optional))
+                return "";
+        if (latest->type == SL_STRUCT)
+                return struct_differs(latest, ours);
+        if ((latest->type == SL_ARRAY || latest->type == SL_MAP) && latest->value && ours->value)
+                return sl_js_differs(latest->value, ours->value);
+        return NULL;
+}
