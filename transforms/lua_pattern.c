@@ -210,7 +210,9 @@ static const char *again(struct matcher *m, const char *s, unsigned char digit)
         int i = digit - '1';
         if (i < 0 || i >= m->count || m->captures[i].len == OPEN)
                 luaL_error(m->L, "invalid capture index %%%d", i + 1);
-        size_t n = m->captures[i].len < 0 ? 0 : (size_t)m->captures[i].len;
+        if (m->captures[i].len == POSITION)
+                return NULL; /* as in Lua */
+        size_t n = (size_t)m->captures[i].len;
         lua_charge(m->L, m->h, n / LUA_STEPS_PER_BYTES);
         return (size_t)(m->end - s) >= n && memcmp(m->captures[i].from, s, n) == 0 ? s + n : NULL;
 }

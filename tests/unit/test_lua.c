@@ -279,7 +279,7 @@ static void patterns(void **state)
                 "local y, m, d = ('2024-02-29'):match('(%d+)-(%d+)-(%d+)') assert(y .. m .. d == '20240229')",
                 "assert(('[[x]]'):match('%[(%b[])%]') == '[x]' and ('f(a(b)c)d'):match('%b()') == '(a(b)c)')",
                 "assert(('THE (quick) fox'):find('%f[%a]%a+%f[%A]') == 1 and ('a1b'):match('%f[%d]%d') == '1')",
-                "assert(('abcabc'):match('(abc)%1') == 'abc' and ('abcabd'):match('(abc)%1') == nil)",
+                "assert(('abcabc'):match('(abc)%1') == 'abc' and ('abcabd'):match('(abc)%1') == nil and ('aa'):match('()a%1') == nil)",
                 "assert(('a]b'):match('[]]') == ']' and ('a-b'):match('[a%-]+') == 'a-' and ('x^'):match('[%^x]+') == 'x^')",
                 "assert(('hello'):match('.-l') == 'hel' and ('hello'):match('.*l') == 'hell' and ('ab'):match('a?b?c?') == 'ab')",
                 "assert(('  trim '):match('^%s*(.-)%s*$') == 'trim' and ('abc'):match('()b()') == 2)",
