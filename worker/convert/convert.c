@@ -4,13 +4,15 @@
 
 #include "api/plugin.h"
 
-extern const struct sl_converter_ops sl_json_converter, sl_avro_converter, sl_string_converter, sl_bytes_converter, sl_boolean_converter,
-        sl_short_converter, sl_integer_converter, sl_long_converter, sl_float_converter, sl_double_converter,
-        sl_header_converter, sl_protobuf_converter, sl_jsonschema_converter;
+extern const struct sl_converter_ops sl_json_converter, sl_avro_converter, sl_protobuf_converter, sl_jsonschema_converter,
+        sl_string_converter, sl_bytes_converter, sl_boolean_converter, sl_short_converter, sl_integer_converter,
+        sl_long_converter, sl_float_converter, sl_double_converter, sl_header_converter;
 
 const struct sl_converter_ops *const sl_converters[] = {
         &sl_json_converter,
         &sl_avro_converter,
+        &sl_protobuf_converter,
+        &sl_jsonschema_converter,
         &sl_string_converter,
         &sl_bytes_converter,
         &sl_boolean_converter,
@@ -20,8 +22,6 @@ const struct sl_converter_ops *const sl_converters[] = {
         &sl_float_converter,
         &sl_double_converter,
         &sl_header_converter,
-        &sl_protobuf_converter,
-        &sl_jsonschema_converter,
         NULL,
 };
 
