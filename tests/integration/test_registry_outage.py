@@ -18,8 +18,7 @@ def avro(registry, **more):
 
 
 def file_source(path, topic, registry, **more):
-    return {"connector.class": "FileStreamSource", "file": str(path), "topic": topic, "errors.retry.timeout": "-1",
-            "errors.retry.delay.max.ms": "300", **avro(registry, **more)}  # fmt: skip
+    return {"connector.class": "FileStreamSource", "file": str(path), "topic": topic, **avro(registry, **more)}
 
 
 def requests(worker, result):
@@ -31,9 +30,11 @@ def test_rows_wait_for_the_registry(worker, kafka, tmp_path, unique):
     rows, copied = tmp_path / "rows", tmp_path / "copied"
     rows.write_text("one\ntwo\n")
     registry = stand.Registry(tmp_path / "registry")
-    worker.run("source", file_source(rows, unique, registry))
+    # An outage is nobody's bad row: none is skipped.
+    worker.create("source", file_source(rows, unique, registry) | {"errors.tolerance": "all"})
     wait_until(lambda: requests(worker, "unreachable") >= 4, what="tries of a registry that is not there")
-    assert [t["state"] for t in worker.status("source")["tasks"]] == ["RUNNING"]
+    trace = wait_until(lambda: worker.status("source")["tasks"][0].get("trace"), what="the reason")
+    assert "registry.unreachable" in trace and registry.url in trace and "RetriableException" in trace
     with registry:
         records = wait_until(lambda: kafka.consume_all(unique), what="rows")
         number = registry.latest(f"{unique}-value")["id"]
@@ -50,13 +51,12 @@ def test_rows_wait_for_the_registry(worker, kafka, tmp_path, unique):
     wait_until(lambda: copied.read_text() == "one\ntwo\nthree\n", what="a row while the registry is down")
 
 
-def test_without_patience_the_task_fails(worker, tmp_path, unique):
+def test_with_a_limit_of_restarts_the_task_fails(worker, tmp_path, unique):
     rows = tmp_path / "rows"
     rows.write_text("one\n")
     registry = stand.Registry(tmp_path / "registry")
-    worker.create("source", file_source(rows, unique, registry) | {"errors.retry.timeout": "0"})
-    trace = worker.wait_failed("source")
-    assert "registry.unreachable" in trace and registry.url in trace and "RetriableException" in trace
+    worker.create("source", file_source(rows, unique, registry) | {"sluice.task.restart.max": "1"})
+    assert "registry.unreachable" in worker.wait_failed("source")
 
 
 def test_a_stop_does_not_wait_for_a_silent_registry(worker, tmp_path, unique):

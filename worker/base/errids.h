@@ -30,7 +30,7 @@
         X(SL_E_CONVERT, "convert.encode", SL_SCHEMA, SL_SCOPE_RECORD, SL_JAVA_DATA, "a value could not be encoded")   \
         X(SL_E_DECODE, "convert.decode", SL_DESERIALIZATION, SL_SCOPE_RECORD, SL_JAVA_DATA,                           \
           "bytes could not be decoded")                                                                              \
-        X(SL_E_REGISTRY_UNREACHABLE, "registry.unreachable", SL_TRANSIENT, SL_SCOPE_RECORD, SL_JAVA_RETRIABLE,        \
+        X(SL_E_REGISTRY_UNREACHABLE, "registry.unreachable", SL_TRANSIENT, SL_SCOPE_BATCH, SL_JAVA_RETRIABLE,         \
           "the schema registry does not answer, or answers that it can't now")                                       \
         X(SL_E_REGISTRY_REFUSED, "registry.refused", SL_SCHEMA, SL_SCOPE_RECORD, SL_JAVA_DATA,                        \
           "the schema registry refused a schema: incompatible or invalid")                                           \

@@ -147,8 +147,10 @@ static void run(struct sl_task *t)
                 enum sl_rc rc = t->source ? sl_source_run(t, &opened, &err) : sl_sink_run(t, &opened, &err);
                 if (rc == SL_OK || (err.id == SL_E_STOPPED && sl_task_halted(t)))
                         continue;
-                /* Two that fence each other would do so for ever at the shortest backoff. */
-                if (opened && (err.id != SL_E_KAFKA_FENCED || sl_mono_ms() - began >= BACKOFF_MAX_MS))
+                /* A line that opened has its trouble behind it; but two that fence each other open each time, and so does one whose rows
+                 * need a registry that is away. */
+                bool recurs = err.id == SL_E_KAFKA_FENCED || err.id == SL_E_REGISTRY_UNREACHABLE;
+                if (opened && (!recurs || sl_mono_ms() - began >= BACKOFF_MAX_MS))
                         attempt = 0;
                 sl_taskstats_class(t->stats, rc);
                 int32_t max = restart_max(t);
