@@ -50,6 +50,14 @@ static void equal_specs_are_one_schema(void **state)
         assert_ptr_not_equal(sl_schema_of(SL_INT32, false), sl_schema_of(SL_INT32, true));
 }
 
+static void a_name_twice_is_still_one_schema(void **state)
+{
+        (void)state;
+        const struct sl_param params[] = {{"allowed", "a"}, {"allowed", "b"}};
+        struct sl_schema spec = {.type = SL_STRING, .param_count = 2, .params = params};
+        assert_ptr_equal(sl_schema_intern(&spec), sl_schema_intern(&spec));
+}
+
 static void every_attribute_counts(void **state)
 {
         (void)state;
@@ -246,6 +254,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(equal_specs_are_one_schema),
+                cmocka_unit_test(a_name_twice_is_still_one_schema),
                 cmocka_unit_test(every_attribute_counts),
                 cmocka_unit_test(children_count),
                 cmocka_unit_test(nothing_of_the_spec_is_kept),

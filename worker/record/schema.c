@@ -104,7 +104,9 @@ static bool same_params(const struct sl_schema *a, const struct sl_schema *b)
         if (a->param_count != b->param_count)
                 return false;
         for (uint32_t i = 0; i < a->param_count; i++) {
-                const char *other = sl_schema_param(b, a->params[i].name);
+                /* By place first: a name that comes twice (Java's maps have none) must not make a schema unlike itself. */
+                const char *other = same_text(a->params[i].name, b->params[i].name) ? b->params[i].value
+                                                                                     : sl_schema_param(b, a->params[i].name);
                 if (!other || !same_text(a->params[i].value, other))
                         return false;
         }
