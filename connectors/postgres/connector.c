@@ -10,8 +10,9 @@
 #include "base/log.h"
 #include "connectors/postgres/task.h"
 
-#define MOVE_BYTES (16 << 20) /* positions without records are handed out so often */
-#define MOVE_MS 10000
+/* Positions without records are handed out so often: each is a Kafka transaction, and frees WAL by whole segments of 16 MB. */
+#define MOVE_BYTES (16 << 20)
+#define MOVE_MS 60000
 
 static const char *prefix_of(const struct sl_pg_cfg *cfg, const char *connector)
 {

@@ -185,9 +185,11 @@ def test_idle_database_moves_the_slot(worker, kafka, database):
     database.sql(ACCOUNTS + "create table noise (x text)")
     worker.run("pg", database.config(table_include_list="public.accounts", status_update_interval_ms="500"))
     read(kafka, f"{database.prefix}.public.accounts", 3)
-    database.sql("insert into noise select repeat('x', 500) from generate_series(1, 20000)")
-    position = database.wal_position()
-    wait_until(lambda: database.confirmed() >= position, 40, "the slot past changes nobody wants")
+    before = database.confirmed()
+    database.sql("insert into noise select repeat('x', 500) from generate_series(1, 60000)")
+    assert database.wal_position() - before > 32 << 20
+    # Every 16 MB; what is less than that after a minute.
+    wait_until(lambda: database.wal_position() - database.confirmed() < 16 << 20, 40, "the slot past changes nobody wants")
 
 
 def test_heartbeats(worker, kafka, database):

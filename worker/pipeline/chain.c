@@ -176,9 +176,9 @@ static sl_cold enum sl_rc renew(struct sl_chain *c, struct step *step, struct sl
 static enum sl_rc test_predicate(struct step *step, struct sl_record *rec, bool *ret, struct sl_err *err)
 {
         const struct sl_predicate_ops *ops = step->predicate;
-        struct guarded g = {.rec = rec, .err = err};
         if (sl_likely(!ops->plugin))
                 return ops->test(step->predicate_st, rec, ret, err);
+        struct guarded g = {.rec = rec, .err = err};
         enum sl_rc rc = call_plugin(step, ops->plugin, do_test, &g, SL_E_TRANSFORM);
         *ret = g.yes;
         return rc;
@@ -187,9 +187,10 @@ static enum sl_rc test_predicate(struct step *step, struct sl_record *rec, bool 
 static enum sl_rc apply_transform(struct step *step, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
 {
         const struct sl_transform_ops *ops = step->ops;
+        if (sl_likely(!ops->plugin))
+                return ops->apply(step->st, rec, arena, err);
         struct guarded g = {.rec = rec, .arena = arena, .err = err};
-        return sl_likely(!ops->plugin) ? ops->apply(step->st, rec, arena, err)
-                                       : call_plugin(step, ops->plugin, do_apply, &g, SL_E_TRANSFORM);
+        return call_plugin(step, ops->plugin, do_apply, &g, SL_E_TRANSFORM);
 }
 
 /* What crashed is not closed: what it holds can't be trusted. */
