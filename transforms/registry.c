@@ -9,9 +9,11 @@ extern const struct sl_transform_ops sl_extract_changed_record_state, sl_extract
 extern const struct sl_transform_ops sl_extract_new_record_state, sl_extract_schema_to_new_record;
 extern const struct sl_transform_ops sl_extract_topic_header, sl_extract_topic_key, sl_extract_topic_value, sl_filter;
 extern const struct sl_transform_ops sl_flatten_key, sl_flatten_value, sl_header_from_key, sl_header_from_value;
+extern const struct sl_transform_ops sl_gzip_decompress_key, sl_gzip_decompress_value;
 extern const struct sl_transform_ops sl_header_to_value, sl_hoist_field_key, sl_hoist_field_value, sl_insert_field_key;
 extern const struct sl_transform_ops sl_insert_field_value, sl_insert_header, sl_lua, sl_mask_field_key;
-extern const struct sl_transform_ops sl_mask_field_value, sl_partition_routing, sl_regex_router, sl_replace_field_key;
+extern const struct sl_transform_ops sl_mask_field_value, sl_message_timestamp_router;
+extern const struct sl_transform_ops sl_partition_routing, sl_regex_router, sl_replace_field_key;
 extern const struct sl_transform_ops sl_replace_field_value, sl_schema_change_event_filter, sl_script_filter;
 extern const struct sl_transform_ops sl_set_schema_metadata_key, sl_set_schema_metadata_value;
 extern const struct sl_transform_ops sl_timestamp_converter_key, sl_timestamp_converter_value, sl_timestamp_router;
@@ -39,6 +41,8 @@ const struct sl_transform_ops *const sl_transforms[] = {
         &sl_filter,
         &sl_flatten_key,
         &sl_flatten_value,
+        &sl_gzip_decompress_key,
+        &sl_gzip_decompress_value,
         &sl_header_from_key,
         &sl_header_from_value,
         &sl_header_to_value,
@@ -50,6 +54,7 @@ const struct sl_transform_ops *const sl_transforms[] = {
         &sl_lua,
         &sl_mask_field_key,
         &sl_mask_field_value,
+        &sl_message_timestamp_router,
         &sl_partition_routing,
         &sl_regex_router,
         &sl_replace_field_key,

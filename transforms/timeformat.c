@@ -476,3 +476,19 @@ bool sl_timeformat_read(const struct sl_timeformat *f, struct sl_str text, int64
         }
         return true;
 }
+
+void sl_timeformat_topic(const struct sl_timeformat *f, const char *name, struct sl_str topic, int64_t ms, struct sl_buf *out)
+{
+        static const char old[] = "${topic}", timestamp[] = "${timestamp}";
+        while (*name) {
+                if (strncmp(name, old, sizeof(old) - 1) == 0) {
+                        sl_buf_add_str(out, topic);
+                        name += sizeof(old) - 1;
+                } else if (strncmp(name, timestamp, sizeof(timestamp) - 1) == 0) {
+                        sl_timeformat_write(f, ms, out);
+                        name += sizeof(timestamp) - 1;
+                } else {
+                        sl_buf_addc(out, *name++);
+                }
+        }
+}

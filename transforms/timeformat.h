@@ -12,6 +12,8 @@ struct sl_timeformat *sl_timeformat_new(const char *pattern, int64_t now_ms, str
 void sl_timeformat_free(struct sl_timeformat *f); /* accepts NULL */
 /* Append the instant (ms since 1970). */
 void sl_timeformat_write(const struct sl_timeformat *f, int64_t ms, struct sl_buf *out);
+/* Append a topic's name made by a router: `name` with ${topic} and ${timestamp} filled in. */
+void sl_timeformat_topic(const struct sl_timeformat *f, const char *name, struct sl_str topic, int64_t ms, struct sl_buf *out);
 /* What stands behind the part that matches is ignored, as in Java. False: the text does not match. */
 bool sl_timeformat_read(const struct sl_timeformat *f, struct sl_str text, int64_t *ret);
 #endif

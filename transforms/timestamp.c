@@ -420,22 +420,11 @@ static sl_cold enum sl_rc no_timestamp(const struct sl_record *rec, struct sl_er
 
 static enum sl_rc router_apply(void *state, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
 {
-        static const char topic[] = "${topic}", timestamp[] = "${timestamp}";
         struct router *r = state;
         if (sl_unlikely(rec->timestamp_ms == -1))
                 return no_timestamp(rec, err);
         sl_buf_clear(&r->name);
-        for (const char *p = r->cfg->topic_format; *p;) {
-                if (strncmp(p, topic, sizeof(topic) - 1) == 0) {
-                        sl_buf_add_str(&r->name, rec->topic);
-                        p += sizeof(topic) - 1;
-                } else if (strncmp(p, timestamp, sizeof(timestamp) - 1) == 0) {
-                        sl_timeformat_write(r->format, rec->timestamp_ms, &r->name);
-                        p += sizeof(timestamp) - 1;
-                } else {
-                        sl_buf_addc(&r->name, *p++);
-                }
-        }
+        sl_timeformat_topic(r->format, r->cfg->topic_format, rec->topic, rec->timestamp_ms, &r->name);
         rec->topic = (struct sl_str){sl_arena_strndup(arena, sl_buf_cstr(&r->name), r->name.len), r->name.len};
         return SL_OK;
 }
