@@ -401,6 +401,40 @@ static void plugin_list(void **state)
         assert_false(sl_plugins_tables(&plugins, "Nope", tables));
 }
 
+/* A built-in transform has the version that Java's class answers, in the list and in the answer of validate. */
+static void versions(void **state)
+{
+        const struct sl_plugins built_in = {sources, sinks, sl_transforms, converters, sl_predicates};
+        json_t *list = sl_plugins_json(&built_in, false), *row;
+        size_t i, debezium = 0;
+        (void)state;
+        json_array_foreach(list, i, row)
+        {
+                const char *type = sl_json_str(row, "type"), *class = sl_json_str(row, "class"), *found;
+                if (strcmp(type, "transformation") != 0 && strcmp(type, "predicate") != 0)
+                        continue;
+                const char *want = strncmp(class, "io.debezium.", 12) == 0 ? "3.6.1.Final" : "4.2.0";
+                debezium += want[0] == '3';
+                assert_string_equal(sl_json_str(row, "version"), want);
+                assert_string_equal(sl_plugins_version(&built_in, class, &found), want);
+                assert_string_equal(found, class);
+        }
+        json_decref(list);
+        assert_true(debezium >= 12);
+        struct sl_props p = config_of("{" SINK ",\"topics\":\"t\",\"transforms\":\"a,b\",\"transforms.a.type\":"
+                                      "\"io.debezium.transforms.ExtractNewRecordState\",\"transforms.b.type\":\"DropHeaders\"}");
+        struct sl_validation v = {0};
+        assert_int_equal(sl_validate(&(struct sl_validate_opts){.plugins = &built_in}, &p, &v, NULL), SL_OK);
+        json_t *answer = sl_validation_json(&v, "toy-sink");
+        const json_t *a = entry(answer, "transforms.a.plugin.version"), *b = entry(answer, "transforms.b.plugin.version");
+        assert_string_equal(sl_json_str(json_object_get(a, "value"), "value"), "3.6.1.Final");
+        assert_string_equal(sl_json_str(json_object_get(a, "definition"), "default_value"), "3.6.1.Final");
+        assert_string_equal(sl_json_str(json_object_get(b, "value"), "value"), "4.2.0");
+        json_decref(answer);
+        sl_validation_free(&v);
+        sl_props_free(&p);
+}
+
 int main(void)
 {
         struct sl_props none = {0};
@@ -421,6 +455,7 @@ int main(void)
                 cmocka_unit_test(validate_answer),
                 cmocka_unit_test(masks),
                 cmocka_unit_test(plugin_list),
+                cmocka_unit_test(versions),
         };
         int rc = cmocka_run_group_tests(tests, NULL, NULL);
         sl_providers_free(providers);

@@ -88,9 +88,13 @@ static void add_plugin(json_t *list, size_t first, const char *const *aliases, c
         }
 }
 
-static const char *version_of(const struct sl_plugin *plugin)
+/* Of a transform or predicate: what Java's class says. */
+static const char *version_of(const struct sl_plugin *plugin, const char *const *aliases)
 {
-        return plugin ? plugin->version : SL_KAFKA_COMPATIBLE;
+        static const char debezium[] = "io.debezium.";
+        if (plugin)
+                return plugin->version;
+        return aliases && strncmp(aliases[0], debezium, sizeof(debezium) - 1) == 0 ? SL_DEBEZIUM_COMPATIBLE : SL_KAFKA_COMPATIBLE;
 }
 
 json_t *sl_plugins_json(const struct sl_plugins *pl, bool connectors_only)
@@ -106,11 +110,11 @@ json_t *sl_plugins_json(const struct sl_plugins *pl, bool connectors_only)
         n = json_array_size(list);
         for (size_t i = 0; pl->transforms[i]; i++)
                 add_plugin(list, n, pl->transforms[i]->aliases, pl->transforms[i]->name, "transformation",
-                           version_of(pl->transforms[i]->plugin));
+                           version_of(pl->transforms[i]->plugin, pl->transforms[i]->aliases));
         n = json_array_size(list);
         for (size_t i = 0; pl->predicates && pl->predicates[i]; i++)
                 add_plugin(list, n, pl->predicates[i]->aliases, pl->predicates[i]->name, "predicate",
-                           version_of(pl->predicates[i]->plugin));
+                           version_of(pl->predicates[i]->plugin, pl->predicates[i]->aliases));
         for (int header = 0; header < 2; header++) {
                 n = json_array_size(list);
                 for (size_t i = 0; pl->converters[i]; i++) {
@@ -143,11 +147,11 @@ const char *sl_plugins_version(const struct sl_plugins *pl, const char *given, c
                 aliases = source ? source->aliases : sink->aliases;
                 version = source ? source->version : sink->version;
         } else if (sl_plugins_transform(pl, given)) {
-                version = version_of(sl_plugins_transform(pl, given)->plugin);
                 aliases = sl_plugins_transform(pl, given)->aliases;
+                version = version_of(sl_plugins_transform(pl, given)->plugin, aliases);
         } else if (sl_plugins_predicate(pl, given)) {
-                version = version_of(sl_plugins_predicate(pl, given)->plugin);
                 aliases = sl_plugins_predicate(pl, given)->aliases;
+                version = version_of(sl_plugins_predicate(pl, given)->plugin, aliases);
         } else if (sl_plugins_converter(pl, given)) {
                 aliases = sl_plugins_converter(pl, given)->aliases;
         } else {

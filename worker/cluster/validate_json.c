@@ -215,7 +215,7 @@ static void add_part(const struct sl_validation *v, bool predicate, json_t *rows
                 if (!class)
                         continue;
                 snprintf(text, sizeof(text), "%s.%.200s.plugin.version", predicate ? "predicates" : "transforms", alias);
-                json_t *version = version_entry(v, text, SL_KAFKA_COMPATIBLE,
+                json_t *version = version_entry(v, text, sl_plugins_version(v->opts.plugins, class, &class),
                                                 predicate ? "There is one version of each predicate."
                                                           : "There is one version of each transform.");
                 snprintf(text, sizeof(text), "%s version for %.200s", kind, alias);
