@@ -319,6 +319,9 @@ static void members(void **state)
         becomes(&t, &b, "Hello world");
         b.len = whole;
         gzip(&b, "and more", 8, false);
+        const struct sl_buf short_tail = {.ptr = b.ptr, .len = whole + 18}; /* GZIPInputStream looks from the 19th byte on */
+        becomes(&t, &short_tail, "Hello world");
+        refused(&t, b.ptr, whole + 19, "ends too soon");
         refused(&t, b.ptr, b.len - 1, "ends too soon");
         b.ptr[b.len - 8] ^= 1;
         refused(&t, b.ptr, b.len, "damaged: incorrect data check");
