@@ -2,7 +2,7 @@
 /* ExtractChangedRecordState of Debezium: two headers list the fields that an update changed and those that it left
  * alone, by comparing `before` with `after`. Events with only one of the two get empty lists; what is no change event
  * passes. Bytes are compared by what is in them. */
-#include "transforms/envelope.h"
+#include "transforms/structs.h"
 
 struct changed_cfg {
         const char *changed, *unchanged;
@@ -54,8 +54,8 @@ static sl_cold enum sl_rc bind_envelope(struct changed *st, const struct sl_sche
 {
         struct plan plan = {.envelope = sl_is_envelope(env)};
         if (plan.envelope) {
-                SL_TRY(sl_need_field(env, "after", SL_NULL, &plan.after, err));
-                SL_TRY(sl_need_field(env, "before", SL_NULL, &plan.before, err));
+                SL_TRY(sl_struct_index(env, "after", SL_NULL, &plan.after, err));
+                SL_TRY(sl_struct_index(env, "before", SL_NULL, &plan.before, err));
         }
         struct plan *kept = sl_malloc(sizeof(*kept));
         *kept = plan;
@@ -72,7 +72,7 @@ static sl_cold enum sl_rc bind_fields(struct plan *plan, const struct sl_schema 
         plan->at = sl_realloc(plan->at, (after->field_count + 1) * sizeof(*plan->at));
         for (uint32_t i = 0; i < after->field_count && rc == SL_OK; i++) {
                 plan->names[i] = sl_v_str((struct sl_str){after->fields[i].name, after->fields[i].name_len});
-                rc = sl_need_field(before, after->fields[i].name, SL_NULL, &plan->at[i], err);
+                rc = sl_struct_index(before, after->fields[i].name, SL_NULL, &plan->at[i], err);
         }
         plan->bound = rc == SL_OK;
         return rc;

@@ -30,17 +30,12 @@ int sl_map_find(const struct sl_value *map, struct sl_str key)
 enum sl_rc sl_add_field(struct sl_schema *spec, struct sl_field *fields, const char *name,
                         const struct sl_schema *schema, struct sl_err *err)
 {
-        enum sl_rc rc = SL_OK;
         if (!name[0])
-                rc = sl_fail(err, SL_E_TRANSFORM, "fieldName cannot be null.");
-        for (uint32_t i = 0; i < spec->field_count && rc == SL_OK; i++)
+                return SL_FAIL_AS(err, SL_JAVA_BUILDER, "fieldName cannot be null.");
+        for (uint32_t i = 0; i < spec->field_count; i++)
                 if (strcmp(fields[i].name, name) == 0)
-                        rc = sl_fail(err, SL_E_TRANSFORM, "Cannot create field because of field name duplication %s",
-                                     name);
-        if (rc != SL_OK && err)
-                err->java = "org.apache.kafka.connect.errors.SchemaBuilderException";
-        if (rc != SL_OK)
-                return rc;
+                        return SL_FAIL_AS(err, SL_JAVA_BUILDER,
+                                          "Cannot create field because of field name duplication %s", name);
         fields[spec->field_count++] = (struct sl_field){.name = name, .schema = schema};
         return SL_OK;
 }

@@ -7,6 +7,21 @@
 #include "api/transform.h"
 #include "record/javaclass.h"
 
+#define SL_JAVA_NPE "java.lang.NullPointerException"
+#define SL_JAVA_CAST "java.lang.ClassCastException"
+#define SL_JAVA_ARGUMENT "java.lang.IllegalArgumentException"
+#define SL_JAVA_BUILDER "org.apache.kafka.connect.errors.SchemaBuilderException"
+#define SL_JAVA_DEBEZIUM "io.debezium.DebeziumException"
+
+/* sl_fail of a record with the Java class of the exception (static text). */
+#define SL_FAIL_AS(err, class, ...) sl_fail_as_(sl_fail((err), SL_E_TRANSFORM, __VA_ARGS__), (err), (class))
+static inline enum sl_rc sl_fail_as_(enum sl_rc rc, struct sl_err *err, const char *class)
+{
+        if (err)
+                err->java = class;
+        return rc;
+}
+
 /* ops->side: 0 = value, 1 = key. */
 static inline struct sl_value *sl_side_value(struct sl_record *rec, int side)
 {

@@ -48,7 +48,7 @@ static void decode_close(void *state)
 static sl_cold enum sl_rc make_plan(struct decode *st, const struct sl_schema *s, struct sl_err *err)
 {
         struct plan at = {0};
-        SL_TRY(sl_struct_index(s, "message", &at.message, err));
+        SL_TRY(sl_struct_index(s, "message", SL_NULL, &at.message, err));
         const struct sl_schema *message = s->fields[at.message].schema;
         if (message->type != SL_STRUCT) {
                 struct sl_value v = {.type = (uint8_t)message->type};
@@ -56,7 +56,7 @@ static sl_cold enum sl_rc make_plan(struct decode *st, const struct sl_schema *s
         }
         int content = sl_schema_field(message, "content", 7), op = sl_schema_field(s, "op", 2);
         if (content < 0)
-                return SL_FAIL_AS(err, "java.lang.NullPointerException", "The message has no field content");
+                return SL_FAIL_AS(err, SL_JAVA_NPE, "The message has no field content");
         if (message->fields[content].schema->type != SL_BYTES)
                 return SL_FAIL_AS(err, SL_JAVA_DEBEZIUM, "The content of a logical decoding message is non-binary");
         at.content = (uint32_t)content;
@@ -73,7 +73,7 @@ static enum sl_rc read_content(const struct decode *st, const struct sl_value *c
         struct sl_str text = sl_v_as_str(content);
         const char *why;
         if (content->type == SL_NULL)
-                return SL_FAIL_AS(err, "java.lang.NullPointerException", "The content of the message is null");
+                return SL_FAIL_AS(err, SL_JAVA_NPE, "The content of the message is null");
         if (!text.len || (*text.ptr != '{' && *text.ptr != '['))
                 return SL_FAIL_AS(err, SL_JAVA_DEBEZIUM,
                                   "Unable to parse logical decoding message content JSON string '%.*s'", SL_FMT(text));

@@ -3,7 +3,7 @@
  * field.syntax.version=V2 the field is a path through nested structs or maps (KIP-821): dots separate the steps, a step
  * in backticks may contain dots. A path is looked up once per schema; a row follows indexes and copies one 16-byte
  * value. */
-#include "transforms/common.h"
+#include "transforms/structs.h"
 
 #define PURPOSE "field extraction"
 #define NESTED "nested field access"
@@ -134,12 +134,7 @@ static enum sl_rc find_field(const struct extract *st, const struct sl_schema *s
                 if (s->type != SL_STRUCT)
                         return sl_fail(err, SL_E_TRANSFORM, "Cannot look up fields on non-struct type");
                 int found = sl_schema_field(s, st->steps[i].ptr, st->steps[i].len);
-                if (found < 0) {
-                        enum sl_rc rc = sl_fail(err, SL_E_TRANSFORM, "Unknown field: %s", st->cfg->field);
-                        if (err)
-                                err->java = "java.lang.IllegalArgumentException";
-                        return rc;
-                }
+                SL_TRY(sl_need_known(found, st->cfg->field, err));
                 plan->at[i] = (uint32_t)found;
                 s = s->fields[found].schema;
         }

@@ -73,13 +73,9 @@ static enum sl_rc add_leaf(struct sl_schema *out, struct sl_field *fields, const
                                "Flatten transformation does not support MAP for record with schemas (for field %s).",
                                path);
         for (uint32_t i = 0; i < out->field_count; i++)
-                if (strcmp(fields[i].name, path) == 0) {
-                        enum sl_rc rc = sl_fail(err, SL_E_TRANSFORM,
-                                                "Cannot create field because of field name duplication %s", path);
-                        if (err)
-                                err->java = "org.apache.kafka.connect.errors.SchemaBuilderException";
-                        return rc;
-                }
+                if (strcmp(fields[i].name, path) == 0)
+                        return SL_FAIL_AS(err, SL_JAVA_BUILDER,
+                                          "Cannot create field because of field name duplication %s", path);
         leaf.value = in->value;
         leaf.optional = optional;
         leaf.has_default = def != NULL;

@@ -163,11 +163,8 @@ static sl_cold enum sl_rc bind_schema(struct from *st, const struct sl_schema *i
                 int at = sl_schema_field(in, names->items[i], strlen(names->items[i]));
                 if (at < 0) {
                         free_plan(plan);
-                        enum sl_rc rc = sl_fail(err, SL_E_TRANSFORM, "the record has no field %s for [%s]",
-                                                names->items[i], st->purpose);
-                        if (err)
-                                err->java = "java.lang.NullPointerException";
-                        return rc;
+                        return SL_FAIL_AS(err, SL_JAVA_NPE, "the record has no field %s for [%s]", names->items[i],
+                                          st->purpose);
                 }
                 plan->taken[i] = (uint32_t)at;
         }

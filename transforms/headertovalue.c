@@ -3,7 +3,7 @@
  * struct on the way that isn't there is made; one that is null stays null. The new schema depends on the value's and on
  * those of the headers that the record has; what to do is worked out once for each combination. Values without a schema
  * are refused. */
-#include "transforms/envelope.h"
+#include "transforms/structs.h"
 
 #define PURPOSE "Header field insertion"
 
@@ -191,10 +191,8 @@ static enum sl_rc need_parent(const struct binding *b, const struct sl_schema *s
                 return SL_OK;
         if (schema->type == SL_ARRAY || schema->type == SL_MAP)
                 return sl_fail(err, SL_E_TRANSFORM, "Cannot list fields on non-struct type");
-        return sl_thrown(sl_fail(err, SL_E_TRANSFORM,
-                                 "Field '%.*s' is a primitive type, not a struct. Cannot add nested field '%s'.",
-                                 SL_FMT(name), b->st->cfg->fields.items[b->entries[entry].item]),
-                         err, "io.debezium.DebeziumException");
+        return SL_FAIL_AS(err, SL_JAVA_DEBEZIUM, "Field '%.*s' is a primitive type, not a struct. Cannot add nested field '%s'.",
+                          SL_FMT(name), b->st->cfg->fields.items[b->entries[entry].item]);
 }
 
 static int find(const struct sl_field *fields, uint32_t n, struct sl_str name)
@@ -245,9 +243,8 @@ static enum sl_rc bind_new(const struct binding *b, const uint32_t *mine, uint32
                 int at = find(fields, spec->field_count, path->steps[depth]);
                 const struct sl_schema *schema = b->entries[mine[i]].header->schema;
                 if (at < 0 && !schema)
-                        return sl_thrown(sl_fail(err, SL_E_TRANSFORM, "fieldSchema for field %s cannot be null.",
-                                                 path->steps[depth].ptr),
-                                         err, "org.apache.kafka.connect.errors.SchemaBuilderException");
+                        return SL_FAIL_AS(err, SL_JAVA_BUILDER, "fieldSchema for field %s cannot be null.",
+                                          path->steps[depth].ptr);
                 node->sets[node->set_count++] =
                         (struct set){.at = at < 0 ? spec->field_count : (uint32_t)at, .entry = mine[i]};
                 if (at < 0)

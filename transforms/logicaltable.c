@@ -203,7 +203,7 @@ static sl_cold enum sl_rc plan_envelope(struct table_router *st, const struct sl
         struct sl_field *fields, *row_fields;
         struct sl_schema out = copy_schema(in, schema_name(st, topic, ".Envelope", arena), 0, &fields, arena);
         if (sl_schema_field(in, "before", 6) < 0)
-                return SL_FAIL_AS(err, "java.lang.NullPointerException", "The change event has no field before");
+                return SL_FAIL_AS(err, SL_JAVA_NPE, "The change event has no field before");
         for (uint32_t i = 0; i < in->field_count; i++) {
                 const struct sl_schema *row = in->fields[i].schema;
                 if (strcmp(fields[i].name, "before") != 0 && strcmp(fields[i].name, "after") != 0)
@@ -270,7 +270,7 @@ static enum sl_rc table_apply(void *state, struct sl_record *rec, struct sl_aren
         struct sl_str topic;
         bool matched;
         if (!rec->topic.ptr)
-                return SL_FAIL_AS(err, "java.lang.NullPointerException", "The record has no topic");
+                return SL_FAIL_AS(err, SL_JAVA_NPE, "The record has no topic");
         SL_TRY(sl_route_name(&st->topics, rec->topic, arena, &topic, &matched, err));
         if (!matched || !topic.len)
                 return SL_OK;

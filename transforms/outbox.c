@@ -170,12 +170,12 @@ static enum sl_rc bind_time(const struct outbox_cfg *cfg, const struct sl_schema
         } times[] = {{"io.debezium.time.Timestamp", 1},
                      {"io.debezium.time.MicroTimestamp", 1000},
                      {"io.debezium.time.NanoTimestamp", 1000000}};
-        SL_TRY(sl_struct_index_as(envelope, "ts_ms", SL_INT64, &plan->time, err));
+        SL_TRY(sl_struct_index(envelope, "ts_ms", SL_INT64, &plan->time, err));
         if (!cfg->timestamp)
                 return SL_OK;
         if (sl_schema_field(plan->row, cfg->timestamp, strlen(cfg->timestamp)) < 0)
                 return SL_FAIL_AS(err, SL_JAVA_CONNECT, "Unable to find timestamp field %s in event", cfg->timestamp);
-        SL_TRY(sl_struct_index_as(plan->row, cfg->timestamp, SL_INT64, &plan->timestamp, err));
+        SL_TRY(sl_struct_index(plan->row, cfg->timestamp, SL_INT64, &plan->timestamp, err));
         const char *name = plan->row->fields[plan->timestamp].schema->name;
         for (size_t i = 0; name && i < sizeof(times) / sizeof(*times); i++)
                 if (strcmp(name, times[i].name) == 0)
@@ -197,8 +197,7 @@ static enum sl_rc bind_extras(const struct outbox *st, struct plan *plan, struct
                 uint32_t at;
                 if (plan->extras[i] < 0 && st->cfg->missing)
                         continue;
-                SL_TRY(x->placement == PARTITION ? sl_struct_index_as(plan->row, x->field, SL_INT32, &at, err)
-                                                 : sl_struct_index(plan->row, x->field, &at, err));
+                SL_TRY(sl_struct_index(plan->row, x->field, x->placement == PARTITION ? SL_INT32 : SL_NULL, &at, err));
         }
         return SL_OK;
 }
@@ -213,12 +212,12 @@ static sl_cold enum sl_rc bind_row(const struct outbox *st, const struct sl_sche
                 return SL_FAIL_AS(err, SL_JAVA_CONNECT, "Unable to find payload field %s in event", cfg->payload);
         plan->payload = (uint32_t)payload;
         SL_TRY(bind_time(cfg, envelope, plan, err));
-        SL_TRY(sl_struct_index(plan->row, cfg->id, &plan->id, err));
+        SL_TRY(sl_struct_index(plan->row, cfg->id, SL_NULL, &plan->id, err));
         if (st->enveloped && cfg->version)
-                SL_TRY(sl_struct_index_as(plan->row, cfg->version, SL_INT32, &plan->version, err));
-        SL_TRY(sl_struct_index_as(plan->row, cfg->route_by, SL_STRING, &plan->route_by, err));
+                SL_TRY(sl_struct_index(plan->row, cfg->version, SL_INT32, &plan->version, err));
+        SL_TRY(sl_struct_index(plan->row, cfg->route_by, SL_STRING, &plan->route_by, err));
         SL_TRY(bind_extras(st, plan, err));
-        SL_TRY(sl_struct_index(plan->row, cfg->key, &plan->key, err));
+        SL_TRY(sl_struct_index(plan->row, cfg->key, SL_NULL, &plan->key, err));
         plan->bound = true;
         return SL_OK;
 }
@@ -319,7 +318,7 @@ static void add_header(struct sl_record *rec, struct sl_header *list, const char
 static enum sl_rc set_partition(struct sl_record *rec, const struct sl_value *v, struct sl_err *err)
 {
         if (v->type == SL_INT32 && v->i64 < 0)
-                return SL_FAIL_AS(err, "java.lang.IllegalArgumentException",
+                return SL_FAIL_AS(err, SL_JAVA_ARGUMENT,
                                   "Invalid partition: %lld. Partition number should always be non-negative or null.",
                                   (long long)v->i64);
         rec->partition = v->type == SL_INT32 ? (int32_t)v->i64 : -1;
@@ -422,7 +421,7 @@ static enum sl_rc route_row(struct outbox *st, struct plan *plan, const struct s
         rec->key = sl_struct_get(plan->row, row, plan->key);
         const struct sl_value *by = &row->items[plan->route_by];
         if (by->type == SL_NULL)
-                return SL_FAIL_AS(err, "java.lang.NullPointerException",
+                return SL_FAIL_AS(err, SL_JAVA_NPE,
                                   "The column %s (route.by.field) is null: the event has no topic", st->cfg->route_by);
         return sl_route_name(&st->route, sl_v_as_str(by), arena, &rec->topic, NULL, err);
 }
@@ -430,7 +429,7 @@ static enum sl_rc route_row(struct outbox *st, struct plan *plan, const struct s
 static sl_cold enum sl_rc make_plan(struct outbox *st, const struct sl_schema *envelope, struct sl_err *err)
 {
         struct plan *plan = sl_calloc(1, sizeof(*plan) + st->extra_count * sizeof(*plan->extras));
-        enum sl_rc rc = sl_struct_index_as(envelope, "op", SL_STRING, &plan->op, err);
+        enum sl_rc rc = sl_struct_index(envelope, "op", SL_STRING, &plan->op, err);
         if (rc == SL_OK)
                 sl_plans_put(&st->plans, envelope, plan);
         else
@@ -441,8 +440,7 @@ static sl_cold enum sl_rc make_plan(struct outbox *st, const struct sl_schema *e
 static enum sl_rc bind_plan(const struct sl_schema *envelope, struct plan *plan, struct sl_err *err)
 {
         int after = sl_schema_field(envelope, "after", 5);
-        if (after < 0)
-                return SL_FAIL_AS(err, "java.lang.IllegalArgumentException", "Unknown field: after");
+        SL_TRY(sl_need_known(after, "after", err));
         plan->after = (uint32_t)after;
         plan->row = envelope->fields[after].schema;
         return SL_OK;
@@ -466,7 +464,7 @@ static enum sl_rc outbox_apply(void *state, struct sl_record *rec, struct sl_are
         }
         const struct sl_value value = rec->value, *op = &value.items[plan->op];
         if (op->type == SL_NULL)
-                return SL_FAIL_AS(err, "java.lang.NullPointerException", "The field op of the change event is null");
+                return SL_FAIL_AS(err, SL_JAVA_NPE, "The field op of the change event is null");
         if (op->len == 1 && *op->ptr == 'd') {
                 rec->dropped = true;
                 return SL_OK;

@@ -312,7 +312,7 @@ static void bind_path(const struct path *path, const struct sl_schema *s, const 
 static sl_cold enum sl_rc make_plan(struct partition_router *st, const struct sl_schema *s, struct sl_err *err)
 {
         if (s->type != SL_STRUCT)
-                return SL_FAIL_AS(err, "java.lang.ClassCastException", "The envelope is no struct");
+                return SL_FAIL_AS(err, SL_JAVA_CAST, "The envelope is no struct");
         struct plan *plan = sl_calloc(1, sizeof(*plan) + 2 * (size_t)st->step_count * sizeof(*plan->at));
         int op = sl_schema_field(s, "op", 2);
         plan->op = op >= 0 ? (uint32_t)op : UINT32_MAX;

@@ -85,18 +85,18 @@ static enum sl_rc first_kind(const struct sl_schema *list, const struct sl_value
         const struct sl_value *change = &changes->items[0];
         uint32_t at;
         if (change->type == SL_NULL)
-                return SL_FAIL_AS(err, "java.lang.NullPointerException", "The first table change is null");
+                return SL_FAIL_AS(err, SL_JAVA_NPE, "The first table change is null");
         if (change->type != SL_STRUCT)
-                return SL_FAIL_AS(err, "java.lang.ClassCastException", "A table change is no struct");
-        SL_TRY(sl_struct_index(list->value, "type", &at, err));
+                return SL_FAIL_AS(err, SL_JAVA_CAST, "A table change is no struct");
+        SL_TRY(sl_struct_index(list->value, "type", SL_NULL, &at, err));
         struct sl_value type = sl_struct_get(list->value, change, at);
         if (type.type == SL_NULL)
-                return SL_FAIL_AS(err, "java.lang.NullPointerException", "Name is null");
+                return SL_FAIL_AS(err, SL_JAVA_NPE, "Name is null");
         if (type.type != SL_STRING)
-                return SL_FAIL_AS(err, "java.lang.ClassCastException", "The type of a table change is no text");
+                return SL_FAIL_AS(err, SL_JAVA_CAST, "The type of a table change is no text");
         *ret = find_kind(sl_v_as_str(&type));
         if (*ret < 0)
-                return SL_FAIL_AS(err, "java.lang.IllegalArgumentException", "No enum constant " JAVA_ENUM ".%.*s",
+                return SL_FAIL_AS(err, SL_JAVA_ARGUMENT, "No enum constant " JAVA_ENUM ".%.*s",
                                   SL_FMT(sl_v_as_str(&type)));
         return SL_OK;
 }
@@ -110,7 +110,7 @@ static enum sl_rc change_apply(void *state, struct sl_record *rec, struct sl_are
         if (rec->value.type == SL_NULL || !is_change(s))
                 return SL_OK;
         SL_TRY(sl_need_struct(s, &rec->value, "Read schema change event to filter", err));
-        SL_TRY(sl_struct_index_as(s, "tableChanges", SL_ARRAY, &at, err));
+        SL_TRY(sl_struct_index(s, "tableChanges", SL_ARRAY, &at, err));
         const struct sl_value *changes = &rec->value.items[at];
         if (changes->type != SL_NULL && changes->len)
                 SL_TRY(first_kind(s->fields[at].schema, changes, &kind, err));

@@ -124,7 +124,7 @@ static enum sl_rc concerns(struct script *st, struct sl_record *rec, bool *ret, 
 {
         *ret = false;
         if (st->topic && !rec->topic.ptr)
-                return SL_FAIL_AS(err, "java.lang.NullPointerException", "The record has no topic");
+                return SL_FAIL_AS(err, SL_JAVA_NPE, "The record has no topic");
         if (st->topic) {
                 int n = pcre2_match(st->topic, (PCRE2_SPTR)rec->topic.ptr, rec->topic.len, 0,
                                     PCRE2_ANCHORED | PCRE2_ENDANCHORED, st->match, NULL);
@@ -151,7 +151,7 @@ static enum sl_rc filter_apply(void *state, struct sl_record *rec, struct sl_are
         if (!sl_expr_eval(&st->expr, rec, arena, &v, &why))
                 return not_evaluated(st, rec, why, err);
         if (v.type == SL_NULL)
-                return SL_FAIL_AS(err, "java.lang.NullPointerException", "The condition gives null, not true or false");
+                return SL_FAIL_AS(err, SL_JAVA_NPE, "The condition gives null, not true or false");
         if (v.type != SL_BOOLEAN)
                 return not_evaluated(st, rec, "the result is neither true nor false", err);
         rec->dropped = !v.b;

@@ -3,7 +3,7 @@
  * names, types, lengths, scales and comments of its columns as the source's parameters on the schema say
  * (column.propagate.source.type, datatype.propagate.source.type). The description is made once a schema. */
 #include <errno.h>
-#include "transforms/envelope.h"
+#include "transforms/structs.h"
 
 #define PREFIX "io.debezium.connector.source."
 #define PARAM "__debezium.source.column."
@@ -77,8 +77,7 @@ static enum sl_rc number_param(const struct sl_schema *s, const char *name, stru
         errno = 0;
         long v = *digits >= '0' && *digits <= '9' ? strtol(text, &end, 10) : 0;
         if (!end || *end || errno || v != (int32_t)v)
-                return sl_thrown(sl_fail(err, SL_E_TRANSFORM, "For input string: \"%s\"", text), err,
-                                 "java.lang.NumberFormatException");
+                return SL_FAIL_AS(err, "java.lang.NumberFormatException", "For input string: \"%s\"", text);
         *ret = sl_v_i64(SL_INT32, v);
         return SL_OK;
 }
@@ -89,10 +88,9 @@ static enum sl_rc describe_column(const struct sl_schema *s, struct sl_value *it
         items[C_TYPE] = text_param(s, PARAM "type");
         items[C_COMMENT] = text_param(s, PARAM "comment");
         if (items[C_NAME].type == SL_NULL || items[C_TYPE].type == SL_NULL)
-                return sl_thrown(sl_fail(err, SL_E_TRANSFORM,
-                                         "Ensure that enable configurations \"column.propagate.source.type\" or "
-                                         "\"datatype.propagate.source.type\" and the value is set to \".*\""),
-                                 err, "io.debezium.DebeziumException");
+                return SL_FAIL_AS(err, SL_JAVA_DEBEZIUM,
+                                  "Ensure that enable configurations \"column.propagate.source.type\" or "
+                                  "\"datatype.propagate.source.type\" and the value is set to \".*\"");
         SL_TRY(number_param(s, PARAM "length", &items[C_LENGTH], err));
         return number_param(s, PARAM "scale", &items[C_SCALE], err);
 }
@@ -135,10 +133,10 @@ static sl_cold enum sl_rc bind_rows(const struct described *st, struct plan *pla
 {
         const struct sl_schema *out;
         SL_TRY(extend(st, env, &out, err));
-        SL_TRY(sl_need_field(env, "source", SL_NULL, &plan->source, err));
+        SL_TRY(sl_struct_index(env, "source", SL_NULL, &plan->source, err));
         if (env->fields[plan->source].schema->type != SL_STRUCT)
-                return sl_thrown(sl_fail(err, SL_E_TRANSFORM, "the field source is no struct"), err, SL_JAVA_CAST);
-        SL_TRY(sl_need_field(env->fields[plan->source].schema, "table", SL_STRING, &plan->name, err));
+                return SL_FAIL_AS(err, SL_JAVA_CAST, "the field source is no struct");
+        SL_TRY(sl_struct_index(env->fields[plan->source].schema, "table", SL_STRING, &plan->name, err));
         sl_arena_reset(&plan->arena);
         SL_TRY(describe_table(plan, env->fields[plan->after].schema, err));
         plan->out = out;
@@ -187,9 +185,8 @@ static enum sl_rc described_apply(void *state, struct sl_record *rec, struct sl_
                 SL_TRY(bind_rows(st, plan, env, err));
         const struct sl_value *source = &items[plan->source];
         if (source->type == SL_NULL)
-                return sl_thrown(sl_fail(err, SL_E_TRANSFORM, "the event has no source"), err, SL_JAVA_NPE);
-        block[0] = sl_read_field(env->fields[plan->source].schema->fields[plan->name].schema,
-                                 &source->items[plan->name], true);
+                return SL_FAIL_AS(err, SL_JAVA_NPE, "the event has no source");
+        block[0] = sl_struct_get(env->fields[plan->source].schema, source, plan->name);
         if (block[0].type == SL_NULL)
                 return sl_fail(err, SL_E_TRANSFORM,
                                "Invalid value: null used for required field: \"id\", schema type: STRING");

@@ -9,7 +9,6 @@
 #include "transforms/timeformat.h"
 
 #define PURPOSE "converting timestamp formats"
-#define JAVA_NPE "java.lang.NullPointerException"
 
 enum kind { T_STRING, T_UNIX, T_DATE, T_TIME, T_TIMESTAMP };
 enum precision { P_NANOS, P_MICROS, P_MILLIS, P_SECONDS };
@@ -110,11 +109,8 @@ static int64_t rescale(int64_t v, int64_t from, int64_t to)
 
 static sl_cold enum sl_rc no_format(struct sl_err *err)
 {
-        enum sl_rc rc = sl_fail(err, SL_E_TRANSFORM,
-                                "TimestampConverter requires format option to be specified when using string timestamps");
-        if (err)
-                err->java = JAVA_NPE;
-        return rc;
+        return SL_FAIL_AS(err, SL_JAVA_NPE,
+                          "TimestampConverter requires format option to be specified when using string timestamps");
 }
 
 static sl_cold enum sl_rc no_match(const struct converter *st, struct sl_str text, struct sl_err *err)
@@ -222,14 +218,10 @@ static enum sl_rc kind_of(const struct sl_schema *s, enum kind *ret, struct sl_e
                 *ret = T_STRING;
         else if (s->type == SL_INT64)
                 *ret = T_UNIX;
-        else {
-                enum sl_rc rc = sl_fail(err, SL_E_TRANSFORM,
-                                        "Schema Schema{%s%s%s} does not correspond to a known timestamp type format",
-                                        s->name ? s->name : "", s->name ? ":" : "", sl_type_name(s->type));
-                if (err)
-                        err->java = SL_JAVA_CONNECT;
-                return rc;
-        }
+        else
+                return SL_FAIL_AS(err, SL_JAVA_CONNECT,
+                                  "Schema Schema{%s%s%s} does not correspond to a known timestamp type format",
+                                  s->name ? s->name : "", s->name ? ":" : "", sl_type_name(s->type));
         return SL_OK;
 }
 

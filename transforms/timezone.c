@@ -346,7 +346,7 @@ static sl_cold enum sl_rc make_plan(struct zone *st, const struct sl_schema *s, 
 {
         uint32_t room = 0;
         if (s->type != SL_STRUCT)
-                return SL_FAIL_AS(err, "java.lang.ClassCastException", "The envelope is no struct");
+                return SL_FAIL_AS(err, SL_JAVA_CAST, "The envelope is no struct");
         for (uint32_t i = 0; i < s->field_count; i++)
                 room += s->fields[i].schema->type == SL_STRUCT ? s->fields[i].schema->field_count : 0;
         struct plan *plan = sl_calloc(1, sizeof(*plan) + room * sizeof(*plan->list));
@@ -475,7 +475,7 @@ static enum sl_rc zone_apply(void *state, struct sl_record *rec, struct sl_arena
         if (plan->parts[SOURCE] >= 0) {
                 const struct sl_value *source = &rec->value.items[plan->parts[SOURCE]];
                 if (source->type == SL_NULL)
-                        return SL_FAIL_AS(err, "java.lang.NullPointerException", "The change event's source is null");
+                        return SL_FAIL_AS(err, SL_JAVA_NPE, "The change event's source is null");
                 if (plan->table >= 0 && source->items[plan->table].type == SL_STRING)
                         table = sl_v_as_str(&source->items[plan->table]);
         }

@@ -5,7 +5,7 @@
  * leave out the fields that a header lists. Records that are no change events pass. Everything about an envelope's
  * schema is worked out once; a row is a copy of its 16-byte values. The keys of Debezium 2 for deletes are known, to
  * say what to write instead. */
-#include "transforms/envelope.h"
+#include "transforms/structs.h"
 
 #define PURPOSE "source field insertion"
 #define DELETED "__deleted"
@@ -300,9 +300,8 @@ static enum sl_rc find_place(const struct ref *ref, const struct sl_schema *env,
         if (ref->outer) {
                 ret->outer = sl_schema_field(env, ref->outer, strlen(ref->outer));
                 if (ret->outer < 0)
-                        return sl_thrown(sl_fail(err, SL_E_TRANSFORM, "%s has no %s to take %s from", env->name,
-                                                 ref->outer, ref->field),
-                                         err, SL_JAVA_NPE);
+                        return SL_FAIL_AS(err, SL_JAVA_NPE, "%s has no %s to take %s from", env->name, ref->outer,
+                                          ref->field);
                 in = env->fields[ret->outer].schema;
                 if (in->type != SL_STRUCT)
                         return sl_fail(err, SL_E_TRANSFORM, "Cannot look up fields on non-struct type");
@@ -336,7 +335,7 @@ static enum sl_rc add_fields(const struct unwrap *st, const struct sl_schema *en
                              struct sl_field *fields, struct row *row, struct sl_err *err)
 {
         uint32_t op;
-        SL_TRY(sl_need_field(env, "op", SL_STRING, &op, err));
+        SL_TRY(sl_struct_index(env, "op", SL_STRING, &op, err));
         for (uint32_t i = 0; i < st->fields.count; i++) {
                 struct place *place = &row->places[row->added];
                 SL_TRY(find_place(&st->fields.items[i], env, place, err));
@@ -367,7 +366,7 @@ static enum sl_rc fill_row(const struct unwrap *st, const struct sl_schema *env,
         row->base = spec.field_count;
         row->route = -1;
         if (st->route) { /* a delete is routed by what it was */
-                SL_TRY(sl_need_field(live ? sl_schema_intern(&spec) : row->in, st->route, SL_STRING, &route, err));
+                SL_TRY(sl_struct_index(live ? sl_schema_intern(&spec) : row->in, st->route, SL_STRING, &route, err));
                 row->route = (int32_t)route;
         }
         SL_TRY(add_fields(st, env, &spec, fields, row, err));
@@ -523,9 +522,8 @@ static enum sl_rc listed(const struct unwrap *st, const struct sl_record *rec, c
                 return SL_OK;
         const struct sl_header *h = &rec->headers[i];
         if (h->value.type != SL_ARRAY)
-                return sl_thrown(sl_fail(err, SL_E_TRANSFORM, "header %s holds no list of field names but %s",
-                                         st->cfg->drop_header, sl_java_class(h->schema, &h->value)),
-                                 err, SL_JAVA_CAST);
+                return SL_FAIL_AS(err, SL_JAVA_CAST, "header %s holds no list of field names but %s",
+                                  st->cfg->drop_header, sl_java_class(h->schema, &h->value));
         if (h->value.len)
                 *ret = &h->value;
         return SL_OK;
@@ -565,9 +563,8 @@ static enum sl_rc add_headers(struct unwrap *st, struct plan *plan, struct sl_re
                               struct sl_err *err)
 {
         if (rec->value.type != SL_STRUCT)
-                return sl_thrown(sl_fail(err, SL_E_TRANSFORM, "an envelope is no struct but %s",
-                                         sl_java_class(rec->value_schema, &rec->value)),
-                                 err, SL_JAVA_CAST);
+                return SL_FAIL_AS(err, SL_JAVA_CAST, "an envelope is no struct but %s",
+                                  sl_java_class(rec->value_schema, &rec->value));
         if (sl_unlikely(!plan->headers))
                 SL_TRY(find_headers(st, rec->value_schema, plan, err));
         struct sl_header *h = sl_headers_grow(rec, st->headers.count, arena);
@@ -647,7 +644,7 @@ static enum sl_rc route_delete(const struct unwrap *st, const struct sl_schema *
         uint32_t at;
         if (schema->type != SL_STRUCT)
                 return sl_fail(err, SL_E_TRANSFORM, "Field 'before' is not of type STRUCT");
-        SL_TRY(sl_need_field(schema, st->route, SL_STRING, &at, err));
+        SL_TRY(sl_struct_index(schema, st->route, SL_STRING, &at, err));
         set_topic(&before->items[at], rec);
         return SL_OK;
 }
