@@ -49,26 +49,6 @@ struct sl_header *sl_headers_grow(struct sl_record *rec, uint32_t more, struct s
         return h + rec->header_count;
 }
 
-void sl_plans_put(struct sl_plans *p, const struct sl_schema *schema, void *plan)
-{
-        if (schema->id >= p->count) {
-                uint32_t n = schema->id + 16;
-                p->items = sl_realloc(p->items, n * sizeof(*p->items));
-                memset(p->items + p->count, 0, (n - p->count) * sizeof(*p->items));
-                p->count = n;
-        }
-        p->items[schema->id] = plan;
-}
-
-void sl_plans_free(struct sl_plans *p, void (*free_plan)(void *))
-{
-        for (uint32_t i = 0; free_plan && i < p->count; i++)
-                if (p->items[i])
-                        free_plan(p->items[i]);
-        free(p->items);
-        *p = (struct sl_plans){0};
-}
-
 /* ---- a record as text ---- */
 
 /* "key=k, keySchema=Schema{STRING}" */

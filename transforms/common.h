@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the transforms share: the side of a record they work on, Connect's complaints about its shape, reading a field, and a cache
- * of what was worked out for a schema. All inline or cold; @thread the task's. */
+/* What the transforms share: the side of a record they work on, Connect's complaints about its shape, and reading a field.
+ * All inline or cold; @thread the task's. */
 #ifndef SL_TRANSFORMS_COMMON_H
 #define SL_TRANSFORMS_COMMON_H
 #include <stdlib.h>
 #include "api/transform.h"
 #include "record/javaclass.h"
+#include "record/plans.h"
 
 #define SL_JAVA_NPE "java.lang.NullPointerException"
 #define SL_JAVA_CAST "java.lang.ClassCastException"
@@ -72,16 +73,4 @@ void sl_record_print(const struct sl_record *rec, struct sl_buf *out);
                 SL_CFG_BOOL(T, replace_null, "replace.null.with.default"), .def = "true", .importance = SL_MEDIUM,   \
                 .doc = "Read a null field as the default of its schema, if that has one."                            \
         }
-
-/* What a transform has worked out for an input schema, found by the schema's id without a look-up by name. */
-struct sl_plans {
-        void **items;
-        uint32_t count;
-};
-static inline void *sl_plans_get(const struct sl_plans *p, const struct sl_schema *schema)
-{
-        return sl_likely(schema->id < p->count) ? p->items[schema->id] : NULL;
-}
-void sl_plans_put(struct sl_plans *p, const struct sl_schema *schema, void *plan);
-void sl_plans_free(struct sl_plans *p, void (*free_plan)(void *)); /* free_plan may be NULL */
 #endif

@@ -5,6 +5,7 @@
  * version that connect.version gives it, not the one the registry counts. */
 #include "convert/avro.h"
 #include "convert/registry.h"
+#include "record/plans.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,8 +44,8 @@ struct avro_state {
         bool is_key;
         struct sl_registry *registry, *latest; /* latest: who to ask for the reader's schema, or NULL */
         struct sl_registry_cfg latest_cfg;
-        struct bound **by_id; /* [0] schemaless, then sl_schema.id + 1 */
-        uint32_t nids;
+        struct sl_plans bounds;
+        struct bound *schemaless;
         struct sl_map readers; /* id and topic -> struct reader; kept to the end: values point into decoders */
         const struct reader *last;
         struct sl_buf subject, key; /* scratch */
@@ -102,10 +103,9 @@ static enum sl_rc subject_of(struct avro_state *st, const struct sl_registry_cfg
 
 /* ---- encode ---- */
 
-static void bound_free(struct bound *b)
+static void bound_free(void *plan)
 {
-        if (!b)
-                return;
+        struct bound *b = plan;
         for (struct writer *w = b->writers, *next; w; w = next) {
                 next = w->next;
                 sl_avro_encoder_free(w->encoder);
@@ -120,7 +120,6 @@ static void bound_free(struct bound *b)
 static sl_cold enum sl_rc bind_schema(struct avro_state *st, const struct sl_schema *schema, struct bound **ret,
                                       struct sl_err *err)
 {
-        uint32_t at = schema ? schema->id + 1 : 0;
         struct bound *b = sl_calloc(1, sizeof(*b));
         b->doc = sl_avro_doc_new();
         enum sl_rc rc = sl_avro_from_connect(b->doc, &st->cfg->o, schema, &b->avro, err);
@@ -133,20 +132,17 @@ static sl_cold enum sl_rc bind_schema(struct avro_state *st, const struct sl_sch
                 return rc;
         }
         sl_buf_cstr(&b->text);
-        if (at >= st->nids) {
-                uint32_t n = at + 16;
-                st->by_id = sl_realloc(st->by_id, n * sizeof(struct bound *));
-                memset(st->by_id + st->nids, 0, (n - st->nids) * sizeof(struct bound *));
-                st->nids = n;
-        }
-        *ret = st->by_id[at] = b;
+        if (schema)
+                sl_plans_put(&st->bounds, schema, b);
+        else
+                st->schemaless = b;
+        *ret = b;
         return SL_OK;
 }
 
 static inline struct bound *bound_of(const struct avro_state *st, const struct sl_schema *schema)
 {
-        uint32_t at = schema ? schema->id + 1 : 0;
-        return at < st->nids ? st->by_id[at] : NULL;
+        return schema ? sl_plans_get(&st->bounds, schema) : st->schemaless;
 }
 
 static inline struct writer *writer_of(const struct bound *b, struct sl_str topic)
@@ -369,9 +365,9 @@ static void avro_close(void *state)
 {
         struct avro_state *st = state;
         struct sl_map_entry *e;
-        for (uint32_t i = 0; i < st->nids; i++)
-                bound_free(st->by_id[i]);
-        free(st->by_id);
+        sl_plans_free(&st->bounds, bound_free);
+        if (st->schemaless)
+                bound_free(st->schemaless);
         for (size_t i = 0; sl_map_next(&st->readers, &i, &e);) {
                 struct reader *r = e->value;
                 sl_avro_decoder_free(r->decoder);

@@ -6,6 +6,7 @@
  */
 #include "base/map.h"
 #include "convert/json.h"
+#include "record/plans.h"
 
 #include <stdlib.h>
 
@@ -25,8 +26,7 @@ struct seen {
 struct json_state {
         const struct json_cfg *cfg;
         struct sl_json_writer *writer;
-        struct sl_buf *heads; /* {"schema":...,"payload": by sl_schema.id */
-        uint32_t nheads;
+        struct sl_plans heads; /* struct sl_buf: {"schema":...,"payload": */
         struct sl_json_reader reader;
         struct sl_map seen; /* schema bytes -> struct seen */
         const struct seen *last;
@@ -35,16 +35,16 @@ struct json_state {
 
 /* ---- encode ---- */
 
+static void head_free(void *head)
+{
+        sl_buf_free(head);
+        free(head);
+}
+
 static sl_cold struct sl_buf *make_head(struct json_state *st, const struct sl_schema *schema)
 {
-        if (schema->id >= st->nheads) {
-                uint32_t n = schema->id + 16;
-                st->heads = sl_realloc(st->heads, n * sizeof(*st->heads));
-                memset(st->heads + st->nheads, 0, (n - st->nheads) * sizeof(*st->heads));
-                st->nheads = n;
-        }
-        struct sl_buf *head = &st->heads[schema->id];
-        sl_buf_clear(head);
+        struct sl_buf *head = sl_calloc(1, sizeof(*head));
+        sl_plans_put(&st->heads, schema, head);
         sl_buf_adds(head, "{\"schema\":");
         sl_json_render_schema(st->writer, schema, head);
         sl_buf_adds(head, ",\"payload\":");
@@ -61,8 +61,8 @@ static enum sl_rc json_encode(void *state, struct sl_str topic sl_unused, const 
         }
         if (st->cfg->enable) {
                 if (schema) {
-                        struct sl_buf *head = schema->id < st->nheads ? &st->heads[schema->id] : NULL;
-                        if (sl_unlikely(!head || !head->len))
+                        const struct sl_buf *head = sl_plans_get(&st->heads, schema);
+                        if (sl_unlikely(!head))
                                 head = make_head(st, schema);
                         sl_buf_add(out, head->ptr, head->len);
                 } else {
@@ -213,9 +213,7 @@ static enum sl_rc json_open(void *state, const void *cfg, bool is_key sl_unused,
 static void json_close(void *state)
 {
         struct json_state *st = state;
-        for (uint32_t i = 0; i < st->nheads; i++)
-                sl_buf_free(&st->heads[i]);
-        free(st->heads);
+        sl_plans_free(&st->heads, head_free);
         sl_map_free(&st->seen, seen_free);
         sl_json_reader_free(&st->reader);
         sl_json_writer_free(st->writer);

@@ -6,6 +6,7 @@
  * The envelope around the payload is json.c's, the schema's text json_schema.c's. */
 #include "convert/json.h"
 #include "record/javaclass.h"
+#include "record/plans.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -47,8 +48,7 @@ struct encoder {
 struct sl_json_writer {
         enum sl_decimal_format decimals;
         bool replace_null;
-        struct encoder **by_id; /* index: sl_schema.id */
-        uint32_t nids;
+        struct sl_plans encoders;
         struct sl_buf scratch; /* long decimals */
 };
 
@@ -60,10 +60,9 @@ struct sl_json_writer *sl_json_writer_new(enum sl_decimal_format decimals, bool 
         return w;
 }
 
-static void encoder_free(struct encoder *e)
+static void encoder_free(void *plan)
 {
-        if (!e)
-                return;
+        struct encoder *e = plan;
         free(e->steps);
         sl_buf_free(&e->text);
         free(e);
@@ -73,9 +72,7 @@ void sl_json_writer_free(struct sl_json_writer *w)
 {
         if (!w)
                 return;
-        for (uint32_t i = 0; i < w->nids; i++)
-                encoder_free(w->by_id[i]);
-        free(w->by_id);
+        sl_plans_free(&w->encoders, encoder_free);
         sl_buf_free(&w->scratch);
         free(w);
 }
@@ -384,7 +381,8 @@ static enum sl_rc compile(struct sl_json_writer *w, struct encoder *e, const str
         return rc;
 }
 
-static sl_cold enum sl_rc bind_schema(struct sl_json_writer *w, const struct sl_schema *schema, struct sl_err *err)
+static sl_cold enum sl_rc bind_schema(struct sl_json_writer *w, const struct sl_schema *schema, struct encoder **ret,
+                                      struct sl_err *err)
 {
         struct encoder *e = sl_calloc(1, sizeof(*e));
         enum sl_rc rc = compile(w, e, schema, NULL, err);
@@ -394,13 +392,7 @@ static sl_cold enum sl_rc bind_schema(struct sl_json_writer *w, const struct sl_
                 encoder_free(e);
                 return rc;
         }
-        if (schema->id >= w->nids) {
-                uint32_t n = schema->id + 16;
-                w->by_id = sl_realloc(w->by_id, n * sizeof(struct encoder *));
-                memset(w->by_id + w->nids, 0, (n - w->nids) * sizeof(struct encoder *));
-                w->nids = n;
-        }
-        w->by_id[schema->id] = e;
+        sl_plans_put(&w->encoders, schema, *ret = e);
         return SL_OK;
 }
 
@@ -411,9 +403,9 @@ enum sl_rc sl_json_write_value(struct sl_json_writer *w, const struct sl_schema 
         if (!schema) {
                 rc = write_tagged(value, 0, out, err);
         } else {
-                if (sl_unlikely(schema->id >= w->nids || !w->by_id[schema->id]))
-                        SL_TRY(bind_schema(w, schema, err));
-                const struct encoder *e = w->by_id[schema->id];
+                struct encoder *e = sl_plans_get(&w->encoders, schema);
+                if (sl_unlikely(!e))
+                        SL_TRY(bind_schema(w, schema, &e, err));
                 rc = write_step(w, e, e->steps, value, out, err);
         }
         if (rc == SL_OK && sl_unlikely(!sl_buf_ok(out)))

@@ -7,6 +7,7 @@
 
 #include "convert/jsonschema.h"
 #include "convert/registry.h"
+#include "record/plans.h"
 
 struct jsonschema_cfg {
         struct sl_registry_cfg registry;
@@ -37,8 +38,7 @@ struct jsonschema_state {
         struct sl_registry *registry;
         struct sl_json_writer *writer;
         struct sl_json_reader reader;
-        struct encoder **encoders; /* by sl_schema.id */
-        uint32_t nencoders;
+        struct sl_plans encoders;
         struct sl_map schemas; /* what to read: by id -> struct sl_schema */
         const struct sl_schema *last;
         int32_t last_id;
@@ -81,17 +81,17 @@ static enum sl_rc connect_of(struct jsonschema_state *st, const struct sl_regist
 
 /* ---- encode ---- */
 
-static void encoder_free(struct encoder *e)
+static void encoder_free(void *plan)
 {
-        if (!e)
-                return;
+        struct encoder *e = plan;
         sl_map_free(&e->targets, free);
         sl_buf_free(&e->text);
         sl_arena_free(&e->arena);
         free(e);
 }
 
-static sl_cold enum sl_rc new_encoder(struct jsonschema_state *st, const struct sl_schema *schema, struct sl_err *err)
+static sl_cold enum sl_rc new_encoder(struct jsonschema_state *st, const struct sl_schema *schema, struct encoder **ret,
+                                      struct sl_err *err)
 {
         struct encoder *e = sl_calloc(1, sizeof(*e));
         sl_arena_init(&e->arena, 0);
@@ -106,22 +106,14 @@ static sl_cold enum sl_rc new_encoder(struct jsonschema_state *st, const struct 
         }
         e->schema = schema;
         e->title = schema->optional || sl_js_is_union(schema) ? NULL : schema->name;
-        if (schema->id >= st->nencoders) {
-                uint32_t n = schema->id + 16;
-                st->encoders = sl_realloc(st->encoders, n * sizeof(struct encoder *));
-                memset(st->encoders + st->nencoders, 0, (n - st->nencoders) * sizeof(struct encoder *));
-                st->nencoders = n;
-        }
-        st->encoders[schema->id] = e;
+        sl_plans_put(&st->encoders, schema, *ret = e);
         return SL_OK;
 }
 
 static enum sl_rc encoder_of(struct jsonschema_state *st, const struct sl_schema *schema, struct encoder **ret, struct sl_err *err)
 {
-        if (sl_unlikely(schema->id >= st->nencoders || !st->encoders[schema->id]))
-                SL_TRY(new_encoder(st, schema, err));
-        *ret = st->encoders[schema->id];
-        return SL_OK;
+        *ret = sl_plans_get(&st->encoders, schema);
+        return sl_likely(*ret) ? SL_OK : new_encoder(st, schema, ret, err);
 }
 
 static enum sl_rc subject_of(struct jsonschema_state *st, struct sl_str topic, const struct encoder *e, const char **ret,
@@ -310,9 +302,7 @@ static enum sl_rc jsonschema_open(void *state, const void *cfg, bool is_key, con
 static void jsonschema_close(void *state)
 {
         struct jsonschema_state *st = state;
-        for (uint32_t i = 0; i < st->nencoders; i++)
-                encoder_free(st->encoders[i]);
-        free(st->encoders);
+        sl_plans_free(&st->encoders, encoder_free);
         sl_map_free(&st->schemas, NULL);
         sl_json_reader_free(&st->reader);
         sl_json_writer_free(st->writer);

@@ -9,6 +9,7 @@
 #include "convert/convert.h"
 #include "convert/protobuf.h"
 #include "convert/registry.h"
+#include "record/plans.h"
 
 struct protobuf_cfg {
         struct sl_registry_cfg registry;
@@ -49,8 +50,7 @@ struct protobuf_state {
         const struct protobuf_cfg *cfg;
         bool is_key;
         struct sl_registry *registry;
-        struct encoder **encoders; /* by sl_schema.id */
-        uint32_t nencoders;
+        struct sl_plans encoders;
         struct sl_map decoders; /* by place */
         struct place last_place;
         const struct decoder *last;
@@ -59,10 +59,9 @@ struct protobuf_state {
 
 /* ---- encode ---- */
 
-static void encoder_free(struct encoder *e)
+static void encoder_free(void *plan)
 {
-        if (!e)
-                return;
+        struct encoder *e = plan;
         sl_map_free(&e->targets, free);
         sl_arena_free(&e->arena);
         free(e);
@@ -85,7 +84,8 @@ static enum sl_rc make_encoder(struct protobuf_state *st, const struct sl_schema
         return SL_OK;
 }
 
-static sl_cold enum sl_rc new_encoder(struct protobuf_state *st, const struct sl_schema *schema, struct sl_err *err)
+static sl_cold enum sl_rc new_encoder(struct protobuf_state *st, const struct sl_schema *schema, struct encoder **ret,
+                                      struct sl_err *err)
 {
         struct encoder *e = sl_calloc(1, sizeof(*e));
         sl_arena_init(&e->arena, 0);
@@ -94,22 +94,14 @@ static sl_cold enum sl_rc new_encoder(struct protobuf_state *st, const struct sl
                 encoder_free(e);
                 return rc;
         }
-        if (schema->id >= st->nencoders) {
-                uint32_t n = schema->id + 16;
-                st->encoders = sl_realloc(st->encoders, n * sizeof(struct encoder *));
-                memset(st->encoders + st->nencoders, 0, (n - st->nencoders) * sizeof(struct encoder *));
-                st->nencoders = n;
-        }
-        st->encoders[schema->id] = e;
+        sl_plans_put(&st->encoders, schema, *ret = e);
         return SL_OK;
 }
 
 static enum sl_rc encoder_of(struct protobuf_state *st, const struct sl_schema *schema, struct encoder **ret, struct sl_err *err)
 {
-        if (sl_unlikely(schema->id >= st->nencoders || !st->encoders[schema->id]))
-                SL_TRY(new_encoder(st, schema, err));
-        *ret = st->encoders[schema->id];
-        return SL_OK;
+        *ret = sl_plans_get(&st->encoders, schema);
+        return sl_likely(*ret) ? SL_OK : new_encoder(st, schema, ret, err);
 }
 
 static enum sl_rc subject_of(struct protobuf_state *st, struct sl_str topic, const struct encoder *e, const char **ret,
@@ -401,9 +393,7 @@ static enum sl_rc protobuf_open(void *state, const void *cfg, bool is_key, const
 static void protobuf_close(void *state)
 {
         struct protobuf_state *st = state;
-        for (uint32_t i = 0; i < st->nencoders; i++)
-                encoder_free(st->encoders[i]);
-        free(st->encoders);
+        sl_plans_free(&st->encoders, encoder_free);
         sl_map_free(&st->decoders, decoder_free);
         sl_buf_free(&st->scratch[0]);
         sl_buf_free(&st->scratch[1]);
