@@ -7,7 +7,6 @@
 #include "convert/registry.h"
 #include "record/plans.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 struct avro_cfg {
@@ -55,11 +54,7 @@ struct avro_state {
 static sl_cold enum sl_rc failed(enum sl_rc rc, const char *what, struct sl_str topic, const char *rest,
                                  struct sl_err *err)
 {
-        char head[400];
-        snprintf(head, sizeof(head), "%s %.*s%s: ", what, (int)(topic.len < 250 ? topic.len : 250), topic.ptr, rest);
-        if (err && err->id != SL_E_STOPPED)
-                sl_err_wrap(err, head, SL_JAVA_SERIALIZATION);
-        return rc;
+        return err && err->id == SL_E_STOPPED ? rc : sl_registry_failed(rc, what, topic, rest, err);
 }
 
 /* ---- schemas from the registry ---- */
@@ -96,7 +91,6 @@ static enum sl_rc parse_registered(struct avro_state *st, const struct sl_regist
 static enum sl_rc subject_of(struct avro_state *st, const struct sl_registry_cfg *cfg, struct sl_str topic,
                              const struct sl_avro *avro, struct sl_err *err)
 {
-        sl_buf_clear(&st->subject);
         return sl_registry_subject(cfg, st->is_key, topic, avro->type == SL_AVRO_RECORD ? avro->full : NULL,
                                    &st->subject, err);
 }

@@ -2,7 +2,6 @@
 /* JsonSchemaConverter: Confluent's wire format (prefix with the schema's id, the value as JSON). Texts, plans and schemas are made at the
  * first sight of a schema or id and kept as long as the converter; the registry is asked then only. Values are not validated against the
  * registered schema, neither here nor in Java's default. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "convert/jsonschema.h"
@@ -15,11 +14,6 @@ struct jsonschema_cfg {
         int decimals; /* enum sl_decimal_format */
 };
 
-struct target {
-        int32_t id;
-        uint32_t topic_len;
-        char topic[];
-};
 /* A schema to write. */
 struct encoder {
         struct sl_arena arena;
@@ -27,8 +21,7 @@ struct encoder {
         const struct js_writer *plan;
         struct sl_buf text;
         const char *title;
-        struct sl_map targets; /* by topic */
-        const struct target *last;
+        struct sl_registry_heads heads;
 };
 
 struct jsonschema_state {
@@ -84,7 +77,7 @@ static enum sl_rc connect_of(struct jsonschema_state *st, const struct sl_regist
 static void encoder_free(void *plan)
 {
         struct encoder *e = plan;
-        sl_map_free(&e->targets, free);
+        sl_map_free(&e->heads.by_topic, free);
         sl_buf_free(&e->text);
         sl_arena_free(&e->arena);
         free(e);
@@ -116,21 +109,11 @@ static enum sl_rc encoder_of(struct jsonschema_state *st, const struct sl_schema
         return sl_likely(*ret) ? SL_OK : new_encoder(st, schema, ret, err);
 }
 
-static enum sl_rc subject_of(struct jsonschema_state *st, struct sl_str topic, const struct encoder *e, const char **ret,
-                             struct sl_err *err)
-{
-        sl_buf_clear(&st->subject);
-        SL_TRY(sl_registry_subject(&st->cfg->registry, st->is_key, topic, e->title, &st->subject, err));
-        *ret = sl_buf_cstr(&st->subject);
-        return SL_OK;
-}
-
 /* use.latest.version, use.schema.id: do values of ours fit the schema that they are written with? */
 static enum sl_rc check_fit(struct jsonschema_state *st, const struct encoder *e, const struct sl_registry_schema *schema, struct sl_err *err)
 {
-        const struct sl_registry_cfg *cfg = &st->cfg->registry;
         const struct sl_schema *latest;
-        if (!(cfg->use_latest && cfg->latest_strict) && !(cfg->use_id >= 0 && cfg->id_strict))
+        if (!sl_registry_strict(&st->cfg->registry))
                 return SL_OK;
         SL_TRY(connect_of(st, schema, &latest, err));
         const char *why = sl_js_differs(latest, e->schema);
@@ -141,34 +124,21 @@ static enum sl_rc check_fit(struct jsonschema_state *st, const struct encoder *e
                        schema->id, *why ? ": field " : "", why);
 }
 
-static sl_cold enum sl_rc new_target(struct jsonschema_state *st, struct sl_str topic, struct encoder *e, struct sl_err *err)
+static sl_cold enum sl_rc new_head(struct jsonschema_state *st, struct sl_str topic, struct encoder *e,
+                                   const struct sl_registry_head **ret, struct sl_err *err)
 {
         const struct sl_registry_schema *schema;
-        const char *subject;
-        SL_TRY(subject_of(st, topic, e, &subject, err));
-        SL_TRY(sl_registry_write(st->registry, subject, SL_REGISTRY_JSON, (struct sl_str){e->text.ptr, e->text.len}, NULL, 0, &schema, err));
+        struct sl_str text = {e->text.ptr, e->text.len};
+        struct sl_buf head = {0};
+        SL_TRY(sl_registry_subject(&st->cfg->registry, st->is_key, topic, e->title, &st->subject, err));
+        SL_TRY(sl_registry_write(st->registry, sl_buf_cstr(&st->subject), SL_REGISTRY_JSON, text, NULL, 0, &schema, err));
         if (schema->type != SL_REGISTRY_JSON)
                 return sl_fail(err, SL_E_CONVERT, "the schema %d is not a JSON Schema", schema->id);
-        if (!sl_str_eq(schema->text, (struct sl_str){e->text.ptr, e->text.len}))
+        if (!sl_str_eq(schema->text, text))
                 SL_TRY(check_fit(st, e, schema, err));
-        struct target *t = sl_calloc(1, sizeof(*t) + topic.len);
-        t->id = schema->id;
-        t->topic_len = (uint32_t)topic.len;
-        memcpy(t->topic, topic.ptr, topic.len);
-        sl_map_put(&e->targets, topic, t);
-        return SL_OK;
-}
-
-static enum sl_rc target_of(struct jsonschema_state *st, struct sl_str topic, struct encoder *e, struct sl_err *err)
-{
-        if (sl_likely(e->last && sl_str_eq(topic, (struct sl_str){e->last->topic, e->last->topic_len})))
-                return SL_OK;
-        const struct target *t = sl_map_get(&e->targets, topic);
-        if (!t) {
-                SL_TRY(new_target(st, topic, e, err));
-                t = sl_map_get(&e->targets, topic);
-        }
-        e->last = t;
+        sl_registry_prefix(&head, schema->id);
+        *ret = sl_registry_add_head(&e->heads, topic, (struct sl_str){head.ptr, head.len});
+        sl_buf_free(&head);
         return SL_OK;
 }
 
@@ -185,8 +155,10 @@ static enum sl_rc jsonschema_encode(void *state, struct sl_str topic, const stru
                 return sl_fail(err, SL_E_CONVERT, "JsonSchemaConverter needs a schema to write a value; use JsonConverter with "
                                                   "schemas.enable=false for records without one");
         SL_TRY(encoder_of(st, schema, &e, err));
-        SL_TRY(target_of(st, topic, e, err));
-        sl_registry_prefix(out, e->last->id);
+        const struct sl_registry_head *head = sl_registry_head(&e->heads, topic);
+        if (sl_unlikely(!head))
+                SL_TRY(new_head(st, topic, e, &head, err));
+        sl_buf_add(out, head->bytes, head->len);
         SL_TRY(sl_js_write(e->plan, st->writer, value, out, ret_null, err));
         if (sl_unlikely(!sl_buf_ok(out)))
                 return sl_fail(err, SL_E_TOO_LARGE, "the JSON text of a record passes the limit of its buffer");
@@ -199,12 +171,11 @@ static void jsonschema_expect_encode(void *state, struct sl_str topic, const str
 {
         struct jsonschema_state *st = state;
         struct encoder *e;
-        const char *subject;
         struct sl_err err = {0};
-        if (!schema || encoder_of(st, schema, &e, &err) != SL_OK || sl_map_get(&e->targets, topic) ||
-            subject_of(st, topic, e, &subject, &err) != SL_OK)
+        if (!schema || encoder_of(st, schema, &e, &err) != SL_OK || sl_registry_head(&e->heads, topic) ||
+            sl_registry_subject(&st->cfg->registry, st->is_key, topic, e->title, &st->subject, &err) != SL_OK)
                 return;
-        sl_registry_expect_write(st->registry, subject, SL_REGISTRY_JSON, (struct sl_str){e->text.ptr, e->text.len}, NULL, 0);
+        sl_registry_expect_write(st->registry, sl_buf_cstr(&st->subject), SL_REGISTRY_JSON, (struct sl_str){e->text.ptr, e->text.len}, NULL, 0);
 }
 
 /* ---- decode ---- */
@@ -240,13 +211,8 @@ static enum sl_rc schema_of(struct jsonschema_state *st, int32_t id, const struc
 
 static sl_cold enum sl_rc bad_bytes(enum sl_rc rc, struct sl_str topic, struct sl_err *err)
 {
-        char head[400];
-        if (rc != SL_DESERIALIZATION)
-                return rc;
-        snprintf(head, sizeof(head), "Converting byte[] to Kafka Connect data failed due to serialization error of topic %.*s: ",
-                 SL_FMT(topic));
-        sl_err_wrap(err, head, SL_JAVA_SERIALIZATION);
-        return rc;
+        static const char what[] = "Converting byte[] to Kafka Connect data failed due to serialization error of topic";
+        return rc == SL_DESERIALIZATION ? sl_registry_failed(rc, what, topic, "", err) : rc;
 }
 
 static enum sl_rc jsonschema_decode(void *state, struct sl_str topic, struct sl_str bytes, struct sl_arena *arena,

@@ -3,7 +3,6 @@
  * made at the first sight of a schema or id (protobuf.h) and kept as long as the converter; the registry is asked then only. What is
  * written always has the field numbers of the schema that is made from Connect's, as in Java: a version from use.latest.version or
  * use.schema.id gives the id and the message's place. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "convert/convert.h"
@@ -16,12 +15,6 @@ struct protobuf_cfg {
         struct pb_options opt;
 };
 
-/* What stands before every message of a schema on a topic. */
-struct target {
-        uint32_t len, topic_len;
-        char head[SL_REGISTRY_PREFIX + 5 * (PB_DEPTH + 1)];
-        char topic[];
-};
 /* A schema to write. */
 struct encoder {
         struct sl_arena arena;
@@ -30,8 +23,7 @@ struct encoder {
         struct sl_str text;
         const char *full;     /* the message's name */
         uint32_t index;       /* of the message in text */
-        struct sl_map targets; /* by topic */
-        struct target *last;
+        struct sl_registry_heads heads;
 };
 /* A message to read. */
 struct decoder {
@@ -62,7 +54,7 @@ struct protobuf_state {
 static void encoder_free(void *plan)
 {
         struct encoder *e = plan;
-        sl_map_free(&e->targets, free);
+        sl_map_free(&e->heads.by_topic, free);
         sl_arena_free(&e->arena);
         free(e);
 }
@@ -104,22 +96,12 @@ static enum sl_rc encoder_of(struct protobuf_state *st, const struct sl_schema *
         return sl_likely(*ret) ? SL_OK : new_encoder(st, schema, ret, err);
 }
 
-static enum sl_rc subject_of(struct protobuf_state *st, struct sl_str topic, const struct encoder *e, const char **ret,
-                             struct sl_err *err)
-{
-        sl_buf_clear(&st->subject);
-        SL_TRY(sl_registry_subject(&st->cfg->registry, st->is_key, topic, e->full, &st->subject, err));
-        *ret = sl_buf_cstr(&st->subject);
-        return SL_OK;
-}
-
 /* use.latest.version, use.schema.id: the place of our message in another schema (the first, when it does not have it), and whether that
  * can be read with it. */
 static enum sl_rc place_in(struct protobuf_state *st, const struct encoder *e, const struct sl_registry_schema *schema,
                            struct sl_arena *arena, struct place *place, struct sl_err *err)
 {
-        const struct sl_registry_cfg *cfg = &st->cfg->registry;
-        bool strict = (cfg->use_latest && cfg->latest_strict) || (cfg->use_id >= 0 && cfg->id_strict);
+        bool strict = sl_registry_strict(&st->cfg->registry);
         struct pb_file *file;
         const char *why = NULL;
         if (schema->type != SL_REGISTRY_PROTOBUF)
@@ -139,36 +121,33 @@ static enum sl_rc place_in(struct protobuf_state *st, const struct encoder *e, c
         return SL_OK;
 }
 
-static void add_zigzag(char *to, uint32_t *len, uint32_t v)
+static void add_zigzag(struct sl_buf *out, uint32_t v)
 {
         uint64_t z = (uint64_t)v << 1;
         for (; z > 127; z >>= 7)
-                to[(*len)++] = (char)(z | 128);
-        to[(*len)++] = (char)z;
+                sl_buf_addc(out, (char)(z | 128));
+        sl_buf_addc(out, (char)z);
 }
 
-static void make_head(struct target *t, const struct place *place)
+static void add_place(struct sl_buf *out, const struct place *place)
 {
-        struct sl_buf prefix = {0};
-        sl_registry_prefix(&prefix, place->id);
-        memcpy(t->head, prefix.ptr, prefix.len);
-        t->len = (uint32_t)prefix.len;
-        sl_buf_free(&prefix);
+        sl_registry_prefix(out, place->id);
         if (place->count == 1 && place->index[0] == 0) {
-                t->head[t->len++] = 0;
+                sl_buf_addc(out, 0);
                 return;
         }
-        add_zigzag(t->head, &t->len, place->count);
+        add_zigzag(out, place->count);
         for (uint32_t i = 0; i < place->count; i++)
-                add_zigzag(t->head, &t->len, place->index[i]);
+                add_zigzag(out, place->index[i]);
 }
 
-static sl_cold enum sl_rc new_target(struct protobuf_state *st, struct sl_str topic, struct encoder *e, struct sl_err *err)
+static sl_cold enum sl_rc new_head(struct protobuf_state *st, struct sl_str topic, struct encoder *e,
+                                   const struct sl_registry_head **ret, struct sl_err *err)
 {
         const struct sl_registry_schema *schema;
-        const char *subject;
-        SL_TRY(subject_of(st, topic, e, &subject, err));
-        SL_TRY(sl_registry_write(st->registry, subject, SL_REGISTRY_PROTOBUF, e->text, NULL, 0, &schema, err));
+        struct sl_buf head = {0};
+        SL_TRY(sl_registry_subject(&st->cfg->registry, st->is_key, topic, e->full, &st->subject, err));
+        SL_TRY(sl_registry_write(st->registry, sl_buf_cstr(&st->subject), SL_REGISTRY_PROTOBUF, e->text, NULL, 0, &schema, err));
         struct place place = {.id = schema->id, .count = 1, .index = {e->index}};
         if (!sl_str_eq(schema->text, e->text)) {
                 struct sl_arena arena;
@@ -177,24 +156,9 @@ static sl_cold enum sl_rc new_target(struct protobuf_state *st, struct sl_str to
                 sl_arena_free(&arena);
                 SL_TRY(rc);
         }
-        struct target *t = sl_calloc(1, sizeof(*t) + topic.len);
-        t->topic_len = (uint32_t)topic.len;
-        memcpy(t->topic, topic.ptr, topic.len);
-        make_head(t, &place);
-        sl_map_put(&e->targets, topic, t);
-        return SL_OK;
-}
-
-static enum sl_rc target_of(struct protobuf_state *st, struct sl_str topic, struct encoder *e, struct sl_err *err)
-{
-        if (sl_likely(e->last && sl_str_eq(topic, (struct sl_str){e->last->topic, e->last->topic_len})))
-                return SL_OK;
-        struct target *t = sl_map_get(&e->targets, topic);
-        if (!t) {
-                SL_TRY(new_target(st, topic, e, err));
-                t = sl_map_get(&e->targets, topic);
-        }
-        e->last = t;
+        add_place(&head, &place);
+        *ret = sl_registry_add_head(&e->heads, topic, (struct sl_str){head.ptr, head.len});
+        sl_buf_free(&head);
         return SL_OK;
 }
 
@@ -210,8 +174,10 @@ static enum sl_rc protobuf_encode(void *state, struct sl_str topic, const struct
                 return sl_fail(err, SL_E_CONVERT, "ProtobufConverter needs a schema to write a value; use JsonConverter for records without "
                                                   "one");
         SL_TRY(encoder_of(st, schema, &e, err));
-        SL_TRY(target_of(st, topic, e, err));
-        sl_buf_add(out, e->last->head, e->last->len);
+        const struct sl_registry_head *head = sl_registry_head(&e->heads, topic);
+        if (sl_unlikely(!head))
+                SL_TRY(new_head(st, topic, e, &head, err));
+        sl_buf_add(out, head->bytes, head->len);
         return sl_pb_write(e->writer, value, st->scratch, out, err);
 }
 
@@ -219,12 +185,11 @@ static void protobuf_expect_encode(void *state, struct sl_str topic, const struc
 {
         struct protobuf_state *st = state;
         struct encoder *e;
-        const char *subject;
         struct sl_err err = {0};
-        if (!schema || encoder_of(st, schema, &e, &err) != SL_OK || sl_map_get(&e->targets, topic) ||
-            subject_of(st, topic, e, &subject, &err) != SL_OK)
+        if (!schema || encoder_of(st, schema, &e, &err) != SL_OK || sl_registry_head(&e->heads, topic) ||
+            sl_registry_subject(&st->cfg->registry, st->is_key, topic, e->full, &st->subject, &err) != SL_OK)
                 return;
-        sl_registry_expect_write(st->registry, subject, SL_REGISTRY_PROTOBUF, e->text, NULL, 0);
+        sl_registry_expect_write(st->registry, sl_buf_cstr(&st->subject), SL_REGISTRY_PROTOBUF, e->text, NULL, 0);
 }
 
 /* ---- decode ---- */
@@ -329,12 +294,8 @@ static enum sl_rc decoder_of(struct protobuf_state *st, const struct place *plac
 
 static sl_cold enum sl_rc bad_bytes(enum sl_rc rc, struct sl_str topic, struct sl_err *err)
 {
-        char head[400];
-        if (rc != SL_DESERIALIZATION)
-                return rc;
-        snprintf(head, sizeof(head), "Failed to deserialize data for topic %.*s to Protobuf: ", SL_FMT(topic));
-        sl_err_wrap(err, head, SL_JAVA_SERIALIZATION);
-        return rc;
+        static const char what[] = "Failed to deserialize data for topic";
+        return rc == SL_DESERIALIZATION ? sl_registry_failed(rc, what, topic, " to Protobuf", err) : rc;
 }
 
 /* Bytes without a message's place: perhaps they are of another format. */

@@ -13,6 +13,7 @@
 #ifndef SL_CONVERT_REGISTRY_H
 #define SL_CONVERT_REGISTRY_H
 #include "api/converter.h"
+#include "base/map.h"
 
 /* Member of a converter's config struct, filled by SL_REGISTRY_ROWS. Strings live as long as the converter's config. */
 enum sl_subject_strategy { SL_SUBJECT_TOPIC, SL_SUBJECT_RECORD, SL_SUBJECT_TOPIC_RECORD };
@@ -57,7 +58,7 @@ enum sl_rc sl_registry_open(const struct sl_registry_cfg *cfg, const struct sl_c
                             struct sl_err *err);
 void sl_registry_close(struct sl_registry *r); /* NULL ok */
 
-/* "<topic>-value", the record's full name, or "<topic>-<record name>", appended to out. record NULL = the schema has no name: an error
+/* "<topic>-value", the record's full name, or "<topic>-<record name>", in place of what out holds. record NULL = the schema has no name: an error
  * for the strategies that need one, but for null values (Confluent's rule). */
 enum sl_rc sl_registry_subject(const struct sl_registry_cfg *cfg, bool is_key, struct sl_str topic, const char *record,
                                struct sl_buf *out, struct sl_err *err);
@@ -97,6 +98,34 @@ static inline bool sl_registry_split(struct sl_str bytes, int32_t *ret_id, struc
         *ret_rest = (struct sl_str){bytes.ptr + SL_REGISTRY_PREFIX, bytes.len - SL_REGISTRY_PREFIX};
         return true;
 }
+
+/* What stands before every value of a schema on a topic, found at once for the topic that was asked for last. */
+struct sl_registry_head {
+        uint32_t len, topic_len;
+        char bytes[]; /* then the topic */
+};
+struct sl_registry_heads { /* zeroed = empty */
+        struct sl_map by_topic;
+        const struct sl_registry_head *last;
+};
+static inline const struct sl_registry_head *sl_registry_head(struct sl_registry_heads *h, struct sl_str topic)
+{
+        const struct sl_registry_head *head = h->last;
+        if (sl_likely(head && sl_str_eq(topic, (struct sl_str){head->bytes + head->len, head->topic_len})))
+                return head;
+        head = sl_map_get(&h->by_topic, topic);
+        return head ? h->last = head : NULL;
+}
+const struct sl_registry_head *sl_registry_add_head(struct sl_registry_heads *h, struct sl_str topic, struct sl_str bytes);
+
+/* use.latest.version, use.schema.id: must a schema that is not ours fit ours, to be written with? */
+static inline bool sl_registry_strict(const struct sl_registry_cfg *cfg)
+{
+        return (cfg->use_latest && cfg->latest_strict) || (cfg->use_id >= 0 && cfg->id_strict);
+}
+
+/* A SerializationException around a failure: "<what> <topic><rest>: <message>". Gives rc back. */
+enum sl_rc sl_registry_failed(enum sl_rc rc, const char *what, struct sl_str topic, const char *rest, struct sl_err *err);
 
 /* The rows of a converter's table, m being the struct sl_registry_cfg in its struct T:
  *      static const struct sl_cfg_def avro_config[] = { SL_REGISTRY_ROWS(struct avro_cfg, registry), {own rows}, {0} }; */

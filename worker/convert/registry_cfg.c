@@ -3,6 +3,8 @@
  * (AbstractKafkaSchemaSerDeConfig and the SubjectNameStrategy classes). */
 #include "convert/registry.h"
 
+#include <stdio.h>
+
 const struct sl_cfg_enum sl_registry_strategies[] = {
         {"io.confluent.kafka.serializers.subject.TopicNameStrategy", SL_SUBJECT_TOPIC, NULL},
         {"io.confluent.kafka.serializers.subject.RecordNameStrategy", SL_SUBJECT_RECORD, NULL},
@@ -32,6 +34,7 @@ enum sl_rc sl_registry_subject(const struct sl_registry_cfg *cfg, bool is_key, s
                                struct sl_buf *out, struct sl_err *err)
 {
         int strategy = is_key ? cfg->key_strategy : cfg->value_strategy;
+        sl_buf_clear(out);
         if (strategy == SL_SUBJECT_TOPIC) {
                 sl_buf_add_str(out, topic);
                 sl_buf_adds(out, is_key ? "-key" : "-value");
@@ -49,4 +52,23 @@ enum sl_rc sl_registry_subject(const struct sl_registry_cfg *cfg, bool is_key, s
         }
         sl_buf_adds(out, record);
         return SL_OK;
+}
+
+const struct sl_registry_head *sl_registry_add_head(struct sl_registry_heads *h, struct sl_str topic, struct sl_str bytes)
+{
+        struct sl_registry_head *head = sl_calloc(1, sizeof(*head) + bytes.len + topic.len);
+        head->len = (uint32_t)bytes.len;
+        head->topic_len = (uint32_t)topic.len;
+        memcpy(head->bytes, bytes.ptr, bytes.len);
+        memcpy(head->bytes + bytes.len, topic.ptr, topic.len);
+        sl_map_put(&h->by_topic, topic, head);
+        return h->last = head;
+}
+
+enum sl_rc sl_registry_failed(enum sl_rc rc, const char *what, struct sl_str topic, const char *rest, struct sl_err *err)
+{
+        char head[400];
+        snprintf(head, sizeof(head), "%s %.*s%s: ", what, (int)(topic.len < 250 ? topic.len : 250), topic.ptr, rest);
+        sl_err_wrap(err, head, SL_JAVA_SERIALIZATION);
+        return rc;
 }
