@@ -119,10 +119,12 @@ static sl_cold enum sl_rc not_evaluated(const struct script *st, const struct sl
         return rc;
 }
 
-/* Is the record one to evaluate? One that is dropped is not. */
-static enum sl_rc concerns(struct script *st, struct sl_record *rec, bool *ret, struct sl_err *err)
+/* *ret_mine false: the record is none to evaluate; it passes, or is dropped. */
+static enum sl_rc evaluate(struct script *st, struct sl_record *rec, struct sl_arena *arena, bool *ret_mine,
+                           struct sl_value *ret, struct sl_err *err)
 {
-        *ret = false;
+        const char *why;
+        *ret_mine = false;
         if (st->topic && !rec->topic.ptr)
                 return SL_FAIL_AS(err, SL_JAVA_NPE, "The record has no topic");
         if (st->topic) {
@@ -134,8 +136,10 @@ static enum sl_rc concerns(struct script *st, struct sl_record *rec, bool *ret, 
                         return sl_fail(err, SL_E_TRANSFORM, "topic.regex could not be matched with %.*s",
                                        SL_FMT(rec->topic));
         }
-        *ret = rec->value.type != SL_NULL || st->cfg->null_mode == NULL_EVALUATE;
-        rec->dropped = !*ret && st->cfg->null_mode == NULL_DROP;
+        *ret_mine = rec->value.type != SL_NULL || st->cfg->null_mode == NULL_EVALUATE;
+        rec->dropped = !*ret_mine && st->cfg->null_mode == NULL_DROP;
+        if (*ret_mine && !sl_expr_eval(&st->expr, rec, arena, ret, &why))
+                return not_evaluated(st, rec, why, err);
         return SL_OK;
 }
 
@@ -143,13 +147,10 @@ static enum sl_rc filter_apply(void *state, struct sl_record *rec, struct sl_are
 {
         struct script *st = state;
         struct sl_value v;
-        const char *why;
         bool mine;
-        SL_TRY(concerns(st, rec, &mine, err));
+        SL_TRY(evaluate(st, rec, arena, &mine, &v, err));
         if (!mine)
                 return SL_OK;
-        if (!sl_expr_eval(&st->expr, rec, arena, &v, &why))
-                return not_evaluated(st, rec, why, err);
         if (v.type == SL_NULL)
                 return SL_FAIL_AS(err, SL_JAVA_NPE, "The condition gives null, not true or false");
         if (v.type != SL_BOOLEAN)
@@ -162,13 +163,10 @@ static enum sl_rc router_apply(void *state, struct sl_record *rec, struct sl_are
 {
         struct script *st = state;
         struct sl_value v;
-        const char *why;
         bool mine;
-        SL_TRY(concerns(st, rec, &mine, err));
+        SL_TRY(evaluate(st, rec, arena, &mine, &v, err));
         if (!mine)
                 return SL_OK;
-        if (!sl_expr_eval(&st->expr, rec, arena, &v, &why))
-                return not_evaluated(st, rec, why, err);
         if (v.type != SL_NULL && v.type != SL_STRING)
                 return not_evaluated(st, rec, "the result is no text", err);
         if (v.type == SL_STRING)

@@ -4,17 +4,11 @@
  * {"null":true}
  *   {"op":"read","options":[...],"schema":"...","reader":"..." or absent,"data":"hex"} -> {"record":"<envelope>"}
  * or {"error":"..."}. */
-#include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "config/cfgdef.h"
 #include "convert/avro.h"
-#include "convert/convert.h"
+#include "lines.h"
 
 struct tool {
-        const struct sl_converter_ops *json;
-        void *st;
+        struct json_side json;
         struct sl_arena arena; /* of one line */
 };
 
@@ -41,28 +35,6 @@ static void options_of(const json_t *list, struct sl_avro_options *o)
         }
 }
 
-static json_t *hex_of(const struct sl_buf *b)
-{
-        struct sl_buf text = {0};
-        for (size_t i = 0; i < b->len; i++)
-                sl_buf_printf(&text, "%02x", (unsigned char)b->ptr[i]);
-        json_t *j = json_string(sl_buf_cstr(&text));
-        sl_buf_free(&text);
-        return j;
-}
-
-static struct sl_str unhex(struct tool *t, const char *text)
-{
-        size_t n = strlen(text) / 2;
-        char *out = sl_arena_alloc(&t->arena, n);
-        for (size_t i = 0; i < n; i++) {
-                unsigned v;
-                sscanf(text + 2 * i, "%2x", &v);
-                out[i] = (char)v;
-        }
-        return (struct sl_str){out, n};
-}
-
 static enum sl_rc do_write(struct tool *t, const json_t *in, const struct sl_avro_options *o, json_t *out,
                            struct sl_err *err)
 {
@@ -72,7 +44,7 @@ static enum sl_rc do_write(struct tool *t, const json_t *in, const struct sl_avr
         struct sl_avro_encoder *e = NULL;
         struct sl_buf text = {0}, data = {0};
         struct sl_str record = sl_str_c(json_string_value(json_object_get(in, "record")));
-        SL_TRY(t->json->decode(t->st, SL_STR("t"), record, &t->arena, &schema, &v, err));
+        SL_TRY(t->json.ops->decode(t->json.st, SL_STR("t"), record, &t->arena, &schema, &v, err));
         if (v.type == SL_NULL && (!schema || schema->optional)) {
                 json_object_set_new(out, "null", json_true());
                 return SL_OK;
@@ -87,7 +59,7 @@ static enum sl_rc do_write(struct tool *t, const json_t *in, const struct sl_avr
                 rc = sl_avro_encode(e, &v, &data, err);
         if (rc == SL_OK) {
                 json_object_set_new(out, "schema", json_stringn(text.ptr, text.len));
-                json_object_set_new(out, "data", hex_of(&data));
+                add_hex(out, "data", &data);
         }
         sl_avro_encoder_free(e);
         sl_avro_doc_free(doc);
@@ -117,10 +89,11 @@ static enum sl_rc do_read(struct tool *t, const json_t *in, const struct sl_avro
         sl_buf_clear(&text);
         if (rc == SL_OK)
                 rc = sl_avro_decoder_new(o, writer, reader, &d, err);
+        struct sl_str data = from_hex(json_string_value(json_object_get(in, "data")), &t->arena);
         if (rc == SL_OK)
-                rc = sl_avro_decode(d, unhex(t, json_string_value(json_object_get(in, "data"))), &t->arena, &v, err);
+                rc = sl_avro_decode(d, data, &t->arena, &v, err);
         if (rc == SL_OK)
-                rc = t->json->encode(t->st, SL_STR("t"), v.type == SL_NULL ? NULL : sl_avro_decoder_schema(d), &v,
+                rc = t->json.ops->encode(t->json.st, SL_STR("t"), v.type == SL_NULL ? NULL : sl_avro_decoder_schema(d), &v,
                                      &text, &null, err);
         if (rc == SL_OK)
                 json_object_set_new(out, "record", null ? json_null() : json_stringn(text.ptr, text.len));
@@ -151,28 +124,14 @@ static void one_line(struct tool *t, const char *line)
 
 int main(void)
 {
-        struct tool t = {.json = sl_converter_find("JsonConverter")};
-        struct sl_cfg_report report = {0};
-        struct sl_props props = {0};
-        struct sl_err err = {0};
-        void *cfg = sl_calloc(1, t.json->config_size);
+        struct tool t = {.json = open_json()};
         char *line = NULL;
         size_t cap = 0;
-        sl_arena_init(&report.arena, 0);
         sl_arena_init(&t.arena, 0);
-        sl_props_set(&props, "replace.null.with.default", "false");
-        sl_cfg_parse(t.json->config, &props, cfg, &report.arena, &report);
-        t.st = sl_calloc(1, t.json->state_size);
-        if (report.errors || t.json->open(t.st, cfg, false, NULL, &err) != SL_OK)
-                return 1;
         while (getline(&line, &cap, stdin) > 0)
                 one_line(&t, line);
-        t.json->close(t.st);
-        free(t.st);
-        free(cfg);
         free(line);
-        sl_props_free(&props);
-        sl_cfg_report_free(&report);
+        close_json(&t.json);
         sl_arena_free(&t.arena);
         return 0;
 }

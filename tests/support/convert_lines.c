@@ -4,38 +4,10 @@
  *     -> {"text":<schema>,"hex":<message>,"again":<what is read back, as envelope>}
  *   {"format":"protobuf","options":{...},"text":...,"index":[0],"hex":...}  -> {"again":...}
  * or {"error":...}. */
-#include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "config/cfgdef.h"
-#include "convert/convert.h"
 #include "convert/jsonschema.h"
 #include "convert/protobuf.h"
 #include "convert/registry.h"
-
-struct json_side {
-        const struct sl_converter_ops *ops;
-        void *st;
-        struct sl_arena arena;
-};
-
-static struct json_side open_json(void)
-{
-        struct json_side s = {.ops = sl_converter_find("JsonConverter")};
-        struct sl_props props = {0};
-        struct sl_cfg_report report = {0};
-        struct sl_err err = {0};
-        sl_props_set(&props, "replace.null.with.default", "false");
-        void *cfg = sl_arena_zalloc(&s.arena, s.ops->config_size);
-        s.st = sl_arena_zalloc(&s.arena, s.ops->state_size);
-        sl_cfg_parse(s.ops->config, &props, cfg, &s.arena, &report);
-        if (s.ops->open(s.st, cfg, false, NULL, &err) != SL_OK)
-                exit(1);
-        sl_props_free(&props);
-        sl_cfg_report_free(&report);
-        return s;
-}
+#include "lines.h"
 
 static struct pb_options protobuf_options(const json_t *o)
 {
@@ -53,28 +25,6 @@ static struct pb_options protobuf_options(const json_t *o)
                 .generalized = json_is_true(json_object_get(o, "generalized.sum.type.support")),
                 .ignore_default = json_is_true(json_object_get(o, "ignore.default.for.nullables")),
         };
-}
-
-static void add_hex(json_t *out, const struct sl_buf *b)
-{
-        char *hex = malloc(2 * b->len + 1);
-        for (size_t i = 0; i < b->len; i++)
-                snprintf(hex + 2 * i, 3, "%02x", (unsigned char)b->ptr[i]);
-        hex[2 * b->len] = 0;
-        json_object_set_new(out, "hex", json_string(hex));
-        free(hex);
-}
-
-static struct sl_str from_hex(const char *hex, struct sl_arena *arena)
-{
-        size_t n = hex ? strlen(hex) / 2 : 0;
-        char *to = sl_arena_alloc(arena, n + 1);
-        for (size_t i = 0; i < n; i++) {
-                unsigned v = 0;
-                sscanf(hex + 2 * i, "%2x", &v);
-                to[i] = (char)v;
-        }
-        return (struct sl_str){to, n};
 }
 
 static enum sl_rc add_again(struct json_side *json, const struct sl_schema *schema, const struct sl_value *v, json_t *out,
@@ -122,7 +72,7 @@ static enum sl_rc write_protobuf(const struct pb_options *opt, const struct sl_s
         SL_TRY(sl_pb_bind(opt, schema, file, arena, &writer, err));
         SL_TRY(sl_pb_write(writer, v, scratch, &bytes, err));
         json_object_set_new(out, "text", json_stringn(text.ptr, text.len));
-        add_hex(out, &bytes);
+        add_hex(out, "hex", &bytes);
         json_object_set_new(out, "index", json_integer(index));
         enum sl_rc rc = read_protobuf(opt, (struct sl_str){text.ptr, text.len}, &index, 1, (struct sl_str){bytes.ptr ? bytes.ptr : "", bytes.len},
                                       json, arena, out, err);
@@ -234,8 +184,7 @@ int main(void)
                 sl_arena_reset(&arena);
         }
         free(line);
-        json.ops->close(json.st);
-        sl_arena_free(&json.arena);
+        close_json(&json);
         sl_arena_free(&arena);
         return 0;
 }
