@@ -5,7 +5,7 @@
  *   {"op":"read","options":[...],"schema":"...","reader":"..." or absent,"data":"hex"} -> {"record":"<envelope>"}
  * or {"error":"..."}. */
 #include "convert/avro.h"
-#include "lines.h"
+#include "tests/support/lines.h"
 
 struct tool {
         struct json_side json;

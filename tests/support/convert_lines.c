@@ -7,7 +7,7 @@
 #include "convert/jsonschema.h"
 #include "convert/protobuf.h"
 #include "convert/registry.h"
-#include "lines.h"
+#include "tests/support/lines.h"
 
 static struct pb_options protobuf_options(const json_t *o)
 {

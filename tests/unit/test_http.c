@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/http.h"
+#include "tests/unit/http_request.h"
 
 static int listener, port;
 static pthread_t server;
@@ -48,27 +49,6 @@ static void answer(int fd, const char *head, struct sl_str body)
         sl_buf_add_str(&b, body);
         send_all(fd, b.ptr, b.len);
         sl_buf_free(&b);
-}
-
-/* Read one request into b; false at the end of the connection. */
-static bool read_request(int fd, struct sl_buf *b)
-{
-        size_t want = 0;
-        for (;;) {
-                char *head_end = b->len ? strstr(sl_buf_cstr(b), "\r\n\r\n") : NULL;
-                if (head_end && !want) {
-                        const char *cl = strcasestr(b->ptr, "\r\nContent-Length:");
-                        want = (size_t)(head_end + 4 - b->ptr) + (cl ? strtoul(cl + 17, NULL, 10) : 0);
-                }
-                if (want && b->len >= want)
-                        return true;
-                if (!sl_buf_room(b, 65536))
-                        return false;
-                ssize_t n = recv(fd, b->ptr + b->len, 65536, 0);
-                if (n <= 0)
-                        return false;
-                b->len += (size_t)n;
-        }
 }
 
 static void wait_for_close(int fd)

@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "convert/registry_internal.h"
+#include "tests/unit/http_request.h"
 
 /* ---- the servers ---- */
 
@@ -40,22 +41,6 @@ struct server {
 static struct server one = {.lock = PTHREAD_MUTEX_INITIALIZER}, two = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static _Atomic bool ending;
 static int closed_port;
-
-static bool read_request(int fd, struct sl_buf *b)
-{
-        for (;;) {
-                const char *end = b->len ? strstr(sl_buf_cstr(b), "\r\n\r\n") : NULL;
-                const char *length = end ? strcasestr(b->ptr, "\r\nContent-Length:") : NULL;
-                if (end && b->len >= (size_t)(end + 4 - b->ptr) + (length ? strtoul(length + 17, NULL, 10) : 0))
-                        return true;
-                if (!sl_buf_room(b, 65536))
-                        return false;
-                ssize_t n = recv(fd, b->ptr + b->len, 65536, 0);
-                if (n <= 0)
-                        return false;
-                b->len += (size_t)n;
-        }
-}
 
 static struct reply next_reply(struct server *s, const struct sl_buf *req)
 {

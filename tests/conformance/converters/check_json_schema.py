@@ -2,20 +2,9 @@
 """JsonSchemaConverter: what we write is valid by the schema that we make for it (jsonschema), and comes back equal, values and schemas;
 schemas of others are read as Confluent's converter reads them. usage: check_json_schema.py PROGRAM [SEED]"""
 import json
-import random
-import sys
 
 import jsonschema
-from records import Lines, Maker, payload
-
-failures = 0
-
-
-def check(what, got, expected):
-    global failures
-    if got != expected:
-        failures += 1
-        print(f"FAILED {what}:\n  got      {str(got)[:400]}\n  expected {str(expected)[:400]}")
+from records import Maker, check, main, payload
 
 
 def plain(s):
@@ -52,6 +41,7 @@ def random_records(lines, seed, count):
         check(f"record {i}: valid", errors, [])
         check(f"record {i}: value read back", a["again"]["payload"], value)
         check(f"record {i}: schema read back", a["again"]["schema"], plain(schema))
+    return count
 
 
 def struct(*fields):
@@ -160,17 +150,5 @@ def foreign(lines):
     check("no match in a choice", "Did not find matching" in str(read(lines, choice, "text")), True)
 
 
-def main():
-    seed = sys.argv[2] if len(sys.argv) > 2 else str(random.randrange(10**9))
-    print(f"seed {seed}")
-    lines = Lines(sys.argv[1])
-    texts(lines)
-    foreign(lines)
-    random_records(lines, seed, 240)
-    lines.close()
-    print(f"240 random records, {failures} failures")
-    sys.exit(failures != 0)
-
-
 if __name__ == "__main__":
-    main()
+    main(texts, foreign, random_records)

@@ -3,7 +3,6 @@
 bytes, and we read what it writes. usage: check_protobuf.py PROGRAM [SEED]"""
 import base64
 import os
-import random
 import site
 import sys
 import tempfile
@@ -11,7 +10,7 @@ import tempfile
 import grpc_tools
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_tools import protoc
-from records import Lines, Maker, payload
+from records import Maker, check, main, payload
 
 CONFLUENT = {
     "confluent/meta.proto": 'syntax="proto3";package confluent;import "google/protobuf/descriptor.proto";'
@@ -19,14 +18,6 @@ CONFLUENT = {
     "confluent/type/decimal.proto": 'syntax="proto3";package confluent.type;message Decimal{bytes value=1;uint32 precision=2;int32 scale=3;}',
 }
 OPTIONS = [{}, {"optional.for.nullables": True}, {"wrapper.for.nullables": True}, {"enhanced.protobuf.schema.support": True}]
-failures = 0
-
-
-def check(what, got, expected):
-    global failures
-    if got != expected:
-        failures += 1
-        print(f"FAILED {what}:\n  got      {str(got)[:400]}\n  expected {str(expected)[:400]}")
 
 
 def compile_texts(texts):
@@ -235,17 +226,5 @@ def texts(lines):
     check("enum and oneof, read", a.get("again", {}).get("payload"), {"pick_0": {"s": None, "n": 0}, "st": "B"})
 
 
-def main():
-    seed = sys.argv[2] if len(sys.argv) > 2 else str(random.randrange(10**9))
-    print(f"seed {seed}")
-    lines = Lines(sys.argv[1])
-    texts(lines)
-    foreign(lines)
-    count = random_records(lines, seed, 240)
-    lines.close()
-    print(f"{count} random records, {failures} failures")
-    sys.exit(failures != 0 or count != 240)
-
-
 if __name__ == "__main__":
-    main()
+    main(texts, foreign, random_records)

@@ -4,6 +4,7 @@ import json
 import random
 import string
 import subprocess
+import sys
 
 SCALARS = ["int8", "int16", "int32", "int64", "float", "double", "boolean", "string", "bytes"]
 RANGES = {"int8": 7, "int16": 15, "int32": 31, "int64": 63}
@@ -13,6 +14,16 @@ LOGICAL = {
     "org.apache.kafka.connect.data.Time": "int32",
     "org.apache.kafka.connect.data.Timestamp": "int64",
 }
+
+
+failures = 0
+
+
+def check(what, got, expected):
+    global failures
+    if got != expected:
+        failures += 1
+        print(f"FAILED {what}:\n  got      {str(got)[:400]}\n  expected {str(expected)[:400]}")
 
 
 class Lines:
@@ -132,3 +143,14 @@ def payload(s, v):
         return {f["field"]: payload(f, v[f["field"]]) for f in s["fields"]}
     return v
 
+
+def main(texts, foreign, random_records):
+    seed = sys.argv[2] if len(sys.argv) > 2 else str(random.randrange(10**9))
+    print(f"seed {seed}")
+    lines = Lines(sys.argv[1])
+    texts(lines)
+    foreign(lines)
+    count = random_records(lines, seed, 240)
+    lines.close()
+    print(f"{count} random records, {failures} failures")
+    sys.exit(failures != 0 or count != 240)
