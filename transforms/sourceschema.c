@@ -178,7 +178,7 @@ static enum sl_rc described_apply(void *state, struct sl_record *rec, struct sl_
         uint32_t n = env->field_count;
         struct sl_value *items = sl_arena_alloc(arena, (n + 3) * sizeof(*items)), *block = items + n + 1;
         for (uint32_t i = 0; i < n; i++)
-                items[i] = sl_read_field(env->fields[i].schema, &rec->value.items[i], true);
+                items[i] = sl_struct_get(env, &rec->value, i);
         if (items[plan->after].type == SL_NULL && items[plan->before].type == SL_NULL)
                 return SL_OK; /* a truncate */
         if (sl_unlikely(!plan->out))

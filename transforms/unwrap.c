@@ -686,12 +686,11 @@ static enum sl_rc unwrap_apply(void *state, struct sl_record *rec, struct sl_are
                 SL_TRY(add_headers(st, plan, rec, arena, err));
         SL_TRY(sl_need_struct(env, &rec->value, "field extraction", err));
         SL_TRY(sl_need_known(plan->after, "after", err));
-        const struct sl_schema *schema = env->fields[plan->after].schema;
-        struct sl_value row = sl_read_field(schema, &rec->value.items[plan->after], true);
+        struct sl_value row = sl_struct_get(env, &rec->value, plan->after);
         if (row.type != SL_NULL)
-                return make_row(st, plan, true, schema, &row, rec, arena, err);
+                return make_row(st, plan, true, env->fields[plan->after].schema, &row, rec, arena, err);
         SL_TRY(sl_need_known(plan->before, "before", err));
-        row = sl_read_field(env->fields[plan->before].schema, &rec->value.items[plan->before], true);
+        row = sl_struct_get(env, &rec->value, plan->before);
         if (row.type != SL_NULL)
                 return deleted(st, plan, &row, rec, arena, err);
         rec->dropped = true; /* a truncate */

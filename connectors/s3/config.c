@@ -75,8 +75,6 @@ static const struct sl_cfg_enum null_behaviors[] = {
         {"ignore", SL_S3_NULLS_IGNORE, NULL},
         {"write", 0, "tombstones can't be written yet (that needs key files): use ignore or fail."},
         {NULL, 0, NULL}};
-static const struct sl_cfg_enum decimal_formats[] = {
-        {"BASE64", SL_DECIMAL_BASE64, NULL}, {"NUMERIC", SL_DECIMAL_NUMERIC, NULL}, {NULL, 0, NULL}};
 
 static const struct sl_cfg_enum affixes[] = {{"NONE", 0, NULL},
                                              {"PREFIX", 1, "only NONE is built in: object names carry no schema name."},
@@ -189,7 +187,7 @@ const struct sl_cfg_def sl_s3_defs[] = {
          .doc = "Compression of JsonFormat's objects: none or gzip."},
         {SL_CFG_INT(CFG, compression_level, "s3.compression.level"), .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX,
          .def = "-1", .min = -1, .max = 9, .importance = SL_LOW, .group = "S3", .doc = "gzip level, -1 = its default."},
-        {SL_CFG_ENUM(CFG, decimals, "json.decimal.format", decimal_formats), .flags = SL_CFG_CASE_INSENSITIVE,
+        {SL_CFG_ENUM(CFG, decimals, "json.decimal.format", sl_decimal_formats), .flags = SL_CFG_CASE_INSENSITIVE,
          .def = "BASE64", .importance = SL_LOW, .group = "S3",
          .doc = "How JsonFormat writes Decimal: BASE64 or NUMERIC."},
         {SL_CFG_ENUM(CFG, nulls, "behavior.on.null.values", null_behaviors), .flags = SL_CFG_CASE_INSENSITIVE,

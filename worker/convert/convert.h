@@ -12,6 +12,7 @@ const struct sl_converter_ops *sl_converter_find(const char *name); /* NULL = un
  * schema at first sight (cache owned by the writer), so a bound row allocates nothing. */
 struct sl_json_writer;
 enum sl_decimal_format { SL_DECIMAL_BASE64, SL_DECIMAL_NUMERIC };
+extern const struct sl_cfg_enum sl_decimal_formats[]; /* for SL_CFG_ENUM */
 struct sl_json_writer *sl_json_writer_new(enum sl_decimal_format decimals, bool replace_null_with_default);
 void sl_json_writer_free(struct sl_json_writer *w); /* NULL ok */
 enum sl_rc sl_json_write_value(struct sl_json_writer *w, const struct sl_schema *schema, const struct sl_value *value,

@@ -220,12 +220,6 @@ static void json_close(void *state)
         *st = (struct json_state){0};
 }
 
-static const struct sl_cfg_enum decimal_formats[] = {
-        {"BASE64", SL_DECIMAL_BASE64, NULL},
-        {"NUMERIC", SL_DECIMAL_NUMERIC, NULL},
-        {0},
-};
-
 static const struct sl_cfg_def json_config[] = {
         {SL_CFG_BOOL(struct json_cfg, enable, "schemas.enable"), .def = "true", .importance = SL_HIGH,
          .group = "Schemas", .display = "Enable Schemas",
@@ -238,7 +232,7 @@ static const struct sl_cfg_def json_config[] = {
          .doc = "When set, every message read is a bare payload of this schema. Only with schemas.enable=true, and "
                 "only for "
                 "reading."},
-        {SL_CFG_ENUM(struct json_cfg, decimals, "decimal.format", decimal_formats), .def = "BASE64",
+        {SL_CFG_ENUM(struct json_cfg, decimals, "decimal.format", sl_decimal_formats), .def = "BASE64",
          .flags = SL_CFG_CASE_INSENSITIVE, .group = "Serialization", .display = "Decimal Format",
          .doc = "How decimals are written: BASE64 (the unscaled bytes) or NUMERIC (a JSON number). Both are read."},
         {SL_CFG_BOOL(struct json_cfg, replace_null, "replace.null.with.default"), .def = "true",

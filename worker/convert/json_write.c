@@ -52,6 +52,12 @@ struct sl_json_writer {
         struct sl_buf scratch; /* long decimals */
 };
 
+const struct sl_cfg_enum sl_decimal_formats[] = {
+        {"BASE64", SL_DECIMAL_BASE64, NULL},
+        {"NUMERIC", SL_DECIMAL_NUMERIC, NULL},
+        {0},
+};
+
 struct sl_json_writer *sl_json_writer_new(enum sl_decimal_format decimals, bool replace_null_with_default)
 {
         struct sl_json_writer *w = sl_calloc(1, sizeof(*w));

@@ -277,12 +277,6 @@ static void jsonschema_close(void *state)
         *st = (struct jsonschema_state){0};
 }
 
-static const struct sl_cfg_enum decimal_formats[] = {
-        {"BASE64", SL_DECIMAL_BASE64, NULL},
-        {"NUMERIC", SL_DECIMAL_NUMERIC, NULL},
-        {0},
-};
-
 #define OPTION(member, key, def_, doc_)                                                                              \
         {SL_CFG_BOOL(struct jsonschema_cfg, member, key), .def = def_, .importance = SL_MEDIUM, .group = "JSON Schema", .doc = doc_}
 #define WITHOUT_EFFECT(key, type_, doc_) {SL_CFG_NONE(key, type_), .flags = SL_CFG_IGNORED, .doc = doc_}
@@ -294,7 +288,7 @@ static const struct sl_cfg_def jsonschema_config[] = {
         OPTION(generalized, "generalized.sum.type.support", "false",
                "Enums and unions with parameters that other converters understand."),
         OPTION(ignore_default, "ignore.default.for.nullables", "false", "Write null where a field is null, instead of its default."),
-        {SL_CFG_ENUM(struct jsonschema_cfg, decimals, "decimal.format", decimal_formats), .def = "BASE64",
+        {SL_CFG_ENUM(struct jsonschema_cfg, decimals, "decimal.format", sl_decimal_formats), .def = "BASE64",
          .flags = SL_CFG_CASE_INSENSITIVE, .group = "JSON Schema",
          .doc = "How decimals are written: BASE64 (the unscaled bytes) or NUMERIC (a JSON number). Both are read."},
         {SL_CFG_NONE("json.fail.invalid.schema", SL_CFG_T_BOOLEAN), .def = "false",
