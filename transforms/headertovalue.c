@@ -191,8 +191,9 @@ static enum sl_rc need_parent(const struct binding *b, const struct sl_schema *s
                 return SL_OK;
         if (schema->type == SL_ARRAY || schema->type == SL_MAP)
                 return sl_fail(err, SL_E_TRANSFORM, "Cannot list fields on non-struct type");
-        return SL_FAIL_AS(err, SL_JAVA_DEBEZIUM, "Field '%.*s' is a primitive type, not a struct. Cannot add nested field '%s'.",
-                          SL_FMT(name), b->st->cfg->fields.items[b->entries[entry].item]);
+        return SL_FAIL_AS(err, SL_JAVA_DEBEZIUM,
+                          "Field '%.*s' is a primitive type, not a struct. Cannot add nested field '%s'.", SL_FMT(name),
+                          b->st->cfg->fields.items[b->entries[entry].item]);
 }
 
 static int find(const struct sl_field *fields, uint32_t n, struct sl_str name)

@@ -421,8 +421,8 @@ static enum sl_rc route_row(struct outbox *st, struct plan *plan, const struct s
         rec->key = sl_struct_get(plan->row, row, plan->key);
         const struct sl_value *by = &row->items[plan->route_by];
         if (by->type == SL_NULL)
-                return SL_FAIL_AS(err, SL_JAVA_NPE,
-                                  "The column %s (route.by.field) is null: the event has no topic", st->cfg->route_by);
+                return SL_FAIL_AS(err, SL_JAVA_NPE, "The column %s (route.by.field) is null: the event has no topic",
+                                  st->cfg->route_by);
         return sl_route_name(&st->route, sl_v_as_str(by), arena, &rec->topic, NULL, err);
 }
 

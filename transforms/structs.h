@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading a struct as Java's Struct does, with its complaints, and what tells Debezium's change events apart. Bind time: a row
- * uses the index that was found. */
+/* Reading a struct as Java's Struct does, with its complaints, and what tells Debezium's change events apart. Bind
+ * time: a row uses the index that was found. */
 #ifndef SL_TRANSFORMS_STRUCTS_H
 #define SL_TRANSFORMS_STRUCTS_H
 #include <string.h>
 #include "transforms/common.h"
 
-/* Struct.get and its sisters: index of a field; "x is not a valid field name" when there is none, "Field 'x' is not of type
- * STRING" when it is not of the type wanted (SL_NULL = any). */
+/* Struct.get and its sisters: index of a field; "x is not a valid field name" when there is none, "Field 'x' is not of
+ * type STRING" when it is not of the type wanted (SL_NULL = any). */
 static inline enum sl_rc sl_struct_index(const struct sl_schema *s, const char *name, enum sl_type type, uint32_t *ret,
                                          struct sl_err *err)
 {
@@ -32,8 +32,8 @@ static inline enum sl_rc sl_need_known(int at, const char *name, struct sl_err *
         return at < 0 ? SL_FAIL_AS(err, SL_JAVA_ARGUMENT, "Unknown field: %s", name) : SL_OK;
 }
 
-/* Is the name that of a change event ("<table>.Envelope": before, after, source, transaction, op, ts_ms, ts_us, ts_ns)? s may be
- * NULL. */
+/* Is the name that of a change event ("<table>.Envelope": before, after, source, transaction, op, ts_ms, ts_us, ts_ns)?
+ * s may be NULL. */
 static inline bool sl_is_envelope(const struct sl_schema *s)
 {
         static const char suffix[] = ".Envelope";

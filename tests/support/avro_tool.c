@@ -93,8 +93,8 @@ static enum sl_rc do_read(struct tool *t, const json_t *in, const struct sl_avro
         if (rc == SL_OK)
                 rc = sl_avro_decode(d, data, &t->arena, &v, err);
         if (rc == SL_OK)
-                rc = t->json.ops->encode(t->json.st, SL_STR("t"), v.type == SL_NULL ? NULL : sl_avro_decoder_schema(d), &v,
-                                     &text, &null, err);
+                rc = t->json.ops->encode(t->json.st, SL_STR("t"), v.type == SL_NULL ? NULL : sl_avro_decoder_schema(d),
+                                         &v, &text, &null, err);
         if (rc == SL_OK)
                 json_object_set_new(out, "record", null ? json_null() : json_stringn(text.ptr, text.len));
         sl_avro_decoder_free(d);

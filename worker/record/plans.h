@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What somebody has worked out for a schema, found by the schema's id without a look-up by name. @thread the owner's. */
+/* What somebody has worked out for a schema, found by the schema's id without a look-up by name. @thread the owner's.
+ */
 #ifndef SL_RECORD_PLANS_H
 #define SL_RECORD_PLANS_H
 #include <stdlib.h>
