@@ -275,7 +275,7 @@ def test_inside_a_transaction(move, order):
     """A worker that stops in the middle of a transaction, the first one after the snapshot too: the next goes on there."""
     # Small steps that take long, so that a stop falls between them: it goes on for some seconds to reach the transaction's end.
     move.more = {"max_batch_size": "200", "max_queue_size": "400", "sluice_transaction_bytes": "65536"}
-    move.sluice_env = {"SLUICE_FAULTS": "source.before_commit=sleep:150"}
+    move.sluice_env = {"SLUICE_FAULTS": "source.before_commit=sleep:400"}
     last, expected = 0, [("r", 0, 0)]
     for number, kind in enumerate(order, 1):
         move.start(kind)
