@@ -177,7 +177,8 @@ static struct sl_schema copy_schema(const struct sl_schema *in, const char *name
 {
         struct sl_schema out = sl_schema_like(in, SL_STRUCT);
         *ret = sl_arena_alloc(arena, (in->field_count + room) * sizeof(**ret));
-        memcpy(*ret, in->fields, in->field_count * sizeof(**ret));
+        if (in->field_count)
+                memcpy(*ret, in->fields, in->field_count * sizeof(**ret));
         out.fields = *ret;
         out.field_count = in->field_count;
         out.optional = in->optional;
