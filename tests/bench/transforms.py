@@ -83,7 +83,7 @@ SINGLE = [
     ("TimestampRouter", "flat", KAFKA + "TimestampRouter", {"topic.format": "${topic}-${timestamp}"}),
     ("ValueToKey", "flat", KAFKA + "ValueToKey", {"fields": "iban,id"}),
     ("ExtractNewRecordState", "envelope", DEBEZIUM + "ExtractNewRecordState", {"add.fields": "op,source.lsn", "delete.tombstone.handling.mode": "rewrite"}),
-    ("ByLogicalTableRouter", "envelope", DEBEZIUM + "ByLogicalTableRouter", {"topic.regex": "(.*)\\.accounts", "topic.replacement": "$1.all"}),
+    ("ByLogicalTableRouter", "envelope", DEBEZIUM + "ByLogicalTableRouter", {"topic.regex": "(.*)\\.envelope", "topic.replacement": "$1.all"}),
 ]
 FIVE = [
     (KAFKA + "ReplaceField$Value", {"exclude": "note", "renames": "iban:account"}),
@@ -101,7 +101,7 @@ def job(shape, steps, form, registry):
         config[f"transforms.t{i}.type"] = kind
         config.update({f"transforms.t{i}.{k}": v for k, v in keys.items()})
     lines = [{"key": {"schema": KEY, "payload": {"id": i}}, "value": {"schema": schema, "payload": make(i)}} for i in range(256)]
-    return {"config": config, "form": form, "registry": registry, "topic": "bank.public.accounts", "lines": lines}
+    return {"config": config, "form": form, "registry": registry, "topic": f"bank.public.{shape}", "lines": lines}
 
 
 class Side:

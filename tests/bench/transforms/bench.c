@@ -31,8 +31,11 @@ struct bench {
 
 static void fail(const struct sl_err *err)
 {
-        printf("{\"failed\":\"%s\"}\n", err->msg);
+        struct sl_buf text = {0};
+        sl_buf_add_json_str(&text, err->msg, strlen(err->msg));
+        printf("{\"failed\":%s}\n", sl_buf_cstr(&text));
         fflush(stdout);
+        sl_buf_free(&text);
 }
 
 static void stop(struct bench *b)
@@ -74,6 +77,9 @@ static enum sl_rc recode(struct bench *b, const char *url, struct sl_err *err)
         sl_props_set(&props, "value.converter", "AvroConverter");
         sl_props_set(&props, "key.converter.schema.registry.url", url);
         sl_props_set(&props, "value.converter.schema.registry.url", url);
+        /* What comes out is written under the topic that was read: another record, not another version of it. */
+        sl_props_set(&props, "value.converter.value.subject.name.strategy",
+                     "io.confluent.kafka.serializers.subject.TopicRecordNameStrategy");
         enum sl_rc rc = sl_codec_open(&b->codec, &(struct sl_converter_env){0}, &none, &props, err);
         sl_props_free(&props);
         for (uint32_t i = 0; i < b->count && rc == SL_OK; i++) {
