@@ -110,7 +110,14 @@ def kill_at_random(run, rng, longest):
     run.check_lsn()
 
 
+def snapshot_is_stored(run):
+    offset = run.stored_offset()
+    return offset and (not offset.get("snapshot") or offset.get("snapshot_completed"))
+
+
 def wait_until_caught_up(run):
+    # Kills may have been so early that the slot is made only now, beyond every target.
+    stand.wait_until(lambda: snapshot_is_stored(run), timeout=120, what=f"the end of the snapshot; log: {run.worker.log_path}", interval=0.5)
     target = run.postgres.sql("SELECT (pg_current_wal_lsn() - '0/0')::bigint", "bank")[0][0]
     # Something after the target, so that the confirmed LSN passes it.
     run.postgres.sql("INSERT INTO accounts VALUES (-1, 0, 'marker') ON CONFLICT (id) DO UPDATE SET v = accounts.v + 1", "bank")
