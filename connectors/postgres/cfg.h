@@ -5,8 +5,6 @@
 #define SL_POSTGRES_CFG_H
 #include "config/cfgdef.h"
 
-#define SL_PG_VERSION "3.6.1.Final" /* what source.version prints: the Debezium whose records these are */
-
 enum sl_pg_snapshot_mode { SL_PG_SNAP_INITIAL, SL_PG_SNAP_ALWAYS, SL_PG_SNAP_INITIAL_ONLY, SL_PG_SNAP_NO_DATA };
 enum sl_pg_autocreate { SL_PG_PUB_ALL, SL_PG_PUB_DISABLED, SL_PG_PUB_FILTERED, SL_PG_PUB_NO_TABLES };
 enum sl_pg_decimal { SL_PG_DEC_PRECISE, SL_PG_DEC_DOUBLE, SL_PG_DEC_STRING };

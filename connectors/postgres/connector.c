@@ -414,7 +414,7 @@ extern const struct sl_source_ops sl_pg_source;
 const struct sl_source_ops sl_pg_source = {
         .name = "postgres",
         .aliases = aliases,
-        .version = SL_PG_VERSION,
+        .version = SL_DEBEZIUM_COMPATIBLE,
         .config = sl_pg_config,
         .config_size = sizeof(struct sl_pg_cfg),
         .task_size = sizeof(struct sl_pg_task),

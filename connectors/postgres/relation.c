@@ -4,6 +4,7 @@
  * as in Debezium). A table that is gone by then keeps its former key; its columns count as nullable. */
 #include <stdio.h>
 #include <stdlib.h>
+#include "api/connector.h"
 #include "connectors/postgres/relation.h"
 
 /* $1: oid. Columns in order, place of each in the primary key (or else the first unique index, by name, without
@@ -252,7 +253,7 @@ static void bind_envelope(struct sl_pg_relations *r, struct sl_pg_relation *rel)
                               .name = sl_pg_adjust_name(r->cfg->adjust_schema, true, name, &r->arena)};
         rel->envelope_schema = sl_schema_intern(&s);
         struct sl_value *src = rel->source;
-        src[SL_PG_S_VERSION] = sl_v_str(SL_STR(SL_PG_VERSION));
+        src[SL_PG_S_VERSION] = sl_v_str(SL_STR(SL_DEBEZIUM_COMPATIBLE));
         src[SL_PG_S_CONNECTOR] = sl_v_str(SL_STR("postgresql"));
         src[SL_PG_S_NAME] = sl_v_str(sl_str_c(r->prefix));
         src[SL_PG_S_SNAPSHOT] = sl_v_str(SL_STR("false"));

@@ -18,6 +18,9 @@
 #include "config/cfgdef.h"
 #include "record/record.h"
 
+/* The Debezium release that is followed: its records' source.version, and the version of the classes of io.debezium. */
+#define SL_DEBEZIUM_COMPATIBLE "3.6.1.Final"
+
 /* What a task waits for when it has nothing to do. The callee adds its descriptors and lowers the timeout. */
 #define SL_WAIT_MAX 8
 struct sl_wait {

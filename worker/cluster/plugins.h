@@ -7,7 +7,6 @@
 #include "api/plugin.h"
 
 #define SL_KAFKA_COMPATIBLE "4.2.0" /* the Kafka Connect release whose REST, texts and topics are followed */
-#define SL_DEBEZIUM_COMPATIBLE "3.6.1.Final" /* the Debezium release that the classes of io.debezium are taken from */
 
 /* The connector that a class name or alias means: exactly one of the two outputs is set. SL_E_CONFIG with Connect's
  * sentence and the list of what there is. */
