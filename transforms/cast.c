@@ -287,7 +287,9 @@ static struct sl_value to_string(struct cast *st, const struct sl_schema *schema
         if (v->type == SL_BOOLEAN)
                 return sl_v_str(v->b ? SL_STR("true") : SL_STR("false"));
         sl_buf_clear(b);
-        if (logical == SL_LOGICAL_DECIMAL)
+        if (logical == SL_LOGICAL_NONE && v->type >= SL_INT8 && v->type <= SL_INT64)
+                sl_buf_add_i64(b, v->i64);
+        else if (logical == SL_LOGICAL_DECIMAL)
                 sl_decimal_print(v->ptr, v->len, schema->decimal_scale, &st->scratch, b);
         else if (logical == SL_LOGICAL_DATE)
                 sl_instant_print(v->i64 * 86400000, b);

@@ -5,44 +5,67 @@
 #include "record/values.h"
 #include "transforms/common.h"
 
+/* The names of a list, their lengths counted once. */
+struct names {
+        struct sl_str *items;
+        uint32_t count;
+};
+
+static void names_of(struct names *names, const struct sl_cfg_list *list)
+{
+        names->count = list->count;
+        names->items = sl_calloc(list->count + 1, sizeof(*names->items));
+        for (uint32_t i = 0; i < list->count; i++)
+                names->items[i] = sl_str_c(list->items[i]);
+}
+
+static bool is_listed(const struct names *names, struct sl_str name)
+{
+        for (uint32_t i = 0; i < names->count; i++)
+                if (sl_str_eq(name, names->items[i]))
+                        return true;
+        return false;
+}
+
 /* ---- DropHeaders ---- */
 
 struct drop_cfg {
         struct sl_cfg_list headers;
 };
 struct drop {
-        const struct drop_cfg *cfg;
+        struct names names;
 };
 
 static enum sl_rc drop_open(void *state, const void *config, const struct sl_transform_ops *ops sl_unused,
                             struct sl_err *err sl_unused)
 {
-        ((struct drop *)state)->cfg = config;
+        names_of(&((struct drop *)state)->names, &((const struct drop_cfg *)config)->headers);
         return SL_OK;
-}
-
-static bool is_listed(const struct sl_cfg_list *list, struct sl_str name)
-{
-        for (uint32_t i = 0; i < list->count; i++)
-                if (sl_str_eqc(name, list->items[i]))
-                        return true;
-        return false;
 }
 
 static enum sl_rc drop_apply(void *state, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err sl_unused)
 {
-        const struct sl_cfg_list *list = &((struct drop *)state)->cfg->headers;
-        uint32_t kept = 0;
-        while (kept < rec->header_count && !is_listed(list, rec->headers[kept].key))
+        const struct names *names = &((struct drop *)state)->names;
+        const struct sl_header *old = rec->headers;
+        uint32_t n = rec->header_count, kept = 0;
+        while (kept < n && !is_listed(names, old[kept].key))
                 kept++;
-        if (kept == rec->header_count)
+        if (kept == n)
                 return SL_OK;
-        sl_headers_grow(rec, 0, arena);
-        for (uint32_t i = kept + 1; i < rec->header_count; i++)
-                if (!is_listed(list, rec->headers[i].key))
-                        rec->headers[kept++] = rec->headers[i];
+        struct sl_header *left = sl_arena_alloc(arena, (n - 1) * sizeof(*left));
+        for (uint32_t i = 0; i < kept; i++)
+                left[i] = old[i];
+        for (uint32_t i = kept + 1; i < n; i++)
+                if (!is_listed(names, old[i].key))
+                        left[kept++] = old[i];
+        rec->headers = left;
         rec->header_count = kept;
         return SL_OK;
+}
+
+static void drop_close(void *state)
+{
+        free(((struct drop *)state)->names.items);
 }
 
 /* ---- InsertHeader ---- */
@@ -97,6 +120,7 @@ struct from {
         const struct from_cfg *cfg;
         int side;
         const char *purpose;
+        struct names fields, headers;
         struct sl_plans plans;
 };
 
@@ -128,6 +152,8 @@ static enum sl_rc from_open(void *state, const void *config, const struct sl_tra
         st->cfg = config;
         st->side = ops->side;
         st->purpose = st->cfg->operation == MOVE ? "header move" : "header copy";
+        names_of(&st->fields, &st->cfg->fields);
+        names_of(&st->headers, &st->cfg->headers);
         return SL_OK;
 }
 
@@ -144,7 +170,7 @@ static const struct sl_schema *without_fields(const struct from *st, const struc
         struct sl_schema out = sl_schema_like(in, SL_STRUCT);
         struct sl_field *fields = sl_calloc(in->field_count + 1, sizeof(*fields));
         for (uint32_t i = 0; i < in->field_count; i++)
-                if (!is_listed(&st->cfg->fields, (struct sl_str){in->fields[i].name, in->fields[i].name_len})) {
+                if (!is_listed(&st->fields, (struct sl_str){in->fields[i].name, in->fields[i].name_len})) {
                         kept[out.field_count] = i;
                         fields[out.field_count++] = in->fields[i];
                 }
@@ -183,13 +209,15 @@ static enum sl_rc from_struct(struct from *st, struct sl_record *rec, struct sl_
         struct sl_value *value = sl_side_value(rec, st->side);
         const struct from_cfg *cfg = st->cfg;
         SL_TRY(sl_need_struct(in, value, st->purpose, err));
-        if (sl_unlikely(!sl_plans_get(&st->plans, in)))
-                SL_TRY(bind_schema(st, in, err));
         const struct plan *plan = sl_plans_get(&st->plans, in);
+        if (sl_unlikely(!plan)) {
+                SL_TRY(bind_schema(st, in, err));
+                plan = sl_plans_get(&st->plans, in);
+        }
         struct sl_header *h = sl_headers_grow(rec, cfg->fields.count, arena);
         for (uint32_t i = 0; i < cfg->fields.count; i++, h++) {
                 const struct sl_schema *field = in->fields[plan->taken[i]].schema;
-                *h = (struct sl_header){.key = sl_str_c(cfg->headers.items[i]), .schema = field};
+                *h = (struct sl_header){.key = st->headers.items[i], .schema = field};
                 h->value = sl_read_field(field, &value->items[plan->taken[i]], cfg->replace_null);
         }
         rec->header_count += cfg->fields.count;
@@ -211,8 +239,8 @@ static enum sl_rc from_map(struct from *st, struct sl_record *rec, struct sl_are
         SL_TRY(sl_need_map(value, st->purpose, err));
         struct sl_header *h = sl_headers_grow(rec, cfg->fields.count, arena);
         for (uint32_t i = 0; i < cfg->fields.count; i++, h++) {
-                int at = sl_map_find(value, sl_str_c(cfg->fields.items[i]));
-                *h = (struct sl_header){.key = sl_str_c(cfg->headers.items[i])};
+                int at = sl_map_find(value, st->fields.items[i]);
+                *h = (struct sl_header){.key = st->headers.items[i]};
                 h->value = at < 0 ? SL_V_NULL : value->items[2 * at + 1];
         }
         rec->header_count += cfg->fields.count;
@@ -222,7 +250,7 @@ static enum sl_rc from_map(struct from *st, struct sl_record *rec, struct sl_are
         uint32_t kept = 0;
         for (uint32_t i = 0; i < value->len; i++)
                 if (value->items[2 * i].type != SL_STRING ||
-                    !is_listed(&cfg->fields, sl_v_as_str(&value->items[2 * i]))) {
+                    !is_listed(&st->fields, sl_v_as_str(&value->items[2 * i]))) {
                         items[2 * kept] = value->items[2 * i];
                         items[2 * kept++ + 1] = value->items[2 * i + 1];
                 }
@@ -238,7 +266,10 @@ static enum sl_rc from_apply(void *state, struct sl_record *rec, struct sl_arena
 
 static void from_close(void *state)
 {
-        sl_plans_free(&((struct from *)state)->plans, free_plan);
+        struct from *st = state;
+        sl_plans_free(&st->plans, free_plan);
+        free(st->fields.items);
+        free(st->headers.items);
 }
 
 /* ---- tables ---- */
@@ -281,6 +312,7 @@ const struct sl_transform_ops sl_drop_headers = {
         .state_size = sizeof(struct drop),
         .open = drop_open,
         .apply = drop_apply,
+        .close = drop_close,
 };
 const struct sl_transform_ops sl_insert_header = {
         .name = "InsertHeader",

@@ -23,6 +23,8 @@ struct sl_timeformat {
         char *texts;
         int64_t century; /* the instant with which the hundred years of two-digit years begin */
         int32_t century_year;
+        struct sl_moment last; /* what was written last: its day's parts serve the next one of the same day */
+        int64_t last_day;
 };
 
 static const char *const months[] = {"January", "February", "March",     "April",   "May",      "June",
@@ -138,6 +140,11 @@ void sl_timeformat_free(struct sl_timeformat *f)
 
 static void add_padded(struct sl_buf *out, int64_t v, uint32_t width)
 {
+        if (sl_likely(width == 2 && v >= 0 && v < 100)) {
+                char two[2] = {(char)('0' + v / 10), (char)('0' + v % 10)};
+                sl_buf_add(out, two, 2);
+                return;
+        }
         char digits[24];
         uint32_t n = 0;
         uint64_t rest = v < 0 ? -(uint64_t)v : (uint64_t)v;
@@ -197,14 +204,20 @@ static void add_field(const struct step *s, const struct sl_moment *m, struct sl
         add_padded(out, v, s->count);
 }
 
-void sl_timeformat_write(const struct sl_timeformat *f, int64_t ms, struct sl_buf *out)
+void sl_timeformat_write(struct sl_timeformat *f, int64_t ms, struct sl_buf *out)
 {
-        struct sl_moment m;
-        sl_moment_of(ms, &m);
+        int64_t day = sl_floor_div(ms, SL_DAY_MS);
+        if (day != f->last_day || !f->last.day) {
+                sl_moment_of(ms, &f->last);
+                f->last_day = day;
+        }
+        f->last.ms = (int32_t)(ms - day * SL_DAY_MS);
         for (uint32_t i = 0; i < f->count; i++) {
                 const struct step *s = &f->steps[i];
                 if (s->letter)
-                        add_field(s, &m, out);
+                        add_field(s, &f->last, out);
+                else if (s->count == 1)
+                        sl_buf_addc(out, *s->text);
                 else
                         sl_buf_add(out, s->text, s->count);
         }
@@ -477,7 +490,7 @@ bool sl_timeformat_read(const struct sl_timeformat *f, struct sl_str text, int64
         return true;
 }
 
-void sl_timeformat_topic(const struct sl_timeformat *f, const char *name, struct sl_str topic, int64_t ms, struct sl_buf *out)
+void sl_timeformat_topic(struct sl_timeformat *f, const char *name, struct sl_str topic, int64_t ms, struct sl_buf *out)
 {
         static const char old[] = "${topic}", timestamp[] = "${timestamp}";
         while (*name) {

@@ -10,10 +10,10 @@ struct sl_timeformat;
 /* now_ms: two-digit years fall into the 80 years before it and the 20 behind. NULL for a bad pattern, with Java's reason in why. */
 struct sl_timeformat *sl_timeformat_new(const char *pattern, int64_t now_ms, struct sl_buf *why);
 void sl_timeformat_free(struct sl_timeformat *f); /* accepts NULL */
-/* Append the instant (ms since 1970). */
-void sl_timeformat_write(const struct sl_timeformat *f, int64_t ms, struct sl_buf *out);
+/* Append the instant (ms since 1970). One thread at a time: the day's parts are kept for the next call. */
+void sl_timeformat_write(struct sl_timeformat *f, int64_t ms, struct sl_buf *out);
 /* Append a topic's name made by a router: `name` with ${topic} and ${timestamp} filled in. */
-void sl_timeformat_topic(const struct sl_timeformat *f, const char *name, struct sl_str topic, int64_t ms, struct sl_buf *out);
+void sl_timeformat_topic(struct sl_timeformat *f, const char *name, struct sl_str topic, int64_t ms, struct sl_buf *out);
 /* What stands behind the part that matches is ignored, as in Java. False: the text does not match. */
 bool sl_timeformat_read(const struct sl_timeformat *f, struct sl_str text, int64_t *ret);
 #endif

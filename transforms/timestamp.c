@@ -235,10 +235,9 @@ static enum sl_rc convert_fields(struct converter *st, const struct sl_schema *i
                 return SL_OK;
         struct sl_value *item = &items[plan->field], from = *item;
         SL_TRY(convert(st, plan->from, &from, true, arena, item, err));
-        const struct sl_schema *out = target_schema((enum kind)st->cfg->target, in->fields[plan->field].schema->optional);
-        if (sl_unlikely(item->type == SL_NULL && !out->optional))
+        if (sl_unlikely(item->type == SL_NULL && !in->fields[plan->field].schema->optional))
                 return sl_fail(err, SL_E_TRANSFORM, "Invalid value: null used for required field: \"%.*s\", schema type: %s",
-                               SL_FMT(st->field), sl_type_name(out->type));
+                               SL_FMT(st->field), sl_type_name(target_schema((enum kind)st->cfg->target, false)->type));
         return SL_OK;
 }
 

@@ -26,6 +26,7 @@ import org.apache.avro.io.DecoderFactory;
 import org.apache.avro.io.EncoderFactory;
 import org.apache.kafka.connect.data.SchemaAndValue;
 import org.apache.kafka.connect.json.JsonConverter;
+import org.apache.kafka.connect.header.ConnectHeaders;
 import org.apache.kafka.connect.source.SourceRecord;
 import org.apache.kafka.connect.storage.Converter;
 import org.apache.kafka.connect.transforms.Transformation;
@@ -84,6 +85,7 @@ public final class Bench {
     private Converter keys = new JsonConverter(), values = new JsonConverter();
     private final boolean wire;
     private final String topic;
+    private final ConnectHeaders headers = new ConnectHeaders();
     private final List<byte[]> rawKeys = new ArrayList<>(), rawValues = new ArrayList<>();
     private final List<SourceRecord> records = new ArrayList<>();
     private long sink;
@@ -110,6 +112,7 @@ public final class Bench {
         }
         wire = !job.get("form").textValue().equals("records");
         topic = job.get("topic").textValue();
+        job.get("headers").fields().forEachRemaining(e -> headers.addString(e.getKey(), e.getValue().textValue()));
         for (JsonNode line : job.get("lines")) {
             rawKeys.add(bytes(line.get("key")));
             rawValues.add(bytes(line.get("value")));
@@ -130,7 +133,7 @@ public final class Bench {
     private SourceRecord record(int i) {
         SchemaAndValue key = keys.toConnectData(topic, rawKeys.get(i)), value = values.toConnectData(topic, rawValues.get(i));
         return new SourceRecord(NOWHERE, NOWHERE, topic, null, key.schema(), key.value(), value.schema(), value.value(),
-                                1700000000000L + i);
+                                1700000000000L + i, headers.duplicate());
     }
 
     private void one(int i) {
@@ -149,9 +152,14 @@ public final class Bench {
 
     private String go(long ms) {
         long began = System.nanoTime(), now, n = 0;
+        int next = 0;
         do {
-            for (int i = 0; i < BATCH; i++)
-                one((int) (n++ % rawKeys.size()));
+            for (int i = 0; i < BATCH; i++) {
+                one(next);
+                if (++next == rawKeys.size())
+                    next = 0;
+            }
+            n += BATCH;
             now = System.nanoTime();
         } while (now - began < ms * 1000000);
         return "{\"records\":" + n + ",\"seconds\":" + (now - began) / 1e9 + ",\"allocations\":0}";
