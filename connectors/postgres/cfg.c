@@ -27,11 +27,9 @@
         }
 
 #define NO_SIGNALS "Signals and incremental snapshots are not built in; remove this key."
-#define NO_TX "Transaction metadata is not built in; remove this key."
 #define NO_MASK "Masking and truncating columns by the connector is not built in; use the MaskField transform instead."
 #define NO_PROPAGATE "Source types can't be propagated into schema parameters; remove this key."
 #define NO_JAVA "This names a Java class that can't be loaded by a native program; remove this key."
-#define NO_MESSAGES "Logical decoding messages are not read; remove this key."
 #define NO_CUSTOM "Needs a Java class that can't be loaded by a native program; choose another value."
 
 static const struct sl_cfg_enum plugins[] = {
@@ -89,12 +87,11 @@ static const struct sl_cfg_enum adjusts[] = {{"none", SL_PG_ADJ_NONE, NULL},
                                              {0}};
 static const struct sl_cfg_enum convfails[] = {
         {"warn", SL_PG_CF_WARN, NULL}, {"skip", SL_PG_CF_WARN, NULL}, {"fail", SL_PG_CF_FAIL, NULL}, {0}};
-static const struct sl_cfg_enum eventfails[] = {
-        {"fail", 0, NULL},
-        {"warn", 0, "A change that can't be read stops the task here: leaving it out would lose it. Use fail."},
-        {"skip", 0, "A change that can't be read stops the task here: leaving it out would lose it. Use fail."},
-        {"ignore", 0, "A change that can't be read stops the task here: leaving it out would lose it. Use fail."},
-        {0}};
+static const struct sl_cfg_enum eventfails[] = {{"fail", SL_PG_EF_FAIL, NULL},
+                                                {"warn", SL_PG_EF_WARN, NULL},
+                                                {"skip", SL_PG_EF_SKIP, NULL},
+                                                {"ignore", SL_PG_EF_SKIP, NULL},
+                                                {0}};
 static const struct sl_cfg_enum flushmodes[] = {
         {"connector", 0, NULL},
         {"manual", 0, "The slot has to move, else the server's disk fills; use connector."},
@@ -112,7 +109,6 @@ static const struct sl_cfg_enum only_none[] = {{"none", 0, NULL},
 static const struct sl_cfg_enum only_select_all[] = {{"select_all", 0, NULL}, {"custom", 0, NO_CUSTOM}, {0}};
 static const struct sl_cfg_enum only_memory[] = {
         {"memory", 0, NULL}, {"chronicle", 0, "There is no queue to keep elsewhere; remove this key."}, {0}};
-static const struct sl_cfg_enum false_only_tx[] = {{"false", 0, NULL}, {"true", 0, NO_TX}, {0}};
 static const struct sl_cfg_enum false_only_ro[] = {{"false", 0, NULL}, {"true", 0, NO_SIGNALS}, {0}};
 static const struct sl_cfg_enum false_only_doc[] = {
         {"false", 0, NULL}, {"true", 0, "Comments of columns are not put into schemas; remove this key."}, {0}};
@@ -201,7 +197,9 @@ const struct sl_cfg_def sl_pg_config[] = {
                 "Tables are not altered by the connector; run ALTER TABLE ... REPLICA IDENTITY yourself."),
         {SL_CFG_LONG(C, status_ms, "status.update.interval.ms"), .def = "10000", .flags = SL_CFG_HAS_MIN, .min = 100,
          .importance = SL_MEDIUM, .group = SLOT, .doc = "How often the server hears from us at least, in ms."},
-        REFUSED("xmin.fetch.interval.ms", SL_CFG_T_LONG, "source.xmin is not filled; remove this key."),
+        {SL_CFG_LONG(C, xmin_ms, "xmin.fetch.interval.ms"), .def = "0", .flags = SL_CFG_HAS_MIN, .min = 0,
+         .importance = SL_MEDIUM, .group = SLOT,
+         .doc = "How often the slot's catalog_xmin is asked for, to be put into source.xmin, in ms; 0 = never."},
         {.name = "lsn.flush.mode",
          .type = SL_CFG_T_ENUM,
          .offset = SL_CFG_NO_MEMBER,
@@ -246,8 +244,11 @@ const struct sl_cfg_def sl_pg_config[] = {
         REFUSED_ALL("column.truncate.*", NO_MASK),
         REFUSED("column.propagate.source.type", SL_CFG_T_STRING, NO_PROPAGATE),
         REFUSED("datatype.propagate.source.type", SL_CFG_T_STRING, NO_PROPAGATE),
-        REFUSED("message.prefix.include.list", SL_CFG_T_STRING, NO_MESSAGES),
-        IGNORED("message.prefix.exclude.list", SL_CFG_T_STRING, "Logical decoding messages are not read."),
+        {SL_CFG_STR(C, message_include, "message.prefix.include.list"), .importance = SL_MEDIUM, .group = FILTER,
+         .doc = "Regular expressions of the prefixes of logical decoding messages (pg_logical_emit_message) to "
+                "capture; default all. Needs Postgres 14."},
+        {SL_CFG_STR(C, message_exclude, "message.prefix.exclude.list"), .importance = SL_MEDIUM, .group = FILTER,
+         .doc = "... of prefixes to leave out. Not together with message.prefix.include.list."},
         IGNORED("guardrail.collections.max", SL_CFG_T_INT, "A table costs a few KB here."),
         IGNORED("guardrail.collections.limit.action", SL_CFG_T_STRING, "A table costs a few KB here."),
         /* Values */
@@ -368,9 +369,21 @@ const struct sl_cfg_def sl_pg_config[] = {
          .doc = "Old name of topic.heartbeat.prefix: rename it."},
         {SL_CFG_STR(C, heartbeat_topic, "topic.heartbeat.name"), .importance = SL_LOW, .group = TOPICS,
          .doc = "Whole name of the heartbeat topic, instead of prefix and topic.prefix."},
-        FALSE_ONLY("provide.transaction.metadata", false_only_tx, "Transaction records and counters."),
-        IGNORED("topic.transaction", SL_CFG_T_STRING, "Transaction metadata is not built in."),
-        IGNORED("transaction.metadata.factory", SL_CFG_T_STRING, "Transaction metadata is not built in."),
+        {SL_CFG_BOOL(C, tx_metadata, "provide.transaction.metadata"), .def = "false", .importance = SL_LOW,
+         .group = TOPICS,
+         .doc = "Write a record at the beginning and at the end of each transaction, and number its changes in their "
+                "transaction block."},
+        {SL_CFG_STR(C, tx_topic, "topic.transaction"), .def = "transaction", .flags = SL_CFG_NONEMPTY,
+         .importance = SL_LOW, .group = TOPICS, .doc = "Last part of the name of the topic of these records."},
+        {.name = "transaction.metadata.factory",
+         .type = SL_CFG_T_ENUM,
+         .offset = SL_CFG_NO_MEMBER,
+         .values = (const struct sl_cfg_enum[]){
+                 {"io.debezium.pipeline.txmetadata.DefaultTransactionMetadataFactory", 0, NULL}, {0}},
+         .def = "io.debezium.pipeline.txmetadata.DefaultTransactionMetadataFactory",
+         .importance = SL_LOW,
+         .group = JAVA,
+         .doc = "Only Debezium's own form of transaction metadata."},
         {SL_CFG_STR(C, delimiter, "topic.delimiter"), .def = ".", .flags = SL_CFG_NONEMPTY, .importance = SL_LOW,
          .group = TOPICS, .doc = "Between prefix, schema and table in topic names."},
         {.name = "topic.naming.strategy",
@@ -398,15 +411,11 @@ const struct sl_cfg_def sl_pg_config[] = {
          .group = JAVA,
          .doc = "There is no queue."},
         IGNORED("query.fetch.size", SL_CFG_T_INT, "Rows are streamed; there is no cursor."),
-        {.name = "event.processing.failure.handling.mode",
-         .type = SL_CFG_T_ENUM,
-         .offset = SL_CFG_NO_MEMBER,
-         .values = eventfails,
-         .def = "fail",
-         .flags = SL_CFG_CASE_INSENSITIVE,
-         .importance = SL_LOW,
-         .group = VALUES,
-         .doc = "A change that can't be read stops the task."},
+        {SL_CFG_ENUM(C, eventfail, "event.processing.failure.handling.mode", eventfails), .def = "fail",
+         .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_LOW, .group = VALUES,
+         .doc = "A change that can't be made into a record (see event.converting.failure.handling.mode=fail): stop the "
+                "task (or send a dead letter, where errors.* say so), or leave it out, with a warning or silently. A "
+                "stream that can't be understood always stops the task."},
         IGNORED("errors.max.retries", SL_CFG_T_INT,
                 "The worker opens a failed task again; see sluice.task.restart.max."),
         IGNORED("retriable.restart.connector.wait.ms", SL_CFG_T_LONG,

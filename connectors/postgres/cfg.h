@@ -15,6 +15,7 @@ enum sl_pg_hstore { SL_PG_HSTORE_JSON, SL_PG_HSTORE_MAP };
 enum sl_pg_adjust { SL_PG_ADJ_NONE, SL_PG_ADJ_AVRO, SL_PG_ADJ_AVRO_UNICODE };
 enum sl_pg_mismatch { SL_PG_MM_NONE, SL_PG_MM_TRUST_SLOT };
 enum sl_pg_convfail { SL_PG_CF_WARN, SL_PG_CF_FAIL };
+enum sl_pg_eventfail { SL_PG_EF_FAIL, SL_PG_EF_WARN, SL_PG_EF_SKIP };
 
 struct sl_pg_cfg {
         /* connection */
@@ -28,16 +29,16 @@ struct sl_pg_cfg {
         const char *slot, *publication, *stream_params;
         int autocreate; /* enum sl_pg_autocreate */
         bool slot_failover, slot_drop, via_root;
-        int64_t status_ms;
+        int64_t status_ms, xmin_ms;
         int mismatch; /* enum sl_pg_mismatch */
         /* filters */
         const char *schema_include, *schema_exclude, *table_include, *table_exclude, *column_include, *column_exclude;
-        const char *snapshot_include;
+        const char *snapshot_include, *message_include, *message_exclude;
         bool ignore_builtin;
         struct sl_cfg_list skipped;
         bool skip_unchanged;
         /* values */
-        int decimal, time, binary, interval, hstore, adjust_schema, adjust_field, convfail;
+        int decimal, time, binary, interval, hstore, adjust_schema, adjust_field, convfail, eventfail;
         int32_t money_digits;
         const char *placeholder;
         bool tombstones, unknown_types, extended_headers;
@@ -46,6 +47,8 @@ struct sl_pg_cfg {
         /* heartbeat, topics */
         int64_t heartbeat_ms;
         const char *heartbeat_query, *heartbeat_prefix, *heartbeat_topic, *delimiter;
+        bool tx_metadata;
+        const char *tx_topic;
         /* ours */
         int64_t backlog_bytes;
         int32_t backlog_changes;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Postgres source: what Debezium's PostgresConnector 3.6.1 does with pgoutput. This file holds the calls of the
  * core; the work is in setup.c (start), snapshot.c, stream.c, backlog.c and line.c (messages -> records and positions).
- * Not here: incremental snapshots, signals, notifications, transaction metadata, logical decoding messages. */
+ * Not here: incremental snapshots, signals, notifications. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +100,8 @@ static void pg_check(const void *config, const char *connector, struct sl_cfg_re
         check_pair("schema.include.list", cfg->schema_include, "schema.exclude.list", cfg->schema_exclude, r);
         check_pair("table.include.list", cfg->table_include, "table.exclude.list", cfg->table_exclude, r);
         check_pair("column.include.list", cfg->column_include, "column.exclude.list", cfg->column_exclude, r);
+        check_pair("message.prefix.include.list", cfg->message_include, "message.prefix.exclude.list", cfg->message_exclude,
+                   r);
         check_regexes("snapshot.include.collection.list", cfg->snapshot_include, r);
         if (cfg->heartbeat_query && !cfg->heartbeat_ms)
                 sl_cfg_add_warning(r, "heartbeat.action.query",
@@ -148,7 +150,11 @@ static enum sl_rc pg_open(void *task, const void *config, const struct sl_task_e
                                            .who = &t->who,
                                            .catalog = &t->ctl};
         sl_pg_relations_init(&t->rels);
-        sl_pg_emit_init(&t->emit, t->cfg, t->prefix, env->task, &t->arena);
+        sl_pg_emit_init(&t->emit, &t->rels, env->task, &t->arena);
+        if (t->cfg->tx_metadata) {
+                sl_pg_tx_init(&t->tx, t->cfg, t->prefix, &t->arena);
+                t->emit.tx = &t->tx;
+        }
         t->line = sl_calloc(1, sizeof(*t->line));
         t->line->rels = &t->rels;
         t->line->emit = &t->emit;
@@ -248,6 +254,8 @@ static enum sl_rc pg_poll(void *task, struct sl_batch *out, bool *ret_more, stru
 {
         struct sl_pg_task *t = task;
         *ret_more = false;
+        if (t->mode == SL_PG_M_BACKLOG || t->mode == SL_PG_M_STREAM)
+                SL_TRY(sl_pg_ctl_xmin(t, err));
         switch (t->mode) {
         case SL_PG_M_SNAPSHOT:
                 SL_TRY(sl_pg_snapshot_poll(t, out, ret_more, err));
@@ -297,6 +305,8 @@ static void pg_wait(void *task, struct sl_wait *w)
                 sl_wait_ms(w, 1000);
         if (t->cfg->heartbeat_ms)
                 sl_wait_ms(w, t->heartbeat_ms + t->cfg->heartbeat_ms - now);
+        if (t->xmin_at_ms)
+                sl_wait_ms(w, t->xmin_at_ms - now);
         if (t->line->moved && !t->unacked && !t->line->inside && !t->line->txn_lsn && !t->line->foreign_lsn)
                 sl_wait_ms(w, t->handed_ms + MOVE_MS - now);
 }
@@ -327,6 +337,8 @@ static bool is_message(const struct sl_pg_relation *rel, struct sl_str raw)
         struct sl_cur c = sl_cur_of(raw.ptr, raw.len);
         char kind = (char)sl_cur_u8(&c);
         uint32_t word = sl_cur_u32(&c);
+        if (!rel->oid)
+                return true; /* a logical decoding message */
         return !c.bad && (kind == 'T' ? word <= INT32_MAX >> 8 : strchr("IUD", kind) && word == rel->oid);
 }
 
@@ -336,14 +348,15 @@ static void pg_origin(void *task, const struct sl_record *rec, sl_origin_add *ad
         const struct sl_pg_task *t = task;
         const struct sl_pg_relation *rel = rec->origin;
         if (!rel)
-                return; /* a heartbeat */
+                return; /* a heartbeat, or transaction metadata */
         struct sl_buf b = {0};
         char lsn[24];
         bool copied = !is_message(rel, rec->raw_value);
         add(arg, "format", copied ? SL_STR("copy") : SL_STR("pgoutput"));
         add(arg, "database", sl_str_c(t->cfg->dbname));
         sl_buf_printf(&b, "%s.%s", rel->schema, rel->table);
-        add(arg, "table", (struct sl_str){b.ptr, b.len});
+        if (rel->oid)
+                add(arg, "table", (struct sl_str){b.ptr, b.len});
         add(arg, "lsn", sl_str_c(sl_pg_lsn_text(lsn, rec->origin_pos)));
         if (!copied)
                 add(arg, "op", (struct sl_str){rec->raw_value.ptr, 1});
@@ -378,6 +391,7 @@ static void pg_close(void *task)
         if (t->ctl)
                 PQfinish(t->ctl);
         sl_pg_relations_free(&t->rels);
+        sl_pg_tx_free(&t->tx);
         sl_pg_types_free(&t->types);
         sl_pg_filter_free(&t->filter);
         sl_arena_free(&t->arena);

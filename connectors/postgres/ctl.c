@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Queries on the control connection that run while rows are read: moving the slot (pg_replication_slot_advance decodes,
- * so it may take a while) and asking how far the server's WAL is. One at a time. */
+ * so it may take a while), asking how far the server's WAL is, and for the slot's catalog_xmin. One at a time. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/clock.h"
 #include "connectors/postgres/task.h"
 
 enum sl_rc sl_pg_ctl_send(struct sl_pg_task *t, enum sl_pg_ctl what, const char *sql, struct sl_err *err)
@@ -22,6 +25,8 @@ static enum sl_rc take(struct sl_pg_task *t, const PGresult *res, uint64_t *ret_
                                   advance ? "the replication slot could not be moved" : "Postgres refused a query");
         if (advance) {
                 t->bl.advanced = t->bl.advancing;
+        } else if (t->ctl_state == SL_PG_CTL_XMIN) {
+                t->emit.xmin = PQntuples(res) == 1 ? strtoll(PQgetvalue(res, 0, 0), NULL, 10) : 0;
         } else if (ret_wal && PQntuples(res) == 1) {
                 uint64_t lsn;
                 if (sl_pg_lsn_parse(PQgetvalue(res, 0, 0), &lsn))
@@ -54,6 +59,26 @@ enum sl_rc sl_pg_ctl_drain(struct sl_pg_task *t, struct sl_err *err)
                 SL_TRY(sl_pg_ctl_poll(t, NULL, err));
         }
         return SL_OK;
+}
+
+enum sl_rc sl_pg_ctl_xmin(struct sl_pg_task *t, struct sl_err *err)
+{
+        char sql[400], slot[256];
+        int64_t now = sl_mono_ms();
+        bool first = !t->xmin_at_ms;
+        if (!t->cfg->xmin_ms || now < t->xmin_at_ms)
+                return SL_OK;
+        if (first)
+                SL_TRY(sl_pg_ctl_drain(t, err));
+        else if (t->ctl_state == SL_PG_CTL_XMIN)
+                SL_TRY(sl_pg_ctl_poll(t, NULL, err));
+        if (t->ctl_state != SL_PG_CTL_IDLE)
+                return SL_OK;
+        t->xmin_at_ms = now + t->cfg->xmin_ms;
+        snprintf(sql, sizeof(sql), "SELECT catalog_xmin FROM pg_catalog.pg_replication_slots WHERE slot_name = %s",
+                 sl_pg_quote(slot, t->cfg->slot));
+        SL_TRY(sl_pg_ctl_send(t, SL_PG_CTL_XMIN, sql, err));
+        return first ? sl_pg_ctl_drain(t, err) : SL_OK;
 }
 
 enum sl_rc sl_pg_wal_lsn(struct sl_pg_task *t, uint64_t *ret, struct sl_err *err)

@@ -27,8 +27,7 @@ static const char *run_id(struct sl_arena *life)
                                r[15]);
 }
 
-void sl_pg_emit_init(struct sl_pg_emit *e, const struct sl_pg_cfg *cfg, const char *prefix, uint32_t task,
-                     struct sl_arena *life)
+void sl_pg_emit_init(struct sl_pg_emit *e, const struct sl_pg_relations *rels, uint32_t task, struct sl_arena *life)
 {
         const struct sl_field key[] = {{"serverName", 0, sl_schema_of(SL_STRING, false)}};
         const struct sl_field value[] = {{"ts_ms", 0, sl_schema_of(SL_INT64, false)}};
@@ -42,8 +41,12 @@ void sl_pg_emit_init(struct sl_pg_emit *e, const struct sl_pg_cfg *cfg, const ch
                               .version = 1,
                               .fields = value,
                               .field_count = 1};
+        const struct sl_pg_cfg *cfg = rels->cfg;
+        const char *prefix = rels->prefix;
         e->cfg = cfg;
         e->prefix = prefix;
+        e->commit_us = sl_wall_ns() / 1000;
+        sl_pg_message_relation(rels, &e->message, life);
         e->heartbeat_key = sl_schema_intern(&k);
         e->heartbeat_value = sl_schema_intern(&v);
         e->heartbeat_topic =
@@ -64,17 +67,29 @@ void sl_pg_emit_init(struct sl_pg_emit *e, const struct sl_pg_cfg *cfg, const ch
         }
 }
 
+static void start_sequence(struct sl_pg_emit *e, uint64_t last_commit)
+{
+        if (last_commit)
+                e->sequence_len = (uint32_t)snprintf(e->sequence, sizeof(e->sequence), "[\"%llu\",\"",
+                                                     (unsigned long long)last_commit);
+        else
+                e->sequence_len = (uint32_t)snprintf(e->sequence, sizeof(e->sequence), "[null,\"");
+}
+
 void sl_pg_emit_txn(struct sl_pg_emit *e, int64_t commit_us, int64_t xid, uint64_t last_commit)
 {
         e->commit_us = commit_us;
         e->xid = xid;
         e->origin = SL_STR_NULL;
         e->origin_lsn = 0;
-        if (last_commit)
-                e->sequence_len = (uint32_t)snprintf(e->sequence, sizeof(e->sequence), "[\"%llu\",\"",
-                                                     (unsigned long long)last_commit);
-        else
-                e->sequence_len = (uint32_t)snprintf(e->sequence, sizeof(e->sequence), "[null,\"");
+        start_sequence(e, last_commit);
+}
+
+/* Time and origin stay those of the transaction before, as in Debezium. */
+void sl_pg_emit_point(struct sl_pg_emit *e, uint64_t lsn)
+{
+        e->xid = -1;
+        start_sequence(e, lsn);
 }
 
 static struct sl_value sequence(const struct sl_pg_emit *e, uint64_t lsn, struct sl_arena *arena)
@@ -112,6 +127,8 @@ static struct sl_value source(const struct sl_pg_emit *e, const struct sl_pg_rel
         if (e->xid >= 0)
                 s[SL_PG_S_TXID] = sl_v_i64(SL_INT64, e->xid);
         s[SL_PG_S_LSN] = sl_v_i64(SL_INT64, (int64_t)lsn);
+        if (e->xmin)
+                s[SL_PG_S_XMIN] = sl_v_i64(SL_INT64, e->xmin);
         if (e->origin.ptr) {
                 s[SL_PG_S_ORIGIN] = sl_v_str(e->origin);
                 s[SL_PG_S_ORIGIN_LSN] = sl_v_i64(SL_INT64, (int64_t)e->origin_lsn);
@@ -224,6 +241,13 @@ static struct sl_record *add(const struct sl_pg_emit *e, struct sl_batch *b, str
 
 static const char ops[] = "cudrt";
 
+/* The transaction block of one more record of rel. */
+static struct sl_value block(const struct sl_pg_emit *e, struct sl_pg_relation *rel, const char *name, uint64_t lsn,
+                             struct sl_arena *arena)
+{
+        return e->tx ? sl_pg_tx_count(e->tx, &rel->counter, rel->schema, name, lsn, arena) : SL_V_NULL;
+}
+
 static void envelope(const struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel, char op,
                      struct sl_value key, struct sl_value before, struct sl_value after, struct sl_value src,
                      const struct sl_header *extra)
@@ -234,7 +258,8 @@ static void envelope(const struct sl_pg_emit *e, struct sl_batch *b, struct sl_p
         v[E_BEFORE] = before;
         v[E_AFTER] = after;
         v[E_SOURCE] = src;
-        v[E_TRANSACTION] = SL_V_NULL;
+        uint64_t lsn = (uint64_t)src.items[SL_PG_S_LSN].i64;
+        v[E_TRANSACTION] = op == 'r' ? SL_V_NULL : block(e, rel, rel->table, lsn, &b->arena);
         v[E_OP] = sl_v_str((struct sl_str){strchr(ops, op), 1});
         v[E_TS_MS] = sl_v_i64(SL_INT64, ns / 1000000);
         v[E_TS_US] = sl_v_i64(SL_INT64, ns / 1000);
@@ -309,6 +334,23 @@ enum sl_rc sl_pg_emit_change(struct sl_pg_emit *e, struct sl_batch *b, struct sl
         SL_TRY(key_value(e, rel, &m->old_row, NULL, &row, &b->arena, &key, err));
         delete_records(e, b, rel, key, row, source(e, rel, lsn, &b->arena), NULL);
         return SL_OK;
+}
+
+/* Messages carry no headers. */
+void sl_pg_emit_message(struct sl_pg_emit *e, struct sl_batch *b, const struct sl_pgoutput *m, uint64_t lsn)
+{
+        struct sl_record *rec = sl_batch_add(b);
+        struct sl_value *v = sl_arena_alloc(&b->arena, 5 * sizeof(*v));
+        v[0] = sl_v_str(SL_STR("m"));
+        v[1] = sl_v_i64(SL_INT64, sl_wall_ms());
+        v[2] = source(e, &e->message, lsn, &b->arena);
+        v[3] = m->transactional ? block(e, &e->message, "LOGICAL_DECODING_MESSAGE", lsn, &b->arena) : SL_V_NULL;
+        sl_pg_message_values(e->cfg, m, &b->arena, &rec->key, &v[4]);
+        rec->topic = e->message.topic;
+        rec->commit_us = m->transactional ? e->commit_us : 0;
+        rec->key_schema = e->message.key_schema;
+        rec->value_schema = e->message.envelope_schema;
+        rec->value = sl_v_items(SL_STRUCT, v, 5);
 }
 
 void sl_pg_emit_truncate(struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel, uint64_t lsn)

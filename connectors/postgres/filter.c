@@ -75,6 +75,8 @@ enum sl_rc sl_pg_filter_open(struct sl_pg_filter *f, const struct sl_pg_cfg *cfg
         SL_TRY(compile(&f->table_out, cfg->table_exclude, err));
         SL_TRY(compile(&f->column_in, cfg->column_include, err));
         SL_TRY(compile(&f->column_out, cfg->column_exclude, err));
+        SL_TRY(compile(&f->message_in, cfg->message_include, err));
+        SL_TRY(compile(&f->message_out, cfg->message_exclude, err));
         return compile(&f->snapshot_in, cfg->snapshot_include, err);
 }
 
@@ -87,6 +89,8 @@ void sl_pg_filter_free(struct sl_pg_filter *f)
         drop(&f->column_in);
         drop(&f->column_out);
         drop(&f->snapshot_in);
+        drop(&f->message_in);
+        drop(&f->message_out);
 }
 
 static bool matches(const struct sl_pg_regexes *r, const char *name)
@@ -141,6 +145,11 @@ bool sl_pg_filter_snapshot(const struct sl_pg_filter *f, const char *schema, con
 {
         char name[300];
         return !f->snapshot_in.count || matches(&f->snapshot_in, dotted(name, schema, table, NULL));
+}
+
+bool sl_pg_filter_message(const struct sl_pg_filter *f, const char *prefix)
+{
+        return passes(&f->message_in, &f->message_out, prefix);
 }
 
 /* Takes one character off *p; returns it, as UTF-16 in *ret_low too when it needs two units there (else that is 0). The

@@ -11,7 +11,8 @@ struct sl_pg_regexes {
 };
 struct sl_pg_filter {
         bool ignore_builtin;
-        struct sl_pg_regexes schema_in, schema_out, table_in, table_out, column_in, column_out, snapshot_in;
+        struct sl_pg_regexes schema_in, schema_out, table_in, table_out, column_in, column_out, snapshot_in,
+                message_in, message_out;
 };
 /* Compile all lists; err names the expression. Free also after a failure. */
 enum sl_rc sl_pg_filter_open(struct sl_pg_filter *f, const struct sl_pg_cfg *cfg, struct sl_err *err);
@@ -19,6 +20,8 @@ void sl_pg_filter_free(struct sl_pg_filter *f);
 bool sl_pg_filter_table(const struct sl_pg_filter *f, const char *schema, const char *table);
 bool sl_pg_filter_column(const struct sl_pg_filter *f, const char *schema, const char *table, const char *column);
 bool sl_pg_filter_snapshot(const struct sl_pg_filter *f, const char *schema, const char *table);
+/* Of a logical decoding message; prefix is NUL-terminated. */
+bool sl_pg_filter_message(const struct sl_pg_filter *f, const char *prefix);
 /* Is the list a valid one? For checks of a configuration. text may be NULL. */
 enum sl_rc sl_pg_regexes_check(const char *text, struct sl_err *err);
 

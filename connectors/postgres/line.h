@@ -6,7 +6,11 @@
  * one's LSN must be the stored one, else the slot shows another history than the offset (fatal).
  *  - foreign: an offset that Debezium wrote inside a transaction counts no messages. Rows of the first transaction
  * below its LSN are left out, and one row at it (or lsn_events_processed); rows of one page share an LSN, so some may
- * come twice rather than be lost. */
+ * come twice rather than be lost.
+ * Changes are rows, truncations and logical messages, captured or not. With transaction metadata BEGIN and END records
+ * come too: BEGIN is done when the position is inside of its transaction (ordinal 0: nothing but it), END when it is
+ * behind. Changes that are left out inside of a transaction are made into records all the same, so that they are counted
+ * as when they were emitted. A message outside of transactions is a point of its own: the position moves to its end. */
 #ifndef SL_POSTGRES_LINE_H
 #define SL_POSTGRES_LINE_H
 #include "connectors/postgres/envelope.h"
@@ -23,13 +27,16 @@ struct sl_pg_line {
         bool snapshot_done;             /* no commit since the snapshot */
         bool inside, skip;
         bool moved; /* since the last position was handed out */
+        bool begun; /* the BEGIN record is out: the position is inside even before the first change */
         uint64_t final_lsn, ordinal, row_lsn;
         uint64_t xid;
         bool has_xid;
         int64_t commit_us;
-        char op;
+        char op;                                /* what the position stands behind: B, a change's kind, C */
         uint64_t txn_lsn, txn_ordinal, txn_row; /* resume; txn_lsn 0 = over */
         uint64_t foreign_lsn, foreign_same;     /* foreign_lsn 0 = over */
+        uint64_t foreign_xid;                   /* 0 = over, or no BEGIN record */
+        bool foreign_message;
         struct sl_str origin;
         struct sl_pgoutput msg;
         struct sl_pg_datum cols[2][SL_PG_MAX_COLUMNS];

@@ -15,6 +15,10 @@ static const char *message_type(uint64_t flags)
                 return "DELETE";
         case 'T':
                 return "TRUNCATE";
+        case 'M':
+                return "MESSAGE";
+        case 'B':
+                return "BEGIN";
         default:
                 return "COMMIT";
         }
@@ -37,9 +41,10 @@ void sl_pg_offset_write(const struct sl_position *pos, struct sl_buf *out)
                               "\"lsn\":%llu",
                               done);
         } else {
-                const char *type = inside ? message_type(pos->w[SL_PG_W_FLAGS]) : "COMMIT";
-                sl_buf_printf(out, "{\"lsn_proc\":%llu,\"messageType\":\"%s\",\"lsn_commit\":%llu,\"lsn\":%llu", lsn,
-                              type, done, lsn);
+                /* As Debezium: BEGIN completes nothing, nor does a message inside a transaction. */
+                bool complete = !inside || (pos->w[SL_PG_W_ORDINAL] && pos->w[SL_PG_W_FLAGS] >> 8 != 'M');
+                sl_buf_printf(out, "{\"lsn_proc\":%llu,\"messageType\":\"%s\",\"lsn_commit\":%llu,\"lsn\":%llu",
+                              complete ? lsn : done, message_type(pos->w[SL_PG_W_FLAGS]), done, lsn);
         }
         times(pos, out);
         if (inside)
@@ -75,7 +80,7 @@ static enum sl_rc read_txn(const char *text, struct sl_pg_offset *ret, struct sl
                 return bad(err, "sluice_txn is not <commit lsn>/<ordinal>");
         const char *ordinal = end + 1;
         ret->ordinal = strtoull(ordinal, &end, 10);
-        if (end == ordinal || *end || !ret->ordinal)
+        if (end == ordinal || *end)
                 return bad(err, "sluice_txn is not <commit lsn>/<ordinal>");
         return SL_OK;
 }
@@ -108,9 +113,16 @@ enum sl_rc sl_pg_offset_read(const char *text, struct sl_pg_offset *ret, struct 
         /* Without lsn_commit it is the first transaction after a snapshot: done_lsn is then the row's LSN, and that
          * transaction is the first one whose commit lies behind it. lsn_proc may equal lsn_commit: the end of a commit is
          * where the next transaction's first row can stand. */
-        if (proc && row_type(sl_json_str(j, "messageType"))) {
+        const char *type = sl_json_str(j, "messageType"), *xid = sl_json_str(j, "transaction_id");
+        if (proc && row_type(type)) {
                 ret->foreign_lsn = proc;
                 ret->foreign_same = (uint64_t)sl_json_int(j, "lsn_events_processed", 1);
+        } else if (type && strcmp(type, "MESSAGE") == 0 && ret->lsn && ret->lsn != commit) { /* inside a transaction */
+                ret->foreign_lsn = ret->lsn;
+                ret->foreign_same = 1;
+                ret->foreign_message = true;
         }
+        if (xid)
+                ret->foreign_xid = strtoull(xid, NULL, 10);
         return SL_OK;
 }

@@ -3,7 +3,8 @@
  * object: lsn_proc, lsn, lsn_commit, txId, ts_usec, messageType        while streaming snapshot, last_snapshot_record,
  * snapshot_completed, lsn, txId, ts_usec        after the snapshot, before the first commit and, inside a transaction,
  * one key of ours: sluice_txn = "<commit lsn>/<ordinal>", both decimal: so many change messages of the transaction with
- * that commit LSN are done. At a commit both readings agree, so Debezium can go on from there. */
+ * that commit LSN are done, and with transaction metadata its BEGIN record (0: nothing but that). At a commit both readings
+ * agree, so Debezium can go on from there. */
 #ifndef SL_POSTGRES_OFFSET_H
 #define SL_POSTGRES_OFFSET_H
 #include "record/record.h"
@@ -11,8 +12,9 @@
 /* Words of a position. */
 enum {
         SL_PG_W_COMMIT,  /* commit LSN of the open transaction (BEGIN's final lsn), 0 at a boundary */
-        SL_PG_W_ORDINAL, /* its change messages that are done */
-        SL_PG_W_DONE,    /* end of the last finished commit: what the slot may be told, and where to start again */
+        SL_PG_W_ORDINAL, /* its change messages that are done: rows, truncations, logical messages */
+        SL_PG_W_DONE,    /* end of the last finished commit (or message outside of transactions): what the slot may be
+                          * told, and where to start again */
         SL_PG_W_ROW,     /* LSN of the last row */
         SL_PG_W_XID,
         SL_PG_W_TIME,  /* commit time, microseconds since 1970 */
@@ -33,6 +35,8 @@ struct sl_pg_offset {
         uint64_t txn_lsn, ordinal; /* of sluice_txn, 0 = none */
         /* An offset that Debezium wrote inside a transaction: rows up to this LSN are done (0 = none); events at it. */
         uint64_t foreign_lsn, foreign_same;
+        bool foreign_message; /* what is done there is a logical message: a row may stand behind it at the same LSN */
+        uint64_t foreign_xid; /* transaction_id: the BEGIN record of that transaction is out (0 = none) */
 };
 
 void sl_pg_offset_write(const struct sl_position *pos, struct sl_buf *out);

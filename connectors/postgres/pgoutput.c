@@ -78,6 +78,15 @@ static void truncation(struct sl_cur *c, struct sl_pgoutput *out)
                 sl_cur_take(c, (size_t)out->n * 4);
 }
 
+static void logical_message(struct sl_cur *c, struct sl_pgoutput *out)
+{
+        out->transactional = sl_cur_u8(c) & 1;
+        out->lsn = sl_cur_u64(c);
+        out->name = sl_cur_cstr(c);
+        out->content.len = sl_cur_u32(c);
+        out->content.ptr = (const char *)sl_cur_take(c, out->content.len);
+}
+
 enum sl_rc sl_pgoutput_decode(struct sl_str msg, struct sl_pgoutput *out, struct sl_err *err)
 {
         struct sl_cur c = sl_cur_of(msg.ptr, msg.len);
@@ -115,6 +124,9 @@ enum sl_rc sl_pgoutput_decode(struct sl_str msg, struct sl_pgoutput *out, struct
                 break;
         case 'T':
                 truncation(&c, out);
+                break;
+        case 'M':
+                logical_message(&c, out);
                 break;
         default:
                 return sl_fail(err, SL_E_PG_PROTOCOL,

@@ -4,10 +4,16 @@
  *   B  final_lsn, commit time, int32 xid
  *   C  int8 flags, commit lsn, end lsn, commit time
  *   O  lsn of the commit at the origin, name
- *   R  int32 oid, schema, table, int8 replica identity, int16 n, n * { int8 flags (1 = key), name, int32 type, int32
- * typmod } Y  int32 oid, schema, name I  int32 oid, 'N', tuple U  int32 oid, [ 'K' | 'O', tuple ], 'N', tuple D  int32
- * oid, 'K' | 'O', tuple T  int32 n, int8 options, n * int32 oid tuple: int16 n, n * { 'n' | 'u' | 't' int32 length,
- * bytes } A message that ends early, is longer than what it says, or has an unknown kind is SL_E_PG_PROTOCOL. */
+ *   R  int32 oid, schema, table, int8 replica identity, int16 n, n * { int8 flags (1 = key), name, int32 type,
+ *      int32 typmod }
+ *   Y  int32 oid, schema, name
+ *   I  int32 oid, 'N', tuple
+ *   U  int32 oid, [ 'K' | 'O', tuple ], 'N', tuple
+ *   D  int32 oid, 'K' | 'O', tuple
+ *   T  int32 n, int8 options, n * int32 oid
+ *   M  int8 flags (1 = transactional), lsn of the message's end, prefix, int32 length, bytes
+ *   tuple: int16 n, n * { 'n' | 'u' | 't' int32 length, bytes }
+ * A message that ends early, is longer than what it says, or has an unknown kind is SL_E_PG_PROTOCOL. */
 #ifndef SL_POSTGRES_PGOUTPUT_H
 #define SL_POSTGRES_PGOUTPUT_H
 #include "base/bytes.h"
@@ -27,13 +33,15 @@ struct sl_pg_tuple {
         struct sl_pg_datum *cols; /* the caller's array of SL_PG_MAX_COLUMNS */
 };
 struct sl_pgoutput {
-        char kind;                  /* B C O R Y I U D T */
+        char kind;                  /* B C O R Y I U D T M */
         char old_kind;              /* U, D: 'K', 'O', or 0 */
         uint32_t oid;               /* R Y I U D */
         uint32_t xid;               /* B */
-        uint64_t lsn, end_lsn;      /* B: final lsn; C: commit lsn and end lsn; O: origin's lsn */
+        uint64_t lsn, end_lsn;      /* B: final lsn; C: commit lsn and end lsn; O: origin's lsn; M: its end */
         int64_t time_us;            /* B, C: since 1970 */
-        struct sl_str schema, name; /* R Y: names; O: name */
+        struct sl_str schema, name; /* R Y: names; O: name; M: prefix */
+        struct sl_str content;      /* M */
+        bool transactional;         /* M: it belongs to a transaction, and comes inside of it */
         char identity;              /* R */
         uint32_t n;                 /* R: columns; T: relations */
         struct sl_cur items;        /* R: columns, read with sl_pgoutput_column; T: oids, read with sl_cur_u32 */

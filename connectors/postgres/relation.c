@@ -252,6 +252,11 @@ static void bind_envelope(struct sl_pg_relations *r, struct sl_pg_relation *rel)
                               .field_count = 8,
                               .name = sl_pg_adjust_name(r->cfg->adjust_schema, true, name, &r->arena)};
         rel->envelope_schema = sl_schema_intern(&s);
+        sl_pg_relation_source(r, rel);
+}
+
+void sl_pg_relation_source(const struct sl_pg_relations *r, struct sl_pg_relation *rel)
+{
         struct sl_value *src = rel->source;
         src[SL_PG_S_VERSION] = sl_v_str(SL_STR(SL_DEBEZIUM_COMPATIBLE));
         src[SL_PG_S_CONNECTOR] = sl_v_str(SL_STR("postgresql"));

@@ -42,6 +42,7 @@ enum sl_pg_source {
         SL_PG_S_COUNT
 };
 
+struct sl_pg_counter;
 struct sl_pg_relation {
         uint32_t oid;
         const char *schema, *table;
@@ -53,6 +54,7 @@ struct sl_pg_relation {
         const struct sl_schema *key_schema, *row_schema, *envelope_schema; /* key_schema NULL = no key */
         struct sl_value source[SL_PG_S_COUNT];                             /* constant parts filled in */
         struct sl_str print;                                               /* all it was made from: to know it again */
+        struct sl_pg_counter *counter; /* of transaction metadata; NULL until it counts */
 };
 
 struct sl_pg_relations {
@@ -77,6 +79,8 @@ enum sl_rc sl_pg_relation_from_message(struct sl_pg_relations *r, const struct s
 /* From the catalog seen through conn (a snapshot): the columns that a Relation message would name. */
 enum sl_rc sl_pg_relation_from_catalog(struct sl_pg_relations *r, PGconn *conn, uint32_t oid,
                                        struct sl_pg_relation **ret, struct sl_err *err);
+/* Fill in the constant parts of rel->source. */
+void sl_pg_relation_source(const struct sl_pg_relations *r, struct sl_pg_relation *rel);
 /* The callback for sl_pg_types; arg is a struct sl_pg_relations. */
 enum sl_rc sl_pg_relation_type_lookup(void *arg, uint32_t oid, struct sl_pg_typeinfo *ret, struct sl_err *err);
 

@@ -48,6 +48,7 @@ static enum sl_rc start(struct sl_pg_task *t, struct sl_err *err)
         sl_buf_printf(&sql, "START_REPLICATION SLOT %s LOGICAL %s (", sl_pg_ident(name, t->cfg->slot),
                       sl_pg_lsn_text(lsn, t->line->done_lsn));
         sl_pg_stream_options(t->cfg, false, &sql);
+        sl_buf_adds(&sql, PQserverVersion(t->ctl) >= 140000 ? ", messages 'true'" : "");
         sl_buf_addc(&sql, ')');
         int ok = PQsendQuery(t->repl, sl_buf_cstr(&sql));
         sl_buf_free(&sql);

@@ -9,7 +9,7 @@
 #include "connectors/postgres/line.h"
 
 enum sl_pg_mode { SL_PG_M_SNAPSHOT, SL_PG_M_BACKLOG, SL_PG_M_STREAM, SL_PG_M_IDLE };
-enum sl_pg_ctl { SL_PG_CTL_IDLE, SL_PG_CTL_ADVANCE, SL_PG_CTL_LAG };
+enum sl_pg_ctl { SL_PG_CTL_IDLE, SL_PG_CTL_ADVANCE, SL_PG_CTL_LAG, SL_PG_CTL_XMIN };
 
 /* stream.c */
 struct sl_pg_stream {
@@ -82,6 +82,7 @@ struct sl_pg_task {
         struct sl_pg_types types;
         struct sl_pg_relations rels;
         struct sl_pg_emit emit;
+        struct sl_pg_tx tx;
         struct sl_pg_line *line;
         PGconn *ctl, *repl, *data, *hb;
         enum sl_pg_ctl ctl_state;
@@ -98,6 +99,7 @@ struct sl_pg_task {
         struct sl_metric *m_lag;
         int64_t heartbeat_ms; /* last heartbeat */
         bool hb_busy;
+        int64_t xmin_at_ms; /* next time to ask for it */
 };
 
 /* setup.c: version, rights, lock, publication, slot; decides snapshot or streaming and from where. */
@@ -144,6 +146,8 @@ enum sl_rc sl_pg_ctl_poll(struct sl_pg_task *t, uint64_t *ret_wal, struct sl_err
 /* Wait for it (before the connection is used otherwise). */
 enum sl_rc sl_pg_ctl_drain(struct sl_pg_task *t, struct sl_err *err);
 enum sl_rc sl_pg_wal_lsn(struct sl_pg_task *t, uint64_t *ret, struct sl_err *err);
+/* xmin.fetch.interval.ms: ask when it is time; waits for the first answer. */
+enum sl_rc sl_pg_ctl_xmin(struct sl_pg_task *t, struct sl_err *err);
 #define SL_PG_WAL_SQL                                                                                                  \
         "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END"
 #endif

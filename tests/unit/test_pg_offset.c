@@ -105,7 +105,6 @@ static void refused(void **state)
                              "{\"lsn_proc\":9,\"sluice_txn\":\"\"}",
                              "{\"lsn_proc\":9,\"sluice_txn\":\"5\"}",
                              "{\"lsn_proc\":9,\"sluice_txn\":\"5/\"}",
-                             "{\"lsn_proc\":9,\"sluice_txn\":\"5/0\"}",
                              "{\"lsn_proc\":9,\"sluice_txn\":\"5/1x\"}"};
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
                 struct sl_pg_offset o;
