@@ -56,6 +56,16 @@ static void transactions(void **state)
         assert_true(sl_str_eqc(m.schema, "public") && sl_str_eqc(m.name, "mood"));
 }
 
+static void messages(void **state)
+{
+        (void)state;
+        whole(BYTES("M\1\0\0\0\0\0\0\0\x09pre\0\0\0\0\3a\0b"));
+        assert_true(m.transactional && m.lsn == 9 && sl_str_eqc(m.name, "pre"));
+        assert_true(m.content.len == 3 && memcmp(m.content.ptr, "a\0b", 3) == 0);
+        whole(BYTES("M\0\0\0\0\0\0\0\0\x09\0\0\0\0\0"));
+        assert_true(!m.transactional && m.name.len == 0 && m.content.len == 0);
+}
+
 static void relations(void **state)
 {
         (void)state;
@@ -120,13 +130,13 @@ static void noise(void **state)
         unsigned seed = (unsigned)time(NULL);
         print_message("seed %u\n", seed);
         srand(seed);
-        static const char kinds[] = "BCORYIUDT";
+        static const char kinds[] = "BCORYIUDTM";
         for (int i = 0; i < 200000; i++) {
                 size_t n = 1 + (size_t)rand() % 60;
                 char *buf = malloc(n);
                 for (size_t k = 0; k < n; k++)
                         buf[k] = (char)(rand() % 4 ? rand() % 4 : rand());
-                buf[0] = kinds[rand() % 9];
+                buf[0] = kinds[rand() % 10];
                 if (n > 5 && rand() % 2)
                         buf[5] = "NKO"[rand() % 3];
                 struct sl_err err = {0};
@@ -154,7 +164,8 @@ static void copy_rows(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(transactions), cmocka_unit_test(relations),
-                                           cmocka_unit_test(rows),         cmocka_unit_test(malformed),
-                                           cmocka_unit_test(noise),        cmocka_unit_test(copy_rows)};
+                                           cmocka_unit_test(messages),     cmocka_unit_test(rows),
+                                           cmocka_unit_test(malformed),    cmocka_unit_test(noise),
+                                           cmocka_unit_test(copy_rows)};
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
