@@ -313,9 +313,9 @@ static void pg_wait(void *task, struct sl_wait *w)
 
 static enum sl_rc pg_offset(void *task, const struct sl_position *pos, struct sl_buf *out, struct sl_err *err)
 {
-        (void)task;
+        const struct sl_pg_task *t = task;
         (void)err;
-        sl_pg_offset_write(pos, out);
+        sl_pg_offset_write(pos, &t->server, out);
         return SL_OK;
 }
 

@@ -31,7 +31,7 @@ static void times(const struct sl_position *pos, struct sl_buf *out)
         sl_buf_printf(out, ",\"ts_usec\":%lld", (long long)pos->w[SL_PG_W_TIME]);
 }
 
-void sl_pg_offset_write(const struct sl_position *pos, struct sl_buf *out)
+void sl_pg_offset_write(const struct sl_position *pos, const struct sl_pg_identity *server, struct sl_buf *out)
 {
         bool inside = pos->w[SL_PG_W_COMMIT] != 0;
         unsigned long long done = pos->w[SL_PG_W_DONE], lsn = inside ? pos->w[SL_PG_W_ROW] : done;
@@ -50,6 +50,11 @@ void sl_pg_offset_write(const struct sl_position *pos, struct sl_buf *out)
         if (inside)
                 sl_buf_printf(out, ",\"sluice_txn\":\"%llu/%llu\"", (unsigned long long)pos->w[SL_PG_W_COMMIT],
                               (unsigned long long)pos->w[SL_PG_W_ORDINAL]);
+        if (server->system[0]) {
+                sl_buf_adds(out, ",\"sluice_server\":\"");
+                sl_pg_identity_write(server, out);
+                sl_buf_addc(out, '"');
+        }
         sl_buf_addc(out, '}');
 }
 
@@ -107,7 +112,9 @@ enum sl_rc sl_pg_offset_read(const char *text, struct sl_pg_offset *ret, struct 
         ret->done_lsn = commit ? commit : proc ? proc : ret->lsn;
         if (!ret->done_lsn && !ret->snapshot_running)
                 return bad(err, "it has none of lsn_commit, lsn_proc, lsn");
-        const char *txn = sl_json_str(j, "sluice_txn");
+        const char *txn = sl_json_str(j, "sluice_txn"), *server = sl_json_str(j, "sluice_server");
+        if (server && !sl_pg_identity_parse(server, &ret->server))
+                return bad(err, "sluice_server is not <system identifier>/<timeline>");
         if (txn)
                 return read_txn(txn, ret, err);
         /* Without lsn_commit it is the first transaction after a snapshot: done_lsn is then the row's LSN, and that

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Positions and stored offsets. A position (struct sl_position) is eight words; a stored offset is Debezium's JSON
- * object: lsn_proc, lsn, lsn_commit, txId, ts_usec, messageType        while streaming snapshot, last_snapshot_record,
- * snapshot_completed, lsn, txId, ts_usec        after the snapshot, before the first commit and, inside a transaction,
- * one key of ours: sluice_txn = "<commit lsn>/<ordinal>", both decimal: so many change messages of the transaction with
- * that commit LSN are done, and with transaction metadata its BEGIN record (0: nothing but that). At a commit both readings
- * agree, so Debezium can go on from there. */
+ * object:
+ *   lsn_proc, lsn, lsn_commit, txId, ts_usec, messageType               while streaming
+ *   snapshot, last_snapshot_record, snapshot_completed, lsn, txId, ts_usec   after the snapshot, before the first commit
+ * and keys of ours, which Debezium leaves alone:
+ *   sluice_txn = "<commit lsn>/<ordinal>", both decimal, inside a transaction: so many change messages of the
+ *     transaction with that commit LSN are done, and with transaction metadata its BEGIN record (0: nothing but that). At a commit both readings agree, so
+ *     Debezium can go on from there.
+ *   sluice_server: identity.h. */
 #ifndef SL_POSTGRES_OFFSET_H
 #define SL_POSTGRES_OFFSET_H
+#include "connectors/postgres/identity.h"
 #include "record/record.h"
 
 /* Words of a position. */
@@ -37,9 +41,11 @@ struct sl_pg_offset {
         uint64_t foreign_lsn, foreign_same;
         bool foreign_message; /* what is done there is a logical message: a row may stand behind it at the same LSN */
         uint64_t foreign_xid; /* transaction_id: the BEGIN record of that transaction is out (0 = none) */
+        struct sl_pg_identity server; /* that it was read from */
 };
 
-void sl_pg_offset_write(const struct sl_position *pos, struct sl_buf *out);
+/* server: where the position was read; one that is not known is left out. */
+void sl_pg_offset_write(const struct sl_position *pos, const struct sl_pg_identity *server, struct sl_buf *out);
 /* SL_E_CONFIG with what to do when the text is no offset of this connector. */
 enum sl_rc sl_pg_offset_read(const char *json, struct sl_pg_offset *ret, struct sl_err *err);
 #endif

@@ -391,9 +391,13 @@ enum sl_rc sl_pg_setup(struct sl_pg_task *t, const char *offset_json, struct sl_
         SL_TRY(lock(t, err));
         SL_TRY(publication(t, err));
         SL_TRY(claim_slot(t, &s, err));
-        if (have)
-                SL_TRY(check_offset(t, &s, &off, err));
         SL_TRY(sl_pg_connect(&t->who, true, CONNECT_MS, &t->repl, err));
+        SL_TRY(sl_pg_identity_read(t->repl, &t->who, &t->server, err));
+        if (have) {
+                uint64_t last = off.txn_lsn > off.done_lsn ? off.txn_lsn : off.done_lsn;
+                SL_TRY(sl_pg_identity_check(t->repl, &t->who, &off.server, &t->server, last, err));
+                SL_TRY(check_offset(t, &s, &off, err));
+        }
         SL_TRY(sl_pg_exec(t->repl, &t->who, err, SL_PG_WIDEN));
         t->st.state = SL_PG_ST_READY;
         t->flush_lsn = have ? off.done_lsn : s.confirmed;

@@ -78,6 +78,7 @@ struct sl_pg_task {
         const char *prefix;
         struct sl_arena arena; /* the task's life */
         bool opened;
+        struct sl_pg_identity server; /* of this server; written into every offset */
         struct sl_pg_filter filter;
         struct sl_pg_types types;
         struct sl_pg_relations rels;

@@ -10,7 +10,7 @@
 static void writes(const struct sl_position *pos, const char *json)
 {
         struct sl_buf out = {0};
-        sl_pg_offset_write(pos, &out);
+        sl_pg_offset_write(pos, &(struct sl_pg_identity){0}, &out);
         assert_string_equal(sl_buf_cstr(&out), json);
         sl_buf_free(&out);
 }
@@ -105,7 +105,12 @@ static void refused(void **state)
                              "{\"lsn_proc\":9,\"sluice_txn\":\"\"}",
                              "{\"lsn_proc\":9,\"sluice_txn\":\"5\"}",
                              "{\"lsn_proc\":9,\"sluice_txn\":\"5/\"}",
-                             "{\"lsn_proc\":9,\"sluice_txn\":\"5/1x\"}"};
+                             "{\"lsn_proc\":9,\"sluice_txn\":\"5/1x\"}",
+                             "{\"lsn_proc\":9,\"sluice_server\":\"\"}",
+                             "{\"lsn_proc\":9,\"sluice_server\":\"7/\"}",
+                             "{\"lsn_proc\":9,\"sluice_server\":\"7/0\"}",
+                             "{\"lsn_proc\":9,\"sluice_server\":\"/1\"}",
+                             "{\"lsn_proc\":9,\"sluice_server\":\"7/1 \"}"};
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
                 struct sl_pg_offset o;
                 struct sl_err err = {0};
@@ -113,10 +118,51 @@ static void refused(void **state)
         }
 }
 
+static void names_its_server(void **state)
+{
+        (void)state;
+        struct sl_position pos = {{[SL_PG_W_DONE] = 9, [SL_PG_W_TIME] = 6}};
+        struct sl_pg_identity server = {"7301234567890123456", 3};
+        struct sl_buf out = {0};
+        sl_pg_offset_write(&pos, &server, &out);
+        assert_string_equal(sl_buf_cstr(&out),
+                            "{\"lsn_proc\":9,\"messageType\":\"COMMIT\",\"lsn_commit\":9,\"lsn\":9,\"ts_usec\":6,"
+                            "\"sluice_server\":\"7301234567890123456/3\"}");
+        struct sl_pg_offset o = reads(sl_buf_cstr(&out));
+        assert_string_equal(o.server.system, server.system);
+        assert_int_equal(o.server.timeline, 3);
+        assert_string_equal(reads("{\"lsn_proc\":9}").server.system, "");
+        sl_buf_free(&out);
+}
+
+static void where_histories_part(void **state)
+{
+        (void)state;
+        static const char history[] = "1\t0/3000060\tno recovery target specified\n"
+                                      "\n"
+                                      "# a comment\n"
+                                      "2\t1/A0\tbefore 2024-01-01 00:00:00+00\n";
+        uint64_t lsn = 0;
+        assert_true(sl_pg_identity_left(history, 1, &lsn) && lsn == 0x3000060);
+        assert_true(sl_pg_identity_left(history, 2, &lsn) && lsn == 0x1000000a0);
+        assert_false(sl_pg_identity_left(history, 3, &lsn));
+        assert_false(sl_pg_identity_left("", 1, &lsn));
+        assert_false(sl_pg_identity_left("1", 1, &lsn));
+
+        /* Without asking a server: one is not known, the same, another system. */
+        struct sl_pg_identity none = {0}, here = {"7", 2}, there = {"8", 2};
+        struct sl_err err = {0};
+        assert_int_equal(sl_pg_identity_check(NULL, NULL, &none, &here, 9, &err), SL_OK);
+        assert_int_equal(sl_pg_identity_check(NULL, NULL, &here, &here, 9, &err), SL_OK);
+        assert_int_not_equal(sl_pg_identity_check(NULL, NULL, &there, &here, 9, &err), SL_OK);
+        assert_int_equal(err.id, SL_E_PG_SLOT_LOST);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(at_a_commit), cmocka_unit_test(inside_a_transaction),
                                            cmocka_unit_test(snapshots), cmocka_unit_test(from_debezium),
-                                           cmocka_unit_test(refused)};
+                                           cmocka_unit_test(refused), cmocka_unit_test(names_its_server),
+                                           cmocka_unit_test(where_histories_part)};
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
