@@ -77,7 +77,7 @@ static enum sl_rc send_copy(struct sl_pg_task *t, struct sl_err *err)
         char slot[256];
         sl_buf_printf(&sql, "COPY (SELECT lsn, data FROM pg_catalog.pg_logical_slot_get_binary_changes(%s, NULL, %d",
                       sl_pg_quote(slot, t->bl.slot), t->bl.step);
-        sl_pg_stream_options(t->cfg, true, &sql);
+        sl_pg_stream_options(t->cfg, true, 1, &sql);
         sl_buf_adds(&sql, PQserverVersion(t->data) >= 140000 ? ", 'messages', 'true'" : "");
         sl_buf_adds(&sql, ")) TO STDOUT (FORMAT binary)");
         int ok = PQsendQuery(t->data, sl_buf_cstr(&sql));

@@ -442,4 +442,14 @@ const struct sl_cfg_def sl_pg_config[] = {
         {SL_CFG_INT(C, backlog_changes, "sluice.backlog.changes"), .def = "200000",
          .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX, .min = 100, .max = 10000000, .importance = SL_LOW, .group = OURS,
          .doc = "Changes asked for in the first such step; later ones grow."},
+        {SL_CFG_BOOL(C, streaming, "sluice.protocol.streaming"), .def = "true", .importance = SL_LOW, .group = OURS,
+         .doc = "From Postgres 14 on, let the server send large transactions while they run (larger than its "
+                "logical_decoding_work_mem) instead of writing them to its disk; they are kept here until they commit."},
+        {SL_CFG_LONG(C, spool_memory, "sluice.spool.memory.bytes"), .def = "4194304", .flags = SL_CFG_HAS_MIN, .min = 0,
+         .importance = SL_LOW, .group = OURS,
+         .doc = "How much of such transactions is kept in memory; what is more goes into files without a name in "
+                "sluice.spool.directory."},
+        {SL_CFG_STR(C, spool_directory, "sluice.spool.directory"), .def = "/var/tmp", .flags = SL_CFG_NONEMPTY,
+         .importance = SL_LOW, .group = OURS,
+         .doc = "Folder on a disk with room for the largest transactions that are open at the same time."},
         {.name = NULL}};

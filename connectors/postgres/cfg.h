@@ -52,6 +52,9 @@ struct sl_pg_cfg {
         /* ours */
         int64_t backlog_bytes;
         int32_t backlog_changes;
+        bool streaming;
+        int64_t spool_memory;
+        const char *spool_directory;
 };
 extern const struct sl_cfg_enum sl_pg_sslmodes[];
 extern const struct sl_cfg_def sl_pg_config[];

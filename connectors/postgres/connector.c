@@ -382,8 +382,7 @@ static void pg_close(void *task)
                 sl_debug("last feedback failed");
         sl_pg_snapshot_close(t);
         sl_pg_backlog_close(t);
-        if (t->repl)
-                PQfinish(t->repl);
+        sl_pg_stream_close(t);
         if (t->hb)
                 PQfinish(t->hb);
         if (t->ctl && t->cfg->slot_drop && t->env->stop && atomic_load(t->env->stop) && t->ctl_state == SL_PG_CTL_IDLE)

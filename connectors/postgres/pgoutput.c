@@ -139,3 +139,45 @@ enum sl_rc sl_pgoutput_decode(struct sl_str msg, struct sl_pgoutput *out, struct
                                out->kind, msg.len);
         return SL_OK;
 }
+
+static void inside_block(struct sl_cur *c, struct sl_pgoutput_block *out)
+{
+        if (out->kind == 'E')
+                return;
+        if (!out->kind || !strchr("ORYIUDTM", out->kind)) {
+                c->bad = true;
+                return;
+        }
+        if (out->kind != 'O')
+                out->xid = sl_cur_u32(c);
+        out->rest = (struct sl_str){(const char *)c->p, sl_cur_left(c)};
+        c->p = c->end;
+}
+
+enum sl_rc sl_pgoutput_decode_block(struct sl_str msg, bool inside, struct sl_pgoutput_block *out, struct sl_err *err)
+{
+        struct sl_cur c = sl_cur_of(msg.ptr, msg.len);
+        *out = (struct sl_pgoutput_block){.kind = (char)sl_cur_u8(&c)};
+        if (inside) {
+                inside_block(&c, out);
+        } else if (out->kind == 'S') {
+                out->xid = sl_cur_u32(&c);
+                out->first = sl_cur_u8(&c) == 1;
+        } else if (out->kind == 'A') {
+                out->xid = sl_cur_u32(&c);
+                out->sub = sl_cur_u32(&c);
+        } else if (out->kind == 'c') {
+                out->xid = sl_cur_u32(&c);
+                sl_cur_u8(&c);
+                out->commit_lsn = sl_cur_u64(&c);
+                out->end_lsn = sl_cur_u64(&c);
+                out->time = sl_cur_u64(&c);
+        } else {
+                c.bad = true;
+        }
+        if (sl_unlikely(c.bad || c.p != c.end))
+                return sl_fail(err, SL_E_PG_PROTOCOL,
+                               "pgoutput message 0x%02x of %zu bytes %s a streamed transaction is cut off or malformed",
+                               (unsigned char)out->kind, msg.len, inside ? "inside" : "about");
+        return SL_OK;
+}

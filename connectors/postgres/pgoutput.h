@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pgoutput messages, protocol 1, text format: a pure decoder. Everything decoded points into the message.
+/* pgoutput messages, protocols 1 and 2, text format: a pure decoder. Everything decoded points into the message.
  * All integers big-endian; names NUL-terminated; lsn and time 64 bits (time: microseconds since 2000-01-01 UTC).
  *   B  final_lsn, commit time, int32 xid
  *   C  int8 flags, commit lsn, end lsn, commit time
@@ -13,6 +13,12 @@
  *   T  int32 n, int8 options, n * int32 oid
  *   M  int8 flags (1 = transactional), lsn of the message's end, prefix, int32 length, bytes
  *   tuple: int16 n, n * { 'n' | 'u' | 't' int32 length, bytes }
+ * Of transactions that are streamed before they end (protocol 2; 3 and 4 add nothing that we ask for):
+ *   S  int32 xid, int8 first block   a block of this transaction begins; its messages have int32 xid of the
+ *                                    subtransaction behind their kind, but for O
+ *   E                                it ends
+ *   c  int32 xid, int8 flags, commit lsn, end lsn, commit time
+ *   A  int32 xid, int32 xid of the subtransaction, or the same
  * A message that ends early, is longer than what it says, or has an unknown kind is SL_E_PG_PROTOCOL. */
 #ifndef SL_POSTGRES_PGOUTPUT_H
 #define SL_POSTGRES_PGOUTPUT_H
@@ -56,6 +62,22 @@ struct sl_pgoutput_column {
 
 /* Decode one message. out->old_row.cols and out->new_row.cols must be set by the caller. */
 enum sl_rc sl_pgoutput_decode(struct sl_str msg, struct sl_pgoutput *out, struct sl_err *err);
+/* One message about a streamed transaction, or inside one of its blocks (inside: an S came and no E). */
+struct sl_pgoutput_block {
+        char kind;                    /* S E c A; inside a block also O R Y I U D T M */
+        bool first;                   /* S */
+        uint32_t xid;                 /* S c A; inside a block the subtransaction's (not of O) */
+        uint32_t sub;                 /* A */
+        uint64_t commit_lsn, end_lsn; /* c */
+        uint64_t time;                /* c: as it came */
+        struct sl_str rest;           /* inside a block: what follows kind and xid, not looked at */
+};
+enum sl_rc sl_pgoutput_decode_block(struct sl_str msg, bool inside, struct sl_pgoutput_block *out, struct sl_err *err);
+/* Does this message need sl_pgoutput_decode_block? */
+static inline bool sl_pgoutput_is_block(struct sl_str msg)
+{
+        return msg.len && (*msg.ptr == 'S' || *msg.ptr == 'E' || *msg.ptr == 'c' || *msg.ptr == 'A');
+}
 /* The next column of an R message (checked already by the decoder: never fails for the first n). */
 struct sl_pgoutput_column sl_pgoutput_column(struct sl_cur *items);
 #endif

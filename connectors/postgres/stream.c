@@ -3,7 +3,14 @@
  *   'w' int64 start LSN, int64 end of WAL, int64 clock, message        XLogData
  *   'k' int64 end of WAL, int64 clock, int8 answer wanted              keepalive
  *   'r' int64 written, int64 flushed, int64 applied, int64 clock, int8 ours: all three are what Kafka has acknowledged
- */
+ *
+ * Protocol 2 and later: a large transaction is sent in blocks while it runs. Its messages wait in the spool; when its commit
+ * comes, the line gets them as those of any other transaction: BEGIN, the changes without aborted subtransactions, COMMIT.
+ * So ordinals, positions and restarts are the same as without. A Relation message of a block is applied in its place at
+ * that time. One of an aborted subtransaction is gone with it: the server then sends it again before the next change
+ * of that transaction, and keeps count of what it has told other transactions apart from that.
+ * Meanwhile other transactions and keepalives go their way, and what they confirm may lie behind the open transaction's changes:
+ * the server sends every transaction that commits after the confirmed LSN, from its first change on. */
 #include <stdio.h>
 #include "base/clock.h"
 #include "connectors/postgres/task.h"
@@ -14,19 +21,23 @@
 #define FAR_AFTER_MS 3000 /* ask for the lag after being busy for so long */
 #define LAG_EVERY_MS 5000
 #define CONNECT_MS 10000
+#define REPLAY_MESSAGES 4096 /* at most, before feedback is due again */
 
-void sl_pg_stream_options(const struct sl_pg_cfg *cfg, bool sql, struct sl_buf *out)
+void sl_pg_stream_options(const struct sl_pg_cfg *cfg, bool sql, int protocol, struct sl_buf *out)
 {
         char ident[256], quoted[256];
-        sl_buf_adds(out,
-                    sql ? ", 'proto_version', '1', 'publication_names', " : "proto_version '1', publication_names ");
+        sl_buf_printf(out, sql ? ", 'proto_version', '%d', 'publication_names', " : "proto_version '%d', publication_names ",
+                      protocol);
         sl_buf_adds(out, sl_pg_quote(quoted, sl_pg_ident(ident, cfg->publication)));
+        if (protocol >= 2)
+                sl_buf_adds(out, sql ? ", 'streaming', 'on'" : ", streaming 'on'");
         for (const char *p = cfg->stream_params; p && *p;) {
                 size_t len = strcspn(p, ";"), eq = 0;
                 while (eq < len && p[eq] != '=')
                         eq++;
                 bool ours = (eq == 13 && memcmp(p, "proto_version", 13) == 0) ||
                             (eq == 8 && memcmp(p, "messages", 8) == 0) ||
+                            (eq == 9 && memcmp(p, "streaming", 9) == 0) ||
                             (eq == 17 && memcmp(p, "publication_names", 17) == 0);
                 if (eq > 0 && eq < len && eq < 60 && len - eq < 120 && !ours) {
                         char name[64], value[128];
@@ -41,13 +52,20 @@ void sl_pg_stream_options(const struct sl_pg_cfg *cfg, bool sql, struct sl_buf *
         }
 }
 
+/* The newest that the server speaks; what we ask for is the same in 2 to 4. */
+static int protocol(const struct sl_pg_task *t)
+{
+        int server = PQserverVersion(t->repl);
+        return !t->cfg->streaming || server < 140000 ? 1 : server < 160000 ? 2 : 4;
+}
+
 static enum sl_rc start(struct sl_pg_task *t, struct sl_err *err)
 {
         struct sl_buf sql = {0};
         char name[256], lsn[24];
         sl_buf_printf(&sql, "START_REPLICATION SLOT %s LOGICAL %s (", sl_pg_ident(name, t->cfg->slot),
                       sl_pg_lsn_text(lsn, t->line->done_lsn));
-        sl_pg_stream_options(t->cfg, false, &sql);
+        sl_pg_stream_options(t->cfg, false, protocol(t), &sql);
         sl_buf_adds(&sql, PQserverVersion(t->ctl) >= 140000 ? ", messages 'true'" : "");
         sl_buf_addc(&sql, ')');
         int ok = PQsendQuery(t->repl, sl_buf_cstr(&sql));
@@ -57,6 +75,9 @@ static enum sl_rc start(struct sl_pg_task *t, struct sl_err *err)
         t->st.sent_lsn = 0;
         t->st.busy_since = 0;
         t->st.far = false;
+        t->st.read_lsn = t->line->done_lsn;
+        if (protocol(t) >= 2)
+                t->st.spool = sl_pg_spool_new((size_t)t->cfg->spool_memory, t->cfg->spool_directory);
         return ok ? SL_OK : sl_pg_fail(err, t->repl, NULL, "replication could not be started");
 }
 
@@ -139,6 +160,84 @@ static enum sl_rc ended(struct sl_pg_task *t, struct sl_err *err)
         return sl_fail(err, SL_E_PG_STREAM, "the server ended the replication stream");
 }
 
+static char *put32(char *p, uint32_t v)
+{
+        v = __builtin_bswap32(v);
+        memcpy(p, &v, 4);
+        return p + 4;
+}
+
+/* The streamed transaction's BEGIN or COMMIT as an unstreamed one would have it. */
+static enum sl_rc bracket(struct sl_pg_task *t, char kind, struct sl_batch *b, struct sl_err *err)
+{
+        const struct sl_pgoutput_block *c = &t->st.commit;
+        char *msg = sl_arena_alloc(&b->arena, 26), *p = msg;
+        bool used;
+        *p++ = kind;
+        if (kind == 'B') {
+                p = put64(p, c->commit_lsn);
+                p = put64(p, c->time);
+                p = put32(p, c->xid);
+        } else {
+                *p++ = 0;
+                p = put64(p, c->commit_lsn);
+                p = put64(p, c->end_lsn);
+                p = put64(p, c->time);
+        }
+        return sl_pg_line_message(t->line, c->commit_lsn, (struct sl_str){msg, (size_t)(p - msg)}, b, &used, err);
+}
+
+/* A message about a streamed transaction, or of one of its blocks. */
+static enum sl_rc streamed(struct sl_pg_task *t, uint64_t lsn, struct sl_str msg, struct sl_batch *b, struct sl_err *err)
+{
+        struct sl_pg_stream *s = &t->st;
+        struct sl_pgoutput_block m;
+        bool empty;
+        SL_TRY(sl_pgoutput_decode_block(msg, s->block, &m, err));
+        if (!s->spool)
+                return sl_fail(err, SL_E_PG_PROTOCOL, "the server streams a transaction unasked");
+        switch (m.kind) {
+        case 'S':
+                s->block = true;
+                return sl_pg_spool_block(s->spool, m.xid, m.first, err);
+        case 'E':
+                s->block = false;
+                return SL_OK;
+        case 'A':
+                return sl_pg_spool_abort(s->spool, m.xid, m.sub, err);
+        case 'c':
+                SL_TRY(sl_pg_spool_replay(s->spool, m.xid, &empty, err));
+                if (empty && PQserverVersion(t->repl) >= 150000) /* unstreamed it would not be sent either */
+                        return sl_pg_spool_abort(s->spool, m.xid, m.xid, err);
+                s->commit = m;
+                s->replaying = true;
+                return bracket(t, 'B', b, err);
+        default:
+                return sl_pg_spool_add(s->spool, m.xid, lsn, m.kind, m.rest, err);
+        }
+}
+
+/* A part of the committed transaction: what fills the batch, or what is in memory of it. */
+static enum sl_rc replay(struct sl_pg_task *t, struct sl_batch *b, bool *ret_held, struct sl_err *err)
+{
+        *ret_held = true;
+        for (int i = 0; i < REPLAY_MESSAGES && !sl_batch_full(b); i++) {
+                enum sl_pg_spool_step step;
+                uint64_t lsn;
+                struct sl_str msg;
+                bool used;
+                SL_TRY(sl_pg_spool_next(t->st.spool, b->count > 0, &step, &lsn, &msg, err));
+                if (step == SL_PG_SPOOL_HELD)
+                        return SL_OK;
+                if (step == SL_PG_SPOOL_END) {
+                        *ret_held = t->st.replaying = false;
+                        return bracket(t, 'C', b, err);
+                }
+                SL_TRY(sl_pg_line_message(t->line, lsn, msg, b, &used, err));
+        }
+        return SL_OK;
+}
+
 static enum sl_rc message(struct sl_pg_task *t, char *buf, size_t len, struct sl_batch *b, bool *ret_used,
                           struct sl_err *err)
 {
@@ -150,8 +249,11 @@ static enum sl_rc message(struct sl_pg_task *t, char *buf, size_t len, struct sl
                 sl_cur_take(&c, 16);
                 if (c.bad)
                         break;
-                return sl_pg_line_message(t->line, lsn, (struct sl_str){(const char *)c.p, sl_cur_left(&c)}, b,
-                                          ret_used, err);
+                struct sl_str msg = {(const char *)c.p, sl_cur_left(&c)};
+                t->st.read_lsn = lsn > t->st.read_lsn ? lsn : t->st.read_lsn;
+                if (sl_unlikely(t->st.block || sl_pgoutput_is_block(msg)))
+                        return streamed(t, lsn, msg, b, err);
+                return sl_pg_line_message(t->line, lsn, msg, b, ret_used, err);
         }
         case 'k': {
                 uint64_t end = sl_cur_u64(&c);
@@ -170,15 +272,31 @@ static enum sl_rc message(struct sl_pg_task *t, char *buf, size_t len, struct sl
         return sl_fail(err, SL_E_PG_PROTOCOL, "a message of the replication stream could not be read (%zu bytes)", len);
 }
 
+/* The batch should end here: its owner wants a natural cut, or we leave the stream. */
+static bool cut_here(const struct sl_pg_task *t, const struct sl_batch *b)
+{
+        return sl_unlikely(t->st.far || b->end_at_boundary) && !t->line->inside && (t->st.far || b->count);
+}
+
 static enum sl_rc read_rows(struct sl_pg_task *t, struct sl_batch *b, bool *ret_more, struct sl_err *err)
 {
         bool consumed = false;
-        while (!sl_batch_full(b)) {
+        *ret_more = true;
+        while (!sl_batch_full(b) && !cut_here(t, b)) {
                 char *buf = NULL;
+                if (sl_unlikely(t->st.replaying)) {
+                        bool held;
+                        SL_TRY(replay(t, b, &held, err));
+                        if (held)
+                                return SL_OK;
+                        continue;
+                }
                 int n = PQgetCopyData(t->repl, &buf, 1);
                 if (n == 0) {
-                        if (consumed)
+                        if (consumed) {
+                                *ret_more = false;
                                 return SL_OK;
+                        }
                         if (!PQconsumeInput(t->repl))
                                 return sl_pg_fail(err, t->repl, NULL, "the replication stream broke off");
                         consumed = true;
@@ -195,21 +313,27 @@ static enum sl_rc read_rows(struct sl_pg_task *t, struct sl_batch *b, bool *ret_
                 else
                         PQfreemem(buf);
                 SL_TRY(rc);
-                if (sl_unlikely(t->st.far || b->end_at_boundary) && !t->line->inside && (t->st.far || b->count))
-                        break;
         }
-        *ret_more = true;
         return SL_OK;
 }
 
 /* Far behind for a while: read through SQL from here on. */
 static void leave_stream(struct sl_pg_task *t)
 {
-        PQfinish(t->repl);
-        t->repl = NULL;
+        sl_pg_stream_close(t);
         t->st.state = SL_PG_ST_NONE;
         t->st.far = false;
         sl_pg_backlog_start(t);
+}
+
+void sl_pg_stream_close(struct sl_pg_task *t)
+{
+        if (t->repl)
+                PQfinish(t->repl);
+        sl_pg_spool_free(t->st.spool);
+        t->repl = NULL;
+        t->st.spool = NULL;
+        t->st.block = t->st.replaying = false;
 }
 
 static enum sl_rc watch_lag(struct sl_pg_task *t, bool busy, struct sl_err *err)
@@ -218,7 +342,10 @@ static enum sl_rc watch_lag(struct sl_pg_task *t, bool busy, struct sl_err *err)
         uint64_t wal = 0;
         int64_t now = sl_mono_ms();
         SL_TRY(sl_pg_ctl_poll(t, &wal, err));
-        if (wal > t->line->done_lsn && wal - t->line->done_lsn > (uint64_t)t->cfg->backlog_bytes)
+        /* What is spooled would have to be sent again. */
+        uint64_t at = s->read_lsn > t->line->done_lsn ? s->read_lsn : t->line->done_lsn;
+        uint64_t spooled = s->spool ? sl_pg_spool_bytes(s->spool) : 0;
+        if (wal > at && wal - at > (uint64_t)t->cfg->backlog_bytes + spooled)
                 s->far = true;
         if (!busy)
                 s->busy_since = 0;
@@ -239,7 +366,11 @@ enum sl_rc sl_pg_stream_poll(struct sl_pg_task *t, struct sl_batch *b, bool *ret
                 SL_TRY(progress(t, err));
         if (s->state != SL_PG_ST_COPY)
                 return SL_OK;
+        if (s->spool)
+                sl_pg_spool_tidy(s->spool);
         SL_TRY(read_rows(t, b, ret_more, err));
+        if (s->replaying && sl_mono_ms() - s->sent_ms >= FEEDBACK_MS)
+                s->reply = true; /* the server's wish for an answer lies behind what is not read now */
         s->busy_since = *ret_more ? (s->busy_since ? s->busy_since : sl_mono_ms()) : 0;
         if (s->far && !t->line->inside) {
                 leave_stream(t);

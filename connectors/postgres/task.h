@@ -7,6 +7,7 @@
 #include "api/connector.h"
 #include "base/metrics.h"
 #include "connectors/postgres/line.h"
+#include "connectors/postgres/spool.h"
 
 enum sl_pg_mode { SL_PG_M_SNAPSHOT, SL_PG_M_BACKLOG, SL_PG_M_STREAM, SL_PG_M_IDLE };
 enum sl_pg_ctl { SL_PG_CTL_IDLE, SL_PG_CTL_ADVANCE, SL_PG_CTL_LAG, SL_PG_CTL_XMIN };
@@ -23,6 +24,11 @@ struct sl_pg_stream {
         bool flushing;    /* output waits for the socket */
         bool far;         /* behind: read through SQL from the next commit on */
         int64_t busy_since, lag_asked_ms;
+        uint64_t read_lsn; /* of the last message: while a transaction is streamed no commit moves the line */
+        struct sl_pg_spool *spool; /* protocol 2; else NULL */
+        bool block;     /* inside a block of a streamed transaction */
+        bool replaying; /* its end has come: the line gets it from the spool before anything else is read */
+        struct sl_pgoutput_block commit; /* of the replayed one */
 };
 /* backlog.c: rows taken from libpq ahead of the line, so that the server goes on while the line works. */
 struct sl_pg_row {
@@ -136,9 +142,10 @@ enum sl_rc sl_pg_stream_poll(struct sl_pg_task *t, struct sl_batch *b, bool *ret
 /* Status feedback when it is due. */
 enum sl_rc sl_pg_stream_feedback(struct sl_pg_task *t, struct sl_err *err);
 void sl_pg_stream_wait(struct sl_pg_task *t, struct sl_wait *w);
+void sl_pg_stream_close(struct sl_pg_task *t);
 /* Options of pgoutput, the same for both ways of reading: "name 'value', ..." or, for SQL functions, ", 'name', 'value'
- * ...". */
-void sl_pg_stream_options(const struct sl_pg_cfg *cfg, bool sql, struct sl_buf *out);
+ * ...". protocol: 1, or from 2 on with large transactions streamed. */
+void sl_pg_stream_options(const struct sl_pg_cfg *cfg, bool sql, int protocol, struct sl_buf *out);
 
 /* ctl.c: the control connection's queries that run beside the reading. */
 enum sl_rc sl_pg_ctl_send(struct sl_pg_task *t, enum sl_pg_ctl what, const char *sql, struct sl_err *err);

@@ -146,6 +146,49 @@ static void noise(void **state)
         }
 }
 
+/* As whole(), for messages of streamed transactions. A message inside a block ends where its bytes end. */
+static struct sl_pgoutput_block block(struct sl_str s, bool inside, size_t shortest)
+{
+        struct sl_pgoutput_block b;
+        for (size_t n = 0; n <= s.len + 1; n++) {
+                char *copy = malloc(n ? n : 1);
+                struct sl_err err = {0};
+                memcpy(copy, s.ptr, n < s.len ? n : s.len);
+                if (n > s.len)
+                        copy[s.len] = 0;
+                enum sl_rc rc = sl_pgoutput_decode_block((struct sl_str){copy, n}, inside, &b, &err);
+                bool good = shortest ? n >= shortest : n == s.len;
+                assert_int_equal(rc, good ? SL_OK : SL_FATAL);
+                if (!good)
+                        assert_int_equal(err.id, SL_E_PG_PROTOCOL);
+                free(copy);
+        }
+        assert_int_equal(sl_pgoutput_decode_block(s, inside, &b, NULL), SL_OK);
+        return b;
+}
+
+static void streamed_blocks(void **state)
+{
+        (void)state;
+        struct sl_pgoutput_block b = block(BYTES("S\0\0\0\7\1"), false, 0);
+        assert_true(b.kind == 'S' && b.xid == 7 && b.first);
+        assert_false(block(BYTES("S\0\0\0\7\0"), false, 0).first);
+        b = block(BYTES("A\0\0\0\7\0\0\0\x9"), false, 0);
+        assert_true(b.xid == 7 && b.sub == 9);
+        b = block(BYTES("c\0\0\0\7\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\3"), false, 0);
+        assert_true(b.xid == 7 && b.commit_lsn == 1 && b.end_lsn == 2 && b.time == 3);
+        assert_int_equal(block(BYTES("E"), true, 0).kind, 'E');
+        b = block(BYTES("I\0\0\0\x8rest"), true, 5);
+        assert_true(b.kind == 'I' && b.xid == 8 && sl_str_eqc(b.rest, "rest"));
+        b = block(BYTES("Oorigin"), true, 1);
+        assert_true(b.kind == 'O' && sl_str_eqc(b.rest, "origin"));
+        assert_true(sl_pgoutput_is_block(SL_STR("S")) && !sl_pgoutput_is_block(SL_STR("I")) &&
+                    !sl_pgoutput_is_block(SL_STR("")));
+        assert_int_equal(sl_pgoutput_decode_block(SL_STR("E"), false, &b, NULL), SL_FATAL);
+        assert_int_equal(sl_pgoutput_decode_block(SL_STR("B\0\0\0\1"), true, &b, NULL), SL_FATAL);
+        assert_int_equal(sl_pgoutput_decode_block(SL_STR("S\0\0\0\7\1"), true, &b, NULL), SL_FATAL);
+}
+
 static void copy_rows(void **state)
 {
         (void)state;
@@ -166,6 +209,6 @@ int main(void)
         const struct CMUnitTest tests[] = {cmocka_unit_test(transactions), cmocka_unit_test(relations),
                                            cmocka_unit_test(messages),     cmocka_unit_test(rows),
                                            cmocka_unit_test(malformed),    cmocka_unit_test(noise),
-                                           cmocka_unit_test(copy_rows)};
+                                           cmocka_unit_test(copy_rows), cmocka_unit_test(streamed_blocks)};
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

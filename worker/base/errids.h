@@ -68,6 +68,8 @@
           "another process reads the slot")                                                                          \
         X(SL_E_PG_STREAM, "pg.stream", SL_TRANSIENT, SL_SCOPE_TASK, SL_JAVA_RETRIABLE,                                \
           "the replication stream or a query broke off")                                                             \
+        X(SL_E_PG_SPOOL, "pg.spool", SL_TRANSIENT, SL_SCOPE_TASK, SL_JAVA_RETRIABLE,                                  \
+          "a large transaction could not be kept on disk: no room, or no rights")                                    \
         X(SL_E_PG_PROTOCOL, "pg.protocol", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT,                                  \
           "a pgoutput message could not be read")                                                                    \
         X(SL_E_PG_VALUE, "pg.value", SL_SCHEMA, SL_SCOPE_RECORD, SL_JAVA_DATA, "a column's value does not fit its schema") \
