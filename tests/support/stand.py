@@ -436,12 +436,18 @@ def consume_all(bootstrap, topic, isolation="read_committed", timeout=60):
 
 # --- Postgres ---------------------------------------------------------------------------------------------------------
 
+# Debian 12 has 15; tests/setup fetches the others.
+POSTGRES_MAJORS = {15: pathlib.Path("/usr/lib/postgresql/15")} | {
+    int(version.split(".")[0]): PLACES["SLUICE_POSTGRES"] / version.split(".")[0]
+    for version in str(PLACES["SLUICE_POSTGRES_VERSIONS"]).split()
+}
+
 
 class Postgres(Part):
     """A cluster of its own, superuser `postgres` without a password; other roles need theirs over TCP.
 
-    version_dir holds bin/ and lib/ of a server; by default the newest that Debian's packages installed. As root the
-    server runs as user postgres. Where that user can't reach the work directory, or its path is too long for a socket,
+    version_dir holds bin/ and lib/ of a server; by default the newest that Debian's packages installed. major asks for one
+    of POSTGRES_MAJORS instead. As root the server runs as user postgres. Where that user can't reach the work directory, or its path is too long for a socket,
     the cluster lies in a temporary directory, removed at the end, and the work directory has a link to it.
     """
 
@@ -449,9 +455,10 @@ class Postgres(Part):
     stop_signal = signal.SIGINT  # fast shutdown
     death_signal = "QUIT"  # immediate shutdown, which removes shared memory
 
-    def __init__(self, workdir, version_dir=None, fsync=False, config=None):
+    def __init__(self, workdir, version_dir=None, fsync=False, config=None, major=None):
         super().__init__(workdir)
         self.port = free_port()
+        version_dir = POSTGRES_MAJORS[major] if major else version_dir
         self._as_root = os.geteuid() == 0
         home = self.workdir
         if len(str(home)) > 80 or (self._as_root and not _open_to_all(home)):
@@ -464,7 +471,9 @@ class Postgres(Part):
         self.socket_dir = str(home)
         self.current_dir = home
         self._data = home / "pgdata"
-        self._bin = self._find_server(home, version_dir) / "bin"
+        self.version_dir = self._find_server(home, version_dir)
+        self._bin = self.version_dir / "bin"
+        self.config = config or {}
         self._config = {
             "listen_addresses": HOST,
             "port": self.port,
@@ -566,10 +575,53 @@ class Postgres(Part):
                 if not cursor.nextset():
                     return rows
 
+    def copy_data(self, target):
+        """Copies the files of the cluster, which may run: then within a base backup. Slots stay behind."""
+
+        def copy(source, destination):
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                shutil.copy2(source, destination)
+                if self._as_root:
+                    shutil.chown(destination, "postgres", "postgres")
+
+        def left_out(folder, names):
+            mine = {"postmaster.pid", "postmaster.opts"} if pathlib.Path(folder) == self._data else set()
+            return names if pathlib.Path(folder).name == "pg_replslot" else mine
+
+        shutil.copytree(self._data, target, copy_function=copy, ignore=left_out, symlinks=True)
+        for path in (target, *filter(pathlib.Path.is_dir, target.rglob("*"))):
+            if self._as_root:
+                shutil.chown(path, "postgres", "postgres")
+
     def create_db(self, dbname):
         """Makes an empty database; one of that name is dropped first."""
         self.sql(f'drop database if exists "{dbname}" with (force)')
         self.sql(f'create database "{dbname}"')
+
+
+class Standby(Postgres):
+    """A physical standby of a running Postgres, of its major: a base backup, then streaming (through primary_slot_name if
+    config has one). The primary's superuser needs no password, so the link has none."""
+
+    def __init__(self, workdir, primary, config=None, dbname=""):
+        linked = {"primary_conninfo": primary.dsn(dbname) if dbname else f"host={HOST} port={primary.port} user=postgres"}
+        super().__init__(workdir, primary.version_dir, config={**primary.config, **linked, **(config or {})})
+        self._primary = primary
+
+    def _prepare(self):
+        if not (self._data / "PG_VERSION").exists():
+            with self._primary.connect() as connection:
+                modern = connection.info.server_version >= 150000
+                connection.execute("select pg_backup_start('s', true)" if modern else "select pg_start_backup('s', true, false)")
+                self._primary.copy_data(self._data)
+                stop = "select labelfile from pg_backup_stop(false)" if modern else "select labelfile from pg_stop_backup(false, false)"
+                label = connection.execute(stop).fetchone()[0]
+            self._write("backup_label", label)
+            self._write("standby.signal", "")
+        super()._prepare()
+
+    def promote(self):
+        self.sql("select pg_promote()")
 
 
 def _open_to_all(path):
