@@ -277,7 +277,7 @@ static bool cut(struct run *r)
         if (!sl_pg_line_position(&line, &pos, &boundary))
                 return false;
         sl_buf_clear(&r->offset);
-        sl_pg_offset_write(&pos, &r->offset);
+        sl_pg_offset_write(&pos, &(struct sl_pg_identity){0}, &r->offset);
         sl_buf_add(&r->durable, r->pending.ptr, r->pending.len);
         sl_buf_clear(&r->pending);
         if (chance(2)) /* or the feedback is lost */
