@@ -24,7 +24,7 @@ struct cfg {
         int64_t l;
         const char *s, *req, *ne, *pw, *pwn, *cls;
         int en, enc;
-        struct sl_cfg_list li;
+        struct sl_cfg_list li, kept;
         bool b;
         double db;
         int32_t sh;
@@ -388,6 +388,7 @@ static const struct sl_cfg_def special[] = {
         {SL_CFG_NONE("with.default", SL_CFG_T_BOOLEAN), .def = "false", .unsupported = "Not built in."},
         {SL_CFG_NONE("producer.override.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX},
         {SL_CFG_NONE("converter.*", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX},
+        {SL_CFG_KEYS(struct cfg, kept, "kept.*"), .doc = "Kept."},
         {SL_CFG_STR(struct cfg, req, "internal.hidden"), .flags = SL_CFG_HIDDEN | SL_CFG_NONEMPTY},
         {0}};
 
@@ -663,6 +664,25 @@ static const struct sl_cfg_def router[] = {
         {SL_CFG_INT(struct cfg, i, "count"), .def = "1", .group = "R", .display = "How many"},
         {0}};
 
+static void keys_of_a_prefix_are_kept(void **state)
+{
+        struct fixture f = {0};
+
+        (void)state;
+        sl_props_set(&f.props, "topic.prefix", "p");
+        sl_props_set(&f.props, "kept.b", "1");
+        sl_props_set(&f.props, "converter.x", "2");
+        sl_props_set(&f.props, "kept.a", "3");
+        sl_props_set(&f.props, "kept.", "4");
+        parse(&f, special);
+        assert_int_equal(f.cfg.kept.count, 4);
+        assert_string_equal(f.cfg.kept.items[0], "kept.b");
+        assert_string_equal(f.cfg.kept.items[1], "1");
+        assert_string_equal(f.cfg.kept.items[2], "kept.a");
+        assert_string_equal(f.cfg.kept.items[3], "3");
+        done(&f);
+}
+
 static void validates_under_a_prefix(void **state)
 {
         (void)state;
@@ -745,6 +765,7 @@ int main(void)
                 cmocka_unit_test(names_the_nearest_known_key),
                 cmocka_unit_test(knows_secrets_by_name),
                 cmocka_unit_test(validates_like_connect),
+                cmocka_unit_test(keys_of_a_prefix_are_kept),
                 cmocka_unit_test(validates_under_a_prefix),
                 cmocka_unit_test(shows_definitions_and_markdown),
         };

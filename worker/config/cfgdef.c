@@ -321,7 +321,21 @@ static void parse_row(struct parse *p, const struct sl_cfg_def *row)
                 store(p, row, &v);
 }
 
-/* Keys that a prefix row stands for: refused or without effect, as the row says; else they are passed through. */
+/* One more key and its value in the member of a prefix row. */
+static void keep(struct parse *p, const struct sl_cfg_def *row, const char *key, const char *value)
+{
+        if (!p->out || row->offset == SL_CFG_NO_MEMBER)
+                return;
+        struct sl_cfg_list *list = (struct sl_cfg_list *)(void *)(p->out + row->offset);
+        const char **items = sl_arena_alloc(p->arena, (list->count + 2) * sizeof(*items));
+        if (list->count)
+                memcpy(items, list->items, list->count * sizeof(*items));
+        items[list->count] = sl_arena_strdup(p->arena, key);
+        items[list->count + 1] = sl_arena_strdup(p->arena, value);
+        *list = (struct sl_cfg_list){items, list->count + 2};
+}
+
+/* Keys that a prefix row stands for: refused, without effect or kept, as the row says; else they are passed through. */
 static void parse_prefix(struct parse *p, const struct sl_cfg_def *row)
 {
         const char *key, *value;
@@ -334,6 +348,8 @@ static void parse_prefix(struct parse *p, const struct sl_cfg_def *row)
                         invalid(p, key, sl_cfg_is_secret(&p->defs, 1, key + skip) ? "[hidden]" : value, row->unsupported);
                 else
                         warn(p, row, key);
+                if (!row->unsupported)
+                        keep(p, row, key + skip, value);
         }
 }
 

@@ -47,7 +47,8 @@ enum sl_cfg_flag {
         SL_CFG_CASE_INSENSITIVE = 16, /* ENUM */
         SL_CFG_HAS_MIN = 32,
         SL_CFG_HAS_MAX = 64,
-        SL_CFG_PREFIX = 128,       /* name ends with "." or "*": every key with this prefix is known (passed through) */
+        SL_CFG_PREFIX = 128,       /* name ends with "." or "*": every key with this prefix is known; passed through, or kept
+                                      in the row's member: a list of key, value, key, value ... in the order given */
         SL_CFG_HIDDEN = 256,       /* not in docs and validate */
         SL_CFG_UNIQUE = 512,       /* LIST: no null, no item twice, no empty item */
 };
@@ -82,6 +83,9 @@ struct sl_cfg_def {
 #define SL_CFG_LIST(T, m, key) .name = (key), .type = SL_CFG_T_LIST, .offset = SL_CFG_MEMBER_(T, m, struct sl_cfg_list)
 #define SL_CFG_ENUM(T, m, key, vals)                                                                                 \
         .name = (key), .type = SL_CFG_T_ENUM, .offset = SL_CFG_MEMBER_(T, m, int), .values = (vals)
+#define SL_CFG_KEYS(T, m, key)                                                                                       \
+        .name = (key), .type = SL_CFG_T_STRING, .flags = SL_CFG_PREFIX,                                              \
+        .offset = SL_CFG_MEMBER_(T, m, struct sl_cfg_list)
 #define SL_CFG_NONE(key, kind) .name = (key), .type = (kind), .offset = SL_CFG_NO_MEMBER
 
 /* What a check found, in the order of the table. One key can have several errors. */
