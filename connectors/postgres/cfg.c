@@ -27,8 +27,6 @@
         }
 
 #define NO_SIGNALS "Signals and incremental snapshots are not built in; remove this key."
-#define NO_MASK "Masking and truncating columns by the connector is not built in; use the MaskField transform instead."
-#define NO_PROPAGATE "Source types can't be propagated into schema parameters; remove this key."
 #define NO_JAVA "This names a Java class that can't be loaded by a native program; remove this key."
 #define NO_CUSTOM "Needs a Java class that can't be loaded by a native program; choose another value."
 
@@ -69,9 +67,9 @@ static const struct sl_cfg_enum decimals[] = {{"precise", SL_PG_DEC_PRECISE, NUL
 static const struct sl_cfg_enum times[] = {{"adaptive", SL_PG_TIME_ADAPTIVE, NULL},
                                            {"adaptive_time_microseconds", SL_PG_TIME_ADAPTIVE_US, NULL},
                                            {"connect", SL_PG_TIME_CONNECT, NULL},
-                                           {"isostring", 0, "Use adaptive, adaptive_time_microseconds or connect."},
-                                           {"microseconds", 0, "Use adaptive, adaptive_time_microseconds or connect."},
-                                           {"nanoseconds", 0, "Use adaptive, adaptive_time_microseconds or connect."},
+                                           {"isostring", SL_PG_TIME_ISO, NULL},
+                                           {"microseconds", SL_PG_TIME_US, NULL},
+                                           {"nanoseconds", SL_PG_TIME_NS, NULL},
                                            {0}};
 static const struct sl_cfg_enum binaries[] = {{"bytes", SL_PG_BIN_BYTES, NULL},
                                               {"base64", SL_PG_BIN_BASE64, NULL},
@@ -92,6 +90,15 @@ static const struct sl_cfg_enum eventfails[] = {{"fail", SL_PG_EF_FAIL, NULL},
                                                 {"skip", SL_PG_EF_SKIP, NULL},
                                                 {"ignore", SL_PG_EF_SKIP, NULL},
                                                 {0}};
+static const struct sl_cfg_enum guards[] = {{"warn", 0, NULL}, {"fail", 1, NULL}, {0}};
+static const struct sl_cfg_enum namings[] = {
+        {"io.debezium.schema.SchemaTopicNamingStrategy", SL_PG_NAME_SCHEMA, NULL},
+        {"io.debezium.schema.DefaultTopicNamingStrategy", SL_PG_NAME_TABLE, NULL},
+        {"io.debezium.schema.SchemaRegexTopicNamingStrategy", SL_PG_NAME_REGEX, NULL},
+        {"io.debezium.schema.DefaultRegexTopicNamingStrategy", SL_PG_NAME_TABLE | SL_PG_NAME_REGEX, NULL},
+        {"io.debezium.schema.SchemaUnicodeTopicNamingStrategy", SL_PG_NAME_UNICODE, NULL},
+        {"io.debezium.schema.DefaultUnicodeTopicNamingStrategy", SL_PG_NAME_TABLE | SL_PG_NAME_UNICODE, NULL},
+        {0}};
 static const struct sl_cfg_enum flushmodes[] = {
         {"connector", 0, NULL},
         {"manual", 0, "The slot has to move, else the server's disk fills; use connector."},
@@ -110,8 +117,6 @@ static const struct sl_cfg_enum only_select_all[] = {{"select_all", 0, NULL}, {"
 static const struct sl_cfg_enum only_memory[] = {
         {"memory", 0, NULL}, {"chronicle", 0, "There is no queue to keep elsewhere; remove this key."}, {0}};
 static const struct sl_cfg_enum false_only_ro[] = {{"false", 0, NULL}, {"true", 0, NO_SIGNALS}, {0}};
-static const struct sl_cfg_enum false_only_doc[] = {
-        {"false", 0, NULL}, {"true", 0, "Comments of columns are not put into schemas; remove this key."}, {0}};
 static const struct sl_cfg_enum sources_only[] = {{"source", 0, NULL}, {0}};
 
 #define FALSE_ONLY(key, vals, why)                                                                                     \
@@ -234,23 +239,36 @@ const struct sl_cfg_def sl_pg_config[] = {
          .doc = "... of columns to leave out. Not together with column.include.list."},
         {SL_CFG_BOOL(C, ignore_builtin, "table.ignore.builtin"), .def = "true", .importance = SL_LOW, .group = FILTER,
          .doc = "Leave out the system's schemas."},
-        REFUSED("message.key.columns", SL_CFG_T_STRING,
-                "Keys are the table's primary key or unique index; use the ValueToKey transform for others."),
+        {SL_CFG_STR(C, key_columns, "message.key.columns"), .importance = SL_MEDIUM, .group = FILTER,
+         .doc = "Keys other than the primary key (or unique index): regular expressions of tables with columns, "
+                "schema.table:column,column;... The old key of a changed or deleted row is known only if the table's "
+                "replica identity has these columns."},
         {SL_CFG_LIST(C, skipped, "skipped.operations"), .def = "t", .importance = SL_LOW, .group = FILTER,
          .doc = "Operations that give no record: c, u, d, t, or none."},
         {SL_CFG_BOOL(C, skip_unchanged, "skip.messages.without.change"), .def = "false", .importance = SL_LOW,
          .group = FILTER, .doc = "Leave out updates that change no captured column (needs REPLICA IDENTITY FULL)."},
-        REFUSED_ALL("column.mask.*", NO_MASK),
-        REFUSED_ALL("column.truncate.*", NO_MASK),
-        REFUSED("column.propagate.source.type", SL_CFG_T_STRING, NO_PROPAGATE),
-        REFUSED("datatype.propagate.source.type", SL_CFG_T_STRING, NO_PROPAGATE),
+        {SL_CFG_KEYS(C, masks, "column.mask.*"), .importance = SL_MEDIUM, .group = FILTER,
+         .doc = "column.mask.with.<n>.chars: regular expressions of columns (schema.table.column) whose texts become n "
+                "asterisks. column.mask.hash.<algorithm>.with.salt.<salt>, column.mask.hash.v2.<...>: ... become a hash "
+                "in hexadecimal digits, as long as the column's type allows; v2 hashes the text itself, the other one "
+                "Java's serialized form of it."},
+        {SL_CFG_KEYS(C, truncates, "column.truncate.*"), .importance = SL_MEDIUM, .group = FILTER,
+         .doc = "column.truncate.to.<n>.chars: regular expressions of columns whose texts are cut after n characters."},
+        {SL_CFG_STR(C, propagate, "column.propagate.source.type"), .importance = SL_MEDIUM, .group = FILTER,
+         .doc = "Regular expressions of columns (schema.table.column) whose type, length, scale and name are put into "
+                "the schema's parameters __debezium.source.column.*."},
+        {SL_CFG_STR(C, propagate_types, "datatype.propagate.source.type"), .importance = SL_MEDIUM, .group = FILTER,
+         .doc = "... the same for columns by their type, matched against schema.table.type."},
         {SL_CFG_STR(C, message_include, "message.prefix.include.list"), .importance = SL_MEDIUM, .group = FILTER,
          .doc = "Regular expressions of the prefixes of logical decoding messages (pg_logical_emit_message) to "
                 "capture; default all. Needs Postgres 14."},
         {SL_CFG_STR(C, message_exclude, "message.prefix.exclude.list"), .importance = SL_MEDIUM, .group = FILTER,
          .doc = "... of prefixes to leave out. Not together with message.prefix.include.list."},
-        IGNORED("guardrail.collections.max", SL_CFG_T_INT, "A table costs a few KB here."),
-        IGNORED("guardrail.collections.limit.action", SL_CFG_T_STRING, "A table costs a few KB here."),
+        {SL_CFG_INT(C, guard_max, "guardrail.collections.max"), .def = "0", .flags = SL_CFG_HAS_MIN, .min = 0,
+         .importance = SL_MEDIUM, .group = FILTER, .doc = "How many tables may be captured; 0 = any number."},
+        {SL_CFG_ENUM(C, guard_fails, "guardrail.collections.limit.action", guards), .def = "warn",
+         .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_MEDIUM, .group = FILTER,
+         .doc = "What happens when there are more: a warning, or the task does not start."},
         /* Values */
         {SL_CFG_ENUM(C, decimal, "decimal.handling.mode", decimals), .def = "precise", .flags = SL_CFG_CASE_INSENSITIVE,
          .importance = SL_MEDIUM, .group = VALUES, .doc = "numeric and money as Decimal, double or string."},
@@ -285,7 +303,8 @@ const struct sl_cfg_def sl_pg_config[] = {
          .doc = "A value that its schema can't hold (NaN in a Decimal, an array of arrays): null, or stop the task."},
         REFUSED("converters", SL_CFG_T_STRING, NO_JAVA),
         REFUSED("post.processors", SL_CFG_T_STRING, NO_JAVA),
-        FALSE_ONLY("include.schema.comments", false_only_doc, "Column comments in schemas."),
+        {SL_CFG_BOOL(C, comments, "include.schema.comments"), .def = "false", .importance = SL_MEDIUM, .group = VALUES,
+         .doc = "Put the comments of columns into the schemas (doc), and beside their propagated types."},
         REFUSED("sourceinfo.struct.maker", SL_CFG_T_STRING, NO_JAVA),
         /* Snapshot */
         {SL_CFG_ENUM(C, snapshot, "snapshot.mode", snapshots), .def = "initial", .flags = SL_CFG_CASE_INSENSITIVE,
@@ -386,14 +405,25 @@ const struct sl_cfg_def sl_pg_config[] = {
          .doc = "Only Debezium's own form of transaction metadata."},
         {SL_CFG_STR(C, delimiter, "topic.delimiter"), .def = ".", .flags = SL_CFG_NONEMPTY, .importance = SL_LOW,
          .group = TOPICS, .doc = "Between prefix, schema and table in topic names."},
-        {.name = "topic.naming.strategy",
-         .type = SL_CFG_T_ENUM,
-         .offset = SL_CFG_NO_MEMBER,
-         .values = (const struct sl_cfg_enum[]){{"io.debezium.schema.SchemaTopicNamingStrategy", 0, NULL}, {0}},
-         .def = "io.debezium.schema.SchemaTopicNamingStrategy",
-         .importance = SL_LOW,
+        {SL_CFG_ENUM(C, naming, "topic.naming.strategy", namings), .def = "io.debezium.schema.SchemaTopicNamingStrategy",
+         .importance = SL_MEDIUM, .group = TOPICS,
+         .doc = "How topics of tables are named: Schema... <prefix>.<schema>.<table>, Default... <prefix>.<table>; "
+                "...Regex... changes that by topic.regex; ...Unicode... writes _uXXXX where the others write '_'."},
+        {SL_CFG_STR(C, topic_regex, "topic.regex"), .importance = SL_LOW, .group = TOPICS,
+         .doc = "Of the Regex strategies: a topic's name that this expression matches as a whole becomes "
+                "topic.replacement."},
+        {SL_CFG_STR(C, topic_replacement, "topic.replacement"), .importance = SL_LOW, .group = TOPICS,
+         .doc = "The new name; $1 or ${name} stand for groups of topic.regex."},
+        {SL_CFG_BOOL(C, key_unique, "topic.key.enforce.uniqueness"), .def = "true", .importance = SL_LOW,
          .group = TOPICS,
-         .doc = "Topics are <prefix>.<schema>.<table>; use the RegexRouter transform for others."},
+         .doc = "Of the Regex strategies: keys have one more field that tells the tables of one topic apart."},
+        {SL_CFG_STR(C, key_field, "topic.key.field.name"), .def = "__dbz__physicalTableIdentifier",
+         .importance = SL_LOW, .group = TOPICS, .doc = "Name of that field."},
+        {SL_CFG_STR(C, key_field_regex, "topic.key.field.regex"), .importance = SL_LOW, .group = TOPICS,
+         .doc = "Its value is the topic's name without topic.regex, or, where this expression matches that as a whole, "
+                "topic.key.field.replacement."},
+        {SL_CFG_STR(C, key_field_replacement, "topic.key.field.replacement"), .importance = SL_LOW, .group = TOPICS,
+         .doc = "See topic.key.field.regex."},
         IGNORED("topic.cache.size", SL_CFG_T_INT, "A table's topic name is made once."),
         {SL_CFG_NONE("topic.creation.*", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX, .importance = SL_LOW,
          .group = TOPICS, .doc = "Read by the worker."},

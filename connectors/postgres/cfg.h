@@ -8,7 +8,21 @@
 enum sl_pg_snapshot_mode { SL_PG_SNAP_INITIAL, SL_PG_SNAP_ALWAYS, SL_PG_SNAP_INITIAL_ONLY, SL_PG_SNAP_NO_DATA };
 enum sl_pg_autocreate { SL_PG_PUB_ALL, SL_PG_PUB_DISABLED, SL_PG_PUB_FILTERED, SL_PG_PUB_NO_TABLES };
 enum sl_pg_decimal { SL_PG_DEC_PRECISE, SL_PG_DEC_DOUBLE, SL_PG_DEC_STRING };
-enum sl_pg_time { SL_PG_TIME_ADAPTIVE, SL_PG_TIME_ADAPTIVE_US, SL_PG_TIME_CONNECT };
+enum sl_pg_time {
+        SL_PG_TIME_ADAPTIVE,
+        SL_PG_TIME_ADAPTIVE_US,
+        SL_PG_TIME_CONNECT,
+        SL_PG_TIME_ISO,
+        SL_PG_TIME_US,
+        SL_PG_TIME_NS
+};
+/* topic.naming.strategy: what stands between the prefix and the table, and what becomes of it. */
+enum sl_pg_naming {
+        SL_PG_NAME_SCHEMA = 0,
+        SL_PG_NAME_TABLE = 1,   /* without the schema */
+        SL_PG_NAME_REGEX = 2,   /* flag: topic.regex */
+        SL_PG_NAME_UNICODE = 4, /* flag: _uXXXX for what Kafka refuses, and for '_' */
+};
 enum sl_pg_binary { SL_PG_BIN_BYTES, SL_PG_BIN_BASE64, SL_PG_BIN_BASE64_URL, SL_PG_BIN_HEX };
 enum sl_pg_interval { SL_PG_IV_NUMERIC, SL_PG_IV_STRING };
 enum sl_pg_hstore { SL_PG_HSTORE_JSON, SL_PG_HSTORE_MAP };
@@ -37,6 +51,13 @@ struct sl_pg_cfg {
         bool ignore_builtin;
         struct sl_cfg_list skipped;
         bool skip_unchanged;
+        const char *key_columns; /* message.key.columns */
+        int32_t guard_max;
+        int guard_fails;
+        /* column mappers: key, value, ... of column.mask.* and column.truncate.* */
+        struct sl_cfg_list masks, truncates;
+        const char *propagate, *propagate_types;
+        bool comments;
         /* values */
         int decimal, time, binary, interval, hstore, adjust_schema, adjust_field, convfail, eventfail;
         int32_t money_digits;
@@ -49,6 +70,9 @@ struct sl_pg_cfg {
         const char *heartbeat_query, *heartbeat_prefix, *heartbeat_topic, *delimiter;
         bool tx_metadata;
         const char *tx_topic;
+        int naming; /* enum sl_pg_naming */
+        const char *topic_regex, *topic_replacement, *key_field, *key_field_regex, *key_field_replacement;
+        bool key_unique;
         /* ours */
         int64_t backlog_bytes;
         int32_t backlog_changes;

@@ -14,6 +14,8 @@
 #define MOVE_BYTES (16 << 20)
 #define MOVE_MS 60000
 
+#define GUARD_TEXT "Guardrail limit exceeded: %u tables/collections configured for capture, but maximum allowed is %d."
+
 static const char *prefix_of(const struct sl_pg_cfg *cfg, const char *connector)
 {
         return cfg->prefix && *cfg->prefix ? cfg->prefix : connector;
@@ -68,6 +70,86 @@ static void check_names(const struct sl_pg_cfg *cfg, const char *connector, stru
         }
 }
 
+/* Add why a part of the configuration can't be opened to a key. */
+static void check_part(const char *key, const struct sl_pg_cfg *part, struct sl_cfg_report *r)
+{
+        struct sl_pg_filter f = {0};
+        struct sl_err err = {0};
+        if (sl_pg_filter_open(&f, part, &err) != SL_OK)
+                sl_cfg_add_error(r, key, "The '%s' value is invalid: %s", key, err.msg);
+        sl_pg_filter_free(&f);
+}
+
+static void check_columns(const struct sl_pg_cfg *cfg, struct sl_cfg_report *r)
+{
+        const struct sl_cfg_list *lists[] = {&cfg->masks, &cfg->truncates};
+        for (size_t k = 0; k < 2; k++) {
+                for (uint32_t i = 0; i + 1 < lists[k]->count; i += 2) {
+                        struct sl_pg_cfg one = {.masks = {lists[k]->items + i, 2}};
+                        check_part(sl_pg_mapper_key(lists[k]->items[i], &r->arena), &one, r);
+                }
+        }
+        check_regexes("column.propagate.source.type", cfg->propagate, r);
+        check_regexes("datatype.propagate.source.type", cfg->propagate_types, r);
+        struct sl_pg_cfg keys = {.key_columns = cfg->key_columns};
+        if (cfg->key_columns && !*cfg->key_columns)
+                sl_cfg_add_error(r, "message.key.columns",
+                                 "The 'message.key.columns' value is invalid: Must not be empty");
+        check_part("message.key.columns", &keys, r);
+}
+
+static bool blank(const char *s)
+{
+        return !s || strspn(s, " \t") == strlen(s);
+}
+
+static void check_naming(const struct sl_pg_cfg *cfg, struct sl_cfg_report *r)
+{
+        if (!(cfg->naming & SL_PG_NAME_REGEX))
+                return;
+        if (blank(cfg->topic_regex))
+                sl_cfg_add_error(r, "topic.regex", "The 'topic.regex' value is invalid: A value is required");
+        if (blank(cfg->topic_replacement))
+                sl_cfg_add_error(r, "topic.replacement",
+                                 "The 'topic.replacement' value is invalid: A value is required");
+        if (!blank(cfg->key_field_regex) && blank(cfg->key_field_replacement))
+                sl_cfg_add_error(r, "topic.key.field.replacement",
+                                 "The 'topic.key.field.replacement' value is invalid: topic.key.field.replacement must "
+                                 "be non-empty if topic.key.field.regex is set.");
+        struct sl_pg_cfg part = {.naming = cfg->naming,
+                                 .topic_regex = cfg->topic_regex,
+                                 .topic_replacement = cfg->topic_replacement,
+                                 .key_field_regex = cfg->key_field_regex,
+                                 .key_field_replacement = cfg->key_field_replacement};
+        if (!blank(cfg->topic_regex) && !blank(cfg->topic_replacement))
+                check_part("topic.regex", &part, r);
+}
+
+/* What the captured tables tell about the configuration: too many, or several with one topic. */
+static void check_tables(const struct sl_pg_cfg *cfg, const char *connector, const struct sl_pg_filter *f,
+                         const struct sl_pg_table *tables, uint32_t n, struct sl_cfg_report *r)
+{
+        struct sl_map topics = {0};
+        if (n == 0)
+                sl_cfg_add_warning(r, "table.include.list",
+                                   "No table of database %s matches the include and exclude lists", cfg->dbname);
+        if (cfg->guard_max > 0 && n > (uint32_t)cfg->guard_max)
+                (cfg->guard_fails ? sl_cfg_add_error : sl_cfg_add_warning)(r, "guardrail.collections.max", GUARD_TEXT,
+                                                                           n, cfg->guard_max);
+        for (uint32_t i = 0; i < n && !f->names.topic; i++) {
+                const char *topic = sl_pg_table_topic(&f->names, cfg, prefix_of(cfg, connector), tables[i].schema,
+                                                      tables[i].name, &r->arena);
+                const struct sl_pg_table *other = sl_map_get(&topics, sl_str_c(topic));
+                if (other)
+                        sl_cfg_add_warning(r, "topic.prefix",
+                                           "Tables %s.%s and %s.%s have the same topic %s, and rows of both go there",
+                                           other->schema, other->name, tables[i].schema, tables[i].name, topic);
+                else
+                        sl_map_put(&topics, sl_str_c(topic), (void *)&tables[i]);
+        }
+        sl_map_free(&topics, NULL);
+}
+
 /* Try the connection; problems are reported on the key that a user would look at first. */
 static void check_connection(const struct sl_pg_cfg *cfg, const char *connector, struct sl_cfg_report *r)
 {
@@ -82,9 +164,8 @@ static void check_connection(const struct sl_pg_cfg *cfg, const char *connector,
         if (sl_pg_connect(&who, false, 5000, &conn, &err) != SL_OK)
                 sl_cfg_add_error(r, "database.hostname", "Unable to connect: %s", err.msg);
         else if (sl_pg_filter_open(&filter, cfg, &err) == SL_OK &&
-                 sl_pg_tables(conn, &who, &filter, &arena, &tables, &n, &err) == SL_OK && n == 0)
-                sl_cfg_add_warning(r, "table.include.list",
-                                   "No table of database %s matches the include and exclude lists", cfg->dbname);
+                 sl_pg_tables(conn, &who, &filter, &arena, &tables, &n, &err) == SL_OK)
+                check_tables(cfg, connector, &filter, tables, n, r);
         sl_pg_filter_free(&filter);
         sl_arena_free(&arena);
         if (conn)
@@ -103,6 +184,8 @@ static void pg_check(const void *config, const char *connector, struct sl_cfg_re
         check_pair("message.prefix.include.list", cfg->message_include, "message.prefix.exclude.list", cfg->message_exclude,
                    r);
         check_regexes("snapshot.include.collection.list", cfg->snapshot_include, r);
+        check_columns(cfg, r);
+        check_naming(cfg, r);
         if (cfg->heartbeat_query && !cfg->heartbeat_ms)
                 sl_cfg_add_warning(r, "heartbeat.action.query",
                                    "heartbeat.interval.ms is 0, so the query is never run");
@@ -128,6 +211,28 @@ static enum sl_rc pg_partition(const void *config, const char *connector, struct
 static enum sl_rc before_catalog(void *arg, struct sl_err *err)
 {
         return sl_pg_ctl_drain(arg, err);
+}
+
+/* guardrail.collections.max, before a slot is made. */
+static enum sl_rc guard(struct sl_pg_task *t, struct sl_err *err)
+{
+        struct sl_pg_table *tables;
+        uint32_t n = 0;
+        PGconn *conn = NULL;
+        if (t->cfg->guard_max <= 0)
+                return SL_OK;
+        enum sl_rc rc = sl_pg_connect(&t->who, false, 10000, &conn, err);
+        if (rc == SL_OK)
+                rc = sl_pg_tables(conn, &t->who, &t->filter, &t->arena, &tables, &n, err);
+        PQfinish(conn);
+        if (rc != SL_OK || n <= (uint32_t)t->cfg->guard_max)
+                return rc;
+        if (t->cfg->guard_fails)
+                return sl_fail(err, SL_E_PG_SETUP,
+                               GUARD_TEXT " Narrow table.include.list, or raise guardrail.collections.max", n,
+                               t->cfg->guard_max);
+        sl_warn(GUARD_TEXT, n, t->cfg->guard_max);
+        return SL_OK;
 }
 
 static enum sl_rc pg_open(void *task, const void *config, const struct sl_task_env *env, const char *offset_json,
@@ -168,6 +273,7 @@ static enum sl_rc pg_open(void *task, const void *config, const struct sl_task_e
         t->m_lag = sl_metric_get(SL_GAUGE, "sluice_source_lag_bytes",
                                  "WAL between what the slot has been told and the server's end of WAL.", env->metric_labels);
         SL_TRY(sl_pg_filter_open(&t->filter, t->cfg, err));
+        SL_TRY(guard(t, err));
         SL_TRY(sl_pg_setup(t, offset_json, err));
         if (t->cfg->heartbeat_ms && t->cfg->heartbeat_query)
                 SL_TRY(sl_pg_connect(&t->who, false, 10000, &t->hb, err));

@@ -149,11 +149,10 @@ static sl_cold enum sl_rc unfit(const struct sl_pg_emit *e, const struct sl_pg_r
         return SL_OK;
 }
 
-static enum sl_rc convert(const struct sl_pg_emit *e, const struct sl_pg_relation *rel, uint32_t i,
-                          const struct sl_pg_tuple *row, const struct sl_pg_tuple *old, struct sl_arena *arena,
-                          struct sl_value *ret, struct sl_err *err)
+static enum sl_rc convert(const struct sl_pg_emit *e, const struct sl_pg_relation *rel, const struct sl_pg_column *col,
+                          uint32_t i, const struct sl_pg_tuple *row, const struct sl_pg_tuple *old,
+                          struct sl_arena *arena, struct sl_value *ret, struct sl_err *err)
 {
-        const struct sl_pg_column *col = &rel->cols[i];
         const struct sl_pg_datum *d = &row->cols[i];
         if (d->kind == 'u' && old && old->cols[i].kind == 't')
                 d = &old->cols[i];
@@ -175,7 +174,7 @@ static enum sl_rc row_value(const struct sl_pg_emit *e, const struct sl_pg_relat
         struct sl_value *items = sl_arena_alloc(arena, rel->nout * sizeof(*items));
         for (uint32_t i = 0; i < rel->n; i++)
                 if (rel->cols[i].out >= 0)
-                        SL_TRY(convert(e, rel, i, row, old, arena, &items[rel->cols[i].out], err));
+                        SL_TRY(convert(e, rel, &rel->cols[i], i, row, old, arena, &items[rel->cols[i].out], err));
         *ret = sl_v_items(SL_STRUCT, items, rel->nout);
         return SL_OK;
 }
@@ -186,17 +185,22 @@ static enum sl_rc key_value(const struct sl_pg_emit *e, const struct sl_pg_relat
                             struct sl_value *ret, struct sl_err *err)
 {
         *ret = SL_V_NULL;
-        if (!rel->nkey)
+        if (!rel->key_schema)
                 return SL_OK;
-        struct sl_value *items = sl_arena_alloc(arena, rel->nkey * sizeof(*items));
-        for (uint32_t k = 0; k < rel->nkey; k++) {
+        struct sl_value *items = sl_arena_alloc(arena, (rel->nkey + 1) * sizeof(*items));
+        uint32_t n = rel->nkey;
+        for (uint32_t k = 0; k < n; k++) {
                 uint32_t i = rel->key_cols[k];
-                if (rel->cols[i].out >= 0)
-                        items[k] = values->items[rel->cols[i].out];
+                const struct sl_pg_column *col = &rel->cols[i];
+                if (sl_likely(col->out >= 0 && !col->unmasked))
+                        items[k] = values->items[col->out];
                 else
-                        SL_TRY(convert(e, rel, i, row, old, arena, &items[k], err));
+                        SL_TRY(convert(e, rel, col->unmasked ? col->unmasked : col, i, row, old, arena, &items[k],
+                                       err));
         }
-        *ret = sl_v_items(SL_STRUCT, items, rel->nkey);
+        if (rel->identity.ptr)
+                items[n++] = sl_v_str(rel->identity);
+        *ret = sl_v_items(SL_STRUCT, items, n);
         return SL_OK;
 }
 

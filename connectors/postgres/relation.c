@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "api/connector.h"
+#include "base/log.h"
 #include "connectors/postgres/relation.h"
 
-/* $1: oid. Columns in order, place of each in the primary key (or else the first unique index, by name, without
+/* $1: oid, $2: are comments wanted. Columns in order, place of each in the primary key (or else the first unique index, by name, without
  * expressions). */
 static const char catalog_sql[] =
         "WITH i AS (SELECT x.indkey, x.indnkeyatts FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class ic ON ic.oid = "
@@ -17,13 +18,14 @@ static const char catalog_sql[] =
         " k AS (SELECT u.attnum, u.ord FROM i, unnest(i.indkey::int2[]) WITH ORDINALITY u(attnum, ord)"
         " WHERE u.ord <= i.indnkeyatts)"
         " SELECT a.attname, a.attnotnull, pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.atttypid, a.atttypmod,"
-        " a.attgenerated <> '', coalesce(k.ord, 0), n.nspname, c.relname"
+        " a.attgenerated <> '', coalesce(k.ord, 0), n.nspname, c.relname,"
+        " CASE WHEN $2::bool THEN pg_catalog.col_description(a.attrelid, a.attnum) END"
         " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
         " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         " LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = ''"
         " LEFT JOIN k ON k.attnum = a.attnum"
         " WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
-enum { C_NAME, C_NOT_NULL, C_DEFAULT, C_TYPE, C_TYPMOD, C_GENERATED, C_KEY, C_SCHEMA, C_TABLE, C_COUNT };
+enum { C_NAME, C_NOT_NULL, C_DEFAULT, C_TYPE, C_TYPMOD, C_GENERATED, C_KEY, C_SCHEMA, C_TABLE, C_COMMENT, C_COUNT };
 
 static const struct sl_schema *enum_false(void)
 {
@@ -80,6 +82,7 @@ void sl_pg_relations_init(struct sl_pg_relations *r)
 void sl_pg_relations_free(struct sl_pg_relations *r)
 {
         sl_map_free(&r->map, NULL);
+        sl_map_free(&r->topics, NULL);
         sl_arena_free(&r->arena);
 }
 
@@ -127,9 +130,9 @@ enum sl_rc sl_pg_relation_type_lookup(void *arg, uint32_t oid, struct sl_pg_type
 static enum sl_rc ask_catalog(struct sl_pg_relations *r, PGconn *conn, uint32_t oid, PGresult **ret, struct sl_err *err)
 {
         char text[16];
-        const char *params[] = {text};
+        const char *params[] = {text, r->cfg->comments ? "t" : "f"};
         snprintf(text, sizeof(text), "%u", oid);
-        return sl_pg_query(conn, r->who, ret, err, catalog_sql, 1, params);
+        return sl_pg_query(conn, r->who, ret, err, catalog_sql, 2, params);
 }
 
 static int catalog_row(const PGresult *cat, const char *column)
@@ -152,10 +155,31 @@ static void fingerprint(const struct sl_pg_relation *rel, const PGresult *cat, s
                         sl_buf_printf(out, "|%d:%s", PQgetisnull(cat, i, j), PQgetvalue(cat, i, j));
 }
 
+static bool is_key(const struct sl_pg_relation *rel, uint32_t i)
+{
+        for (uint32_t k = 0; k < rel->nkey; k++)
+                if (rel->key_cols[k] == i)
+                        return true;
+        return false;
+}
+
+/* The columns that message.key.columns names. */
+static void custom_key(const struct sl_pg_relations *r, struct sl_pg_relation *rel)
+{
+        for (uint32_t k = 0; k < r->filter->key_count; k++)
+                for (uint32_t i = 0; i < rel->n; i++)
+                        if (rel->cols[i].codec && !is_key(rel, i) &&
+                            sl_pg_filter_key(r->filter, k, rel->schema, rel->table, rel->cols[i].name))
+                                rel->key_cols[rel->nkey++] = i;
+}
+
 static void key_columns(struct sl_pg_relations *r, struct sl_pg_relation *rel, const PGresult *cat, char identity)
 {
         const struct sl_pg_relation *before = sl_map_get(&r->map, oid_key(&rel->oid));
         rel->key_cols = sl_arena_alloc(&r->arena, (rel->n + 1) * sizeof(uint32_t));
+        custom_key(r, rel);
+        if (rel->nkey)
+                return;
         for (int ord = 1; ord <= PQntuples(cat); ord++) {
                 for (uint32_t i = 0; i < rel->n; i++) {
                         int row = rel->cols[i].codec ? catalog_row(cat, rel->cols[i].name) : -1;
@@ -176,26 +200,57 @@ static void key_columns(struct sl_pg_relations *r, struct sl_pg_relation *rel, c
                         rel->key_cols[rel->nkey++] = i;
 }
 
+/* A mapper's codec for the column, in place of its type's codec. */
+static enum sl_rc map_column(struct sl_pg_relations *r, const struct sl_pg_relation *rel, struct sl_pg_column *col,
+                             const char *comment, struct sl_err *err)
+{
+        const struct sl_pg_mapped_column known = {rel->schema, rel->table, col->name, comment, col->type, col->typmod};
+        struct sl_pg_column *before = sl_arena_alloc(&r->arena, sizeof(*before));
+        bool unmasked;
+        *before = *col;
+        SL_TRY(sl_pg_mapped(&r->filter->mappers, r->types, &known, &col->codec, &unmasked, err));
+        if (unmasked)
+                sl_warn("column %s.%s.%s is not text: it is not masked", rel->schema, rel->table, col->name);
+        if (col->codec == before->codec)
+                return SL_OK;
+        struct sl_schema spec = *col->schema;
+        spec.params = col->codec->spec.params;
+        spec.param_count = col->codec->spec.param_count;
+        col->schema = sl_schema_intern(&spec);
+        col->missing = sl_pg_map_value(col->codec, col->missing, &r->arena);
+        col->unmasked = col->codec->map ? before : NULL;
+        return SL_OK;
+}
+
+static enum sl_rc bind_column(struct sl_pg_relations *r, const struct sl_pg_relation *rel, struct sl_pg_column *col,
+                              const PGresult *cat, struct sl_err *err)
+{
+        int row = catalog_row(cat, col->name);
+        col->not_null = row >= 0 && PQgetvalue(cat, row, C_NOT_NULL)[0] == 't';
+        struct sl_schema spec = col->codec->spec;
+        spec.optional = !col->not_null;
+        const char *expr = row >= 0 && !PQgetisnull(cat, row, C_DEFAULT) ? PQgetvalue(cat, row, C_DEFAULT) : NULL;
+        const char *comment = row >= 0 && !PQgetisnull(cat, row, C_COMMENT) ? PQgetvalue(cat, row, C_COMMENT) : NULL;
+        spec.has_default = sl_pg_default_value(col->codec, expr, &r->arena, &spec.def);
+        if (!spec.doc)
+                spec.doc = comment;
+        col->schema = col->key_schema = sl_schema_intern(&spec);
+        if (col->not_null)
+                col->missing = spec.has_default ? col->schema->def : col->codec->zero;
+        return map_column(r, rel, col, comment, err);
+}
+
 static enum sl_rc bind_columns(struct sl_pg_relations *r, struct sl_pg_relation *rel, const PGresult *cat,
                                struct sl_err *err)
 {
         for (uint32_t i = 0; i < rel->n; i++) {
                 struct sl_pg_column *col = &rel->cols[i];
-                int row = catalog_row(cat, col->name);
                 col->out = col->key = -1;
                 col->missing = SL_V_NULL;
                 SL_TRY(sl_pg_types_codec(r->types, col->type, col->typmod, &col->codec, err));
                 if (!col->codec)
                         continue;
-                col->not_null = row >= 0 && PQgetvalue(cat, row, C_NOT_NULL)[0] == 't';
-                struct sl_schema spec = col->codec->spec;
-                spec.optional = !col->not_null;
-                const char *expr =
-                        row >= 0 && !PQgetisnull(cat, row, C_DEFAULT) ? PQgetvalue(cat, row, C_DEFAULT) : NULL;
-                spec.has_default = sl_pg_default_value(col->codec, expr, &r->arena, &spec.def);
-                col->schema = sl_schema_intern(&spec);
-                if (col->not_null)
-                        col->missing = spec.has_default ? col->schema->def : col->codec->zero;
+                SL_TRY(bind_column(r, rel, col, cat, err));
                 if (sl_pg_filter_column(r->filter, rel->schema, rel->table, col->name))
                         col->out = (int32_t)rel->nout++;
         }
@@ -206,14 +261,16 @@ static const struct sl_schema *row_struct(struct sl_pg_relations *r, const struc
 {
         uint32_t n = 0;
         int field_mode = r->cfg->adjust_field;
-        struct sl_field *fields = sl_arena_alloc(&r->arena, (rel->n + 1) * sizeof(*fields));
+        struct sl_field *fields = sl_arena_alloc(&r->arena, (rel->n + 2) * sizeof(*fields));
         if (key) {
                 for (uint32_t k = 0; k < rel->nkey; k++) {
                         struct sl_pg_column *col = &rel->cols[rel->key_cols[k]];
                         col->key = (int32_t)k;
                         fields[n++] = (struct sl_field){sl_pg_adjust_name(field_mode, false, col->name, &r->arena), 0,
-                                                        col->schema};
+                                                        col->key_schema};
                 }
+                if (rel->identity.ptr)
+                        fields[n++] = (struct sl_field){r->cfg->key_field, 0, sl_schema_of(SL_STRING, false)};
         } else {
                 for (uint32_t i = 0; i < rel->n; i++)
                         if (rel->cols[i].out >= 0)
@@ -230,10 +287,25 @@ static const struct sl_schema *row_struct(struct sl_pg_relations *r, const struc
         return sl_schema_intern(&s);
 }
 
+/* The topic, and a warning when another table has it too (without a regex that wants that). */
+static void bind_topic(struct sl_pg_relations *r, struct sl_pg_relation *rel)
+{
+        const struct sl_pg_names *names = &r->filter->names;
+        rel->topic = sl_str_c(sl_pg_table_topic(names, r->cfg, r->prefix, rel->schema, rel->table, &r->arena));
+        rel->identity = sl_str_c(sl_pg_table_identity(names, r->cfg, r->prefix, rel->schema, rel->table, &r->arena));
+        const struct sl_pg_relation *other = sl_map_get(&r->topics, rel->topic);
+        if (!other)
+                sl_map_put(&r->topics, rel->topic, rel);
+        else if (other->oid != rel->oid && !names->topic &&
+                 (strcmp(other->schema, rel->schema) != 0 || strcmp(other->table, rel->table) != 0))
+                sl_warn("tables %s.%s and %s.%s have the same topic, and rows of both go there topic=%s", other->schema,
+                        other->table, rel->schema, rel->table, rel->topic.ptr);
+}
+
 static void bind_envelope(struct sl_pg_relations *r, struct sl_pg_relation *rel)
 {
-        rel->topic = sl_str_c(sl_pg_topic_name(r->cfg, r->prefix, rel->schema, rel->table, &r->arena));
-        if (rel->nkey)
+        bind_topic(r, rel);
+        if (rel->nkey || rel->identity.ptr)
                 rel->key_schema = row_struct(r, rel, true);
         rel->row_schema = row_struct(r, rel, false);
         const struct sl_schema *oi64 = sl_schema_of(SL_INT64, true);

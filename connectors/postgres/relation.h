@@ -20,6 +20,8 @@ struct sl_pg_column {
         const struct sl_pg_codec *codec; /* NULL = type without a mapping */
         const struct sl_schema *schema;
         struct sl_value missing; /* when the server sent no value: null, or a stand-in when NOT NULL */
+        const struct sl_schema *key_schema;   /* in keys, where nothing is masked and no type is propagated */
+        const struct sl_pg_column *unmasked; /* the same column as keys have it; NULL when the values are the same */
 };
 /* Indexes into `source` that change from row to row; the order of the schema. */
 enum sl_pg_source {
@@ -47,10 +49,11 @@ struct sl_pg_relation {
         uint32_t oid;
         const char *schema, *table;
         bool captured;
-        uint32_t n, nout, nkey;
+        uint32_t n, nout, nkey; /* nkey: columns of the key */
         struct sl_pg_column *cols;
         uint32_t *key_cols; /* column of each key field */
         struct sl_str topic;
+        struct sl_str identity; /* the key's field topic.key.field.name, behind its columns; ptr NULL = none */
         const struct sl_schema *key_schema, *row_schema, *envelope_schema; /* key_schema NULL = no key */
         struct sl_value source[SL_PG_S_COUNT];                             /* constant parts filled in */
         struct sl_str print;                                               /* all it was made from: to know it again */
@@ -66,6 +69,7 @@ struct sl_pg_relations {
         PGconn **catalog;            /* where to ask; must be idle while a relation is made */
         struct sl_arena arena;       /* the task's life */
         struct sl_map map;           /* oid (4 bytes) -> struct sl_pg_relation */
+        struct sl_map topics;        /* topic -> struct sl_pg_relation: the first table that got it */
         struct sl_pg_relation *last; /* of the last look-up */
         const struct sl_schema *source_schema, *block_schema;
 };

@@ -187,6 +187,25 @@ bool sl_pg_parse_ts_us(const struct sl_pg_codec *c, struct sl_str text, struct s
         return true;
 }
 
+bool sl_pg_parse_time_ns(const struct sl_pg_codec *c, struct sl_str text, struct sl_arena *arena, struct sl_value *ret)
+{
+        if (!sl_pg_parse_time_us(c, text, arena, ret))
+                return false;
+        ret->i64 *= 1000;
+        return true;
+}
+
+/* The infinities are int64's ends; a time that int64 can't hold (before 1677, after 2262) is refused. */
+bool sl_pg_parse_ts_ns(const struct sl_pg_codec *c, struct sl_str text, struct sl_arena *arena, struct sl_value *ret)
+{
+        int inf = infinity(text);
+        if (inf) {
+                *ret = sl_v_i64(SL_INT64, inf > 0 ? INT64_MAX : INT64_MIN);
+                return true;
+        }
+        return sl_pg_parse_ts_us(c, text, arena, ret) && !__builtin_mul_overflow(ret->i64, 1000, &ret->i64);
+}
+
 bool sl_pg_parse_ts_ms(const struct sl_pg_codec *c, struct sl_str text, struct sl_arena *arena, struct sl_value *ret)
 {
         if (!sl_pg_parse_ts_us(c, text, arena, ret))
@@ -224,19 +243,12 @@ static char *put_time(char *p, int64_t us, int digits)
         return p;
 }
 
-bool sl_pg_parse_tstz(const struct sl_pg_codec *c, struct sl_str text, struct sl_arena *arena, struct sl_value *ret)
+/* Years beyond four digits have a sign, as ISO 8601 wants it. */
+static char *put_date(char *p, int64_t days)
 {
-        int64_t us, y;
+        int64_t y;
         int m, d;
-        if (infinity(text)) {
-                *ret = sl_v_str(infinity(text) > 0 ? SL_STR("infinity") : SL_STR("-infinity"));
-                return true;
-        }
-        if (!timestamp(text, true, &us))
-                return false;
-        int64_t days = us / US_PER_DAY - (us % US_PER_DAY < 0);
         civil_from_days(days, &y, &m, &d);
-        char *out = sl_arena_alloc(arena, 48), *p = out;
         if (y < 0 || y > 9999)
                 *p++ = y < 0 ? '-' : '+';
         int64_t ay = y < 0 ? -y : y;
@@ -251,9 +263,59 @@ bool sl_pg_parse_tstz(const struct sl_pg_codec *c, struct sl_str text, struct sl
         *p++ = '-';
         p = put2(p, m);
         *p++ = '-';
-        p = put2(p, d);
+        return put2(p, d);
+}
+
+#define STAMP_ROOM 48
+static struct sl_value put_stamp(int64_t us, int digits, struct sl_arena *arena)
+{
+        int64_t days = us / US_PER_DAY - (us % US_PER_DAY < 0);
+        char *out = sl_arena_alloc(arena, STAMP_ROOM), *p = put_date(out, days);
         *p++ = 'T';
-        p = put_time(p, us - days * US_PER_DAY, c->scale);
+        p = put_time(p, us - days * US_PER_DAY, digits);
+        *p++ = 'Z';
+        return sl_v_str((struct sl_str){out, (size_t)(p - out)});
+}
+
+bool sl_pg_parse_tstz(const struct sl_pg_codec *c, struct sl_str text, struct sl_arena *arena, struct sl_value *ret)
+{
+        int64_t us;
+        if (infinity(text)) {
+                *ret = sl_v_str(infinity(text) > 0 ? SL_STR("infinity") : SL_STR("-infinity"));
+                return true;
+        }
+        if (!timestamp(text, true, &us))
+                return false;
+        *ret = put_stamp(us, c->scale, arena);
+        return true;
+}
+
+bool sl_pg_parse_ts_iso(const struct sl_pg_codec *c, struct sl_str text, struct sl_arena *arena, struct sl_value *ret)
+{
+        if (!sl_pg_parse_ts_us(c, text, arena, ret))
+                return false;
+        *ret = put_stamp(ret->i64, -1, arena);
+        return true;
+}
+
+bool sl_pg_parse_date_iso(const struct sl_pg_codec *c, struct sl_str text, struct sl_arena *arena, struct sl_value *ret)
+{
+        if (!sl_pg_parse_date(c, text, arena, ret))
+                return false;
+        char *out = sl_arena_alloc(arena, STAMP_ROOM), *p = put_date(out, ret->i64);
+        *p++ = 'Z';
+        *ret = sl_v_str((struct sl_str){out, (size_t)(p - out)});
+        return true;
+}
+
+/* 24:00:00 is 00:00:00Z, as in Debezium: the schema's texts end before it. */
+bool sl_pg_parse_time_iso(const struct sl_pg_codec *c, struct sl_str text, struct sl_arena *arena, struct sl_value *ret)
+{
+        int64_t us;
+        (void)c;
+        if (!time_us(text, &us))
+                return false;
+        char *out = sl_arena_alloc(arena, STAMP_ROOM), *p = put_time(out, us % US_PER_DAY, -1);
         *p++ = 'Z';
         *ret = sl_v_str((struct sl_str){out, (size_t)(p - out)});
         return true;

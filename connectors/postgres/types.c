@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The list of types: schema, parser, stand-ins for missing and unsent values. Facts as Debezium 3.6.1 maps them. */
+#include <openssl/evp.h>
 #include "connectors/postgres/types.h"
 
 static const struct sl_pg_codec no_codec;
@@ -104,8 +105,12 @@ static const char *zero_text(struct sl_pg_types *t, const struct sl_pg_codec *c)
 {
         if (c->parse == sl_pg_parse_interval_str)
                 return "P0Y0M0DT0H0M0S";
-        if (c->parse == sl_pg_parse_timetz)
+        if (c->parse == sl_pg_parse_timetz || c->parse == sl_pg_parse_time_iso)
                 return "00:00:00Z";
+        if (c->parse == sl_pg_parse_date_iso)
+                return "1970-01-01Z";
+        if (c->parse == sl_pg_parse_ts_iso)
+                return "1970-01-01T00:00:00Z";
         if (c->parse == sl_pg_parse_decimal_str || c->parse == sl_pg_parse_money)
                 return sl_arena_printf(&t->arena, "%.*f", c->scale > 0 ? (int)c->scale : 0, 0.0);
         return "";
@@ -132,6 +137,35 @@ static struct sl_value one_item(struct sl_pg_types *t, struct sl_value v)
         return sl_v_items(SL_ARRAY, items, 1);
 }
 
+/* The placeholder's name-based UUID (version 3: its MD5). */
+static const char *uuid_of(struct sl_pg_types *t, struct sl_str p)
+{
+        uint8_t h[16] = {0};
+        EVP_Digest(p.ptr, p.len, h, NULL, EVP_md5(), NULL);
+        h[6] = (uint8_t)((h[6] & 15) | 0x30);
+        h[8] = (uint8_t)((h[8] & 63) | 0x80);
+        return sl_arena_printf(&t->arena, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", h[0],
+                               h[1], h[2], h[3], h[4], h[5], h[6], h[7], h[8], h[9], h[10], h[11], h[12], h[13], h[14],
+                               h[15]);
+}
+
+/* The placeholder as the text of one type. */
+static struct sl_value unavailable_text(struct sl_pg_types *t, const struct sl_pg_codec *c)
+{
+        struct sl_str p = t->placeholder;
+        if (c->parse == sl_pg_parse_hstore) {
+                struct sl_buf text = {0};
+                sl_buf_addc(&text, '{');
+                sl_buf_add_json_str(&text, p.ptr, p.len);
+                sl_buf_addc(&text, ':');
+                sl_buf_add_json_str(&text, p.ptr, p.len);
+                sl_buf_addc(&text, '}');
+                p = (struct sl_str){sl_arena_strndup(&t->arena, text.ptr, text.len), text.len};
+                sl_buf_free(&text);
+        }
+        return sl_v_str(p);
+}
+
 /* What stands for an unchanged value that was not sent: the placeholder where the schema can hold it, else null. */
 static void set_unavailable(struct sl_pg_types *t, struct sl_pg_codec *c)
 {
@@ -140,15 +174,16 @@ static void set_unavailable(struct sl_pg_types *t, struct sl_pg_codec *c)
         const char *name = c->spec.name;
         c->unavailable = SL_V_NULL;
         if (c->spec.type == SL_STRING) {
-                c->unavailable = sl_v_str(p);
+                c->unavailable = unavailable_text(t, c);
         } else if (c->spec.type == SL_BYTES && !name) {
                 c->unavailable = sl_v_bytes(p.ptr, p.len);
         } else if (c->spec.type == SL_ARRAY && elem == SL_STRING) {
-                c->unavailable = one_item(t, sl_v_str(p));
+                bool uuid = c->elem->spec.name && strcmp(c->elem->spec.name, D "Uuid") == 0;
+                c->unavailable = one_item(t, uuid ? sl_v_str(sl_str_c(uuid_of(t, p))) : unavailable_text(t, c->elem));
         } else if (c->spec.type == SL_ARRAY && elem == SL_BYTES && !c->elem->spec.name) {
                 c->unavailable = one_item(t, sl_v_bytes(p.ptr, p.len));
         } else if (c->spec.type == SL_ARRAY && (elem == SL_INT32 || elem == SL_INT64) &&
-                   c->elem->parse != sl_pg_parse_ts_us) {
+                   (c->elem->parse == sl_pg_parse_int || c->elem->parse == sl_pg_parse_date)) {
                 struct sl_value *items = sl_arena_alloc(&t->arena, (p.len + 1) * sizeof(*items));
                 for (size_t i = 0; i < p.len; i++)
                         items[i] = sl_v_i64(elem, (unsigned char)p.ptr[i]);
@@ -233,25 +268,46 @@ static void bits(struct sl_pg_types *t, struct sl_pg_codec *c, bool varying, int
         params(t, c, "length", digits(t, typmod < 1 ? INT32_MAX : typmod), NULL, NULL);
 }
 
+/* date, time, timestamp of each time.precision.mode. */
+struct plain_time {
+        enum sl_type type;
+        const char *name;
+        sl_pg_parse parse;
+};
+static const struct plain_time date_days = {SL_INT32, T "Date", sl_pg_parse_date},
+                               date_connect = {SL_INT32, SL_NAME_DATE, sl_pg_parse_date},
+                               date_iso = {SL_STRING, T "IsoDate", sl_pg_parse_date_iso},
+                               time_ms = {SL_INT32, T "Time", sl_pg_parse_time_ms},
+                               time_us = {SL_INT64, T "MicroTime", sl_pg_parse_time_us},
+                               time_ns = {SL_INT64, T "NanoTime", sl_pg_parse_time_ns},
+                               time_connect = {SL_INT32, SL_NAME_TIME, sl_pg_parse_time_ms},
+                               time_iso = {SL_STRING, T "IsoTime", sl_pg_parse_time_iso},
+                               ts_ms = {SL_INT64, T "Timestamp", sl_pg_parse_ts_ms},
+                               ts_us = {SL_INT64, T "MicroTimestamp", sl_pg_parse_ts_us},
+                               ts_ns = {SL_INT64, T "NanoTimestamp", sl_pg_parse_ts_ns},
+                               ts_connect = {SL_INT64, SL_NAME_TIMESTAMP, sl_pg_parse_ts_ms},
+                               ts_iso = {SL_STRING, T "IsoTimestamp", sl_pg_parse_ts_iso};
+/* [mode][date, time, time(0-3), timestamp, timestamp(0-3)] */
+static const struct plain_time *const times[][5] = {
+        [SL_PG_TIME_ADAPTIVE] = {&date_days, &time_us, &time_ms, &ts_us, &ts_ms},
+        [SL_PG_TIME_ADAPTIVE_US] = {&date_days, &time_us, &time_us, &ts_us, &ts_ms},
+        [SL_PG_TIME_CONNECT] = {&date_connect, &time_connect, &time_connect, &ts_connect, &ts_connect},
+        [SL_PG_TIME_ISO] = {&date_iso, &time_iso, &time_iso, &ts_iso, &ts_iso},
+        [SL_PG_TIME_US] = {&date_days, &time_us, &time_us, &ts_us, &ts_us},
+        [SL_PG_TIME_NS] = {&date_days, &time_ns, &time_ns, &ts_ns, &ts_ns},
+};
+
 static bool temporal(struct sl_pg_types *t, struct sl_pg_codec *c, uint32_t oid, int32_t typmod)
 {
-        bool connect = t->cfg->time == SL_PG_TIME_CONNECT, milli = typmod >= 0 && typmod <= 3;
+        bool milli = typmod >= 0 && typmod <= 3;
+        const struct plain_time *plain;
         c->has_default = true;
         switch (oid) {
         case 1082:
-                named(c, SL_INT32, connect ? SL_NAME_DATE : T "Date", sl_pg_parse_date);
-                return true;
         case 1083:
-                if (connect || (milli && t->cfg->time == SL_PG_TIME_ADAPTIVE))
-                        named(c, SL_INT32, connect ? SL_NAME_TIME : T "Time", sl_pg_parse_time_ms);
-                else
-                        named(c, SL_INT64, T "MicroTime", sl_pg_parse_time_us);
-                return true;
         case 1114:
-                if (connect || milli)
-                        named(c, SL_INT64, connect ? SL_NAME_TIMESTAMP : T "Timestamp", sl_pg_parse_ts_ms);
-                else
-                        named(c, SL_INT64, T "MicroTimestamp", sl_pg_parse_ts_us);
+                plain = times[t->cfg->time][oid == 1082 ? 0 : (oid == 1083 ? 1 : 3) + milli];
+                named(c, plain->type, plain->name, plain->parse);
                 return true;
         case 1184:
                 named(c, SL_STRING, T "ZonedTimestamp", sl_pg_parse_tstz);

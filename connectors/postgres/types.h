@@ -22,6 +22,7 @@ struct sl_pg_codec {
         bool has_default;            /* literal defaults are taken over into the schema */
         char delim;                  /* arrays */
         const struct sl_pg_codec *elem;
+        const struct sl_pg_mapping *map; /* a masked or truncated column (mapper.c), else NULL */
         const struct sl_pg_cfg *cfg;
 };
 
@@ -73,6 +74,11 @@ bool sl_pg_parse_time_ms(const struct sl_pg_codec *, struct sl_str, struct sl_ar
 bool sl_pg_parse_time_us(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);
 bool sl_pg_parse_ts_ms(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);
 bool sl_pg_parse_ts_us(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);
+bool sl_pg_parse_time_ns(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);
+bool sl_pg_parse_ts_ns(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);
+bool sl_pg_parse_date_iso(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);
+bool sl_pg_parse_time_iso(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);
+bool sl_pg_parse_ts_iso(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);
 bool sl_pg_parse_tstz(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);
 bool sl_pg_parse_timetz(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);
 bool sl_pg_parse_interval_us(const struct sl_pg_codec *, struct sl_str, struct sl_arena *, struct sl_value *);

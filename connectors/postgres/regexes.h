@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Debezium's lists of regular expressions: comma separated, "\," is a literal comma; the whole name must match, without
+ * case. Compiled by PCRE2. */
+#ifndef SL_POSTGRES_REGEXES_H
+#define SL_POSTGRES_REGEXES_H
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+
+struct sl_pg_regexes {
+        void **codes; /* pcre2_code */
+        uint32_t count;
+};
+/* Compile a list (NULL: none), added to *r; free also after a failure. */
+enum sl_rc sl_pg_regexes_open(struct sl_pg_regexes *r, const char *text, struct sl_err *err);
+void sl_pg_regexes_free(struct sl_pg_regexes *r);
+bool sl_pg_regexes_match(const struct sl_pg_regexes *r, const char *name);
+/* Is the list a valid one? For checks of a configuration. text may be NULL. */
+enum sl_rc sl_pg_regexes_check(const char *text, struct sl_err *err);
+
+#endif
