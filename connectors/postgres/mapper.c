@@ -321,14 +321,14 @@ static int32_t scale(uint32_t oid, int32_t typmod)
         }
 }
 
-enum sl_rc sl_pg_source_type(struct sl_pg_types *t, uint32_t type, int32_t typmod, const char **ret_name,
-                             int32_t *ret_length, int32_t *ret_scale, struct sl_err *err)
+static enum sl_rc measure(struct sl_pg_types *t, uint32_t type, int32_t typmod, struct sl_pg_jdbc_type *ret,
+                          struct sl_err *err)
 {
         struct sl_pg_typeinfo info = {0};
+        uint32_t oid = type;
         if (t->lookup)
                 SL_TRY(t->lookup(t->arg, type, &info, err));
-        *ret_name = info.name ? info.name : "unknown";
-        uint32_t oid = type;
+        ret->name = info.name ? info.name : "unknown";
         while (info.kind == 'd') { /* the modifier stands at one of them */
                 oid = info.base;
                 typmod = info.base_typmod >= 0 ? info.base_typmod : typmod;
@@ -336,8 +336,23 @@ enum sl_rc sl_pg_source_type(struct sl_pg_types *t, uint32_t type, int32_t typmo
                 SL_TRY(t->lookup(t->arg, oid, &info, err));
         }
         oid = info.kind == 'b' && info.elem ? info.elem : oid;
-        *ret_length = precision(oid, typmod);
-        *ret_scale = scale(oid, typmod);
+        ret->length = precision(oid, typmod);
+        ret->scale = scale(oid, typmod);
+        return SL_OK;
+}
+
+enum sl_rc sl_pg_source_type(struct sl_pg_types *t, uint32_t type, int32_t typmod, const struct sl_pg_jdbc_type **ret,
+                             struct sl_err *err)
+{
+        uint32_t key[2] = {type, (uint32_t)typmod};
+        struct sl_str k = {(const char *)key, sizeof(key)};
+        struct sl_pg_jdbc_type *s = sl_map_get(&t->sources, k);
+        if (!s) {
+                s = sl_arena_alloc(&t->arena, sizeof(*s));
+                SL_TRY(measure(t, type, typmod, s, err));
+                sl_map_put(&t->sources, k, s);
+        }
+        *ret = s;
         return SL_OK;
 }
 
@@ -373,11 +388,10 @@ static enum sl_rc apply(struct sl_pg_types *t, const struct sl_pg_mapped_column 
                         const struct sl_pg_codec **codec, bool *ret_unmasked, struct sl_err *err)
 {
         const struct sl_pg_codec *inner = *codec;
-        const char *name;
-        int32_t length, digits;
+        const struct sl_pg_jdbc_type *source;
         bool text = inner->spec.type == SL_STRING, bytes = inner->spec.type == SL_BYTES && !inner->spec.name;
-        SL_TRY(sl_pg_source_type(t, col->type, col->typmod, &name, &length, &digits, err));
-        if (rule->kind == CUT && length <= rule->n)
+        SL_TRY(sl_pg_source_type(t, col->type, col->typmod, &source, err));
+        if (rule->kind == CUT && source->length <= rule->n)
                 return SL_OK;
         struct sl_param param = {"masked", "true"};
         if (rule->kind == CUT)
@@ -389,7 +403,7 @@ static enum sl_rc apply(struct sl_pg_types *t, const struct sl_pg_mapped_column 
         if (!text && !(bytes && rule->kind == CUT))
                 return SL_OK;
         struct sl_pg_mapping *map = sl_arena_alloc(&t->arena, sizeof(*map));
-        *map = (struct sl_pg_mapping){inner, rule, (uint32_t)(rule->kind == CUT ? rule->n : length)};
+        *map = (struct sl_pg_mapping){inner, rule, (uint32_t)(rule->kind == CUT ? rule->n : source->length)};
         /* Nothing but what is named here: no other way of reading the type may pass the mapping by. */
         *c = (struct sl_pg_codec){.parse = parse_mapped,
                                   .spec = c->spec,
@@ -406,18 +420,17 @@ static enum sl_rc propagate(struct sl_pg_types *t, const struct sl_pg_mappers *m
                             const char *full, const struct sl_pg_codec **codec, struct sl_err *err)
 {
         char typed[300];
-        const char *name;
-        int32_t length, digits;
-        SL_TRY(sl_pg_source_type(t, col->type, col->typmod, &name, &length, &digits, err));
-        snprintf(typed, sizeof(typed), "%s.%s.%s", col->schema, col->table, name);
+        const struct sl_pg_jdbc_type *source;
+        SL_TRY(sl_pg_source_type(t, col->type, col->typmod, &source, err));
+        snprintf(typed, sizeof(typed), "%s.%s.%s", col->schema, col->table, source->name);
         if (!sl_pg_regexes_match(&m->propagate, full) && !sl_pg_regexes_match(&m->propagate_types, typed))
                 return SL_OK;
-        char *upper = sl_arena_strdup(&t->arena, name);
+        char *upper = sl_arena_strdup(&t->arena, source->name);
         for (char *p = upper; *p; p++)
                 *p = (char)toupper((unsigned char)*p);
         struct sl_param p[5] = {{"__debezium.source.column.type", upper},
-                                {"__debezium.source.column.length", sl_arena_printf(&t->arena, "%d", length)},
-                                {"__debezium.source.column.scale", sl_arena_printf(&t->arena, "%d", digits)}};
+                                {"__debezium.source.column.length", sl_arena_printf(&t->arena, "%d", source->length)},
+                                {"__debezium.source.column.scale", sl_arena_printf(&t->arena, "%d", source->scale)}};
         uint32_t n = 3;
         if (col->comment && *col->comment)
                 p[n++] =

@@ -39,7 +39,11 @@ enum sl_rc sl_pg_mapped(const struct sl_pg_mappers *m, struct sl_pg_types *t, co
                         const struct sl_pg_codec **codec, bool *ret_unmasked, struct sl_err *err);
 /* A value of the type's codec (or null) as the mapped codec writes it: for what stands in for missing values. */
 struct sl_value sl_pg_map_value(const struct sl_pg_codec *mapped, struct sl_value v, struct sl_arena *arena);
-/* Length and scale of a column as the JDBC driver tells them; *ret_name: the type's name, in t's arena. */
-enum sl_rc sl_pg_source_type(struct sl_pg_types *t, uint32_t type, int32_t typmod, const char **ret_name,
-                             int32_t *ret_length, int32_t *ret_scale, struct sl_err *err);
+/* A column's type as the JDBC driver tells it; lives as long as t. */
+struct sl_pg_jdbc_type {
+        const char *name;
+        int32_t length, scale;
+};
+enum sl_rc sl_pg_source_type(struct sl_pg_types *t, uint32_t type, int32_t typmod, const struct sl_pg_jdbc_type **ret,
+                             struct sl_err *err);
 #endif

@@ -76,6 +76,7 @@ void sl_pg_types_init(struct sl_pg_types *t, const struct sl_pg_cfg *cfg)
 void sl_pg_types_free(struct sl_pg_types *t)
 {
         sl_map_free(&t->cache, NULL);
+        sl_map_free(&t->sources, NULL);
         sl_arena_free(&t->arena);
 }
 

@@ -39,6 +39,7 @@ struct sl_pg_types {
         const struct sl_pg_cfg *cfg;
         struct sl_arena arena; /* the task's life */
         struct sl_map cache;   /* (oid, typmod) as 8 bytes -> codec, or &sl_pg_no_codec */
+        struct sl_map sources; /* the same -> struct sl_pg_jdbc_type (mapper.c) */
         struct sl_str placeholder;
         enum sl_rc (*lookup)(void *arg, uint32_t oid, struct sl_pg_typeinfo *ret, struct sl_err *err);
         void *arg;

@@ -191,12 +191,11 @@ static void refusals(void **state)
 
 static void measures(uint32_t type, int32_t typmod, const char *name, int length, int scale)
 {
-        const char *got;
-        int32_t l, s;
-        assert_int_equal(sl_pg_source_type(&types, type, typmod, &got, &l, &s, NULL), SL_OK);
-        assert_string_equal(got, name);
-        assert_int_equal(l, length);
-        assert_int_equal(s, scale);
+        const struct sl_pg_jdbc_type *got;
+        assert_int_equal(sl_pg_source_type(&types, type, typmod, &got, NULL), SL_OK);
+        assert_string_equal(got->name, name);
+        assert_int_equal(got->length, length);
+        assert_int_equal(got->scale, scale);
 }
 
 static void propagation(void **state)

@@ -262,6 +262,70 @@ static void dates(void **state)
         refuses(TS, -1, "2020-01-02T03:04:05");
 }
 
+/* One value in one time.precision.mode: its schema's name and the number or text. */
+static void in_mode(int mode, uint32_t oid, const char *text, const char *name, const char *want)
+{
+        struct sl_pg_types own = {.lookup = lookup};
+        const struct sl_pg_codec *c;
+        struct sl_value v;
+        char got[64];
+        cfg.time = mode;
+        sl_pg_types_init(&own, &cfg);
+        assert_int_equal(sl_pg_types_codec(&own, oid, -1, &c, NULL), SL_OK);
+        assert_string_equal(c->spec.name + strlen("io.debezium.time."), name);
+        bool taken = c->parse(c, sl_str_c(text), &arena, &v);
+        if (taken && v.type == SL_STRING)
+                snprintf(got, sizeof(got), "%.*s", SL_FMT(sl_v_as_str(&v)));
+        else
+                snprintf(got, sizeof(got), "%lld", taken ? (long long)v.i64 : 0);
+        if (taken != (want != NULL) || (want && strcmp(got, want) != 0))
+                fail_msg("%s as %s: %s, not %s", text, name, taken ? got : "refused", want ? want : "refused");
+        sl_pg_types_free(&own);
+        cfg.time = SL_PG_TIME_ADAPTIVE;
+}
+
+static void time_modes(void **state)
+{
+        static const int iso = SL_PG_TIME_ISO, us = SL_PG_TIME_US, ns = SL_PG_TIME_NS;
+        (void)state;
+        in_mode(iso, DATE, "2024-02-29", "IsoDate", "2024-02-29Z");
+        in_mode(iso, DATE, "infinity", "IsoDate", "-5877611-06-21Z");
+        in_mode(iso, DATE, "-infinity", "IsoDate", "-5877611-06-22Z");
+        in_mode(iso, DATE, "0044-03-15 BC", "IsoDate", "-0043-03-15Z");
+        in_mode(iso, DATE, "0001-01-01 BC", "IsoDate", "0000-01-01Z");
+        in_mode(iso, DATE, "12345-01-01", "IsoDate", "+12345-01-01Z");
+        in_mode(iso, TIME, "12:34:56.780000", "IsoTime", "12:34:56.78Z");
+        in_mode(iso, TIME, "12:34:00", "IsoTime", "12:34:00Z");
+        in_mode(iso, TIME, "24:00:00", "IsoTime", "00:00:00Z");
+        in_mode(iso, TS, "2024-02-29 12:34:56.000001", "IsoTimestamp", "2024-02-29T12:34:56.000001Z");
+        in_mode(iso, TS, "1969-12-31 23:59:59.9", "IsoTimestamp", "1969-12-31T23:59:59.9Z");
+        in_mode(iso, TS, "infinity", "IsoTimestamp", "+294247-01-10T04:00:25.2Z");
+        in_mode(iso, TS, "-infinity", "IsoTimestamp", "-290308-12-21T19:59:27.6Z");
+        in_mode(us, TIME, "24:00:00", "MicroTime", "86400000000");
+        in_mode(us, TS, "-infinity", "MicroTimestamp", "-9223372036832400000");
+        in_mode(us, DATE, "1969-12-31", "Date", "-1");
+        in_mode(ns, TIME, "24:00:00", "NanoTime", "86400000000000");
+        in_mode(ns, TIME, "00:00:00.000001", "NanoTime", "1000");
+        in_mode(ns, TS, "infinity", "NanoTimestamp", "9223372036854775807");
+        in_mode(ns, TS, "-infinity", "NanoTimestamp", "-9223372036854775808");
+        in_mode(ns, TS, "2262-04-11 23:47:16.854775", "NanoTimestamp", "9223372036854775000");
+        in_mode(ns, TS, "2262-04-11 23:47:16.854776", "NanoTimestamp", NULL);
+        in_mode(ns, TS, "1677-09-21 00:12:43.145225", "NanoTimestamp", "-9223372036854775000");
+        in_mode(ns, TS, "1677-09-21 00:12:43.145224", "NanoTimestamp", NULL);
+}
+
+static void placeholders(void **state)
+{
+        struct sl_value v = codec(2951, -1)->unavailable; /* uuid[] */
+        (void)state;
+        assert_true(sl_str_eqc(sl_v_as_str(&v.items[0]), "b68a35a7-17ad-35b3-af2a-ae46edb4545a"));
+        v = codec(20004, -1)->unavailable; /* hstore as JSON */
+        assert_true(sl_str_eqc(sl_v_as_str(&v), "{\"__debezium_unavailable_value\":\"__debezium_unavailable_value\"}"));
+        assert_int_equal(codec(INT4S, -1)->unavailable.len, 28);
+        assert_int_equal(codec(1183, -1)->unavailable.type, SL_NULL); /* time[] */
+        assert_int_equal(codec(1115, -1)->unavailable.type, SL_NULL); /* timestamp[] */
+}
+
 static void intervals(void **state)
 {
         (void)state;
@@ -408,8 +472,9 @@ static void names(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(scalars),    cmocka_unit_test(decimals), cmocka_unit_test(dates),
-                cmocka_unit_test(intervals),  cmocka_unit_test(binaries), cmocka_unit_test(arrays),
-                cmocka_unit_test(user_types), cmocka_unit_test(defaults), cmocka_unit_test(names)};
+                cmocka_unit_test(scalars),    cmocka_unit_test(decimals),     cmocka_unit_test(dates),
+                cmocka_unit_test(time_modes), cmocka_unit_test(placeholders), cmocka_unit_test(intervals),
+                cmocka_unit_test(binaries),   cmocka_unit_test(arrays),       cmocka_unit_test(user_types),
+                cmocka_unit_test(defaults),   cmocka_unit_test(names)};
         return cmocka_run_group_tests(tests, setup, teardown);
 }
