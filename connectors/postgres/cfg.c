@@ -42,6 +42,35 @@ const struct sl_cfg_enum sl_pg_sslmodes[] = {{"disable", 0, NULL},
                                              {"verify-ca", 4, NULL},
                                              {"verify-full", 5, NULL},
                                              {0}};
+/* pgjdbc's names, then libpq's. */
+static const struct sl_cfg_enum targets[] = {
+        {"any", SL_PG_TARGET_ANY, NULL},
+        {"primary", SL_PG_TARGET_PRIMARY, NULL},
+        {"master", SL_PG_TARGET_PRIMARY, NULL},
+        {"slave", SL_PG_TARGET_STANDBY, NULL},
+        {"secondary", SL_PG_TARGET_STANDBY, NULL},
+        {"preferSlave", SL_PG_TARGET_PREFER_STANDBY, NULL},
+        {"preferSecondary", SL_PG_TARGET_PREFER_STANDBY, NULL},
+        {"preferPrimary", 0, "libpq can't prefer a primary: use primary (a slot is read where it is) or any."},
+        {"standby", SL_PG_TARGET_STANDBY, NULL},
+        {"prefer-standby", SL_PG_TARGET_PREFER_STANDBY, NULL},
+        {"read-write", SL_PG_TARGET_READ_WRITE, NULL},
+        {"read-only", SL_PG_TARGET_READ_ONLY, NULL},
+        {0}};
+const char *const sl_pg_target_attrs[] = {NULL, "any", "primary", "standby", "prefer-standby", "read-write", "read-only"};
+static const struct sl_cfg_enum bindings[] = {{"disable", 1, NULL}, {"prefer", 2, NULL}, {"require", 3, NULL}, {0}};
+const char *const sl_pg_channel_bindings[] = {NULL, "disable", "prefer", "require"};
+static const struct sl_cfg_enum gss_modes[] = {
+        {"disable", 1, NULL}, {"allow", 2, NULL}, {"prefer", 2, NULL}, {"require", 3, NULL}, {0}};
+const char *const sl_pg_gss_modes[] = {NULL, "disable", "prefer", "require"};
+static const struct sl_cfg_enum factories[] = {
+        {"org.postgresql.ssl.LibPQFactory", 0, NULL},
+        {"org.postgresql.ssl.NonValidatingFactory", 0,
+         "Use database.sslmode=require without database.sslrootcert: the server's certificate is then not checked."},
+        {"org.postgresql.ssl.DefaultJavaSSLFactory", 0,
+         "Name the authorities' file in database.sslrootcert (the system's: /etc/ssl/certs/ca-certificates.crt) and set "
+         "database.sslmode to verify-full."},
+        {0}};
 static const struct sl_cfg_enum autocreates[] = {{"all_tables", SL_PG_PUB_ALL, NULL},
                                                  {"disabled", SL_PG_PUB_DISABLED, NULL},
                                                  {"filtered", SL_PG_PUB_FILTERED, NULL},
@@ -129,14 +158,15 @@ const struct sl_cfg_def sl_pg_config[] = {
         /* Connection */
         {SL_CFG_STR(C, hostname, "database.hostname"), .flags = SL_CFG_REQUIRED | SL_CFG_NONEMPTY,
          .importance = SL_HIGH, .group = CONN, .display = "Hostname",
-         .doc = "Address of the database server (a path is the folder of its Unix socket)."},
+         .doc = "Address of the database server; several as host:port,host:port (database.port is used where none is "
+                "given); a path is the folder of its Unix socket."},
         {SL_CFG_INT(C, port, "database.port"), .def = "5432", .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX, .min = 1,
          .max = 65535, .importance = SL_HIGH, .group = CONN, .display = "Port", .doc = "Port of the database server."},
         {SL_CFG_STR(C, user, "database.user"), .flags = SL_CFG_REQUIRED | SL_CFG_NONEMPTY, .importance = SL_HIGH,
          .group = CONN, .display = "User",
          .doc = "Login name; needs the attributes LOGIN and REPLICATION, and SELECT on the tables."},
         {SL_CFG_SECRET(C, password, "database.password"), .importance = SL_HIGH, .group = CONN, .display = "Password",
-         .doc = "Password of the user."},
+         .doc = "Password of the user. Without one, libpq's PGPASSWORD and .pgpass (PGPASSFILE) are used."},
         {SL_CFG_STR(C, dbname, "database.dbname"), .flags = SL_CFG_REQUIRED | SL_CFG_NONEMPTY, .importance = SL_HIGH,
          .group = CONN, .display = "Database", .doc = "Name of the database whose changes are read."},
         {SL_CFG_STR(C, prefix, "topic.prefix"), .importance = SL_HIGH, .group = TOPICS, .display = "Topic prefix",
@@ -154,22 +184,68 @@ const struct sl_cfg_def sl_pg_config[] = {
         {SL_CFG_ENUM(C, sslmode, "database.sslmode", sl_pg_sslmodes), .def = "prefer", .importance = SL_MEDIUM,
          .group = CONN, .doc = "Use of TLS, as libpq's sslmode."},
         {SL_CFG_STR(C, sslcert, "database.sslcert"), .importance = SL_MEDIUM, .group = CONN,
-         .doc = "Client certificate (PEM file)."},
+         .doc = "Client certificate, a file in PEM or DER."},
         {SL_CFG_STR(C, sslkey, "database.sslkey"), .importance = SL_MEDIUM, .group = CONN,
-         .doc = "Client key, a PEM file (libpq's format; the JDBC driver's PKCS-8 DER must be converted)."},
+         .doc = "Client key: a file in PEM, in the JDBC driver's PKCS-8 DER, or a PKCS#12 store with the certificate."},
         {SL_CFG_STR(C, sslrootcert, "database.sslrootcert"), .importance = SL_MEDIUM, .group = CONN,
-         .doc = "Certificates of the authorities that the server's is checked against (PEM file)."},
+         .doc = "Certificates of the authorities that the server's is checked against: a PEM file, or one in DER."},
         {SL_CFG_SECRET(C, sslpassword, "database.sslpassword"), .importance = SL_MEDIUM, .group = CONN,
-         .doc = "Password of the client key."},
-        REFUSED("database.sslfactory", SL_CFG_T_STRING, NO_JAVA " Use database.sslmode."),
+         .doc = "Password of the client key or its store."},
+        {.name = "database.sslfactory",
+         .type = SL_CFG_T_ENUM,
+         .offset = SL_CFG_NO_MEMBER,
+         .values = factories,
+         .def = "org.postgresql.ssl.LibPQFactory",
+         .importance = SL_LOW,
+         .group = CONN,
+         .doc = "A Java class; database.sslmode and database.sslrootcert say how the server is checked."},
+        {SL_CFG_ENUM(C, target, "database.targetServerType", targets), .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_LOW,
+         .group = CONN,
+         .doc = "Which of several hosts is taken, in the JDBC driver's words or those of libpq's target_session_attrs. "
+                "Default: any for one host, primary for several."},
+        {SL_CFG_STR(C, options, "database.options"), .importance = SL_LOW, .group = CONN,
+         .doc = "More settings of the sessions, as \"-c name=value\"; those that change how values are written are ours."},
+        {SL_CFG_ENUM(C, channel_binding, "database.channelBinding", bindings), .flags = SL_CFG_CASE_INSENSITIVE,
+         .importance = SL_LOW, .group = CONN, .doc = "Channel binding of SCRAM over TLS, as libpq's channel_binding."},
+        {SL_CFG_ENUM(C, gss, "database.gssEncMode", gss_modes), .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_LOW,
+         .group = CONN, .doc = "GSSAPI encryption, as libpq's gssencmode."},
+        {SL_CFG_STR(C, krb, "database.kerberosServerName"), .importance = SL_LOW, .group = CONN,
+         .doc = "Service name of the server for Kerberos, as libpq's krbsrvname."},
         {SL_CFG_BOOL(C, keepalive, "database.tcpKeepAlive"), .def = "true", .importance = SL_MEDIUM, .group = CONN,
          .doc = "TCP keepalives on the connections."},
         {SL_CFG_STR(C, initial_statements, "database.initial.statements"), .importance = SL_LOW, .group = CONN,
          .doc = "SQL run on every ordinary connection, separated by ';' (';;' is a literal ';')."},
-        IGNORED("database.query.timeout.ms", SL_CFG_T_INT, "Queries are watched by the task's stop signal instead."),
-        IGNORED("connection.validation.timeout.ms", SL_CFG_T_LONG, "The check of a configuration waits 5 s."),
+        {SL_CFG_INT(C, query_timeout_ms, "database.query.timeout.ms"), .def = "600000", .flags = SL_CFG_HAS_MIN, .min = 0,
+         .importance = SL_LOW, .group = CONN,
+         .doc = "How long one query may go unanswered before the task opens anew, in ms; 0 = for ever. Rows of a snapshot and "
+                "the creation of a slot are not limited."},
+        {SL_CFG_LONG(C, validation_ms, "connection.validation.timeout.ms"), .def = "60000", .flags = SL_CFG_HAS_MIN,
+         .min = 1, .importance = SL_LOW, .group = CONN,
+         .doc = "How long the check of a configuration may ask the server, in ms."},
         REFUSED("database.connection.factory.class", SL_CFG_T_STRING, NO_JAVA),
-        REFUSED_ALL("driver.*", "There is no JDBC driver; use the database.ssl* and database.initial.statements keys."),
+#define DRIVER(key)                                                                                                    \
+        {                                                                                                              \
+                .name = "driver." key, .type = SL_CFG_T_STRING, .offset = SL_CFG_NO_MEMBER,                            \
+                .alias_of = "database." key, .importance = SL_LOW, .group = CONN,                                      \
+                .doc = "The same as database." key "."                                                                 \
+        }
+        DRIVER("targetServerType"),
+        DRIVER("options"),
+        DRIVER("channelBinding"),
+        DRIVER("gssEncMode"),
+        DRIVER("kerberosServerName"),
+        DRIVER("tcpKeepAlive"),
+        IGNORED("database.ssl", SL_CFG_T_BOOLEAN, "database.sslmode decides, as it does in JDBC."),
+        IGNORED("database.ApplicationName", SL_CFG_T_STRING,
+                "Sessions are named sluice:<connector>, by which the connector knows its own."),
+        IGNORED("database.loadBalanceHosts", SL_CFG_T_BOOLEAN, "Hosts are tried in their order."),
+        IGNORED("database.connectTimeout", SL_CFG_T_INT, "An attempt to connect waits 10 s, then comes the next."),
+        IGNORED("database.loginTimeout", SL_CFG_T_INT, "An attempt to connect waits 10 s, then comes the next."),
+        IGNORED("database.socketTimeout", SL_CFG_T_INT, "Use database.query.timeout.ms."),
+        {SL_CFG_NONE("database.*", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_IGNORED, .importance = SL_LOW,
+         .group = JAVA, .doc = "Given to the JDBC driver by Debezium; libpq has no such option (or the key is misspelt)."},
+        {SL_CFG_NONE("driver.*", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_IGNORED, .importance = SL_LOW,
+         .group = JAVA, .doc = "Given to the JDBC driver by Debezium; libpq has no such option."},
         FALSE_ONLY("read.only", false_only_ro, "Only concerns incremental snapshots."),
         /* Slot and publication */
         {SL_CFG_ENUM(C, plugin, "plugin.name", plugins), .def = "pgoutput", .importance = SL_MEDIUM, .group = SLOT,

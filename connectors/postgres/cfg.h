@@ -28,6 +28,8 @@ enum sl_pg_interval { SL_PG_IV_NUMERIC, SL_PG_IV_STRING };
 enum sl_pg_hstore { SL_PG_HSTORE_JSON, SL_PG_HSTORE_MAP };
 enum sl_pg_adjust { SL_PG_ADJ_NONE, SL_PG_ADJ_AVRO, SL_PG_ADJ_AVRO_UNICODE };
 enum sl_pg_mismatch { SL_PG_MM_NONE, SL_PG_MM_TRUST_SLOT };
+enum sl_pg_target { SL_PG_TARGET_DEFAULT, SL_PG_TARGET_ANY, SL_PG_TARGET_PRIMARY, SL_PG_TARGET_STANDBY,
+                    SL_PG_TARGET_PREFER_STANDBY, SL_PG_TARGET_READ_WRITE, SL_PG_TARGET_READ_ONLY };
 enum sl_pg_convfail { SL_PG_CF_WARN, SL_PG_CF_FAIL };
 enum sl_pg_eventfail { SL_PG_EF_FAIL, SL_PG_EF_WARN, SL_PG_EF_SKIP };
 
@@ -37,7 +39,12 @@ struct sl_pg_cfg {
         int32_t port;
         int sslmode; /* index into sl_pg_sslmodes */
         const char *sslcert, *sslkey, *sslrootcert, *sslpassword, *initial_statements;
+        const char *options, *krb;
+        int target;                /* enum sl_pg_target */
+        int channel_binding, gss;  /* indexes into the lists below; 0 = libpq's default */
         bool keepalive;
+        int32_t query_timeout_ms;  /* 0 = none */
+        int64_t validation_ms;
         /* slot, publication, feedback */
         int plugin;
         const char *slot, *publication, *stream_params;
@@ -81,5 +88,7 @@ struct sl_pg_cfg {
         const char *spool_directory;
 };
 extern const struct sl_cfg_enum sl_pg_sslmodes[];
+/* libpq's names by the enumerations' values. */
+extern const char *const sl_pg_target_attrs[], *const sl_pg_channel_bindings[], *const sl_pg_gss_modes[];
 extern const struct sl_cfg_def sl_pg_config[];
 #endif

@@ -14,6 +14,7 @@ struct sl_pg_who {
         const struct sl_pg_cfg *cfg;
         const char *connector; /* names the sessions: application_name "sluice:<connector>" */
         const atomic_bool *stop;
+        int64_t deadline_ms; /* of connecting and of every query, by sl_mono_ms(); 0 = each its own (checks have one) */
 };
 
 static inline void sl_pg_clearp(PGresult **r)
@@ -22,7 +23,7 @@ static inline void sl_pg_clearp(PGresult **r)
 }
 #define sl_auto_pgresult sl_cleanup(sl_pg_clearp) PGresult
 
-/* Start connecting; never NULL. replication: a walsender session. */
+/* Start connecting; never NULL: what is wrong says sl_pg_conn_poll. replication: a walsender session. */
 PGconn *sl_pg_conn_start(const struct sl_pg_who *who, bool replication);
 /* Go on with it: SL_OK and *ret_ready when done, else wait for *ret_events on PQsocket. */
 enum sl_rc sl_pg_conn_poll(PGconn *conn, bool *ret_ready, short *ret_events, struct sl_err *err);
