@@ -14,7 +14,6 @@
 #define MOVE_BYTES (16 << 20)
 #define MOVE_MS 60000
 
-#define GUARD_TEXT "Guardrail limit exceeded: %u tables/collections configured for capture, but maximum allowed is %d."
 
 static const char *prefix_of(const struct sl_pg_cfg *cfg, const char *connector)
 {
@@ -125,53 +124,6 @@ static void check_naming(const struct sl_pg_cfg *cfg, struct sl_cfg_report *r)
                 check_part("topic.regex", &part, r);
 }
 
-/* What the captured tables tell about the configuration: too many, or several with one topic. */
-static void check_tables(const struct sl_pg_cfg *cfg, const char *connector, const struct sl_pg_filter *f,
-                         const struct sl_pg_table *tables, uint32_t n, struct sl_cfg_report *r)
-{
-        struct sl_map topics = {0};
-        if (n == 0)
-                sl_cfg_add_warning(r, "table.include.list",
-                                   "No table of database %s matches the include and exclude lists", cfg->dbname);
-        if (cfg->guard_max > 0 && n > (uint32_t)cfg->guard_max)
-                (cfg->guard_fails ? sl_cfg_add_error : sl_cfg_add_warning)(r, "guardrail.collections.max", GUARD_TEXT,
-                                                                           n, cfg->guard_max);
-        for (uint32_t i = 0; i < n && !f->names.topic; i++) {
-                const char *topic = sl_pg_table_topic(&f->names, cfg, prefix_of(cfg, connector), tables[i].schema,
-                                                      tables[i].name, &r->arena);
-                const struct sl_pg_table *other = sl_map_get(&topics, sl_str_c(topic));
-                if (other)
-                        sl_cfg_add_warning(r, "topic.prefix",
-                                           "Tables %s.%s and %s.%s have the same topic %s, and rows of both go there",
-                                           other->schema, other->name, tables[i].schema, tables[i].name, topic);
-                else
-                        sl_map_put(&topics, sl_str_c(topic), (void *)&tables[i]);
-        }
-        sl_map_free(&topics, NULL);
-}
-
-/* Try the connection; problems are reported on the key that a user would look at first. */
-static void check_connection(const struct sl_pg_cfg *cfg, const char *connector, struct sl_cfg_report *r)
-{
-        struct sl_pg_who who = {.cfg = cfg, .connector = connector};
-        struct sl_pg_filter filter = {0};
-        struct sl_pg_table *tables;
-        struct sl_arena arena;
-        struct sl_err err = {0};
-        PGconn *conn = NULL;
-        uint32_t n = 1;
-        sl_arena_init(&arena, 4096);
-        if (sl_pg_connect(&who, false, 5000, &conn, &err) != SL_OK)
-                sl_cfg_add_error(r, "database.hostname", "Unable to connect: %s", err.msg);
-        else if (sl_pg_filter_open(&filter, cfg, &err) == SL_OK &&
-                 sl_pg_tables(conn, &who, &filter, &arena, &tables, &n, &err) == SL_OK)
-                check_tables(cfg, connector, &filter, tables, n, r);
-        sl_pg_filter_free(&filter);
-        sl_arena_free(&arena);
-        if (conn)
-                PQfinish(conn);
-}
-
 static void pg_check(const void *config, const char *connector, struct sl_cfg_report *r)
 {
         const struct sl_pg_cfg *cfg = config;
@@ -193,7 +145,7 @@ static void pg_check(const void *config, const char *connector, struct sl_cfg_re
                 if (sl_cfg_has_error(r, needed[i]))
                         return;
         if (cfg->hostname && cfg->user && cfg->dbname)
-                check_connection(cfg, connector, r);
+                sl_pg_check_server(cfg, connector, r);
 }
 
 static enum sl_rc pg_partition(const void *config, const char *connector, struct sl_buf *out, struct sl_err *err)
@@ -229,9 +181,9 @@ static enum sl_rc guard(struct sl_pg_task *t, struct sl_err *err)
                 return rc;
         if (t->cfg->guard_fails)
                 return sl_fail(err, SL_E_PG_SETUP,
-                               GUARD_TEXT " Narrow table.include.list, or raise guardrail.collections.max", n,
+                               SL_PG_GUARD_TEXT " Narrow table.include.list, or raise guardrail.collections.max", n,
                                t->cfg->guard_max);
-        sl_warn(GUARD_TEXT, n, t->cfg->guard_max);
+        sl_warn(SL_PG_GUARD_TEXT, n, t->cfg->guard_max);
         return SL_OK;
 }
 

@@ -109,6 +109,13 @@ struct sl_pg_task {
         int64_t xmin_at_ms; /* next time to ask for it */
 };
 
+/* guardrail.collections.max: how many there are, how many may be. */
+#define SL_PG_GUARD_TEXT                                                                                               \
+        "Guardrail limit exceeded: %u tables/collections configured for capture, but maximum allowed is %d."
+
+/* check.c: is the server ready for this configuration? Findings go to r. */
+void sl_pg_check_server(const struct sl_pg_cfg *cfg, const char *connector, struct sl_cfg_report *r);
+
 /* setup.c: version, rights, lock, publication, slot; decides snapshot or streaming and from where. */
 enum sl_rc sl_pg_setup(struct sl_pg_task *t, const char *offset_json, struct sl_err *err);
 /* Go on from there: through SQL when far behind, else by streaming. */
