@@ -447,7 +447,7 @@ class Postgres(Part):
     """A cluster of its own, superuser `postgres` without a password; other roles need theirs over TCP.
 
     version_dir holds bin/ and lib/ of a server; by default the newest that Debian's packages installed. major asks for one
-    of POSTGRES_MAJORS instead. As root the server runs as user postgres. Where that user can't reach the work directory, or its path is too long for a socket,
+    of POSTGRES_MAJORS instead; access holds first lines of pg_hba.conf. As root the server runs as user postgres. Where that user can't reach the work directory, or its path is too long for a socket,
     the cluster lies in a temporary directory, removed at the end, and the work directory has a link to it.
     """
 
@@ -455,8 +455,9 @@ class Postgres(Part):
     stop_signal = signal.SIGINT  # fast shutdown
     death_signal = "QUIT"  # immediate shutdown, which removes shared memory
 
-    def __init__(self, workdir, version_dir=None, fsync=False, config=None, major=None):
+    def __init__(self, workdir, version_dir=None, fsync=False, config=None, major=None, access=()):
         super().__init__(workdir)
+        self._access = list(access)
         self.port = free_port()
         version_dir = POSTGRES_MAJORS[major] if major else version_dir
         self._as_root = os.geteuid() == 0
@@ -514,7 +515,7 @@ class Postgres(Part):
         if "sluice.conf" not in main.read_text():
             with open(main, "a") as file:
                 file.write("include 'sluice.conf'\n")
-        access = [
+        access = self._access + [
             line
             for database in ("all", "replication")
             for line in (
@@ -525,9 +526,10 @@ class Postgres(Part):
         ]
         self._write("pg_hba.conf", "".join(access))
 
-    def _write(self, name, text):
+    def _write(self, name, text, mode=0o644):
         path = self._data / name
         path.write_text(text)
+        path.chmod(mode)
         if self._as_root:
             shutil.chown(path, "postgres", "postgres")
 
