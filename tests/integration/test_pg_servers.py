@@ -181,10 +181,11 @@ def test_hosts_and_passwords(connect, postgres, tmp_path):
 
 
 def test_a_line_over_tls(make_worker, kafka, postgres, files, unique):
-    """Snapshot and stream with a PKCS#12 store; a wrong password fails the task at once, with its SQLSTATE."""
+    """Snapshot and stream with a PKCS#12 store; a query that is not answered in time opens the task anew; a refused role fails
+    it at once, with its SQLSTATE."""
     database = Database(postgres, unique)
     database.sql("create table t (id int primary key); insert into t values (1)")
-    config = database.config(table_include_list="public.t") | client(files, *KEYS["PKCS#12"])
+    config = database.config(table_include_list="public.t", database_query_timeout_ms="500") | client(files, *KEYS["PKCS#12"])
     worker = make_worker().start()
     worker.run("pg", {key: str(value) for key, value in config.items() if value is not None})
     database.sql("insert into t values (2)")
@@ -193,6 +194,14 @@ def test_a_line_over_tls(make_worker, kafka, postgres, files, unique):
     used = postgres.sql("select count(*), bool_and(s.ssl and s.client_dn like '%cert%') from pg_stat_ssl s join pg_stat_activity a"
                         " using (pid) where a.usename = 'cert'")  # fmt: skip
     assert used[0][0] >= 2 and used[0][1]
+    worker.rest("PUT", "/connectors/pg/pause")
+    wait_until(lambda: worker.status("pg")["tasks"][0]["state"] == "PAUSED", what="the pause")
+    with database.connect(autocommit=False) as connection:
+        connection.execute("lock table pg_catalog.pg_publication in access exclusive mode")
+        worker.rest("PUT", "/connectors/pg/resume")
+        late = "within database.query.timeout.ms"
+        wait_until(lambda: late in worker.status("pg")["tasks"][0].get("trace", ""), what="the query's limit")
+    worker.wait_running("pg")
     postgres.sql("alter role cert nologin")
     try:
         postgres.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'cert'")
@@ -200,6 +209,40 @@ def test_a_line_over_tls(make_worker, kafka, postgres, files, unique):
         assert "28000" in trace and KEY_PASSWORD not in trace + worker.log_text()
     finally:
         postgres.sql("alter role cert login")
+
+
+def test_least_privilege(make_worker, kafka, postgres):
+    """The statements of docs/postgres.md, as they stand there, are all that a connector needs."""
+    text = (stand.PLACES["SLUICE_ROOT"] / "docs" / "postgres.md").read_text()
+    minimal, more = re.findall(r"```sql\n(.*?)```", text, re.S)
+    database = Database(postgres, "shop")
+    database.sql(
+        """create role app_owner; create schema app; create table app.orders (id int primary key, item text);
+           create table app.customers (id int primary key); insert into app.orders values (1, 'one'); alter schema app owner to app_owner;
+           alter table app.orders owner to app_owner; alter table app.customers owner to app_owner"""
+    )
+    database.sql(minimal)
+    worker = make_worker().start()
+    own = {"database.user": "sluice", "database.password": "change-me", "database.sslmode": "require", "table.include.list": "app.*"}
+    config = database.config(publication_name="sluice_pub", publication_autocreate_mode="disabled") | own
+    worker.run("pg", config)
+    database.sql("insert into app.orders values (2, 'two'); delete from app.orders where id = 1")
+    records = read(kafka, "shop.app.orders", 4)
+    assert [record.value and record.value["op"] for record in records] == ["r", "c", "d", None]
+    # Again behind a predecessor that was killed: its sessions are this role's, so it may end them.
+    worker.kill()
+    worker.start()
+    database.sql("insert into app.customers values (1)")
+    assert read(kafka, "shop.app.customers", 1)[0].value["op"] == "c"
+    database.sql(more)
+    filtered = {"slot.name": "filtered", "publication.name": "filtered", "publication.autocreate.mode": "filtered", "topic.prefix": "f"}
+    worker.run("filtered", config | filtered)
+    assert len(read(kafka, "f.app.orders", 1)) == 1
+    worker.delete("filtered")
+    database.sql("create table app.later (id int primary key); grant select on app.later to sluice; alter table app.later owner to app_owner")
+    worker.run("filtered", config | filtered)
+    database.sql("insert into app.later values (1)")
+    assert read(kafka, "f.app.later", 1)[0].value["op"] == "c"
 
 
 def test_promotion(make_worker, kafka, tmp_path):

@@ -37,7 +37,7 @@ WANTED = {name: value for name, (_, value) in zip(NAMES, TYPES.values())}
 
 @pytest.fixture(scope="session", params=sorted(stand.POSTGRES_MAJORS))
 def postgres(request, tmp_path_factory):
-    config = {"wal_sender_timeout": "20s"}
+    config = {"wal_sender_timeout": "20s", "idle_session_timeout": "1s"}
     with stand.Postgres(tmp_path_factory.mktemp("postgres"), major=request.param, config=config) as part:
         part.sql(f"create role cdc superuser login replication password '{PG_PASSWORD}'")
         part.major = request.param
@@ -82,6 +82,9 @@ def test_a_major(make_worker, kafka, postgres, unique):
     records = read(kafka, topic, 3008, timeout=60)[7:]
     assert [record.value["after"]["id"] for record in records] == [*range(10, 3010), 4000]
     assert records[2999].value["after"] == {"id": 3009, **WANTED}
+    # The server's limit on idle sessions does not end ours.
+    idle = "select 1 from pg_stat_activity where application_name = 'sluice:pg' and state = 'idle' and {} > '1.3s'"
+    wait_until(lambda: database.sql(idle.format("now() - state_change")), 20, "an idle session that lives")
     newer(postgres, database, worker, kafka, config)
 
 
