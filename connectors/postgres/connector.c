@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Postgres source: what Debezium's PostgresConnector 3.6.1 does with pgoutput. This file holds the calls of the
- * core; the work is in setup.c (start), snapshot.c, stream.c, backlog.c and line.c (messages -> records and positions).
+ * core; the work is in check.c (validation), setup.c (start), snapshot.c, stream.c, backlog.c and line.c (messages -> records and positions).
  * Not here: incremental snapshots, signals, notifications. */
 #include <ctype.h>
 #include <stdio.h>
