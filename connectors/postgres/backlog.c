@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
-#include "connectors/postgres/task.h"
+#include "connectors/postgres/slot.h"
 
 #define RING_BYTES (16u << 20)
 #define RING_ROWS (1u << 16)
@@ -65,7 +65,7 @@ static enum sl_rc send_copy_slot(struct sl_pg_task *t, struct sl_err *err)
         snprintf(t->bl.slot, sizeof(t->bl.slot), "sluice_backlog_%d_%llx", PQbackendPID(t->data),
                  (unsigned long long)sl_mono_us());
         snprintf(sql, sizeof(sql),
-                 "SET work_mem = '48MB'; " SL_PG_WIDEN "; SELECT pg_copy_logical_replication_slot(%s, %s, true)",
+                 "SET work_mem = '48MB'; " SL_PG_WIDEN "; SELECT lsn FROM pg_copy_logical_replication_slot(%s, %s, true)",
                  sl_pg_quote(from, t->cfg->slot), sl_pg_quote(to, t->bl.slot));
         t->bl.state = SL_PG_BL_SLOT;
         return PQsendQuery(t->data, sql) ? SL_OK : broke(t, NULL, err);
@@ -100,6 +100,18 @@ static enum sl_rc give_up(struct sl_pg_task *t, const PGresult *res, struct sl_e
         return SL_OK;
 }
 
+/* The copy stands where the slot stood: past our position, changes would be missing. */
+static enum sl_rc check_copy(struct sl_pg_task *t, const PGresult *res, struct sl_err *err)
+{
+        uint64_t lsn;
+        if (PQntuples(res) != 1 || !sl_pg_lsn_parse(PQgetvalue(res, 0, 0), &lsn) || lsn <= t->line->done_lsn)
+                return SL_OK;
+        return sl_fail(err, sl_pg_slot_snapshot_when_lost(t->cfg) ? SL_E_PG_STREAM : SL_E_PG_SLOT_LOST,
+                       "slot %s was moved past the place where the task has to go on, or made anew. Delete the "
+                       "connector's offsets for a new snapshot",
+                       t->cfg->slot);
+}
+
 /* A result of the running statement (there is one, or the statement is over). */
 static enum sl_rc take_result(struct sl_pg_task *t, struct sl_err *err)
 {
@@ -123,8 +135,9 @@ static enum sl_rc take_result(struct sl_pg_task *t, struct sl_err *err)
                 bl->state = SL_PG_BL_COPY;
                 return SL_OK;
         case PGRES_COMMAND_OK:
-        case PGRES_TUPLES_OK:
                 return SL_OK;
+        case PGRES_TUPLES_OK:
+                return bl->state == SL_PG_BL_SLOT ? check_copy(t, res, err) : SL_OK;
         default:
                 return bl->state == SL_PG_BL_SLOT ? give_up(t, res, err) : broke(t, res, err);
         }
@@ -238,7 +251,7 @@ enum sl_rc sl_pg_backlog_acked(struct sl_pg_task *t, struct sl_err *err)
         char sql[400], slot[256], lsn[24];
         int64_t now = sl_mono_ms();
         SL_TRY(sl_pg_ctl_poll(t, NULL, err));
-        if (t->ctl_state != SL_PG_CTL_IDLE || t->flush_lsn <= bl->advanced ||
+        if (sl_pg_slot_manual(t->cfg) || t->ctl_state != SL_PG_CTL_IDLE || t->flush_lsn <= bl->advanced ||
             (t->flush_lsn - bl->advanced < ADVANCE_BYTES && now - bl->advanced_ms < ADVANCE_MS) ||
             now - bl->advanced_ms < 1000)
                 return SL_OK;

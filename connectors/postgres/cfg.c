@@ -83,10 +83,8 @@ static const struct sl_cfg_enum snapshots[] = {
         {"no_data", SL_PG_SNAP_NO_DATA, NULL},
         {"schema_only", SL_PG_SNAP_NO_DATA, NULL},
         {"never", SL_PG_SNAP_NO_DATA, NULL},
-        {"when_needed", 0,
-         "A lost slot is never papered over by a silent new snapshot here: use initial, and delete the "
-         "connector's offsets to take a new snapshot."},
-        {"configuration_based", 0, "Use initial, always, initial_only or no_data."},
+        {"when_needed", SL_PG_SNAP_WHEN_NEEDED, NULL},
+        {"configuration_based", SL_PG_SNAP_CONFIGURED, NULL},
         {"custom", 0, NO_CUSTOM},
         {0}};
 static const struct sl_cfg_enum decimals[] = {{"precise", SL_PG_DEC_PRECISE, NULL},
@@ -129,15 +127,17 @@ static const struct sl_cfg_enum namings[] = {
         {"io.debezium.schema.DefaultUnicodeTopicNamingStrategy", SL_PG_NAME_TABLE | SL_PG_NAME_UNICODE, NULL},
         {0}};
 static const struct sl_cfg_enum flushmodes[] = {
-        {"connector", 0, NULL},
-        {"manual", 0, "The slot has to move, else the server's disk fills; use connector."},
-        {"connector_and_driver", 0, "connector already confirms the position of an idle database; use connector."},
+        {"connector", SL_PG_FLUSH_CONNECTOR, NULL},
+        {"manual", SL_PG_FLUSH_MANUAL, NULL},
+        {"connector_and_driver", SL_PG_FLUSH_CONNECTOR, NULL},
         {0}};
 static const struct sl_cfg_enum mismatches[] = {{"no_validation", SL_PG_MM_NONE, NULL},
-                                                {"trust_offset", SL_PG_MM_NONE, NULL},
+                                                {"trust_offset", SL_PG_MM_TRUST_OFFSET, NULL},
                                                 {"trust_slot", SL_PG_MM_TRUST_SLOT, NULL},
-                                                {"trust_greater_lsn", SL_PG_MM_TRUST_SLOT, NULL},
+                                                {"trust_greater_lsn", SL_PG_MM_TRUST_GREATER, NULL},
                                                 {0}};
+static const struct sl_cfg_enum lost[] = {
+        {"fail", SL_PG_LOST_FAIL, NULL}, {"snapshot", SL_PG_LOST_SNAPSHOT, NULL}, {0}};
 static const struct sl_cfg_enum only_none[] = {{"none", 0, NULL},
                                                {"shared", 0, "The exported snapshot needs no locks; use none."},
                                                {"custom", 0, NO_CUSTOM},
@@ -261,10 +261,13 @@ const struct sl_cfg_def sl_pg_config[] = {
                 "effect)."},
         {SL_CFG_STR(C, stream_params, "slot.stream.params"), .importance = SL_LOW, .group = SLOT,
          .doc = "More options of START_REPLICATION, name=value separated by ';'."},
-        IGNORED("slot.max.retries", SL_CFG_T_INT,
-                "A task that can't get its slot is opened again by the worker, with backoff."),
-        IGNORED("slot.retry.delay.ms", SL_CFG_T_LONG,
-                "A task that can't get its slot is opened again by the worker, with backoff."),
+        {SL_CFG_INT(C, slot_retries, "slot.max.retries"), .def = "6", .flags = SL_CFG_HAS_MIN, .min = 0,
+         .importance = SL_LOW, .group = SLOT,
+         .doc = "With slot.retry.delay.ms: how often a slot that another process reads is looked at again, and how "
+                "often CREATE_REPLICATION_SLOT is tried again when the server cancelled it. Then the worker opens the "
+                "task again, with backoff."},
+        {SL_CFG_LONG(C, slot_delay_ms, "slot.retry.delay.ms"), .def = "10000", .flags = SL_CFG_HAS_MIN, .min = 0,
+         .importance = SL_LOW, .group = SLOT, .doc = "The time between two such tries, in ms."},
         {SL_CFG_STR(C, publication, "publication.name"), .def = "dbz_publication", .flags = SL_CFG_NONEMPTY,
          .importance = SL_MEDIUM, .group = SLOT, .doc = "Name of the publication."},
         {SL_CFG_ENUM(C, autocreate, "publication.autocreate.mode", autocreates), .def = "all_tables",
@@ -274,30 +277,40 @@ const struct sl_cfg_def sl_pg_config[] = {
                 "(and keep it equal to them at every start), or create an empty one."},
         {SL_CFG_BOOL(C, via_root, "publish.via.partition.root"), .def = "false", .importance = SL_LOW, .group = SLOT,
          .doc = "Create the publication so that rows of partitions are published as rows of the partitioned table."},
-        REFUSED("replica.identity.autoset.values", SL_CFG_T_STRING,
-                "Tables are not altered by the connector; run ALTER TABLE ... REPLICA IDENTITY yourself."),
+        {SL_CFG_STR(C, replica_identity, "replica.identity.autoset.values"), .importance = SL_MEDIUM, .group = SLOT,
+         .doc = "Replica identities that captured tables get at the start: <regular expression of schema.table>:<DEFAULT, "
+                "FULL, NOTHING or INDEX name>, separated by commas. Needs the right to alter the tables; what can't be "
+                "done is logged."},
         {SL_CFG_LONG(C, status_ms, "status.update.interval.ms"), .def = "10000", .flags = SL_CFG_HAS_MIN, .min = 100,
          .importance = SL_MEDIUM, .group = SLOT, .doc = "How often the server hears from us at least, in ms."},
         {SL_CFG_LONG(C, xmin_ms, "xmin.fetch.interval.ms"), .def = "0", .flags = SL_CFG_HAS_MIN, .min = 0,
          .importance = SL_MEDIUM, .group = SLOT,
          .doc = "How often the slot's catalog_xmin is asked for, to be put into source.xmin, in ms; 0 = never."},
-        {.name = "lsn.flush.mode",
-         .type = SL_CFG_T_ENUM,
-         .offset = SL_CFG_NO_MEMBER,
-         .values = flushmodes,
-         .def = "connector",
-         .flags = SL_CFG_CASE_INSENSITIVE,
-         .importance = SL_LOW,
-         .group = SLOT,
-         .doc = "The slot follows what Kafka has durably accepted, also on an idle database."},
-        IGNORED("flush.lsn.source", SL_CFG_T_BOOLEAN, "Old form of lsn.flush.mode; the slot always follows Kafka."),
+        {SL_CFG_ENUM(C, flush, "lsn.flush.mode", flushmodes), .def = "connector", .flags = SL_CFG_CASE_INSENSITIVE,
+         .importance = SL_LOW, .group = SLOT,
+         .doc = "connector and connector_and_driver: the slot follows what Kafka has durably accepted, also on an idle "
+                "database. manual: it never moves by itself; somebody must move it (pg_replication_slot_advance, not "
+                "past the stored offset), else the server's disk fills."},
+        {SL_CFG_STR(C, flush_text, "lsn.flush.mode"), .flags = SL_CFG_HIDDEN},
+        {SL_CFG_BOOL(C, flush_source, "flush.lsn.source"), .def = "true", .flags = SL_CFG_DEPRECATED,
+         .importance = SL_LOW, .group = SLOT,
+         .doc = "Old form of lsn.flush.mode, used when that is not set: true is connector, false is manual."},
         IGNORED("lsn.flush.timeout.ms", SL_CFG_T_LONG, "Feedback never blocks."),
         IGNORED("lsn.flush.timeout.action", SL_CFG_T_STRING, "Feedback never blocks."),
         {SL_CFG_ENUM(C, mismatch, "offset.mismatch.strategy", mismatches), .def = "no_validation",
          .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_LOW, .group = SLOT,
-         .doc = "When the slot is ahead of the stored offset: trust_slot and trust_greater_lsn start from the slot "
-                "(changes "
-                "between are skipped); the others refuse to start, because rows would be missing."},
+         .doc = "When slot and stored offset stand at different places. Slot ahead: trust_slot and trust_greater_lsn "
+                "start from the slot, without the changes between; the others refuse, because rows would be missing "
+                "(Debezium's no_validation and trust_offset go on silently). Offset ahead: trust_offset and "
+                "trust_greater_lsn move the slot to it at the start; with the others it moves with the first commit."},
+        {SL_CFG_STR(C, mismatch_text, "offset.mismatch.strategy"), .flags = SL_CFG_HIDDEN},
+        {SL_CFG_BOOL(C, seek_on_start, "internal.slot.seek.to.known.offset.on.start"), .def = "false",
+         .flags = SL_CFG_DEPRECATED, .importance = SL_LOW, .group = SLOT,
+         .doc = "Old form of offset.mismatch.strategy, used when that is not set: true is trust_offset."},
+        IGNORED("internal.create.slot.command.timeout", SL_CFG_T_LONG,
+                "A slot's creation waits for older transactions as long as it takes, and says for which."),
+        IGNORED("internal.log.position.check.enable", SL_CFG_T_BOOLEAN,
+                "Whether the slot still has what the stored offset needs is always checked."),
         {SL_CFG_NONE("internal.*", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_IGNORED, .importance = SL_LOW,
          .group = JAVA, .doc = "Internal switches of the Java connector."},
         /* Filters */
@@ -320,7 +333,9 @@ const struct sl_cfg_def sl_pg_config[] = {
                 "schema.table:column,column;... The old key of a changed or deleted row is known only if the table's "
                 "replica identity has these columns."},
         {SL_CFG_LIST(C, skipped, "skipped.operations"), .def = "t", .importance = SL_LOW, .group = FILTER,
-         .doc = "Operations that give no record: c, u, d, t, or none."},
+         .doc = "Operations that give no record: c, u, d, t, or none. A publication that the connector makes leaves "
+                "them out, too, when the key is set."},
+        {SL_CFG_STR(C, skipped_text, "skipped.operations"), .flags = SL_CFG_HIDDEN},
         {SL_CFG_BOOL(C, skip_unchanged, "skip.messages.without.change"), .def = "false", .importance = SL_LOW,
          .group = FILTER, .doc = "Leave out updates that change no captured column (needs REPLICA IDENTITY FULL)."},
         {SL_CFG_KEYS(C, masks, "column.mask.*"), .importance = SL_MEDIUM, .group = FILTER,
@@ -387,9 +402,19 @@ const struct sl_cfg_def sl_pg_config[] = {
          .importance = SL_MEDIUM, .group = SNAP,
          .doc = "Which rows are read before streaming: initial (once), always (every start), initial_only (then stop), "
                 "no_data "
-                "(none; old names schema_only and never)."},
-        REFUSED_ALL("snapshot.mode.configuration.based.*",
-                    "Use snapshot.mode initial, always, initial_only or no_data."),
+                "(none; old names schema_only and never), when_needed (once, and again when the slot is lost), "
+                "configuration_based (as the keys below say)."},
+        {SL_CFG_BOOL(C, snap_data, "snapshot.mode.configuration.based.snapshot.data"), .def = "false",
+         .importance = SL_MEDIUM, .group = SNAP, .doc = "configuration_based: read the rows, at every start."},
+        IGNORED("snapshot.mode.configuration.based.snapshot.schema", SL_CFG_T_BOOLEAN,
+                "There is no schema history; not used with Postgres by Debezium, either."),
+        {SL_CFG_BOOL(C, snap_stream, "snapshot.mode.configuration.based.start.stream"), .def = "false",
+         .importance = SL_MEDIUM, .group = SNAP, .doc = "configuration_based: then read the stream of changes."},
+        IGNORED("snapshot.mode.configuration.based.snapshot.on.schema.error", SL_CFG_T_BOOLEAN,
+                "There is no schema history; not used with Postgres by Debezium, either."),
+        {SL_CFG_BOOL(C, snap_on_data_error, "snapshot.mode.configuration.based.snapshot.on.data.error"),
+         .def = "false", .importance = SL_MEDIUM, .group = SNAP,
+         .doc = "configuration_based: read the rows again when the slot is lost."},
         REFUSED("snapshot.mode.custom.name", SL_CFG_T_STRING, NO_JAVA),
         IGNORED("snapshot.isolation.mode", SL_CFG_T_STRING, "All rows are read in the slot's exported snapshot."),
         {.name = "snapshot.locking.mode",
@@ -558,4 +583,13 @@ const struct sl_cfg_def sl_pg_config[] = {
         {SL_CFG_STR(C, spool_directory, "sluice.spool.directory"), .def = "/var/tmp", .flags = SL_CFG_NONEMPTY,
          .importance = SL_LOW, .group = OURS,
          .doc = "Folder on a disk with room for the largest transactions that are open at the same time."},
+        {SL_CFG_ENUM(C, slot_lost, "sluice.slot.lost", lost), .def = "fail", .flags = SL_CFG_CASE_INSENSITIVE,
+         .importance = SL_MEDIUM, .group = OURS,
+         .doc = "When the slot can't give the changes since the stored offset (dropped, made anew, invalidated, moved by "
+                "somebody else, another server or timeline): fail says so and stops the task, snapshot reads all rows "
+                "again and goes on from there. Deletes of that time have no record then."},
+        {SL_CFG_LONG(C, watch_ms, "sluice.slot.watch.ms"), .def = "30000", .flags = SL_CFG_HAS_MIN, .min = 0,
+         .importance = SL_LOW, .group = OURS,
+         .doc = "How often the server is asked how much WAL it keeps for the slot and whether it may lose it (metrics, "
+                "warnings), in ms; 0 = never."},
         {.name = NULL}};

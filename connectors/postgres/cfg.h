@@ -5,7 +5,16 @@
 #define SL_POSTGRES_CFG_H
 #include "config/cfgdef.h"
 
-enum sl_pg_snapshot_mode { SL_PG_SNAP_INITIAL, SL_PG_SNAP_ALWAYS, SL_PG_SNAP_INITIAL_ONLY, SL_PG_SNAP_NO_DATA };
+enum sl_pg_snapshot_mode {
+        SL_PG_SNAP_INITIAL,
+        SL_PG_SNAP_ALWAYS,
+        SL_PG_SNAP_INITIAL_ONLY,
+        SL_PG_SNAP_NO_DATA,
+        SL_PG_SNAP_WHEN_NEEDED,
+        SL_PG_SNAP_CONFIGURED
+};
+enum sl_pg_slot_lost { SL_PG_LOST_FAIL, SL_PG_LOST_SNAPSHOT };
+enum sl_pg_flush { SL_PG_FLUSH_CONNECTOR, SL_PG_FLUSH_MANUAL };
 enum sl_pg_autocreate { SL_PG_PUB_ALL, SL_PG_PUB_DISABLED, SL_PG_PUB_FILTERED, SL_PG_PUB_NO_TABLES };
 enum sl_pg_decimal { SL_PG_DEC_PRECISE, SL_PG_DEC_DOUBLE, SL_PG_DEC_STRING };
 enum sl_pg_time {
@@ -27,7 +36,7 @@ enum sl_pg_binary { SL_PG_BIN_BYTES, SL_PG_BIN_BASE64, SL_PG_BIN_BASE64_URL, SL_
 enum sl_pg_interval { SL_PG_IV_NUMERIC, SL_PG_IV_STRING };
 enum sl_pg_hstore { SL_PG_HSTORE_JSON, SL_PG_HSTORE_MAP };
 enum sl_pg_adjust { SL_PG_ADJ_NONE, SL_PG_ADJ_AVRO, SL_PG_ADJ_AVRO_UNICODE };
-enum sl_pg_mismatch { SL_PG_MM_NONE, SL_PG_MM_TRUST_SLOT };
+enum sl_pg_mismatch { SL_PG_MM_NONE, SL_PG_MM_TRUST_OFFSET, SL_PG_MM_TRUST_SLOT, SL_PG_MM_TRUST_GREATER };
 enum sl_pg_target { SL_PG_TARGET_DEFAULT, SL_PG_TARGET_ANY, SL_PG_TARGET_PRIMARY, SL_PG_TARGET_STANDBY,
                     SL_PG_TARGET_PREFER_STANDBY, SL_PG_TARGET_READ_WRITE, SL_PG_TARGET_READ_ONLY };
 enum sl_pg_convfail { SL_PG_CF_WARN, SL_PG_CF_FAIL };
@@ -50,8 +59,14 @@ struct sl_pg_cfg {
         const char *slot, *publication, *stream_params;
         int autocreate; /* enum sl_pg_autocreate */
         bool slot_failover, slot_drop, via_root;
+        const char *replica_identity;
         int64_t status_ms, xmin_ms;
-        int mismatch; /* enum sl_pg_mismatch */
+        int32_t slot_retries;
+        int64_t slot_delay_ms;
+        int mismatch;                                     /* enum sl_pg_mismatch */
+        int flush;                                        /* enum sl_pg_flush */
+        const char *mismatch_text, *flush_text, *skipped_text; /* as they were given; NULL = not set */
+        bool flush_source, seek_on_start;                 /* the old forms of two keys */
         /* filters */
         const char *schema_include, *schema_exclude, *table_include, *table_exclude, *column_include, *column_exclude;
         const char *snapshot_include, *message_include, *message_exclude;
@@ -71,7 +86,8 @@ struct sl_pg_cfg {
         const char *placeholder;
         bool tombstones, unknown_types, extended_headers;
         /* snapshot */
-        int snapshot; /* enum sl_pg_snapshot_mode */
+        int snapshot;                                 /* enum sl_pg_snapshot_mode */
+        bool snap_data, snap_stream, snap_on_data_error; /* of SL_PG_SNAP_CONFIGURED */
         /* heartbeat, topics */
         int64_t heartbeat_ms;
         const char *heartbeat_query, *heartbeat_prefix, *heartbeat_topic, *delimiter;
@@ -86,6 +102,8 @@ struct sl_pg_cfg {
         bool streaming;
         int64_t spool_memory;
         const char *spool_directory;
+        int slot_lost; /* enum sl_pg_slot_lost */
+        int64_t watch_ms;
 };
 extern const struct sl_cfg_enum sl_pg_sslmodes[];
 /* libpq's names by the enumerations' values. */

@@ -8,7 +8,8 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "connectors/postgres/task.h"
+#include "connectors/postgres/publication.h"
+#include "connectors/postgres/slot.h"
 
 /* Positions without records are handed out so often: each is a Kafka transaction, and frees WAL by whole segments of 16 MB. */
 #define MOVE_BYTES (16 << 20)
@@ -66,6 +67,21 @@ static void check_names(const struct sl_pg_cfg *cfg, const char *connector, stru
                                          "The 'skipped.operations' value is invalid: Invalid operation: %s "
                                          "(use c, u, d, t or none)",
                                          op);
+        }
+}
+
+static void check_identities(const struct sl_pg_cfg *cfg, struct sl_cfg_report *r)
+{
+        for (const char *text = cfg->replica_identity; text && *text;) {
+                struct sl_pg_identity_rule rule;
+                if (sl_pg_identity_item(&text, &rule)) {
+                        check_regexes("replica.identity.autoset.values", rule.tables, r);
+                        continue;
+                }
+                sl_cfg_add_error(r, "replica.identity.autoset.values",
+                                 "The 'replica.identity.autoset.values' value is invalid: each item must be <regular "
+                                 "expression of schema.table>:<DEFAULT, FULL, NOTHING or INDEX name>");
+                return;
         }
 }
 
@@ -138,6 +154,7 @@ static void pg_check(const void *config, const char *connector, struct sl_cfg_re
         check_regexes("snapshot.include.collection.list", cfg->snapshot_include, r);
         check_columns(cfg, r);
         check_naming(cfg, r);
+        check_identities(cfg, r);
         if (cfg->heartbeat_query && !cfg->heartbeat_ms)
                 sl_cfg_add_warning(r, "heartbeat.action.query",
                                    "heartbeat.interval.ms is 0, so the query is never run");
@@ -224,6 +241,7 @@ static enum sl_rc pg_open(void *task, const void *config, const struct sl_task_e
         t->handed_ms = t->heartbeat_ms = sl_mono_ms();
         t->m_lag = sl_metric_get(SL_GAUGE, "sluice_source_lag_bytes",
                                  "WAL between what the slot has been told and the server's end of WAL.", env->metric_labels);
+        sl_pg_watch_open(t);
         SL_TRY(sl_pg_filter_open(&t->filter, t->cfg, err));
         SL_TRY(guard(t, err));
         SL_TRY(sl_pg_setup(t, offset_json, err));
@@ -308,9 +326,8 @@ static void note_lag(struct sl_pg_task *t)
         sl_metric_set(t->m_lag, end > t->flush_lsn ? (int64_t)(end - t->flush_lsn) : 0);
 }
 
-static enum sl_rc pg_poll(void *task, struct sl_batch *out, bool *ret_more, struct sl_err *err)
+static enum sl_rc read_changes(struct sl_pg_task *t, struct sl_batch *out, bool *ret_more, struct sl_err *err)
 {
-        struct sl_pg_task *t = task;
         *ret_more = false;
         if (t->mode == SL_PG_M_BACKLOG || t->mode == SL_PG_M_STREAM)
                 SL_TRY(sl_pg_ctl_xmin(t, err));
@@ -331,12 +348,19 @@ static enum sl_rc pg_poll(void *task, struct sl_batch *out, bool *ret_more, stru
         SL_TRY(heartbeat(t, out, err));
         hand_out(t, out);
         note_lag(t);
-        return SL_OK;
+        return sl_pg_watch_poll(t, err);
 }
 
-static enum sl_rc pg_serve(void *task, struct sl_err *err)
+static enum sl_rc pg_poll(void *task, struct sl_batch *out, bool *ret_more, struct sl_err *err)
 {
         struct sl_pg_task *t = task;
+        enum sl_rc rc = read_changes(t, out, ret_more, err);
+        return sl_likely(rc == SL_OK) ? rc : sl_pg_slot_explain(t, rc, err);
+}
+
+static enum sl_rc keep_alive(struct sl_pg_task *t, struct sl_err *err)
+{
+        SL_TRY(sl_pg_watch_poll(t, err));
         if (t->mode == SL_PG_M_BACKLOG)
                 return sl_pg_backlog_acked(t, err);
         if (t->mode != SL_PG_M_STREAM)
@@ -345,6 +369,12 @@ static enum sl_rc pg_serve(void *task, struct sl_err *err)
         if (sl_mono_ms() - t->st.sent_ms >= 1000)
                 t->st.reply = true;
         return sl_pg_stream_feedback(t, err);
+}
+
+static enum sl_rc pg_serve(void *task, struct sl_err *err)
+{
+        enum sl_rc rc = keep_alive(task, err);
+        return rc == SL_OK ? rc : sl_pg_slot_explain(task, rc, err);
 }
 
 static void pg_wait(void *task, struct sl_wait *w)
@@ -361,6 +391,7 @@ static void pg_wait(void *task, struct sl_wait *w)
                 sl_wait_fd(w, PQsocket(t->hb), POLLIN);
         if (t->mode == SL_PG_M_BACKLOG)
                 sl_wait_ms(w, 1000);
+        sl_pg_watch_wait(t, w);
         if (t->cfg->heartbeat_ms)
                 sl_wait_ms(w, t->heartbeat_ms + t->cfg->heartbeat_ms - now);
         if (t->xmin_at_ms)
@@ -384,9 +415,10 @@ static enum sl_rc pg_acked(void *task, const struct sl_position *pos, struct sl_
                 t->flush_lsn = pos->w[SL_PG_W_DONE];
         if (memcmp(pos, &t->handed, sizeof(*pos)) == 0)
                 t->unacked = false;
-        if (t->mode == SL_PG_M_BACKLOG)
-                return sl_pg_backlog_acked(t, err);
-        return t->mode == SL_PG_M_STREAM ? sl_pg_stream_feedback(t, err) : SL_OK;
+        enum sl_rc rc = t->mode == SL_PG_M_BACKLOG  ? sl_pg_backlog_acked(t, err)
+                        : t->mode == SL_PG_M_STREAM ? sl_pg_stream_feedback(t, err)
+                                                    : SL_OK;
+        return rc == SL_OK ? rc : sl_pg_slot_explain(t, rc, err);
 }
 
 /* A pgoutput message, not a line of COPY: its second word is the relation's oid, or the number of relations. */
@@ -443,7 +475,7 @@ static void pg_close(void *task)
         sl_pg_stream_close(t);
         if (t->hb)
                 PQfinish(t->hb);
-        if (t->ctl && t->cfg->slot_drop && t->env->stop && atomic_load(t->env->stop) && t->ctl_state == SL_PG_CTL_IDLE)
+        if (t->ctl && t->cfg->slot_drop && t->env->stop && atomic_load(t->env->stop))
                 sl_pg_drop_slot(t);
         if (t->ctl)
                 PQfinish(t->ctl);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Queries on the control connection that run while rows are read: moving the slot (pg_replication_slot_advance decodes,
- * so it may take a while), asking how far the server's WAL is, and for the slot's catalog_xmin. One at a time. */
+ * so it may take a while), asking how far the server's WAL is and for the slot's catalog_xmin, and looking
+ * at the slot (watch.c). One at a time. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
@@ -17,6 +18,8 @@ enum sl_rc sl_pg_ctl_send(struct sl_pg_task *t, enum sl_pg_ctl what, const char 
 static enum sl_rc take(struct sl_pg_task *t, const PGresult *res, uint64_t *ret_wal, struct sl_err *err)
 {
         bool advance = t->ctl_state == SL_PG_CTL_ADVANCE;
+        if (t->ctl_state == SL_PG_CTL_SLOT)
+                return sl_pg_watch_take(t, res, err);
         const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
         if (advance && state && strcmp(state, "55006") == 0) /* our former walsender is still ending: next time */
                 return SL_OK;
@@ -25,6 +28,7 @@ static enum sl_rc take(struct sl_pg_task *t, const PGresult *res, uint64_t *ret_
                                   advance ? "the replication slot could not be moved" : "Postgres refused a query");
         if (advance) {
                 t->bl.advanced = t->bl.advancing;
+                sl_pg_watch_feedback(t);
         } else if (t->ctl_state == SL_PG_CTL_XMIN) {
                 t->emit.xmin = PQntuples(res) == 1 ? strtoll(PQgetvalue(res, 0, 0), NULL, 10) : 0;
         } else if (ret_wal && PQntuples(res) == 1) {

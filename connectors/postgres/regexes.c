@@ -3,6 +3,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <ctype.h>
 #include <pcre2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include "base/str.h"
 #include "connectors/postgres/regexes.h"
@@ -78,4 +79,15 @@ bool sl_pg_regexes_match(const struct sl_pg_regexes *r, const char *name)
                         return true;
         }
         return false;
+}
+
+enum sl_rc sl_pg_regexes_table(const char *text, const char *schema, const char *table, bool *ret, struct sl_err *err)
+{
+        struct sl_pg_regexes r = {0};
+        char name[300];
+        enum sl_rc rc = sl_pg_regexes_open(&r, text, err);
+        snprintf(name, sizeof(name), "%s.%s", schema, table);
+        *ret = rc == SL_OK && sl_pg_regexes_match(&r, name);
+        sl_pg_regexes_free(&r);
+        return rc;
 }

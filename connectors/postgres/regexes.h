@@ -15,7 +15,8 @@ struct sl_pg_regexes {
 enum sl_rc sl_pg_regexes_open(struct sl_pg_regexes *r, const char *text, struct sl_err *err);
 void sl_pg_regexes_free(struct sl_pg_regexes *r);
 bool sl_pg_regexes_match(const struct sl_pg_regexes *r, const char *name);
+/* Does the table (schema.table) match one of the list? Compiles it for this once. */
+enum sl_rc sl_pg_regexes_table(const char *text, const char *schema, const char *table, bool *ret, struct sl_err *err);
 /* Is the list a valid one? For checks of a configuration. text may be NULL. */
 enum sl_rc sl_pg_regexes_check(const char *text, struct sl_err *err);
-
 #endif

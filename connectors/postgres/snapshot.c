@@ -238,7 +238,7 @@ static enum sl_rc finish(struct sl_pg_task *t, struct sl_batch *b, struct sl_err
         PQfinish(t->data);
         t->data = NULL;
         t->must_hand = true;
-        if (t->cfg->snapshot != SL_PG_SNAP_INITIAL_ONLY)
+        if (!t->only_snapshot)
                 return sl_pg_follow(t, &t->sn.after, err);
         sl_pg_line_init(t->line, &t->sn.after);
         t->mode = SL_PG_M_IDLE;

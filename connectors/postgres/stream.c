@@ -3,6 +3,7 @@
  *   'w' int64 start LSN, int64 end of WAL, int64 clock, message        XLogData
  *   'k' int64 end of WAL, int64 clock, int8 answer wanted              keepalive
  *   'r' int64 written, int64 flushed, int64 applied, int64 clock, int8 ours: all three are what Kafka has acknowledged
+ * (flushed is 0 with lsn.flush.mode=manual).
  *
  * Protocol 2 and later: a large transaction is sent in blocks while it runs. Its messages wait in the spool; when its commit
  * comes, the line gets them as those of any other transaction: BEGIN, the changes without aborted subtransactions, COMMIT.
@@ -13,7 +14,7 @@
  * the server sends every transaction that commits after the confirmed LSN, from its first change on. */
 #include <stdio.h>
 #include "base/clock.h"
-#include "connectors/postgres/task.h"
+#include "connectors/postgres/slot.h"
 
 #define FEEDBACK_MS 1000 /* at most so often when the position moves */
 #define KEEPALIVE_BYTES (16 << 20)
@@ -111,6 +112,7 @@ static enum sl_rc progress(struct sl_pg_task *t, struct sl_err *err)
                 if (!res || PQresultStatus(res) != PGRES_COPY_BOTH)
                         return sl_pg_fail(err, t->repl, res, "replication could not be started");
                 s->state = SL_PG_ST_COPY;
+                s->guard = SL_PG_GUARD_ASK;
         }
         return SL_OK;
 }
@@ -131,8 +133,9 @@ enum sl_rc sl_pg_stream_feedback(struct sl_pg_task *t, struct sl_err *err)
         if (s->reply || since >= t->cfg->status_ms || (t->flush_lsn > s->sent_lsn && since >= FEEDBACK_MS)) {
                 char msg[34], *p = msg;
                 *p++ = 'r';
-                for (int i = 0; i < 3; i++)
-                        p = put64(p, t->flush_lsn);
+                p = put64(p, t->flush_lsn);
+                p = put64(p, sl_pg_slot_manual(t->cfg) ? 0 : t->flush_lsn); /* 0: the slot stays where it is */
+                p = put64(p, t->flush_lsn);
                 p = put64(p, (uint64_t)(sl_wall_ns() / 1000 - SL_PG_EPOCH_US));
                 *p = 0;
                 int n = PQputCopyData(t->repl, msg, sizeof(msg));
@@ -142,6 +145,7 @@ enum sl_rc sl_pg_stream_feedback(struct sl_pg_task *t, struct sl_err *err)
                         s->reply = false;
                         s->sent_ms = now;
                         s->sent_lsn = t->flush_lsn;
+                        sl_pg_watch_feedback(t);
                 }
         }
         int left = PQflush(t->repl);
@@ -365,6 +369,11 @@ enum sl_rc sl_pg_stream_poll(struct sl_pg_task *t, struct sl_batch *b, bool *ret
         if (s->state != SL_PG_ST_COPY)
                 SL_TRY(progress(t, err));
         if (s->state != SL_PG_ST_COPY)
+                return SL_OK;
+        bool good = s->guard == SL_PG_GUARD_OK;
+        if (sl_unlikely(!good))
+                SL_TRY(sl_pg_watch_guard(t, &good, err));
+        if (sl_unlikely(!good))
                 return SL_OK;
         if (s->spool)
                 sl_pg_spool_tidy(s->spool);

@@ -10,11 +10,13 @@
 #include "connectors/postgres/spool.h"
 
 enum sl_pg_mode { SL_PG_M_SNAPSHOT, SL_PG_M_BACKLOG, SL_PG_M_STREAM, SL_PG_M_IDLE };
-enum sl_pg_ctl { SL_PG_CTL_IDLE, SL_PG_CTL_ADVANCE, SL_PG_CTL_LAG, SL_PG_CTL_XMIN };
+enum sl_pg_ctl { SL_PG_CTL_IDLE, SL_PG_CTL_ADVANCE, SL_PG_CTL_LAG, SL_PG_CTL_XMIN, SL_PG_CTL_SLOT };
 
 /* stream.c */
 struct sl_pg_stream {
         enum { SL_PG_ST_NONE, SL_PG_ST_CONNECTING, SL_PG_ST_READY, SL_PG_ST_STARTING, SL_PG_ST_COPY } state;
+        /* No row is read before the slot has been looked at while it is ours: watch.c. */
+        enum { SL_PG_GUARD_ASK, SL_PG_GUARD_ASKED, SL_PG_GUARD_OK } guard;
         short events; /* while connecting */
         int64_t connect_until;
         uint64_t sent_lsn; /* last feedback */
@@ -77,6 +79,15 @@ struct sl_pg_snapshot {
         struct sl_pg_offset after; /* where streaming starts */
 };
 
+/* watch.c */
+struct sl_pg_watch {
+        int64_t asked_ms, answered_ms, warned_ms; /* 0 = never */
+        int64_t retained;                         /* bytes, at the last answer */
+        double rate;                              /* how fast they grow, bytes a second */
+        bool rated;
+        struct sl_metric *m_status, *m_retained, *m_safe, *m_loss, *m_active, *m_oldest, *m_feedback;
+};
+
 struct sl_pg_task {
         const struct sl_pg_cfg *cfg;
         const struct sl_task_env *env;
@@ -97,6 +108,8 @@ struct sl_pg_task {
         struct sl_pg_stream st;
         struct sl_pg_backlog bl;
         struct sl_pg_snapshot sn;
+        struct sl_pg_watch watch;
+        bool only_snapshot; /* no stream follows */
         struct sl_position handed; /* last position given to the core */
         bool unacked;              /* it is not acknowledged yet */
         bool must_hand;            /* a position that can't wait: the end of a snapshot */
@@ -116,7 +129,8 @@ struct sl_pg_task {
 /* check.c: is the server ready for this configuration? Findings go to r. */
 void sl_pg_check_server(const struct sl_pg_cfg *cfg, const char *connector, struct sl_cfg_report *r);
 
-/* setup.c: version, rights, lock, publication, slot; decides snapshot or streaming and from where. */
+/* setup.c: version, rights, lock, publication, slot; decides snapshot or streaming and from where. sl_pg_tables is
+ * publication.c's. */
 enum sl_rc sl_pg_setup(struct sl_pg_task *t, const char *offset_json, struct sl_err *err);
 /* Go on from there: through SQL when far behind, else by streaming. */
 enum sl_rc sl_pg_follow(struct sl_pg_task *t, const struct sl_pg_offset *off, struct sl_err *err);
@@ -163,6 +177,19 @@ enum sl_rc sl_pg_ctl_drain(struct sl_pg_task *t, struct sl_err *err);
 enum sl_rc sl_pg_wal_lsn(struct sl_pg_task *t, uint64_t *ret, struct sl_err *err);
 /* xmin.fetch.interval.ms: ask when it is time; waits for the first answer. */
 enum sl_rc sl_pg_ctl_xmin(struct sl_pg_task *t, struct sl_err *err);
+
+/* watch.c: what the server keeps for the slot; metrics, and a warning before it is lost. */
+void sl_pg_watch_open(struct sl_pg_task *t);
+/* Ask when it is due, take the answer when it is there. Never blocks. */
+enum sl_rc sl_pg_watch_poll(struct sl_pg_task *t, struct sl_err *err);
+void sl_pg_watch_wait(struct sl_pg_task *t, struct sl_wait *w);
+/* For ctl.c: an answer. */
+enum sl_rc sl_pg_watch_take(struct sl_pg_task *t, const PGresult *res, struct sl_err *err);
+/* A position went to the server. */
+void sl_pg_watch_feedback(struct sl_pg_task *t);
+/* The walsender has the slot: *ret_good when it is known to hold everything since the line's position (a few calls later).
+ * SL_E_PG_SLOT_LOST when it does not. */
+enum sl_rc sl_pg_watch_guard(struct sl_pg_task *t, bool *ret_good, struct sl_err *err);
 #define SL_PG_WAL_SQL                                                                                                  \
         "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END"
 #endif
