@@ -14,6 +14,7 @@
  * the server sends every transaction that commits after the confirmed LSN, from its first change on. */
 #include <stdio.h>
 #include "base/clock.h"
+#include "base/fault.h"
 #include "connectors/postgres/slot.h"
 
 #define FEEDBACK_MS 1000 /* at most so often when the position moves */
@@ -69,7 +70,7 @@ static enum sl_rc start(struct sl_pg_task *t, struct sl_err *err)
         sl_pg_stream_options(t->cfg, false, protocol(t), &sql);
         sl_buf_adds(&sql, PQserverVersion(t->ctl) >= 140000 ? ", messages 'true'" : "");
         sl_buf_addc(&sql, ')');
-        int ok = PQsendQuery(t->repl, sl_buf_cstr(&sql));
+        int ok = !SL_FAULT("postgres.start") && PQsendQuery(t->repl, sl_buf_cstr(&sql));
         sl_buf_free(&sql);
         t->st.state = SL_PG_ST_STARTING;
         t->st.sent_ms = 0;

@@ -49,8 +49,15 @@ class Connector:
         self.topic = f"{database.prefix}.public.t"
         self.config = database.config(table_include_list="public.t", status_update_interval_ms="200") | more
 
+    def create(self):
+        """Also when the worker has just lost its lead, because Kafka hung."""
+        body = {"name": self.name, "config": self.config}
+        answer = wait_until(lambda: (a := self.worker.rest("POST", "/connectors", json=body)).status_code != 409 and a)
+        assert answer.status_code == 201, answer.text
+
     def run(self):
-        self.worker.run(self.name, self.config, tasks=1)
+        self.create()
+        self.worker.wait_running(self.name, 1, timeout=60)
         return self
 
     def stop(self):
@@ -252,7 +259,7 @@ def test_05_slot_that_waits_for_an_open_transaction(connect, database):
         )
         other.start()
         wait_until(lambda: database.sql(wait), 20, "the slot without a position")
-        connector.worker.create(connector.name, connector.config)
+        connector.create()
         wait_until(lambda: f"slot {database.slot} is not complete yet" in connector.worker.log_text(), 20, "the log")
         assert f"pid {pid} of user postgres" in connector.worker.log_text()
         long.rollback()
@@ -368,7 +375,7 @@ def test_slot_is_watched_and_its_loss_is_told_before(worker, kafka, small, uniqu
     worker.delete(connector.name)
 
 
-def test_invalidated_slot(worker, small, unique):
+def test_invalidated_slot(worker, kafka, small, unique):
     """Past max_slot_wal_keep_size while stopped: refused; when_needed makes a new slot and reads the rows again."""
     database = Database(small, unique)
     database.sql(TABLE + "insert into t select i, 'old' from generate_series(1, 3) i")
@@ -386,11 +393,15 @@ def test_invalidated_slot(worker, small, unique):
     connector.resume(running=False)
     connector.refused("pg.slot.lost", "is lost", "sluice.slot.lost")
     connector.stop()
-    connector.resume(**{"snapshot.mode": "when_needed"})
+    connector.resume(**{"snapshot.mode": "when_needed", "lsn.flush.mode": "manual"})
     database.sql("insert into t values (5, 'streamed')")
     assert connector.ids(8)[3:] == [*OLD, ("r", 4), ("c", 5)]
     assert slot_sql(database, "wal_status")[0] != "lost"
     assert "a new snapshot is taken, as snapshot.mode says" in worker.log_text()
+    # Under a running stream, whose slot nobody moves: the walsender is ended, and the same happens by itself.
+    wait_until(lambda: lost() or len(kafka.consume_all(connector.topic)) >= 13, 60, "the slot's invalidation")
+    assert connector.ids(13)[8:] == [*OLD, ("r", 4), ("r", 5)]
+    worker.wait_running(connector.name, 1, fail_fast=False)
     worker.delete(connector.name)
 
 
@@ -450,6 +461,26 @@ def test_mismatch_strategies(connect, database):
     assert "the changes between are left out, as offset.mismatch.strategy says" in connector.worker.log_text()
     database.sql("insert into t values (6, 'after')")
     assert connector.ids(5)[3:] == [("c", 4), ("c", 6)]
+
+
+def test_slot_moved_between_check_and_start(make_worker, database):
+    """The server itself would start at the slot's place and say nothing."""
+    env = {"PGPASSWORD": PG_PASSWORD, "SLUICE_FAULTS": "postgres.start=sleep:3000@2"}
+    worker = make_worker(env=env).start()
+    database.sql(TABLE + "insert into t select i, 'old' from generate_series(1, 3) i")
+    connector = Connector(worker, database).run()
+    connector.ids(3)
+    wait_until(lambda: slot_sql(database, "active")[0], 20, "the stream")
+    connector.stop()
+    database.sql("insert into t values (4, 'lost?')")
+    connector.resume(running=False)
+    # The last thing that is asked before the start is where the WAL ends.
+    last = f"""select 1 from pg_stat_activity where application_name = 'sluice:{connector.name}'
+        and query like 'SELECT CASE WHEN pg_is_in_recovery()%' and state = 'idle'"""
+    wait_until(lambda: database.sql(last), 20, "the check")
+    database.sql(f"select pg_replication_slot_advance('{database.slot}', pg_current_wal_lsn())")
+    connector.refused("pg.slot.lost", "it was moved or made anew just now")
+    assert connector.ids(3) == OLD
 
 
 def test_another_server_and_timeline(connect, database):
@@ -544,7 +575,7 @@ def test_publication_for_all_tables(connect, database):
 
 def test_publication_that_must_exist(connect, database):
     connector = connect(publication_autocreate_mode="disabled")
-    connector.worker.create(connector.name, connector.config)
+    connector.create()
     connector.refused("pg.setup", "publication.autocreate.mode is disabled")
     connector.stop()
     connector.resume(**{"publication.autocreate.mode": "no_tables"})
