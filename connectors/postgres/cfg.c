@@ -26,7 +26,7 @@
                                                    .group = JAVA, .doc = why                                           \
         }
 
-#define NO_SIGNALS "Signals and incremental snapshots are not built in; remove this key."
+#define NO_KAFKA_SIGNALS "Signals are read from the source and file channels only; remove this key."
 #define NO_JAVA "This names a Java class that can't be loaded by a native program; remove this key."
 #define NO_CUSTOM "Needs a Java class that can't be loaded by a native program; choose another value."
 
@@ -145,8 +145,9 @@ static const struct sl_cfg_enum only_none[] = {{"none", 0, NULL},
 static const struct sl_cfg_enum only_select_all[] = {{"select_all", 0, NULL}, {"custom", 0, NO_CUSTOM}, {0}};
 static const struct sl_cfg_enum only_memory[] = {
         {"memory", 0, NULL}, {"chronicle", 0, "There is no queue to keep elsewhere; remove this key."}, {0}};
-static const struct sl_cfg_enum false_only_ro[] = {{"false", 0, NULL}, {"true", 0, NO_SIGNALS}, {0}};
-static const struct sl_cfg_enum sources_only[] = {{"source", 0, NULL}, {0}};
+static const struct sl_cfg_enum watermarks[] = {{"insert_insert", SL_PG_WM_INSERT_INSERT, NULL},
+                                                {"insert_delete", SL_PG_WM_INSERT_DELETE, NULL},
+                                                {0}};
 
 #define FALSE_ONLY(key, vals, why)                                                                                     \
         {                                                                                                              \
@@ -246,7 +247,9 @@ const struct sl_cfg_def sl_pg_config[] = {
          .group = JAVA, .doc = "Given to the JDBC driver by Debezium; libpq has no such option (or the key is misspelt)."},
         {SL_CFG_NONE("driver.*", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_IGNORED, .importance = SL_LOW,
          .group = JAVA, .doc = "Given to the JDBC driver by Debezium; libpq has no such option."},
-        FALSE_ONLY("read.only", false_only_ro, "Only concerns incremental snapshots."),
+        {SL_CFG_BOOL(C, read_only, "read.only"), .def = "false", .importance = SL_LOW, .group = SNAP,
+         .doc = "Incremental snapshots write nothing to the database: chunks are placed in the stream by the server's WAL position "
+                "instead of rows in the signal table. Works on a standby."},
         /* Slot and publication */
         {SL_CFG_ENUM(C, plugin, "plugin.name", plugins), .def = "pgoutput", .importance = SL_MEDIUM, .group = SLOT,
          .doc = "Output plugin; only pgoutput (Debezium's default is decoderbufs, ours is pgoutput)."},
@@ -450,26 +453,33 @@ const struct sl_cfg_def sl_pg_config[] = {
          .doc = "Whole tables are read."},
         REFUSED("snapshot.query.mode.custom.name", SL_CFG_T_STRING, NO_JAVA),
         REFUSED("snapshot.locking.mode.custom.name", SL_CFG_T_STRING, NO_JAVA),
-        IGNORED("incremental.snapshot.chunk.size", SL_CFG_T_INT, "There are no incremental snapshots."),
-        IGNORED("incremental.snapshot.watermarking.strategy", SL_CFG_T_STRING, "There are no incremental snapshots."),
-        IGNORED("incremental.snapshot.allow.schema.changes", SL_CFG_T_BOOLEAN, "There are no incremental snapshots."),
-        REFUSED("signal.data.collection", SL_CFG_T_STRING, NO_SIGNALS),
-        {.name = "signal.enabled.channels",
-         .type = SL_CFG_T_ENUM,
-         .offset = SL_CFG_NO_MEMBER,
-         .values = sources_only,
-         .def = "source",
-         .importance = SL_LOW,
-         .group = SNAP,
-         .doc = "Without signal.data.collection nothing is listened to."},
-        IGNORED("signal.poll.interval.ms", SL_CFG_T_LONG, "Signals are not built in."),
-        IGNORED("signal.emit.failure.max.retries", SL_CFG_T_INT, "Signals are not built in."),
-        IGNORED("signal.emit.failure.backoff.ms", SL_CFG_T_LONG, "Signals are not built in."),
-        REFUSED_ALL("signal.kafka.*", NO_SIGNALS),
-        REFUSED_ALL("signal.consumer.*", NO_SIGNALS),
-        REFUSED("signal.file", SL_CFG_T_STRING, NO_SIGNALS),
-        REFUSED("notification.enabled.channels", SL_CFG_T_STRING, "Notifications are not built in; remove this key."),
-        IGNORED("notification.sink.topic.name", SL_CFG_T_STRING, "Notifications are not built in."),
+        {SL_CFG_INT(C, chunk_size, "incremental.snapshot.chunk.size"), .def = "1024", .flags = SL_CFG_HAS_MIN, .min = 1,
+         .importance = SL_MEDIUM, .group = SNAP,
+         .doc = "Rows of an incremental snapshot that are read at a time; fewer when they take more than 16 MiB."},
+        {SL_CFG_ENUM(C, watermark, "incremental.snapshot.watermarking.strategy", watermarks), .def = "insert_insert",
+         .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_LOW, .group = SNAP,
+         .doc = "How a chunk's end is marked in the signal table: by a second row, or by deleting the first one (the table then "
+                "stays small; it needs a primary key or REPLICA IDENTITY FULL)."},
+        IGNORED("incremental.snapshot.allow.schema.changes", SL_CFG_T_BOOLEAN,
+                "A table may be altered while it is read: its chunk is read again."),
+        {SL_CFG_STR(C, signal_table, "signal.data.collection"), .importance = SL_MEDIUM, .group = SNAP,
+         .doc = "schema.table of the table whose inserted rows (id, type, data) are signals. It is captured whatever the include "
+                "lists say."},
+        {SL_CFG_LIST(C, signal_channels, "signal.enabled.channels"), .def = "source", .importance = SL_LOW, .group = SNAP,
+         .doc = "Where signals come from: source (signal.data.collection), file (signal.file)."},
+        {SL_CFG_STR(C, signal_file, "signal.file"), .def = "file-signals.txt", .importance = SL_LOW, .group = SNAP,
+         .doc = "File of the channel file, one {\"id\":...,\"type\":...,\"data\":{...}} a line. It is emptied when it is read."},
+        {SL_CFG_LONG(C, signal_poll_ms, "signal.poll.interval.ms"), .def = "5000", .flags = SL_CFG_HAS_MIN, .min = 1,
+         .importance = SL_LOW, .group = SNAP, .doc = "How often signal.file is looked at, in ms."},
+        IGNORED("signal.emit.failure.max.retries", SL_CFG_T_INT, "A lost connection is opened again without end."),
+        IGNORED("signal.emit.failure.backoff.ms", SL_CFG_T_LONG, "A lost connection is opened again every second."),
+        REFUSED_ALL("signal.kafka.*", NO_KAFKA_SIGNALS),
+        REFUSED_ALL("signal.consumer.*", NO_KAFKA_SIGNALS),
+        {SL_CFG_LIST(C, notify_channels, "notification.enabled.channels"), .def = "", .importance = SL_LOW, .group = SNAP,
+         .doc = "Who is told of snapshots: sink (records on notification.sink.topic.name), log (the worker's log). jmx is accepted "
+                "without effect."},
+        {SL_CFG_STR(C, notify_topic, "notification.sink.topic.name"), .importance = SL_LOW, .group = SNAP,
+         .doc = "Topic of the channel sink."},
         /* Topics, heartbeat */
         {SL_CFG_LONG(C, heartbeat_ms, "heartbeat.interval.ms"), .def = "0", .flags = SL_CFG_HAS_MIN, .min = 0,
          .importance = SL_MEDIUM, .group = TOPICS,

@@ -39,6 +39,7 @@ enum sl_pg_adjust { SL_PG_ADJ_NONE, SL_PG_ADJ_AVRO, SL_PG_ADJ_AVRO_UNICODE };
 enum sl_pg_mismatch { SL_PG_MM_NONE, SL_PG_MM_TRUST_OFFSET, SL_PG_MM_TRUST_SLOT, SL_PG_MM_TRUST_GREATER };
 enum sl_pg_target { SL_PG_TARGET_DEFAULT, SL_PG_TARGET_ANY, SL_PG_TARGET_PRIMARY, SL_PG_TARGET_STANDBY,
                     SL_PG_TARGET_PREFER_STANDBY, SL_PG_TARGET_READ_WRITE, SL_PG_TARGET_READ_ONLY };
+enum sl_pg_watermark { SL_PG_WM_INSERT_INSERT, SL_PG_WM_INSERT_DELETE };
 enum sl_pg_convfail { SL_PG_CF_WARN, SL_PG_CF_FAIL };
 enum sl_pg_eventfail { SL_PG_EF_FAIL, SL_PG_EF_WARN, SL_PG_EF_SKIP };
 
@@ -88,6 +89,13 @@ struct sl_pg_cfg {
         /* snapshot */
         int snapshot;                                 /* enum sl_pg_snapshot_mode */
         bool snap_data, snap_stream, snap_on_data_error; /* of SL_PG_SNAP_CONFIGURED */
+        /* signals, incremental snapshots, notifications */
+        bool read_only;
+        const char *signal_table, *signal_file, *notify_topic;
+        struct sl_cfg_list signal_channels, notify_channels;
+        int64_t signal_poll_ms;
+        int32_t chunk_size;
+        int watermark; /* enum sl_pg_watermark */
         /* heartbeat, topics */
         int64_t heartbeat_ms;
         const char *heartbeat_query, *heartbeat_prefix, *heartbeat_topic, *delimiter;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Postgres source: what Debezium's PostgresConnector 3.6.1 does with pgoutput. This file holds the calls of the
  * core; the work is in check.c (validation), setup.c (start), snapshot.c, stream.c, backlog.c and line.c (messages -> records and positions).
- * Not here: incremental snapshots, signals, notifications. */
+ * Snapshots on demand, signals and notifications: incremental.h. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "connectors/postgres/incremental.h"
 #include "connectors/postgres/publication.h"
 #include "connectors/postgres/slot.h"
 
@@ -68,6 +69,33 @@ static void check_names(const struct sl_pg_cfg *cfg, const char *connector, stru
                                          "(use c, u, d, t or none)",
                                          op);
         }
+}
+
+static void check_on_demand(const struct sl_pg_cfg *cfg, struct sl_cfg_report *r)
+{
+        bool sink = false;
+        if (cfg->signal_table && !strchr(cfg->signal_table, '.'))
+                sl_cfg_add_error(r, "signal.data.collection", "Invalid value %s for configuration signal.data.collection: write it as "
+                                 "schema.table", cfg->signal_table);
+        for (uint32_t i = 0; i < cfg->signal_channels.count; i++) {
+                const char *name = cfg->signal_channels.items[i];
+                if (strcmp(name, "source") != 0 && strcmp(name, "file") != 0)
+                        sl_cfg_add_error(r, "signal.enabled.channels",
+                                         "Signals of the channel %s are not read here: use source (signal.data.collection) or file "
+                                         "(signal.file)", name);
+        }
+        for (uint32_t i = 0; i < cfg->notify_channels.count; i++) {
+                const char *name = cfg->notify_channels.items[i];
+                sink |= strcmp(name, "sink") == 0;
+                if (strcmp(name, "jmx") == 0)
+                        sl_cfg_add_warning(r, "notification.enabled.channels", "There is no JMX here: jmx has no effect");
+                else if (strcmp(name, "sink") != 0 && strcmp(name, "log") != 0)
+                        sl_cfg_add_error(r, "notification.enabled.channels", "There is no notification channel %s: use sink or log",
+                                         name);
+        }
+        if (sink && !cfg->notify_topic)
+                sl_cfg_add_error(r, "notification.sink.topic.name",
+                                 "Notification topic name must be provided when the sink notification channel is enabled");
 }
 
 static void check_identities(const struct sl_pg_cfg *cfg, struct sl_cfg_report *r)
@@ -155,6 +183,7 @@ static void pg_check(const void *config, const char *connector, struct sl_cfg_re
         check_columns(cfg, r);
         check_naming(cfg, r);
         check_identities(cfg, r);
+        check_on_demand(cfg, r);
         if (cfg->heartbeat_query && !cfg->heartbeat_ms)
                 sl_cfg_add_warning(r, "heartbeat.action.query",
                                    "heartbeat.interval.ms is 0, so the query is never run");
@@ -244,6 +273,7 @@ static enum sl_rc pg_open(void *task, const void *config, const struct sl_task_e
         sl_pg_watch_open(t);
         SL_TRY(sl_pg_filter_open(&t->filter, t->cfg, err));
         SL_TRY(guard(t, err));
+        SL_TRY(sl_pg_incr_open(t, offset_json, err));
         SL_TRY(sl_pg_setup(t, offset_json, err));
         if (t->cfg->heartbeat_ms && t->cfg->heartbeat_query)
                 SL_TRY(sl_pg_connect(&t->who, false, 10000, &t->hb, err));
@@ -300,9 +330,12 @@ static void hand_out(struct sl_pg_task *t, struct sl_batch *b)
 {
         struct sl_position pos;
         bool boundary;
+        if (t->incr->blocking) /* the signal is not done before its snapshot is */
+                return;
         if (t->mode == SL_PG_M_SNAPSHOT || (!b->count && !t->line->moved && !t->must_hand) ||
             !sl_pg_line_position(t->line, &pos, &boundary))
                 return;
+        pos.w[SL_PG_W_INCR] = sl_pg_incr_seq(t);
         int64_t now = sl_mono_ms();
         bool was_inside = t->handed.w[SL_PG_W_COMMIT] != 0;
         uint64_t moved = pos.w[SL_PG_W_DONE] - t->handed.w[SL_PG_W_DONE];
@@ -326,25 +359,57 @@ static void note_lag(struct sl_pg_task *t)
         sl_metric_set(t->m_lag, end > t->flush_lsn ? (int64_t)(end - t->flush_lsn) : 0);
 }
 
-static enum sl_rc read_changes(struct sl_pg_task *t, struct sl_batch *out, bool *ret_more, struct sl_err *err)
+/* The changes, or a snapshot in their place. */
+static enum sl_rc read_on(struct sl_pg_task *t, struct sl_batch *out, bool *ret_more, struct sl_err *err)
 {
-        *ret_more = false;
         if (t->mode == SL_PG_M_BACKLOG || t->mode == SL_PG_M_STREAM)
                 SL_TRY(sl_pg_ctl_xmin(t, err));
         switch (t->mode) {
         case SL_PG_M_SNAPSHOT:
-                SL_TRY(sl_pg_snapshot_poll(t, out, ret_more, err));
-                break;
+                return sl_pg_snapshot_poll(t, out, ret_more, err);
         case SL_PG_M_BACKLOG:
                 out->behind = true;
-                SL_TRY(sl_pg_backlog_poll(t, out, ret_more, err));
-                break;
+                return sl_pg_backlog_poll(t, out, ret_more, err);
         case SL_PG_M_STREAM:
-                SL_TRY(sl_pg_stream_poll(t, out, ret_more, err));
-                break;
+                return sl_pg_stream_poll(t, out, ret_more, err);
         case SL_PG_M_IDLE:
                 break;
         }
+        return SL_OK;
+}
+
+/* Snapshots on demand, beside the stream or (blocking) in its place. */
+static enum sl_rc on_demand(struct sl_pg_task *t, struct sl_batch *out, bool *ret_more, struct sl_err *err)
+{
+        struct sl_pg_incr *in = t->incr;
+        struct sl_position pos;
+        bool boundary;
+        if (t->mode != SL_PG_M_STREAM && t->mode != SL_PG_M_BACKLOG)
+                return SL_OK;
+        if (in->blocking == SL_PG_BLOCK_RUNNING) {
+                in->blocking = SL_PG_BLOCK_NONE; /* it is over */
+                t->must_hand = true;
+        }
+        SL_TRY(sl_pg_incr_poll(t, out, ret_more, err));
+        if (in->blocking != SL_PG_BLOCK_WANTED)
+                return SL_OK;
+        out->end_at_boundary = true;
+        if (!sl_pg_line_position(t->line, &pos, &boundary) || !boundary || t->line->inside)
+                return SL_OK;
+        *ret_more = true;
+        return sl_pg_blocking_start(t, err);
+}
+
+static enum sl_rc read_changes(struct sl_pg_task *t, struct sl_batch *out, bool *ret_more, struct sl_err *err)
+{
+        bool more = false;
+        *ret_more = false;
+        SL_TRY(on_demand(t, out, &more, err));
+        if (!sl_pg_incr_holds(t))
+                SL_TRY(read_on(t, out, ret_more, err));
+        else if (t->mode == SL_PG_M_STREAM)
+                SL_TRY(sl_pg_stream_feedback(t, err));
+        *ret_more |= more;
         SL_TRY(heartbeat(t, out, err));
         hand_out(t, out);
         note_lag(t);
@@ -381,8 +446,10 @@ static void pg_wait(void *task, struct sl_wait *w)
 {
         struct sl_pg_task *t = task;
         int64_t now = sl_mono_ms();
-        if (t->mode == SL_PG_M_STREAM)
+        if (t->mode == SL_PG_M_STREAM && !sl_pg_incr_holds(t))
                 sl_pg_stream_wait(t, w);
+        if (t->mode == SL_PG_M_STREAM || t->mode == SL_PG_M_BACKLOG)
+                sl_pg_incr_wait(t, w);
         if (t->data)
                 sl_wait_fd(w, PQsocket(t->data), t->bl.state == SL_PG_BL_CONNECTING ? t->bl.events : POLLIN);
         if (t->ctl_state != SL_PG_CTL_IDLE)
@@ -405,6 +472,7 @@ static enum sl_rc pg_offset(void *task, const struct sl_position *pos, struct sl
         const struct sl_pg_task *t = task;
         (void)err;
         sl_pg_offset_write(pos, &t->server, out);
+        sl_pg_incr_offset(task, pos->w[SL_PG_W_INCR], out);
         return SL_OK;
 }
 
@@ -413,6 +481,7 @@ static enum sl_rc pg_acked(void *task, const struct sl_position *pos, struct sl_
         struct sl_pg_task *t = task;
         if (pos->w[SL_PG_W_DONE] > t->flush_lsn)
                 t->flush_lsn = pos->w[SL_PG_W_DONE];
+        sl_pg_incr_acked(t, pos->w[SL_PG_W_INCR]);
         if (memcmp(pos, &t->handed, sizeof(*pos)) == 0)
                 t->unacked = false;
         enum sl_rc rc = t->mode == SL_PG_M_BACKLOG  ? sl_pg_backlog_acked(t, err)
@@ -472,6 +541,7 @@ static void pg_close(void *task)
                 sl_debug("last feedback failed");
         sl_pg_snapshot_close(t);
         sl_pg_backlog_close(t);
+        sl_pg_incr_close(t);
         sl_pg_stream_close(t);
         if (t->hb)
                 PQfinish(t->hb);

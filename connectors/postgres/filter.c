@@ -73,6 +73,7 @@ enum sl_rc sl_pg_filter_open(struct sl_pg_filter *f, const struct sl_pg_cfg *cfg
         SL_TRY(sl_pg_regexes_open(&f->snapshot_in, cfg->snapshot_include, err));
         SL_TRY(open_keys(f, cfg->key_columns, err));
         SL_TRY(sl_pg_mappers_open(&f->mappers, cfg, err));
+        f->signal_table = cfg->signal_table;
         return sl_pg_names_open(&f->names, cfg, err);
 }
 
@@ -118,6 +119,8 @@ static const char *dotted(char out[300], const char *a, const char *b, const cha
 bool sl_pg_filter_table(const struct sl_pg_filter *f, const char *schema, const char *table)
 {
         char name[300];
+        if (f->signal_table && strcmp(f->signal_table, dotted(name, schema, table, NULL)) == 0)
+                return true;
         if (f->ignore_builtin && builtin(schema, table))
                 return false;
         return passes(&f->schema_in, &f->schema_out, schema) &&

@@ -10,6 +10,7 @@
 
 struct sl_pg_filter {
         bool ignore_builtin;
+        const char *signal_table; /* captured whatever the lists say; NULL = none */
         struct sl_pg_regexes schema_in, schema_out, table_in, table_out, column_in, column_out, snapshot_in,
                 message_in, message_out;
         struct sl_pg_regexes *keys; /* message.key.columns: one for each column that it names, in its order */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The state of the transaction that is being read, what of it was emitted before, and the position: see line.h. */
 #include "base/log.h"
-#include "connectors/postgres/line.h"
+#include "connectors/postgres/incremental.h"
 
 void sl_pg_line_init(struct sl_pg_line *l, const struct sl_pg_offset *from)
 {
@@ -70,6 +70,8 @@ static enum sl_rc begin(struct sl_pg_line *l, uint64_t lsn, struct sl_batch *b, 
         if (!l->txn_ordinal && l->txn_lsn == m->lsn)
                 l->txn_lsn = 0;
         l->foreign_xid = 0;
+        if (l->incr)
+                sl_pg_incr_begin(l->incr, m->xid);
         return SL_OK;
 }
 
@@ -173,7 +175,8 @@ static enum sl_rc emit(struct sl_pg_line *l, struct sl_pg_relation *rel, uint64_
         return SL_OK;
 }
 
-static void truncation(struct sl_pg_line *l, uint64_t lsn, struct sl_str raw, struct sl_batch *b)
+static enum sl_rc truncation(struct sl_pg_line *l, uint64_t lsn, struct sl_str raw, bool seen, struct sl_batch *b,
+                            struct sl_err *err)
 {
         struct sl_cur oids = l->msg.items;
         for (uint32_t i = 0; i < l->msg.n; i++) {
@@ -183,7 +186,10 @@ static void truncation(struct sl_pg_line *l, uint64_t lsn, struct sl_str raw, st
                         sl_pg_emit_truncate(l->emit, b, rel, lsn);
                 if (sl_unlikely(l->dead_letters))
                         sl_pg_line_keep_raw(rel, lsn, raw, NULL, b, before);
+                if (rel && rel->watched && !seen)
+                        SL_TRY(sl_pg_incr_change(l->arg, rel, lsn, b, b->count, err));
         }
+        return SL_OK;
 }
 
 static void logical_message(struct sl_pg_line *l, uint64_t lsn, struct sl_str raw, struct sl_batch *b)
@@ -212,12 +218,12 @@ static enum sl_rc point(struct sl_pg_line *l, uint64_t lsn, struct sl_str raw, s
         return SL_OK;
 }
 
-static enum sl_rc records(struct sl_pg_line *l, uint64_t lsn, struct sl_str raw, struct sl_batch *b, struct sl_err *err)
+/* seen: they are only made to be counted. */
+static enum sl_rc records(struct sl_pg_line *l, uint64_t lsn, struct sl_str raw, bool seen, struct sl_batch *b,
+                          struct sl_err *err)
 {
-        if (l->msg.kind == 'T') {
-                truncation(l, lsn, raw, b);
-                return SL_OK;
-        }
+        if (l->msg.kind == 'T')
+                return truncation(l, lsn, raw, seen, b, err);
         if (l->msg.kind == 'M') {
                 logical_message(l, lsn, raw, b);
                 return SL_OK;
@@ -226,7 +232,10 @@ static enum sl_rc records(struct sl_pg_line *l, uint64_t lsn, struct sl_str raw,
         if (sl_unlikely(!rel))
                 return sl_fail(err, SL_E_PG_PROTOCOL, "a row came of relation %u, which the server did not describe",
                                l->msg.oid);
-        return rel->captured ? emit(l, rel, lsn, raw, b, err) : SL_OK;
+        uint32_t before = b->count;
+        if (rel->captured)
+                SL_TRY(emit(l, rel, lsn, raw, b, err));
+        return sl_unlikely(rel->watched && !seen) ? sl_pg_incr_change(l->arg, rel, lsn, b, before, err) : SL_OK;
 }
 
 static enum sl_rc change(struct sl_pg_line *l, uint64_t lsn, struct sl_str raw, struct sl_batch *b, struct sl_err *err)
@@ -238,7 +247,7 @@ static enum sl_rc change(struct sl_pg_line *l, uint64_t lsn, struct sl_str raw, 
         SL_TRY(seen_before(l, lsn, &seen, err));
         if (seen && (l->skip || !l->emit->tx))
                 return SL_OK;
-        SL_TRY(records(l, lsn, raw, b, err));
+        SL_TRY(records(l, lsn, raw, seen, b, err));
         if (seen) /* counted, that is all */
                 b->count = before;
         return SL_OK;

@@ -16,12 +16,14 @@
 #include "connectors/postgres/envelope.h"
 #include "connectors/postgres/offset.h"
 
+struct sl_pg_incr;
 struct sl_pg_line {
         struct sl_pg_relations *rels;
         struct sl_pg_emit *emit;
         struct sl_arena *life;
         enum sl_rc (*before_catalog)(void *arg, struct sl_err *err); /* make the catalog connection idle */
         void *arg;
+        struct sl_pg_incr *incr; /* told of transactions; NULL = nobody takes snapshots on demand */
         bool dead_letters; /* records carry their message; a change that can't be converted becomes a failed record */
         uint64_t done_lsn, last_commit; /* last_commit 0 = not known (source.sequence) */
         bool snapshot_done;             /* no commit since the snapshot */

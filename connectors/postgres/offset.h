@@ -23,7 +23,7 @@ enum {
         SL_PG_W_XID,
         SL_PG_W_TIME,  /* commit time, microseconds since 1970 */
         SL_PG_W_FLAGS, /* SL_PG_F_*, and the last message's kind << 8 */
-        SL_PG_W_SPARE
+        SL_PG_W_INCR   /* which state of the incremental snapshot belongs to it, 0 = none */
 };
 #define SL_PG_F_SNAPSHOT 1 /* the snapshot is complete and no commit came after it */
 #define SL_PG_F_XID 2      /* the xid is known */

@@ -91,3 +91,15 @@ enum sl_rc sl_pg_regexes_table(const char *text, const char *schema, const char 
         sl_pg_regexes_free(&r);
         return rc;
 }
+
+bool sl_pg_regex_matches(const char *expr, const char *name, bool caseless)
+{
+        int code;
+        PCRE2_SIZE at;
+        void *re = pcre2_compile((PCRE2_SPTR)expr, PCRE2_ZERO_TERMINATED,
+                                 (caseless ? PCRE2_CASELESS : 0) | PCRE2_UTF | PCRE2_UCP, &code, &at, NULL);
+        struct sl_pg_regexes one = {.codes = &re, .count = re ? 1 : 0};
+        bool hit = sl_pg_regexes_match(&one, name);
+        pcre2_code_free(re);
+        return hit;
+}

@@ -17,6 +17,8 @@ void sl_pg_regexes_free(struct sl_pg_regexes *r);
 bool sl_pg_regexes_match(const struct sl_pg_regexes *r, const char *name);
 /* Does the table (schema.table) match one of the list? Compiles it for this once. */
 enum sl_rc sl_pg_regexes_table(const char *text, const char *schema, const char *table, bool *ret, struct sl_err *err);
+/* One expression, over the whole name; false also when it is no valid one. */
+bool sl_pg_regex_matches(const char *expr, const char *name, bool caseless);
 /* Is the list a valid one? For checks of a configuration. text may be NULL. */
 enum sl_rc sl_pg_regexes_check(const char *text, struct sl_err *err);
 #endif

@@ -360,6 +360,8 @@ static enum sl_rc finish(struct sl_pg_relations *r, struct sl_pg_relation *rel, 
                 key_columns(r, rel, cat, identity);
                 bind_envelope(r, rel);
         }
+        if (r->bound)
+                r->bound(r->bound_arg, rel);
         sl_map_put(&r->map, oid_key(&rel->oid), rel);
         r->last = rel;
         *ret = rel;

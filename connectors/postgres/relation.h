@@ -49,6 +49,7 @@ struct sl_pg_relation {
         uint32_t oid;
         const char *schema, *table;
         bool captured;
+        bool watched; /* its changes are told to incremental.c */
         uint32_t n, nout, nkey; /* nkey: columns of the key */
         struct sl_pg_column *cols;
         uint32_t *key_cols; /* column of each key field */
@@ -72,6 +73,8 @@ struct sl_pg_relations {
         struct sl_map topics;        /* topic -> struct sl_pg_relation: the first table that got it */
         struct sl_pg_relation *last; /* of the last look-up */
         const struct sl_schema *source_schema, *block_schema;
+        void (*bound)(void *arg, struct sl_pg_relation *rel); /* told of each new one; may be NULL */
+        void *bound_arg;
 };
 
 void sl_pg_relations_init(struct sl_pg_relations *r);

@@ -5,7 +5,7 @@
  * so a row is held back until the next one is there. */
 #include <stdio.h>
 #include <stdlib.h>
-#include "connectors/postgres/task.h"
+#include "connectors/postgres/incremental.h"
 
 bool sl_pg_copy_row(char *buf, size_t len, struct sl_pg_tuple *row)
 {
@@ -81,7 +81,7 @@ static enum sl_rc list(struct sl_pg_task *t, struct sl_err *err)
         s->tables = sl_arena_alloc(&t->arena, (n + 1) * sizeof(*s->tables));
         for (uint32_t i = 0; i < n; i++) {
                 struct sl_pg_relation *rel;
-                if (!wanted(tables, n, &tables[i], root) ||
+                if (!wanted(tables, n, &tables[i], root) || !sl_pg_blocking_wants(t, tables[i].schema, tables[i].name) ||
                     !sl_pg_filter_snapshot(&t->filter, tables[i].schema, tables[i].name))
                         continue;
                 SL_TRY(sl_pg_relation_from_catalog(&t->rels, t->data, tables[i].oid, &rel, err));
@@ -105,8 +105,7 @@ enum sl_rc sl_pg_snapshot_open(struct sl_pg_task *t, const char *name, uint64_t 
                            " CASE WHEN pg_is_in_recovery() THEN -1 ELSE txid_current() END",
                            0, NULL));
         SL_TRY(sl_pg_exec(t->data, &t->who, err, SL_PG_WIDEN));
-        t->sn.lsn = lsn;
-        t->sn.after = *after;
+        t->sn = (struct sl_pg_snapshot){.lsn = lsn, .after = *after};
         t->sn.after.ts_us = strtoll(PQgetvalue(res, 0, 0), NULL, 10);
         int64_t xid = strtoll(PQgetvalue(res, 0, 1), NULL, 10);
         t->sn.after.xid = xid > 0 && after->snapshot_done ? (uint64_t)xid : after->xid;
@@ -165,9 +164,14 @@ static enum sl_rc start_table(struct sl_pg_task *t, struct sl_err *err)
         params[0] = oid;
         SL_TRY(sl_pg_query(t->data, &t->who, &res, err, "SELECT relkind FROM pg_catalog.pg_class WHERE oid = $1::oid",
                            1, params));
-        bool parted = PQntuples(res) == 1 && PQgetvalue(res, 0, 0)[0] == 'p';
+        const char *select = sl_pg_blocking_select(t, s->rel->schema, s->rel->table);
+        bool parted = select || (PQntuples(res) == 1 && PQgetvalue(res, 0, 0)[0] == 'p');
         sl_buf_adds(&sql, parted ? "COPY (SELECT " : "COPY ");
         for (uint32_t pass = 0; pass < 2; pass++) {
+                if (pass == 1 && select) {
+                        sl_buf_printf(&sql, " FROM (%s\n) AS s", select);
+                        continue;
+                }
                 if (pass == (parted ? 1u : 0u)) {
                         sl_buf_printf(&sql, "%s%s.", parted ? " FROM " : "", sl_pg_ident(name, s->rel->schema));
                         sl_buf_adds(&sql, sl_pg_ident(name, s->rel->table));

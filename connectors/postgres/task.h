@@ -117,6 +117,7 @@ struct sl_pg_task {
         uint64_t flush_lsn;   /* acknowledged: what the slot may be told */
         uint64_t wal_lsn;     /* the server's end of WAL when it was last told */
         struct sl_metric *m_lag;
+        struct sl_pg_incr *incr; /* incremental.h: signals, snapshots on demand, notifications */
         int64_t heartbeat_ms; /* last heartbeat */
         bool hb_busy;
         int64_t xmin_at_ms; /* next time to ask for it */
