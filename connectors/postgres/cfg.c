@@ -138,10 +138,16 @@ static const struct sl_cfg_enum mismatches[] = {{"no_validation", SL_PG_MM_NONE,
                                                 {0}};
 static const struct sl_cfg_enum lost[] = {
         {"fail", SL_PG_LOST_FAIL, NULL}, {"snapshot", SL_PG_LOST_SNAPSHOT, NULL}, {0}};
-static const struct sl_cfg_enum only_none[] = {{"none", 0, NULL},
-                                               {"shared", 0, "The exported snapshot needs no locks; use none."},
-                                               {"custom", 0, NO_CUSTOM},
-                                               {0}};
+static const struct sl_cfg_enum lockings[] = {{"none", 0, NULL}, {"shared", 1, NULL}, {"custom", 0, NO_CUSTOM}, {0}};
+static const struct sl_cfg_enum isolations[] = {{"serializable", SL_PG_ISO_SERIALIZABLE, NULL},
+                                                {"repeatable_read", SL_PG_ISO_REPEATABLE, NULL},
+                                                {"read_committed", SL_PG_ISO_COMMITTED, NULL},
+                                                {"read_uncommitted", SL_PG_ISO_COMMITTED, NULL},
+                                                {0}};
+static const struct sl_cfg_enum orders[] = {{"disabled", SL_PG_ORDER_NAME, NULL},
+                                            {"ascending", SL_PG_ORDER_SMALL_FIRST, NULL},
+                                            {"descending", SL_PG_ORDER_LARGE_FIRST, NULL},
+                                            {0}};
 static const struct sl_cfg_enum only_select_all[] = {{"select_all", 0, NULL}, {"custom", 0, NO_CUSTOM}, {0}};
 static const struct sl_cfg_enum only_memory[] = {
         {"memory", 0, NULL}, {"chronicle", 0, "There is no queue to keep elsewhere; remove this key."}, {0}};
@@ -419,29 +425,44 @@ const struct sl_cfg_def sl_pg_config[] = {
          .def = "false", .importance = SL_MEDIUM, .group = SNAP,
          .doc = "configuration_based: read the rows again when the slot is lost."},
         REFUSED("snapshot.mode.custom.name", SL_CFG_T_STRING, NO_JAVA),
-        IGNORED("snapshot.isolation.mode", SL_CFG_T_STRING, "All rows are read in the slot's exported snapshot."),
-        {.name = "snapshot.locking.mode",
-         .type = SL_CFG_T_ENUM,
-         .offset = SL_CFG_NO_MEMBER,
-         .values = only_none,
-         .def = "none",
-         .flags = SL_CFG_CASE_INSENSITIVE,
-         .importance = SL_LOW,
-         .group = SNAP,
-         .doc = "The snapshot takes no locks."},
-        IGNORED("snapshot.lock.timeout.ms", SL_CFG_T_LONG, "The snapshot takes no locks."),
+        {SL_CFG_ENUM(C, isolation, "snapshot.isolation.mode", isolations), .def = "serializable",
+         .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_LOW, .group = SNAP,
+         .doc = "Isolation of a snapshot that no slot goes with (snapshot.mode=initial_only): serializable (READ ONLY "
+                "DEFERRABLE; repeatable_read on a standby), repeatable_read, read_committed, read_uncommitted (the same in "
+                "Postgres). All other snapshots are read in the slot's exported snapshot."},
+        {SL_CFG_ENUM(C, locking, "snapshot.locking.mode", lockings), .def = "none", .flags = SL_CFG_CASE_INSENSITIVE,
+         .importance = SL_LOW, .group = SNAP,
+         .doc = "shared: LOCK TABLE ... IN ACCESS SHARE MODE on every table before the first row is read, so that none of them can "
+                "be altered until the snapshot is over; none: each is locked like that when its turn comes."},
+        {SL_CFG_LONG(C, lock_timeout_ms, "snapshot.lock.timeout.ms"), .def = "10000", .flags = SL_CFG_HAS_MIN, .min = 0,
+         .importance = SL_LOW, .group = SNAP,
+         .doc = "How long snapshot.locking.mode=shared waits for a table, in ms; 0 = without end. Then the task fails and tries again."},
         {SL_CFG_STR(C, snapshot_include, "snapshot.include.collection.list"), .importance = SL_LOW, .group = SNAP,
-         .doc = "Regular expressions of the captured tables whose rows the snapshot reads; default all."},
-        REFUSED("snapshot.select.statement.overrides", SL_CFG_T_STRING,
-                "The snapshot reads whole tables; remove this key."),
-        REFUSED_ALL("snapshot.select.statement.overrides.*", "The snapshot reads whole tables; remove this key."),
+         .doc = "Regular expressions of the captured tables whose rows the snapshot reads; default all. The order is "
+                "table.include.list's."},
+        {SL_CFG_LIST(C, overrides, "snapshot.select.statement.overrides"), .importance = SL_MEDIUM, .group = SNAP,
+         .doc = "Tables (schema.table, comma separated) that the snapshot reads through a SELECT of yours."},
+        {SL_CFG_KEYS(C, override_sql, "snapshot.select.statement.overrides.*"), .importance = SL_MEDIUM, .group = SNAP,
+         .doc = "That SELECT, by table (snapshot.select.statement.overrides.public.orders). Its columns are taken by their names; "
+                "a column of the table that it lacks is null."},
         IGNORED("snapshot.fetch.size", SL_CFG_T_INT, "Rows are streamed; there is no cursor."),
-        IGNORED("snapshot.max.threads", SL_CFG_T_INT, "One COPY stream is faster than what follows it."),
-        IGNORED("snapshot.max.threads.multiplier", SL_CFG_T_INT, "One COPY stream is faster than what follows it."),
-        IGNORED("legacy.snapshot.max.threads", SL_CFG_T_BOOLEAN, "One COPY stream is faster than what follows it."),
-        IGNORED("snapshot.delay.ms", SL_CFG_T_LONG, "A snapshot starts at once."),
-        IGNORED("streaming.delay.ms", SL_CFG_T_LONG, "Streaming starts at once."),
-        IGNORED("snapshot.tables.order.by.row.count", SL_CFG_T_STRING, "Tables are read in the order of their names."),
+        {SL_CFG_INT(C, snap_threads, "snapshot.max.threads"), .def = "1", .flags = SL_CFG_HAS_MIN, .min = 1,
+         .importance = SL_MEDIUM, .group = SNAP,
+         .doc = "Connections that read the snapshot side by side, all in one exported snapshot; at most 32 are used. Large tables are "
+                "read in parts (from Postgres 14)."},
+        {SL_CFG_INT(C, snap_multiplier, "snapshot.max.threads.multiplier"), .def = "1", .flags = SL_CFG_HAS_MIN, .min = 1,
+         .importance = SL_LOW, .group = SNAP, .doc = "Parts of a table: so many times snapshot.max.threads."},
+        {SL_CFG_BOOL(C, snap_legacy, "legacy.snapshot.max.threads"), .def = "false", .importance = SL_LOW, .group = SNAP,
+         .doc = "One connection a table: no table is read in parts."},
+        {SL_CFG_LONG(C, snapshot_delay_ms, "snapshot.delay.ms"), .def = "0", .flags = SL_CFG_HAS_MIN, .min = 0,
+         .importance = SL_LOW, .group = SNAP,
+         .doc = "Wait so long before the first row is read, in ms. The snapshot is of the time before the wait."},
+        {SL_CFG_LONG(C, streaming_delay_ms, "streaming.delay.ms"), .def = "0", .flags = SL_CFG_HAS_MIN, .min = 0,
+         .importance = SL_LOW, .group = SNAP, .doc = "Wait so long between a snapshot and the first change, in ms."},
+        {SL_CFG_ENUM(C, snap_order, "snapshot.tables.order.by.row.count", orders), .def = "disabled",
+         .flags = SL_CFG_CASE_INSENSITIVE, .importance = SL_LOW, .group = SNAP,
+         .doc = "disabled: tables are read in the order of table.include.list's expressions, then of their names; ascending, "
+                "descending: by the server's estimate of their rows."},
         {.name = "snapshot.query.mode",
          .type = SL_CFG_T_ENUM,
          .offset = SL_CFG_NO_MEMBER,

@@ -40,6 +40,8 @@ enum sl_pg_mismatch { SL_PG_MM_NONE, SL_PG_MM_TRUST_OFFSET, SL_PG_MM_TRUST_SLOT,
 enum sl_pg_target { SL_PG_TARGET_DEFAULT, SL_PG_TARGET_ANY, SL_PG_TARGET_PRIMARY, SL_PG_TARGET_STANDBY,
                     SL_PG_TARGET_PREFER_STANDBY, SL_PG_TARGET_READ_WRITE, SL_PG_TARGET_READ_ONLY };
 enum sl_pg_watermark { SL_PG_WM_INSERT_INSERT, SL_PG_WM_INSERT_DELETE };
+enum sl_pg_isolation { SL_PG_ISO_SERIALIZABLE, SL_PG_ISO_REPEATABLE, SL_PG_ISO_COMMITTED };
+enum sl_pg_order { SL_PG_ORDER_NAME, SL_PG_ORDER_SMALL_FIRST, SL_PG_ORDER_LARGE_FIRST };
 enum sl_pg_convfail { SL_PG_CF_WARN, SL_PG_CF_FAIL };
 enum sl_pg_eventfail { SL_PG_EF_FAIL, SL_PG_EF_WARN, SL_PG_EF_SKIP };
 
@@ -89,6 +91,11 @@ struct sl_pg_cfg {
         /* snapshot */
         int snapshot;                                 /* enum sl_pg_snapshot_mode */
         bool snap_data, snap_stream, snap_on_data_error; /* of SL_PG_SNAP_CONFIGURED */
+        int isolation, locking, snap_order; /* enum sl_pg_isolation, 1 = shared, enum sl_pg_order */
+        int64_t lock_timeout_ms, snapshot_delay_ms, streaming_delay_ms;
+        struct sl_cfg_list overrides, override_sql; /* tables; key, SELECT, key, SELECT ... */
+        int32_t snap_threads, snap_multiplier;
+        bool snap_legacy;
         /* signals, incremental snapshots, notifications */
         bool read_only;
         const char *signal_table, *signal_file, *notify_topic;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Postgres source: what Debezium's PostgresConnector 3.6.1 does with pgoutput. This file holds the calls of the
- * core; the work is in check.c (validation), setup.c (start), snapshot.c, stream.c, backlog.c and line.c (messages -> records and positions).
+ * core; the work is in check.c (validation), setup.c (start), snapplan.c, snapshot.c, stream.c, backlog.c and line.c (messages ->
+ * records and positions).
  * Snapshots on demand, signals and notifications: incremental.h. */
 #include <ctype.h>
 #include <stdio.h>
@@ -168,6 +169,15 @@ static void check_naming(const struct sl_pg_cfg *cfg, struct sl_cfg_report *r)
                 check_part("topic.regex", &part, r);
 }
 
+static void check_overrides(const struct sl_pg_cfg *cfg, struct sl_cfg_report *r)
+{
+        for (uint32_t i = 0; i < cfg->overrides.count; i++)
+                if (!sl_pg_override_sql(cfg, cfg->overrides.items[i]))
+                        sl_cfg_add_warning(r, "snapshot.select.statement.overrides",
+                                           "snapshot.select.statement.overrides.%s is not set: the whole table is read",
+                                           cfg->overrides.items[i]);
+}
+
 static void pg_check(const void *config, const char *connector, struct sl_cfg_report *r)
 {
         const struct sl_pg_cfg *cfg = config;
@@ -184,6 +194,7 @@ static void pg_check(const void *config, const char *connector, struct sl_cfg_re
         check_naming(cfg, r);
         check_identities(cfg, r);
         check_on_demand(cfg, r);
+        check_overrides(cfg, r);
         if (cfg->heartbeat_query && !cfg->heartbeat_ms)
                 sl_cfg_add_warning(r, "heartbeat.action.query",
                                    "heartbeat.interval.ms is 0, so the query is never run");
@@ -332,7 +343,11 @@ static void hand_out(struct sl_pg_task *t, struct sl_batch *b)
         bool boundary;
         if (t->incr->blocking) /* the signal is not done before its snapshot is */
                 return;
-        if (t->mode == SL_PG_M_SNAPSHOT || (!b->count && !t->line->moved && !t->must_hand) ||
+        if (t->mode == SL_PG_M_SNAPSHOT) {
+                b->has_position = b->keep_open = b->count && sl_pg_snapshot_position(t, &b->position);
+                return;
+        }
+        if ((!b->count && !t->line->moved && !t->must_hand) ||
             !sl_pg_line_position(t->line, &pos, &boundary))
                 return;
         pos.w[SL_PG_W_INCR] = sl_pg_incr_seq(t);
@@ -373,6 +388,7 @@ static enum sl_rc read_on(struct sl_pg_task *t, struct sl_batch *out, bool *ret_
         case SL_PG_M_STREAM:
                 return sl_pg_stream_poll(t, out, ret_more, err);
         case SL_PG_M_IDLE:
+                SL_TRY(sl_pg_snapshot_follow(t, err));
                 break;
         }
         return SL_OK;
@@ -450,7 +466,9 @@ static void pg_wait(void *task, struct sl_wait *w)
                 sl_pg_stream_wait(t, w);
         if (t->mode == SL_PG_M_STREAM || t->mode == SL_PG_M_BACKLOG)
                 sl_pg_incr_wait(t, w);
-        if (t->data)
+        if (t->mode == SL_PG_M_SNAPSHOT)
+                sl_pg_snapshot_wait(t, w);
+        else if (t->data)
                 sl_wait_fd(w, PQsocket(t->data), t->bl.state == SL_PG_BL_CONNECTING ? t->bl.events : POLLIN);
         if (t->ctl_state != SL_PG_CTL_IDLE)
                 sl_wait_fd(w, PQsocket(t->ctl), POLLIN);
@@ -459,6 +477,8 @@ static void pg_wait(void *task, struct sl_wait *w)
         if (t->mode == SL_PG_M_BACKLOG)
                 sl_wait_ms(w, 1000);
         sl_pg_watch_wait(t, w);
+        if (t->mode == SL_PG_M_IDLE && t->sn.follow_ms)
+                sl_wait_ms(w, t->sn.follow_ms - now);
         if (t->cfg->heartbeat_ms)
                 sl_wait_ms(w, t->heartbeat_ms + t->cfg->heartbeat_ms - now);
         if (t->xmin_at_ms)

@@ -127,6 +127,12 @@ bool sl_pg_filter_table(const struct sl_pg_filter *f, const char *schema, const 
                passes(&f->table_in, &f->table_out, dotted(name, schema, table, NULL));
 }
 
+uint32_t sl_pg_filter_rank(const struct sl_pg_filter *f, const char *schema, const char *table)
+{
+        char name[300];
+        return sl_pg_regexes_first(&f->table_in, dotted(name, schema, table, NULL));
+}
+
 bool sl_pg_filter_column(const struct sl_pg_filter *f, const char *schema, const char *table, const char *column)
 {
         char name[300];

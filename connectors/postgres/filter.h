@@ -22,6 +22,8 @@ struct sl_pg_filter {
 enum sl_rc sl_pg_filter_open(struct sl_pg_filter *f, const struct sl_pg_cfg *cfg, struct sl_err *err);
 void sl_pg_filter_free(struct sl_pg_filter *f);
 bool sl_pg_filter_table(const struct sl_pg_filter *f, const char *schema, const char *table);
+/* Which expression of table.include.list matches first; 0 also without one. */
+uint32_t sl_pg_filter_rank(const struct sl_pg_filter *f, const char *schema, const char *table);
 bool sl_pg_filter_column(const struct sl_pg_filter *f, const char *schema, const char *table, const char *column);
 /* Is this the k-th column that message.key.columns names? */
 bool sl_pg_filter_key(const struct sl_pg_filter *f, uint32_t k, const char *schema, const char *table,

@@ -35,11 +35,13 @@ void sl_pg_offset_write(const struct sl_position *pos, const struct sl_pg_identi
 {
         bool inside = pos->w[SL_PG_W_COMMIT] != 0;
         unsigned long long done = pos->w[SL_PG_W_DONE], lsn = inside ? pos->w[SL_PG_W_ROW] : done;
-        if (!inside && pos->w[SL_PG_W_FLAGS] & SL_PG_F_SNAPSHOT) {
+        bool running = pos->w[SL_PG_W_FLAGS] & SL_PG_F_RUNNING;
+        if (running || (!inside && pos->w[SL_PG_W_FLAGS] & SL_PG_F_SNAPSHOT)) {
+                const char *over = running ? "false" : "true";
                 sl_buf_printf(out,
-                              "{\"snapshot\":\"INITIAL\",\"last_snapshot_record\":true,\"snapshot_completed\":true,"
+                              "{\"snapshot\":\"INITIAL\",\"last_snapshot_record\":%s,\"snapshot_completed\":%s,"
                               "\"lsn\":%llu",
-                              done);
+                              over, over, done);
         } else {
                 /* As Debezium: BEGIN completes nothing, nor does a message inside a transaction. */
                 bool complete = !inside || (pos->w[SL_PG_W_ORDINAL] && pos->w[SL_PG_W_FLAGS] >> 8 != 'M');

@@ -27,9 +27,10 @@ enum {
 };
 #define SL_PG_F_SNAPSHOT 1 /* the snapshot is complete and no commit came after it */
 #define SL_PG_F_XID 2      /* the xid is known */
+#define SL_PG_F_RUNNING 4  /* a snapshot is being read; after it, streaming starts at SL_PG_W_DONE */
 
 struct sl_pg_offset {
-        bool snapshot_running; /* an unfinished snapshot: begin again */
+        bool snapshot_running; /* an unfinished snapshot: begin again, but with the changes from lsn on after it */
         bool snapshot_done;    /* written after a snapshot, before the first commit */
         bool has_commit;       /* lsn_commit was there */
         uint64_t done_lsn;     /* start of streaming */

@@ -67,7 +67,7 @@ enum sl_rc sl_pg_regexes_check(const char *text, struct sl_err *err)
         return rc;
 }
 
-bool sl_pg_regexes_match(const struct sl_pg_regexes *r, const char *name)
+uint32_t sl_pg_regexes_first(const struct sl_pg_regexes *r, const char *name)
 {
         for (uint32_t i = 0; i < r->count; i++) {
                 pcre2_match_data *md = pcre2_match_data_create_from_pattern(r->codes[i], NULL);
@@ -76,9 +76,14 @@ bool sl_pg_regexes_match(const struct sl_pg_regexes *r, const char *name)
                                      NULL);
                 pcre2_match_data_free(md);
                 if (rc >= 0)
-                        return true;
+                        return i;
         }
-        return false;
+        return r->count;
+}
+
+bool sl_pg_regexes_match(const struct sl_pg_regexes *r, const char *name)
+{
+        return sl_pg_regexes_first(r, name) < r->count;
 }
 
 enum sl_rc sl_pg_regexes_table(const char *text, const char *schema, const char *table, bool *ret, struct sl_err *err)

@@ -14,6 +14,8 @@ struct sl_pg_regexes {
 /* Compile a list (NULL: none), added to *r; free also after a failure. */
 enum sl_rc sl_pg_regexes_open(struct sl_pg_regexes *r, const char *text, struct sl_err *err);
 void sl_pg_regexes_free(struct sl_pg_regexes *r);
+/* The number of the first one that matches; their count when none does. */
+uint32_t sl_pg_regexes_first(const struct sl_pg_regexes *r, const char *name);
 bool sl_pg_regexes_match(const struct sl_pg_regexes *r, const char *name);
 /* Does the table (schema.table) match one of the list? Compiles it for this once. */
 enum sl_rc sl_pg_regexes_table(const char *text, const char *schema, const char *table, bool *ret, struct sl_err *err);

@@ -6,7 +6,8 @@
  * left by a crash in the first snapshot: they can't be told apart; or past the stored offset), a second, temporary slot
  * is created for a moment: it gives an exported snapshot and its consistent point C, and streaming then starts at C on
  * the existing slot, which is older. Every transaction is either visible in that snapshot or commits after C, so none is
- * lost and none comes twice. */
+ * lost and none comes twice. When rows of an unfinished snapshot are in Kafka already (it was too long for one Kafka
+ * transaction), streaming starts where it would have started after that one: what was deleted since then must be said. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
@@ -97,8 +98,11 @@ static enum sl_rc begin_snapshot(struct sl_pg_task *t, const struct sl_pg_slot *
         snprintf(temp, sizeof(temp), "sluice_snap_%d_%llx", PQbackendPID(t->ctl), (unsigned long long)sl_mono_us());
         SL_TRY(sl_pg_slot_create(t, s->exists ? temp : t->cfg->slot, s->exists, snapshot, &lsn, err));
         after.done_lsn = lsn;
-        if (stored)
+        if (stored) { /* the changes since the stored offset follow the snapshot */
                 after = *stored;
+                after.snapshot_done |= after.snapshot_running;
+                after.snapshot_running = false;
+        }
         SL_TRY(sl_pg_snapshot_open(t, snapshot, lsn, &after, err));
         if (!s->exists)
                 return SL_OK;
@@ -142,10 +146,12 @@ static enum sl_rc check_offset(struct sl_pg_task *t, struct sl_pg_slot *s, struc
         return sl_pg_slot_check(t, s, off, err);
 }
 
-/* The slot is ours: start from the stored offset (NULL = none), from the slot, or with a snapshot. */
+/* The slot is ours: start from the stored offset (NULL = none), from the slot, or with a snapshot. since: where the changes begin
+ * that follow a snapshot which did not end (NULL = there was none). */
 static enum sl_rc begin(struct sl_pg_task *t, struct sl_pg_slot *s, struct plan plan, struct sl_pg_offset *stored,
-                        struct sl_err *err)
+                        const struct sl_pg_offset *since, struct sl_err *err)
 {
+        struct sl_err other = {0};
         enum sl_rc rc = SL_OK;
         if (stored)
                 rc = check_offset(t, s, stored, err);
@@ -154,15 +160,18 @@ static enum sl_rc begin(struct sl_pg_task *t, struct sl_pg_slot *s, struct plan 
         if (rc != SL_OK) {
                 SL_TRY(give_up(t, s, err));
                 stored = NULL;
+                since = NULL;
                 plan.snapshot = true;
         }
+        if (since && sl_pg_identity_check(t->repl, &t->who, &since->server, &t->server, since->done_lsn, &other) != SL_OK)
+                since = NULL; /* LSNs of another history */
         if (s->risk)
                 sl_warn("slot %s is about to be lost: it needs more WAL than max_slot_wal_keep_size lets the server keep",
                         t->cfg->slot);
         t->flush_lsn = stored ? stored->done_lsn : s->confirmed;
         t->bl.advanced = s->confirmed;
         if (plan.snapshot)
-                return begin_snapshot(t, s, stored, err);
+                return begin_snapshot(t, s, stored ? stored : since, err);
         if (stored)
                 return sl_pg_follow(t, stored, err);
         if (!s->exists) {
@@ -200,7 +209,9 @@ enum sl_rc sl_pg_setup(struct sl_pg_task *t, const char *offset_json, struct sl_
         SL_TRY(sl_pg_exec(t->repl, &t->who, err, SL_PG_WIDEN));
         SL_TRY(sl_pg_identity_read(t->repl, &t->who, &t->server, err));
         t->st.state = SL_PG_ST_READY;
-        return begin(t, &s, plan, have ? &off : NULL, err);
+        /* Rows of an unfinished snapshot are in Kafka: what happened to them since then is in the slot. */
+        bool since = off.snapshot_running && s.exists && off.done_lsn && s.confirmed <= off.done_lsn;
+        return begin(t, &s, plan, have ? &off : NULL, since ? &off : NULL, err);
 }
 
 void sl_pg_drop_slot(struct sl_pg_task *t)

@@ -341,9 +341,7 @@ enum sl_rc sl_pg_blocking_start(struct sl_pg_task *t, struct sl_err *err)
         SL_TRY(sl_pg_wal_lsn(t, &lsn, err));
         if (t->mode == SL_PG_M_BACKLOG)
                 sl_pg_backlog_close(t);
-        if (t->repl)
-                PQfinish(t->repl);
-        t->repl = NULL;
+        sl_pg_stream_close(t);
         t->st.state = SL_PG_ST_NONE;
         in->blocking = SL_PG_BLOCK_RUNNING;
         return sl_pg_snapshot_open(t, NULL, lsn, &after, err);

@@ -64,19 +64,41 @@ struct sl_pg_backlog {
         int64_t advanced_ms;
         bool off; /* not possible here (no free slot ...): stream instead */
 };
-/* snapshot.c */
-struct sl_pg_snapshot {
-        struct sl_pg_relation **tables;
-        uint32_t count, next;       /* next table to start */
-        struct sl_pg_relation *rel; /* being read; NULL = between tables */
+/* snapplan.c, snapshot.c */
+struct sl_pg_snaptable {
+        struct sl_pg_relation *rel;
+        const char *select;  /* snapshot.select.statement.overrides, with our columns; NULL = the table itself */
+        bool partitioned;    /* COPY knows no partitioned table, only a SELECT of it */
+        uint32_t parts;      /* not read to their end */
+        bool begun, holds;   /* a row was emitted; held is one that waits */
+        struct sl_buf held;  /* its newest row: the table's last one is told apart by what comes behind it */
+};
+struct sl_pg_snappart {
+        struct sl_pg_snaptable *table;
+        const char *from;    /* of these rows only (ONLY), a name with quotes; NULL = the table as it is */
+        uint32_t first, end; /* pages: from first on, before end; 0 = open */
+};
+struct sl_pg_reader {
+        PGconn *conn;
+        const struct sl_pg_snappart *part; /* being read; NULL = between parts */
         bool copying;
-        char *held; /* the row that is held back until we know whether it is the last */
-        size_t held_len;
-        struct sl_pg_relation *held_rel;
-        bool held_first_in, held_last_in;
-        uint64_t emitted;
-        uint64_t lsn;              /* of the snapshot */
-        struct sl_pg_offset after; /* where streaming starts */
+        struct sl_buf row; /* what is there of the row that comes */
+};
+#define SL_PG_READERS_MAX 32
+struct sl_pg_snapshot {
+        struct sl_pg_snaptable *tables;
+        uint32_t count, left; /* tables, and those not read to their end */
+        struct sl_pg_snappart *parts;
+        uint32_t part_count, part_cap, next; /* next: part to start */
+        struct sl_pg_reader readers[SL_PG_READERS_MAX]; /* the first one's connection is the task's data */
+        uint32_t reader_count, turn;
+        struct sl_pg_snaptable *leaving; /* read to its end; its last row waits for what comes behind it */
+        uint64_t emitted, counted;       /* rows; those in the metric */
+        int64_t begin_ms, told_ms;       /* when to begin (snapshot.delay.ms); when a line was last logged */
+        int64_t follow_ms;               /* when to begin streaming (streaming.delay.ms); 0 = at once */
+        uint64_t lsn;                    /* of the snapshot */
+        struct sl_pg_offset after;       /* where streaming starts */
+        struct sl_metric *m_rows, *m_tables, *m_left;
 };
 
 /* watch.c */
@@ -145,13 +167,36 @@ enum sl_rc sl_pg_tables(PGconn *conn, const struct sl_pg_who *who, const struct 
                         struct sl_pg_table **ret, uint32_t *ret_n, struct sl_err *err);
 void sl_pg_drop_slot(struct sl_pg_task *t); /* slot.drop.on.stop; best effort */
 
-/* snapshot.c. name: the exported snapshot, NULL = one of its own. */
+/* snapplan.c. Fill t->sn's tables and parts. */
+enum sl_rc sl_pg_snapshot_plan(struct sl_pg_task *t, struct sl_err *err);
+/* snapshot.locking.mode=shared: lock the tables of the plan. */
+enum sl_rc sl_pg_snapshot_lock(struct sl_pg_task *t, struct sl_err *err);
+/* The COPY of one part. */
+void sl_pg_snapshot_sql(const struct sl_pg_snappart *p, struct sl_buf *sql);
+/* The SELECT that snapshot.select.statement.overrides.<schema.table> has for a table; NULL = none. */
+const char *sl_pg_override_sql(const struct sl_pg_cfg *cfg, const char *table);
+/* Cut so many pages into at most `want` ranges of at least `least` pages: their first pages (0 is the first one's) go to
+ * ret_first, which has room for `want`; gives their number, 1 or more. */
+uint32_t sl_pg_ranges(uint32_t pages, uint32_t want, uint32_t least, uint32_t *ret_first);
+/* Connections that a snapshot may use. */
+static inline uint32_t sl_pg_snapshot_readers(const struct sl_pg_cfg *cfg)
+{
+        return cfg->snap_threads > SL_PG_READERS_MAX ? SL_PG_READERS_MAX : (uint32_t)cfg->snap_threads;
+}
+
+/* snapshot.c. name: the exported snapshot, NULL = one of its own. All connections that read have imported it when this
+ * returns: the one that exported it is free for other commands. */
 enum sl_rc sl_pg_snapshot_open(struct sl_pg_task *t, const char *name, uint64_t lsn, const struct sl_pg_offset *after,
                                struct sl_err *err);
 enum sl_rc sl_pg_snapshot_poll(struct sl_pg_task *t, struct sl_batch *b, bool *ret_more, struct sl_err *err);
+/* The position while it is being read; false while there is none. */
+bool sl_pg_snapshot_position(const struct sl_pg_task *t, struct sl_position *ret);
+void sl_pg_snapshot_wait(const struct sl_pg_task *t, struct sl_wait *w);
+/* Begin streaming when streaming.delay.ms is over. */
+enum sl_rc sl_pg_snapshot_follow(struct sl_pg_task *t, struct sl_err *err);
 void sl_pg_snapshot_close(struct sl_pg_task *t);
-/* A line of COPY's text format, decoded in place: false when it is malformed. */
-bool sl_pg_copy_row(char *buf, size_t len, struct sl_pg_tuple *row);
+/* A line of COPY's text format, decoded into out (of len bytes): false when it is malformed. */
+bool sl_pg_copy_row(const char *buf, size_t len, char *out, struct sl_pg_tuple *row);
 
 /* backlog.c */
 void sl_pg_backlog_start(struct sl_pg_task *t);

@@ -64,12 +64,16 @@ static void snapshots(void **state)
         struct sl_position pos = {{[SL_PG_W_DONE] = 24000000, [SL_PG_W_TIME] = 6, [SL_PG_W_FLAGS] = SL_PG_F_SNAPSHOT}};
         writes(&pos, "{\"snapshot\":\"INITIAL\",\"last_snapshot_record\":true,\"snapshot_completed\":true,\"lsn\":"
                      "24000000,\"ts_usec\":6}");
+        pos.w[SL_PG_W_FLAGS] |= SL_PG_F_RUNNING | SL_PG_F_XID;
+        pos.w[SL_PG_W_XID] = 553;
+        writes(&pos, "{\"snapshot\":\"INITIAL\",\"last_snapshot_record\":false,\"snapshot_completed\":false,\"lsn\":"
+                     "24000000,\"txId\":553,\"ts_usec\":6}");
         struct sl_pg_offset o = reads("{\"snapshot\":\"INITIAL\",\"last_snapshot_record\":true,\"snapshot_completed\":"
                                       "true,\"lsn\":24000000}");
         assert_true(o.snapshot_done && o.done_lsn == 24000000 && !o.has_commit && !o.snapshot_running);
         o = reads("{\"snapshot\":\"INITIAL\",\"last_snapshot_record\":false,\"snapshot_completed\":false,\"lsn\":"
                   "24000000,\"txId\":553}");
-        assert_true(o.snapshot_running && !o.snapshot_done);
+        assert_true(o.snapshot_running && !o.snapshot_done && o.done_lsn == 24000000);
         assert_true(reads("{\"snapshot\":true,\"last_snapshot_record\":true,\"lsn\":5}").snapshot_done);
         assert_true(reads("{\"snapshot\":true,\"snapshot_completed\":\"true\",\"lsn\":5}").snapshot_done);
         assert_false(reads("{\"snapshot\":\"INCREMENTAL\",\"lsn_proc\":5}").snapshot_running);

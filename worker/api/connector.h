@@ -22,7 +22,7 @@
 #define SL_DEBEZIUM_COMPATIBLE "3.6.1.Final"
 
 /* What a task waits for when it has nothing to do. The callee adds its descriptors and lowers the timeout. */
-#define SL_WAIT_MAX 8
+#define SL_WAIT_MAX 40
 struct sl_wait {
         struct pollfd fds[SL_WAIT_MAX];
         uint32_t count;

@@ -6,7 +6,8 @@
  * At-least-once (worker key exactly.once.source.support=disabled): delivery reports move the ledger, then the offset is written,
  * then the source is told.
  * Where cuts may be: only after a batch that has a position. A drained source commits at once, a busy one by time and bytes, unless
- * transaction.boundary says otherwise.
+ * transaction.boundary says otherwise. What a source wants to keep together (keep_open) is cut only at half the time after which
+ * the brokers would end the transaction.
  * Does not know Postgres: positions are opaque words. */
 #include <stdlib.h>
 
@@ -58,7 +59,7 @@ struct line {
         struct sl_kheader *headers;
         uint32_t headers_cap;
         /* the open transaction (or what is unacknowledged) */
-        bool in_txn, cut_ok, boundary, behind;
+        bool in_txn, cut_ok, keep_open, boundary, behind;
         struct sl_position pos;
         size_t txn_bytes;
         uint64_t polled, sent; /* records since the last commit: read, and given to the producer */
@@ -355,6 +356,7 @@ static enum sl_rc process_batch(struct line *l, struct sl_err *err)
         }
         sl_ledger_close(&l->ledger, b->has_position ? &b->position : NULL);
         l->cut_ok = b->has_position;
+        l->keep_open = l->transactional && b->has_position && b->keep_open;
         l->boundary = b->has_position && b->boundary;
         sl_metric_add(l->m_records, b->count);
         sl_metric_add(l->m_bytes, l->in_txn ? (int64_t)(l->txn_bytes - before) : 0);
@@ -468,6 +470,8 @@ static enum sl_rc commit(struct line *l, struct sl_err *err)
 static int64_t commit_due_in(struct line *l, bool more)
 {
         int64_t now = sl_mono_ms(), interval = l->common.txn_interval_ms;
+        if (l->keep_open)
+                return l->txn_started_ms + sl_producer_txn_timeout(l->producer) / 2 - now;
         if (l->rule == SL_BOUNDARY_INTERVAL)
                 return l->txn_started_ms + l->rule_ms - now;
         if (l->behind && l->committed_ms && interval < BEHIND_INTERVAL_MS)
@@ -485,7 +489,11 @@ static bool wanted(struct line *l, bool more)
 
 static bool commit_due(struct line *l, bool more)
 {
-        if (!l->in_txn || !l->cut_ok || (l->rule == SL_BOUNDARY_CONNECTOR && !l->boundary))
+        if (!l->in_txn || !l->cut_ok)
+                return false;
+        if (l->keep_open)
+                return commit_due_in(l, more) <= 0;
+        if (l->rule == SL_BOUNDARY_CONNECTOR && !l->boundary)
                 return false;
         if (sl_task_halted(l->t) && (l->boundary || sl_task_overdue(l->t)))
                 return true;
@@ -531,7 +539,7 @@ static enum sl_rc wait_for_work(struct line *l, struct sl_err *err)
         sl_wait_fd(&w, sl_producer_fd(l->producer), POLLIN);
         l->t->source->wait(l->source, &w);
         int64_t now = sl_mono_ms();
-        if (l->in_txn && l->cut_ok && (l->rule != SL_BOUNDARY_CONNECTOR || l->boundary))
+        if (l->in_txn && l->cut_ok && (l->rule != SL_BOUNDARY_CONNECTOR || l->boundary || l->keep_open))
                 sl_wait_ms(&w, commit_due_in(l, false));
         if (!l->transactional && (l->offset_in_flight || memcmp(&l->next_pos, &l->offset_pos, sizeof(l->next_pos)) != 0))
                 sl_wait_ms(&w, OFFSET_GAP_MS - (now - l->committed_ms));

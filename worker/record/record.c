@@ -48,7 +48,7 @@ void sl_batch_reset(struct sl_batch *b)
         b->adopted_count = 0;
         b->count = 0;
         b->bytes = 0;
-        b->has_position = b->behind = b->boundary = false;
+        b->has_position = b->keep_open = b->behind = b->boundary = false;
         b->position = (struct sl_position){0};
         sl_arena_reset(&b->arena);
 }

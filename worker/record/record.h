@@ -57,6 +57,8 @@ struct sl_batch {
         /* Source batches: */
         bool has_position;              /* position is set; a batch without records may still move it */
         bool behind;                    /* far behind the head: throughput counts, not latency (larger transactions) */
+        bool keep_open;                 /* the position is good, but what belongs together goes on (a snapshot): cut here only if
+                                         * the Kafka transaction would expire */
         bool boundary;                  /* the position is a natural cut (database commit): a graceful stop ends here */
         bool end_at_boundary;           /* set by the owner for the next poll: end the batch at the next natural cut */
         struct sl_position position;
