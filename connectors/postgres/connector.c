@@ -420,6 +420,8 @@ static enum sl_rc read_changes(struct sl_pg_task *t, struct sl_batch *out, bool 
 {
         bool more = false;
         *ret_more = false;
+        if (t->st.spool)
+                sl_pg_spool_tidy(t->st.spool); /* the batch is empty */
         SL_TRY(on_demand(t, out, &more, err));
         if (!sl_pg_incr_holds(t))
                 SL_TRY(read_on(t, out, ret_more, err));
@@ -563,6 +565,7 @@ static void pg_close(void *task)
         sl_pg_backlog_close(t);
         sl_pg_incr_close(t);
         sl_pg_stream_close(t);
+        sl_pg_spool_free(t->st.spool);
         if (t->hb)
                 PQfinish(t->hb);
         if (t->ctl && t->cfg->slot_drop && t->env->stop && atomic_load(t->env->stop))

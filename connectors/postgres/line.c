@@ -26,6 +26,16 @@ void sl_pg_line_init(struct sl_pg_line *l, const struct sl_pg_offset *from)
                 l->emit->commit_us = from->ts_us;
 }
 
+void sl_pg_line_again(struct sl_pg_line *l)
+{
+        if (l->inside && !l->skip && l->ordinal && !l->txn_lsn) {
+                l->txn_lsn = l->final_lsn;
+                l->txn_ordinal = l->ordinal;
+                l->txn_row = l->row_lsn;
+        }
+        l->inside = l->skip = false;
+}
+
 static sl_cold enum sl_rc other_history(const struct sl_pg_line *l, struct sl_err *err)
 {
         return sl_fail(

@@ -45,6 +45,8 @@ struct sl_pg_line {
 };
 /* Start from a stored offset. */
 void sl_pg_line_init(struct sl_pg_line *l, const struct sl_pg_offset *from);
+/* The server begins again, with the first transaction whose commit ends behind done_lsn. */
+void sl_pg_line_again(struct sl_pg_line *l);
 /* One message. *ret_used: records point into it, so the batch must adopt it. */
 enum sl_rc sl_pg_line_message(struct sl_pg_line *l, uint64_t lsn, struct sl_str msg, struct sl_batch *b, bool *ret_used,
                               struct sl_err *err);

@@ -98,6 +98,13 @@ static void retire(struct sl_pg_spool *sp, struct txn **place)
                 sp->block = NULL;
 }
 
+void sl_pg_spool_clear(struct sl_pg_spool *sp)
+{
+        while (sp->txns)
+                retire(sp, &sp->txns);
+        sp->replay = NULL;
+}
+
 void sl_pg_spool_tidy(struct sl_pg_spool *sp)
 {
         if (sl_unlikely(sp->ended != NULL))

@@ -29,13 +29,15 @@ uint64_t sl_pg_spool_bytes(const struct sl_pg_spool *sp);
 /* The transaction committed: its messages are read next, one after the other. *ret_empty: it has none (any more). */
 enum sl_rc sl_pg_spool_replay(struct sl_pg_spool *sp, uint32_t xid, bool *ret_empty, struct sl_err *err);
 enum sl_pg_spool_step {
-        SL_PG_SPOOL_ROW,  /* a message: valid until sl_pg_spool_tidy, or until a step that was not held */
+        SL_PG_SPOOL_ROW,  /* a message: valid until sl_pg_spool_tidy, or a step that was not held */
         SL_PG_SPOOL_HELD, /* the next one needs the room of those that are held */
         SL_PG_SPOOL_END   /* there are no more: the transaction is forgotten */
 };
 /* held: messages given before are still in use. */
 enum sl_rc sl_pg_spool_next(struct sl_pg_spool *sp, bool held, enum sl_pg_spool_step *ret, uint64_t *ret_lsn,
                             struct sl_str *ret_msg, struct sl_err *err);
+/* Forget all transactions. */
+void sl_pg_spool_clear(struct sl_pg_spool *sp);
 /* No message that was given is in use any more. */
 void sl_pg_spool_tidy(struct sl_pg_spool *sp);
 #endif

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/log.h"
 #include "connectors/postgres/slot.h"
 
 #define FEEDBACK_MS 1000 /* at most so often when the position moves */
@@ -58,7 +59,7 @@ void sl_pg_stream_options(const struct sl_pg_cfg *cfg, bool sql, int protocol, s
 static int protocol(const struct sl_pg_task *t)
 {
         int server = PQserverVersion(t->repl);
-        return !t->cfg->streaming || server < 140000 ? 1 : server < 160000 ? 2 : 4;
+        return !t->cfg->streaming || t->st.unstreamed || server < 140000 ? 1 : server < 160000 ? 2 : 4;
 }
 
 static enum sl_rc start(struct sl_pg_task *t, struct sl_err *err)
@@ -78,7 +79,7 @@ static enum sl_rc start(struct sl_pg_task *t, struct sl_err *err)
         t->st.busy_since = 0;
         t->st.far = false;
         t->st.read_lsn = t->line->done_lsn;
-        if (protocol(t) >= 2)
+        if (protocol(t) >= 2 && !t->st.spool)
                 t->st.spool = sl_pg_spool_new((size_t)t->cfg->spool_memory, t->cfg->spool_directory);
         return ok ? SL_OK : sl_pg_fail(err, t->repl, NULL, "replication could not be started");
 }
@@ -156,10 +157,32 @@ enum sl_rc sl_pg_stream_feedback(struct sl_pg_task *t, struct sl_err *err)
         return SL_OK;
 }
 
+/* Looking into a transaction that still runs can fail inside the server ("could not map filenode ... to relation OID" after
+ * TRUNCATE or ALTER TABLE in subtransactions, seen in 15.18) where decoding the finished one does not. So the same session
+ * goes on without, from where the line is. */
+static void without_streaming(struct sl_pg_task *t, const PGresult *res)
+{
+        for (PGresult *more; (more = PQgetResult(t->repl)) != NULL;) /* until the session takes commands again */
+                PQclear(more);
+        sl_warn("the server failed while it streamed running transactions (%s): going on without "
+                "(sluice.protocol.streaming=false does so from the start)",
+                PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY));
+        sl_pg_spool_clear(t->st.spool);
+        t->st.block = false;
+        t->st.unstreamed = true;
+        t->st.state = SL_PG_ST_READY;
+        sl_pg_line_again(t->line);
+}
+
 /* The copy ended: the server says why. */
 static enum sl_rc ended(struct sl_pg_task *t, struct sl_err *err)
 {
         sl_auto_pgresult *res = PQgetResult(t->repl);
+        const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+        if (t->st.spool && !t->st.unstreamed && state && strncmp(state, "XX", 2) == 0 && PQstatus(t->repl) == CONNECTION_OK) {
+                without_streaming(t, res);
+                return SL_OK;
+        }
         if (res && PQresultStatus(res) == PGRES_FATAL_ERROR)
                 return sl_pg_fail(err, t->repl, res, "the server ended the replication stream");
         return sl_fail(err, SL_E_PG_STREAM, "the server ended the replication stream");
@@ -199,7 +222,7 @@ static enum sl_rc streamed(struct sl_pg_task *t, uint64_t lsn, struct sl_str msg
         struct sl_pgoutput_block m;
         bool empty;
         SL_TRY(sl_pgoutput_decode_block(msg, s->block, &m, err));
-        if (!s->spool)
+        if (!s->spool || s->unstreamed)
                 return sl_fail(err, SL_E_PG_PROTOCOL, "the server streams a transaction unasked");
         switch (m.kind) {
         case 'S':
@@ -287,7 +310,7 @@ static enum sl_rc read_rows(struct sl_pg_task *t, struct sl_batch *b, bool *ret_
 {
         bool consumed = false;
         *ret_more = true;
-        while (!sl_batch_full(b) && !cut_here(t, b)) {
+        while (t->st.state == SL_PG_ST_COPY && !sl_batch_full(b) && !cut_here(t, b)) {
                 char *buf = NULL;
                 if (sl_unlikely(t->st.replaying)) {
                         bool held;
@@ -307,9 +330,10 @@ static enum sl_rc read_rows(struct sl_pg_task *t, struct sl_batch *b, bool *ret_
                         consumed = true;
                         continue;
                 }
+                if (n < -1)
+                        return sl_pg_fail(err, t->repl, NULL, "the replication stream broke off");
                 if (n < 0)
-                        return n == -1 ? ended(t, err)
-                                       : sl_pg_fail(err, t->repl, NULL, "the replication stream broke off");
+                        return ended(t, err);
                 consumed = false;
                 bool used = false;
                 enum sl_rc rc = message(t, buf, (size_t)n, b, &used, err);
@@ -335,9 +359,9 @@ void sl_pg_stream_close(struct sl_pg_task *t)
 {
         if (t->repl)
                 PQfinish(t->repl);
-        sl_pg_spool_free(t->st.spool);
+        if (t->st.spool)
+                sl_pg_spool_clear(t->st.spool);
         t->repl = NULL;
-        t->st.spool = NULL;
         t->st.block = t->st.replaying = false;
 }
 
@@ -376,12 +400,12 @@ enum sl_rc sl_pg_stream_poll(struct sl_pg_task *t, struct sl_batch *b, bool *ret
                 SL_TRY(sl_pg_watch_guard(t, &good, err));
         if (sl_unlikely(!good))
                 return SL_OK;
-        if (s->spool)
-                sl_pg_spool_tidy(s->spool);
         SL_TRY(read_rows(t, b, ret_more, err));
         if (s->replaying && sl_mono_ms() - s->sent_ms >= FEEDBACK_MS)
                 s->reply = true; /* the server's wish for an answer lies behind what is not read now */
         s->busy_since = *ret_more ? (s->busy_since ? s->busy_since : sl_mono_ms()) : 0;
+        if (s->state != SL_PG_ST_COPY)
+                return SL_OK;
         if (s->far && !t->line->inside) {
                 leave_stream(t);
                 return SL_OK;

@@ -27,7 +27,8 @@ struct sl_pg_stream {
         bool far;         /* behind: read through SQL from the next commit on */
         int64_t busy_since, lag_asked_ms;
         uint64_t read_lsn; /* of the last message: while a transaction is streamed no commit moves the line */
-        struct sl_pg_spool *spool; /* protocol 2; else NULL */
+        struct sl_pg_spool *spool; /* of protocol 2, once it was used; lives as long as the task */
+        bool unstreamed; /* the server could not do it */
         bool block;     /* inside a block of a streamed transaction */
         bool replaying; /* its end has come: the line gets it from the spool before anything else is read */
         struct sl_pgoutput_block commit; /* of the replayed one */
