@@ -11,7 +11,10 @@
  * that time. One of an aborted subtransaction is gone with it: the server then sends it again before the next change
  * of that transaction, and keeps count of what it has told other transactions apart from that.
  * Meanwhile other transactions and keepalives go their way, and what they confirm may lie behind the open transaction's changes:
- * the server sends every transaction that commits after the confirmed LSN, from its first change on. */
+ * the server sends every transaction that commits after the confirmed LSN, from its first change on.
+ *
+ * The walsender calls send() for every row; when we sleep on the socket each of these wakes us, which costs it more than the row
+ * itself. So after a read that gave many rows we sleep by the clock, and read what has gathered. */
 #include <stdio.h>
 #include "base/clock.h"
 #include "base/fault.h"
@@ -24,6 +27,9 @@
 #define FAR_AFTER_MS 3000 /* ask for the lag after being busy for so long */
 #define LAG_EVERY_MS 5000
 #define CONNECT_MS 10000
+#define BEHIND_US 500000 /* rows this long after their commit: throughput counts, not latency */
+#define LINGER_MS 1        /* under load */
+#define LINGER_MESSAGES 64 /* in one go are load */
 #define REPLAY_MESSAGES 4096 /* at most, before feedback is due again */
 
 void sl_pg_stream_options(const struct sl_pg_cfg *cfg, bool sql, int protocol, struct sl_buf *out)
@@ -274,11 +280,13 @@ static enum sl_rc message(struct sl_pg_task *t, char *buf, size_t len, struct sl
         switch (sl_cur_u8(&c)) {
         case 'w': {
                 uint64_t lsn = sl_cur_u64(&c);
-                sl_cur_take(&c, 16);
+                sl_cur_u64(&c);
+                t->st.sent_us = (int64_t)(sl_cur_u64(&c) + (uint64_t)SL_PG_EPOCH_US);
                 if (c.bad)
                         break;
                 struct sl_str msg = {(const char *)c.p, sl_cur_left(&c)};
                 t->st.read_lsn = lsn > t->st.read_lsn ? lsn : t->st.read_lsn;
+                t->st.messages++;
                 if (sl_unlikely(t->st.block || sl_pgoutput_is_block(msg)))
                         return streamed(t, lsn, msg, b, err);
                 return sl_pg_line_message(t->line, lsn, msg, b, ret_used, err);
@@ -401,9 +409,13 @@ enum sl_rc sl_pg_stream_poll(struct sl_pg_task *t, struct sl_batch *b, bool *ret
         if (sl_unlikely(!good))
                 return SL_OK;
         SL_TRY(read_rows(t, b, ret_more, err));
+        s->linger = !*ret_more && s->messages >= LINGER_MESSAGES;
+        if (!*ret_more)
+                s->messages = 0;
+        b->behind = b->count && s->sent_us - t->line->commit_us >= BEHIND_US; /* both by the server's clock */
         if (s->replaying && sl_mono_ms() - s->sent_ms >= FEEDBACK_MS)
                 s->reply = true; /* the server's wish for an answer lies behind what is not read now */
-        s->busy_since = *ret_more ? (s->busy_since ? s->busy_since : sl_mono_ms()) : 0;
+        s->busy_since = *ret_more || b->behind ? (s->busy_since ? s->busy_since : sl_mono_ms()) : 0;
         if (s->state != SL_PG_ST_COPY)
                 return SL_OK;
         if (s->far && !t->line->inside) {
@@ -429,8 +441,11 @@ void sl_pg_stream_wait(struct sl_pg_task *t, struct sl_wait *w)
         if (s->state == SL_PG_ST_CONNECTING) {
                 sl_wait_fd(w, PQsocket(t->repl), s->events);
                 sl_wait_ms(w, s->connect_until - now);
-        } else if (s->state != SL_PG_ST_READY)
+        } else if (s->linger) {
+                sl_wait_ms(w, LINGER_MS);
+        } else if (s->state != SL_PG_ST_READY) {
                 sl_wait_fd(w, PQsocket(t->repl), (short)(POLLIN | (s->flushing ? POLLOUT : 0)));
+        }
         if (s->state != SL_PG_ST_COPY)
                 return;
         sl_wait_ms(w, s->sent_ms + t->cfg->status_ms - now);
