@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Catch-up of a Postgres backlog: Sluice (exactly-once, into Kafka) against pg_recvlogical (TCP, to /dev/null).
 
+With --workload w1..w7 (tests/support/workloads.py) the contenders read that one: pg_recvlogical, Sluice by streaming only
+(sluice.backlog.bytes=-1), Sluice as it comes, and with --debezium Debezium on a JVM Kafka Connect, at its defaults and tuned.
+
 The same WAL is read each time through a copy of one slot. The runs alternate; the pairs' ratios, the minimum and the
 median are reported, and the spread of pg_recvlogical's own runs as the noise of this machine (A/A). After each run
 of Sluice the topic is read back and every row must be there exactly once, or the bench fails.
@@ -10,15 +13,21 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import types
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import jvm_connect  # noqa: E402
 import stand  # noqa: E402
+import workloads  # noqa: E402
 from confluent_kafka import Consumer, TopicPartition  # noqa: E402
+from confluent_kafka.admin import NewTopic  # noqa: E402
 
 ROWS_PER_TRANSACTION = 1000
 PUBLICATION = "bench_pub"
@@ -218,13 +227,192 @@ def report(results, rows):
     return summary
 
 
+# ---- workloads ----
+
+# What tuning guides and our own tries agree on; both run with JSON without schemas, as Sluice does.
+DEBEZIUM_TUNED = {"max.batch.size": "16384", "max.queue.size": "65536", "poll.interval.ms": "50",
+                  "producer.override.linger.ms": "20", "producer.override.batch.size": "262144",
+                  "producer.override.compression.type": "lz4"}
+
+
+def create_topics(kafka, workload, name):
+    """So that none is made while the clock runs."""
+    topics = [NewTopic(f"{name}.public.{table}", 1, 1) for table in (*workload.tables, "bench_end")]
+    for future in kafka.admin().create_topics(topics, request_timeout=120).values():
+        future.result(120)
+
+
+def wait_for_end(kafka, name, timeout):
+    tail = Tail(kafka.bootstrap, f"{name}.public.bench_end")
+    stand.wait_until(lambda: tail.high() > 0, timeout=timeout, what=f"the last row of {name}", interval=0.02)
+    tail.close()
+
+
+def workload_config(postgres, name, **more):
+    config = connector(postgres, name, "127.0.0.1")
+    del config["table.include.list"]
+    return {**config, **more}
+
+
+class WalsenderWatch(threading.Thread):
+    """The CPU time of the sessions that read a slot, as last seen."""
+
+    def __init__(self, postgres, slot):
+        super().__init__(daemon=True)
+        self.postgres, self.slot, self.seen, self.over = postgres, slot, {}, threading.Event()
+        self.start()
+
+    def run(self):
+        with self.postgres.connect("bench") as db:
+            while not self.over.wait(0.1):
+                for (pid,) in db.execute("SELECT active_pid FROM pg_replication_slots WHERE slot_name = %s", (self.slot,)):
+                    if pid:
+                        with contextlib.suppress(OSError):
+                            self.seen[pid] = process_cpu(pid)
+
+    def stop(self):
+        self.over.set()
+        self.join()
+        return sum(self.seen.values())
+
+
+def read_with_recvlogical(args, parts, name, end):
+    watch = WalsenderWatch(parts.postgres, name)
+    result = run_recvlogical(parts.postgres, name, end)
+    return {**result, "walsender_cpu_seconds": watch.stop()}
+
+
+def read_with_sluice(args, parts, name, more):
+    copy_slot(parts.postgres, name)
+    watch = WalsenderWatch(parts.postgres, name)
+    with stand.Worker(os.environ["SLUICE_BINARY"], parts.workdir / name, worker_properties(parts.kafka, name)) as worker:
+        started = time.monotonic()
+        answer = worker.rest("POST", "/connectors", json={"name": name, "config": workload_config(parts.postgres, name, **more)})
+        if answer.status_code != 201:
+            raise SystemExit(f"bench: the connector was refused: {answer.text}")
+        wait_for_end(parts.kafka, name, args.timeout)
+        result = {"seconds": time.monotonic() - started, "cpu_seconds": worker.cpu_seconds(),
+                  "rss_peak_mb": worker.rss_peak_kb() / 1024, "walsender_cpu_seconds": watch.stop()}
+        worker.rest("DELETE", f"/connectors/{name}")
+    return result
+
+
+def read_with_debezium(args, parts, name, more):
+    """From the start of a connector on a worker that runs, so that the JVM's start is not counted."""
+    copy_slot(parts.postgres, name)
+    heap = "2g" if more else "1g"
+    own = {"connector.client.config.override.policy": "All"}
+    with jvm_connect.Distributed(parts.workdir / name, parts.kafka.bootstrap, name, own, ("debezium",), heap) as worker:
+        before, started = process_cpu(worker.pid), time.monotonic()
+        answer = worker.rest("POST", "/connectors", json={"name": name, "config": workload_config(parts.postgres, name, **more)})
+        if answer.status_code != 201:
+            raise SystemExit(f"bench: Debezium was refused: {answer.text}")
+        wait_for_end(parts.kafka, name, args.timeout)
+        result = {"seconds": time.monotonic() - started, "cpu_seconds": process_cpu(worker.pid) - before,
+                  "rss_peak_mb": process_peak_mb(worker.pid)}
+        worker.rest("DELETE", f"/connectors/{name}")
+    return result
+
+
+def process_cpu(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def process_peak_mb(pid):
+    return int(re.search(r"VmHWM:\s*(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1)) / 1024
+
+
+def drop_slot(postgres, name):
+    """The reader's session may still be ending."""
+    drop = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{}'"
+
+    def gone():
+        postgres.sql(drop.format(name), "bench")
+        return True
+
+    stand.wait_until(gone, timeout=30, what=f"slot {name} to be dropped")
+
+
+def run_workload(args, parts):
+    workload = workloads.ALL[args.workload]()
+    rows = args.rows or workload.rows
+    print(f"bench cdc {args.workload} ({workload.__doc__}): writing {rows} changes ...", flush=True)
+    end = workload.fill(parts.postgres, rows)
+    contenders = {
+        "pg_recvlogical": lambda name: read_with_recvlogical(args, parts, name, end),
+        "sluice_streaming": lambda name: read_with_sluice(args, parts, name, {"sluice.backlog.bytes": "-1"}),
+        "sluice": lambda name: read_with_sluice(args, parts, name, {}),
+    }
+    if args.debezium:
+        contenders["debezium"] = lambda name: read_with_debezium(args, parts, name, {})
+        contenders["debezium_tuned"] = lambda name: read_with_debezium(args, parts, name, DEBEZIUM_TUNED)
+    results = {who: [] for who in contenders}
+    for i in range(args.runs + (not args.no_warm_up)):
+        for who, read in contenders.items():
+            name = f"{who}_{i}"
+            if who != "pg_recvlogical":
+                create_topics(parts.kafka, workload, name)
+            result = read(name)
+            if who != "pg_recvlogical":
+                workloads.check(workload, parts.kafka, parts.postgres, name, rows)
+                drop_slot(parts.postgres, name)
+                topics = [f"{name}.public.{table}" for table in workload.tables]
+                for future in parts.kafka.admin().delete_topics(topics).values():
+                    future.result(60)
+            if i or args.no_warm_up:
+                results[who].append(result)
+            print(f"{name}: {result}", flush=True)
+    return workload_report(args, results, rows)
+
+
+def workload_report(args, results, rows):
+    base = results["pg_recvlogical"]
+    summary = {"workload": args.workload, "rows": rows, "runs": args.runs,
+               "noise_a_a": max(r["seconds"] for r in base) / min(r["seconds"] for r in base)}
+    print(f"\n{args.workload}, {rows} changes, medians (fastest to slowest)")
+    print(f"{'':18} {'seconds':>24} {'rate : pg_recvlogical':>22} {'CPU-s/M':>8} {'walsender':>9} {'RSS MB':>7}")
+    for who, runs in results.items():
+        seconds = spread([r["seconds"] for r in runs])
+        row = {"seconds": seconds, "rate_to_pg_recvlogical": spread([b["seconds"] / r["seconds"] for b, r in zip(base, runs)])}
+        for key in ("cpu_seconds", "walsender_cpu_seconds", "rss_peak_mb"):
+            if key in runs[0]:
+                scale = 1 if key == "rss_peak_mb" else 1e6 / rows
+                row[key if scale == 1 else key + "_per_million"] = spread([r[key] * scale for r in runs])
+        summary[who] = row
+        cell = lambda key, pick="median": f"{row[key][pick]:.2f}" if key in row else ""  # noqa: E731
+        wall = f"{seconds['median']:.2f} ({seconds['min']:.2f}-{seconds['max']:.2f})"
+        print(f"{who:18} {wall:>24} {cell('rate_to_pg_recvlogical'):>22} {cell('cpu_seconds_per_million'):>8}"
+              f" {cell('walsender_cpu_seconds_per_million'):>9} {cell('rss_peak_mb', 'max'):>7}")
+    print(f"A/A noise (slowest / fastest pg_recvlogical run): {summary['noise_a_a']:.2f}")
+    return summary
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int, help="changes to write (1,000,000, or what the workload says)")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--no-socket", action="store_true", help="leave the Unix socket runs out")
+    parser.add_argument("--workload", choices=sorted(workloads.ALL), help="; ".join(
+        f"{name}: {cls.__doc__}" for name, cls in workloads.ALL.items()))
+    parser.add_argument("--debezium", action="store_true", help="with --workload: Debezium as a contender, twice")
+    parser.add_argument("--no-warm-up", action="store_true", help="with --workload: count the first round too")
+    parser.add_argument("--timeout", type=int, default=900, help="with --workload: seconds that one reading may take")
     args = parser.parse_args()
+    if args.workload:
+        with tempfile.TemporaryDirectory(prefix="sluice-bench-") as tmp, contextlib.ExitStack() as stack:
+            workdir = pathlib.Path(tmp)
+            parts = types.SimpleNamespace(workdir=workdir, kafka=stand.Kafka(workdir / "kafka"),
+                                          postgres=stand.Postgres(workdir / "postgres"))
+            stack.callback(stand.stop_all, [parts.kafka, parts.postgres])
+            stand.start_all([parts.kafka, parts.postgres])
+            parts.postgres.create_db("bench")
+            summary = run_workload(args, parts)
+        args.out.with_stem(f"cdc-{args.workload}").write_text(json.dumps(summary, indent=2) + "\n")
+        print(json.dumps(summary))
+        return
+    args.rows = args.rows or 1_000_000
     binary = os.environ["SLUICE_BINARY"]
     results = {"pg_recvlogical_tcp": [], "sluice_tcp": [], "pg_recvlogical_socket": [], "sluice_socket": [],
                "first_record": [], "first_record_backlog": []}
