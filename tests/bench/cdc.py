@@ -238,7 +238,8 @@ DEBEZIUM_TUNED = {"max.batch.size": "16384", "max.queue.size": "65536", "poll.in
 def create_topics(kafka, workload, name):
     """So that none is made while the clock runs."""
     topics = [NewTopic(f"{name}.public.{table}", 1, 1) for table in (*workload.tables, "bench_end")]
-    for future in kafka.admin().create_topics(topics, request_timeout=120).values():
+    admin = kafka.admin()  # the futures end with it
+    for future in admin.create_topics(topics, request_timeout=120).values():
         future.result(120)
 
 
@@ -358,7 +359,8 @@ def run_workload(args, parts):
                 workloads.check(workload, parts.kafka, parts.postgres, name, rows)
                 drop_slot(parts.postgres, name)
                 topics = [f"{name}.public.{table}" for table in workload.tables]
-                for future in parts.kafka.admin().delete_topics(topics).values():
+                admin = parts.kafka.admin()
+                for future in admin.delete_topics(topics).values():
                     future.result(60)
             if i or args.no_warm_up:
                 results[who].append(result)

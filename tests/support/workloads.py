@@ -85,8 +85,8 @@ class W3(Workload):
     columns = Workload.columns + "".join(f", c{n} {'int DEFAULT 7' if n % 2 else 'text DEFAULT md5(random()::text)'}" for n in range(16))
 
     def prepare(self, db, rows):
-        db.execute(f"INSERT INTO bench_rows(id, v, note) SELECT i, 0, {NOTE} FROM generate_series(0, {self.kept - 1}) i; "
-                   "VACUUM ANALYZE bench_rows")
+        db.execute(f"INSERT INTO bench_rows(id, v, note) SELECT i, 0, {NOTE} FROM generate_series(0, {self.kept - 1}) i")
+        db.execute("VACUUM ANALYZE bench_rows")
 
     def write(self, db, rows):
         self.loop(db, rows, f"UPDATE bench_rows SET v = v + 1 WHERE id IN (SELECT i % {self.kept} FROM generate_series(a, b) i);")
@@ -143,7 +143,7 @@ class W7(Workload):
                 picked[bisect.bisect_left(sums, rng.random() * total)].append(i)
             with db.transaction():
                 for table, ids in picked.items():
-                    db.execute(f"INSERT INTO bench_t{table}(id, v, note) SELECT i, i % 1000, {NOTE} FROM unnest(%s::bigint[]) i", (ids,))
+                    db.execute(f"INSERT INTO bench_t{table}(id, v, note) SELECT i, i %% 1000, {NOTE} FROM unnest(%s::bigint[]) i", (ids,))
 
 
 ALL = {cls.__name__.lower(): cls for cls in (W1, W2, W3, W4, W5, W6, W7)}
