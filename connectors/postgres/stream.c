@@ -28,6 +28,7 @@
 #define LAG_EVERY_MS 5000
 #define CONNECT_MS 10000
 #define BEHIND_US 500000 /* rows this long after their commit: throughput counts, not latency */
+#define BEHIND_MS 50       /* and the server may pause for so long without a commit to Kafka */
 #define LINGER_MS 1        /* under load */
 #define LINGER_MESSAGES 64 /* in one go are load */
 #define REPLAY_MESSAGES 4096 /* at most, before feedback is due again */
@@ -409,13 +410,16 @@ enum sl_rc sl_pg_stream_poll(struct sl_pg_task *t, struct sl_batch *b, bool *ret
         if (sl_unlikely(!good))
                 return SL_OK;
         SL_TRY(read_rows(t, b, ret_more, err));
-        s->linger = !*ret_more && s->messages >= LINGER_MESSAGES;
+        int64_t now = sl_mono_ms();
+        if (b->count && s->sent_us - t->line->commit_us >= BEHIND_US) /* both by the server's clock */
+                s->behind_until = now + BEHIND_MS;
+        b->behind = now < s->behind_until;
+        s->linger = !*ret_more && (s->messages >= LINGER_MESSAGES || b->behind);
         if (!*ret_more)
                 s->messages = 0;
-        b->behind = b->count && s->sent_us - t->line->commit_us >= BEHIND_US; /* both by the server's clock */
-        if (s->replaying && sl_mono_ms() - s->sent_ms >= FEEDBACK_MS)
+        if (s->replaying && now - s->sent_ms >= FEEDBACK_MS)
                 s->reply = true; /* the server's wish for an answer lies behind what is not read now */
-        s->busy_since = *ret_more || b->behind ? (s->busy_since ? s->busy_since : sl_mono_ms()) : 0;
+        s->busy_since = *ret_more || b->behind ? (s->busy_since ? s->busy_since : now) : 0;
         if (s->state != SL_PG_ST_COPY)
                 return SL_OK;
         if (s->far && !t->line->inside) {
@@ -423,7 +427,6 @@ enum sl_rc sl_pg_stream_poll(struct sl_pg_task *t, struct sl_batch *b, bool *ret
                 return SL_OK;
         }
         uint64_t done = t->line->done_lsn;
-        int64_t now = sl_mono_ms();
         if (!*ret_more && !b->count && !t->line->inside && !t->unacked && s->wal_end > done &&
             (s->wal_end - done >= KEEPALIVE_BYTES || now - t->handed_ms >= KEEPALIVE_MS)) {
                 sl_pg_line_keepalive(t->line, s->wal_end);

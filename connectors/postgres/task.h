@@ -28,6 +28,7 @@ struct sl_pg_stream {
         int64_t busy_since, lag_asked_ms;
         uint32_t messages; /* since there was nothing to read */
         bool linger;       /* that was load: let some gather */
+        int64_t behind_until;
         int64_t sent_us;   /* the server's clock when it sent the last message */
         uint64_t read_lsn; /* of the last message: while a transaction is streamed no commit moves the line */
         struct sl_pg_spool *spool; /* of protocol 2, once it was used; lives as long as the task */
