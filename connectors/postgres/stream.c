@@ -439,6 +439,9 @@ void sl_pg_stream_wait(struct sl_pg_task *t, struct sl_wait *w)
 {
         struct sl_pg_stream *s = &t->st;
         int64_t now = sl_mono_ms();
+        bool ready = s->state == SL_PG_ST_READY && t->ctl_state != SL_PG_CTL_ADVANCE;
+        if (!t->repl || ready) /* to be opened or started, as after the snapshot of empty tables */
+                sl_wait_ms(w, 0);
         if (!t->repl)
                 return;
         if (s->state == SL_PG_ST_CONNECTING) {
