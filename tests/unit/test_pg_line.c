@@ -416,7 +416,7 @@ static void takes_over(uint32_t at, uint32_t i, struct before b)
 static void debezium_stopped_anywhere(void **state)
 {
         (void)state;
-        for (int round = 0; round < 60; round++) {
+        for (int round = 0; round < 400; round++) {
                 emit.tx = round % 2 ? &tx : NULL;
                 make_history();
                 unit_count = 40;
