@@ -377,13 +377,30 @@ static bool extension(struct sl_pg_types *t, struct sl_pg_codec *c, const char *
         return true;
 }
 
+/* include.unknown.datatypes: an array whose elements have no mapping is an array of their texts as bytes. */
+static bool unknown_array(struct sl_pg_types *t, struct sl_pg_codec *c, char delim)
+{
+        if (!t->cfg->unknown_types)
+                return false;
+        struct sl_pg_codec *elem = sl_arena_zalloc(&t->arena, sizeof(*elem));
+        elem->cfg = t->cfg;
+        bytea(t, elem, sl_pg_parse_raw);
+        named(c, SL_ARRAY, NULL, sl_pg_parse_array);
+        c->spec.value = sl_schema_intern(&elem->spec);
+        c->elem = elem;
+        c->delim = delim;
+        return true;
+}
+
 static enum sl_rc array(struct sl_pg_types *t, struct sl_pg_codec *c, uint32_t elem_oid, int32_t typmod, char delim,
                         bool *ok, struct sl_err *err)
 {
         SL_TRY(sl_pg_types_codec(t, elem_oid, typmod, &c->elem, err));
         *ok = c->elem && c->elem->parse != sl_pg_parse_raw && !c->elem->elem;
-        if (!*ok)
+        if (!*ok) {
+                *ok = unknown_array(t, c, delim);
                 return SL_OK;
+        }
         struct sl_schema elem = c->elem->spec;
         elem.optional = !(elem.name && strcmp(elem.name, D "Enum") == 0);
         named(c, SL_ARRAY, NULL, sl_pg_parse_array);
@@ -422,8 +439,10 @@ static enum sl_rc user_type(struct sl_pg_types *t, struct sl_pg_codec *c, uint32
                         return SL_OK;
                 }
                 SL_TRY(t->lookup(t->arg, info.elem, &elem, err));
-                if (elem.kind == 'd') /* arrays of domains have no mapping in Debezium */
+                if (elem.kind == 'd' || oid < FIRST_USER_OID) { /* no mapping in Debezium, whatever the elements are */
+                        *ok = unknown_array(t, c, info.delim);
                         return SL_OK;
+                }
                 return array(t, c, info.elem, typmod, info.delim, ok, err);
         default:
                 return SL_OK;
@@ -466,7 +485,10 @@ static enum sl_rc make(struct sl_pg_types *t, struct sl_pg_codec *c, uint32_t oi
                         return SL_OK;
         }
         *ok = false;
-        return oid >= FIRST_USER_OID ? user_type(t, c, oid, typmod, ok, ret_base, err) : SL_OK;
+        bool vector = oid == 22 || oid == 30; /* int2vector, oidvector: arrays in name only */
+        return oid >= FIRST_USER_OID || (t->cfg->unknown_types && !vector)
+                       ? user_type(t, c, oid, typmod, ok, ret_base, err)
+                       : SL_OK;
 }
 
 enum sl_rc sl_pg_types_codec(struct sl_pg_types *t, uint32_t oid, int32_t typmod, const struct sl_pg_codec **ret,

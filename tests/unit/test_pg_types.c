@@ -64,6 +64,17 @@ static enum sl_rc lookup(void *arg, uint32_t oid, struct sl_pg_typeinfo *ret, st
         case 20006:
                 *ret = (struct sl_pg_typeinfo){.name = "pair", .kind = 'c'};
                 break;
+        case 20008: /* an array of a composite type; of a domain; money[]; box[] */
+        case 20009:
+        case 791:
+        case 1020:
+                *ret = (struct sl_pg_typeinfo){.name = "_x",
+                                               .kind = 'b',
+                                               .delim = oid == 1020 ? ';' : ',',
+                                               .elem = oid == 20008   ? 20006
+                                                       : oid == 20009 ? 20005
+                                                                      : 790};
+                break;
         case 20007:
                 *ret = (struct sl_pg_typeinfo){.name = "geometry", .kind = 'b', .delim = ':'};
                 break;
@@ -314,6 +325,32 @@ static void time_modes(void **state)
         in_mode(ns, TS, "1677-09-21 00:12:43.145224", "NanoTimestamp", NULL);
 }
 
+static void unknown_types(void **state)
+{
+        static const uint32_t arrays[] = {20008, 20009, 791, 1020};
+        struct sl_pg_types own = {.lookup = lookup};
+        const struct sl_pg_codec *c;
+        struct sl_value v;
+        (void)state;
+        for (size_t i = 0; i < 4; i++)
+                assert_null(codec(arrays[i], -1));
+        cfg.unknown_types = true;
+        sl_pg_types_init(&own, &cfg);
+        for (size_t i = 0; i < 4; i++) {
+                assert_int_equal(sl_pg_types_codec(&own, arrays[i], -1, &c, NULL), SL_OK);
+                assert_true(c->spec.type == SL_ARRAY && c->spec.value->type == SL_BYTES && !c->spec.value->optional);
+        }
+        assert_true(c->parse(c, sl_str_c("{(1,1),(0,0);(2,2),(1,1)}"), &arena, &v) && v.len == 2);
+        bytes_are(&v.items[0], "28312c31292c28302c3029");
+        assert_false(c->parse(c, sl_str_c("{NULL}"), &arena, &v));
+        assert_int_equal(sl_pg_types_codec(&own, 20006, -1, &c, NULL), SL_OK); /* a composite value */
+        assert_int_equal(c->spec.type, SL_BYTES);
+        assert_int_equal(sl_pg_types_codec(&own, 22, -1, &c, NULL), SL_OK); /* int2vector: "1 2" */
+        assert_int_equal(c->spec.type, SL_BYTES);
+        sl_pg_types_free(&own);
+        cfg.unknown_types = false;
+}
+
 static void placeholders(void **state)
 {
         struct sl_value v = codec(2951, -1)->unavailable; /* uuid[] */
@@ -473,8 +510,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(scalars),    cmocka_unit_test(decimals),     cmocka_unit_test(dates),
-                cmocka_unit_test(time_modes), cmocka_unit_test(placeholders), cmocka_unit_test(intervals),
-                cmocka_unit_test(binaries),   cmocka_unit_test(arrays),       cmocka_unit_test(user_types),
-                cmocka_unit_test(defaults),   cmocka_unit_test(names)};
+                cmocka_unit_test(time_modes), cmocka_unit_test(placeholders), cmocka_unit_test(unknown_types),
+                cmocka_unit_test(intervals),  cmocka_unit_test(binaries),     cmocka_unit_test(arrays),
+                cmocka_unit_test(user_types), cmocka_unit_test(defaults),     cmocka_unit_test(names)};
         return cmocka_run_group_tests(tests, setup, teardown);
 }
