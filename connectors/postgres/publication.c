@@ -57,6 +57,11 @@ static enum sl_rc publication_sql(struct sl_pg_task *t, struct sl_buf *sql, stru
                                "user %s may not do this: %s. Run it as a superuser or the tables' owner: %.500s; "
                                "or set publication.autocreate.mode to filtered with a user that owns the tables",
                                t->cfg->user, why.msg, sl_buf_cstr(sql));
+        if (strcmp(why.sqlstate, "25006") == 0)
+                return sl_fail(err, SL_E_PG_SETUP,
+                               "this server is a standby, where publication %s can't be made or changed: run this on its "
+                               "primary: %.500s",
+                               t->cfg->publication, sl_buf_cstr(sql));
         if (strcmp(why.sqlstate, "42710") == 0) /* somebody else made it just now */
                 return SL_OK;
         *err = why;

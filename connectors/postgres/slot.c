@@ -106,9 +106,14 @@ enum sl_rc sl_pg_slot_claim(struct sl_pg_task *t, struct sl_pg_slot *s, struct s
                         SL_TRY(sl_pg_slot_end_predecessor(t, err));
                 now = sl_mono_ms();
                 bool being_made = s->active && !s->confirmed;
-                if (being_made && now > say) {
-                        SL_TRY(say_waiting(t, t->cfg->slot, err));
+                if (now > say) {
                         say = now + SAY_EVERY_MS;
+                        if (being_made)
+                                SL_TRY(say_waiting(t, t->cfg->slot, err));
+                        else
+                                sl_warn("slot %s is read by another process (active_pid in pg_replication_slots): it is waited "
+                                        "for, %lld s at most (slot.max.retries, slot.retry.delay.ms)",
+                                        t->cfg->slot, (long long)(deadline - now) / 1000);
                 }
                 if (now > deadline && !s->active)
                         return sl_fail(err, SL_E_PG_SETUP,

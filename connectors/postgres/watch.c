@@ -68,16 +68,19 @@ static int64_t number(const PGresult *res, int column, int64_t none)
 }
 
 /* Seconds until the slot can be lost: by how fast what it keeps has grown lately. -1: not in sight. */
-static int64_t time_left(struct sl_pg_watch *w, int64_t retained, int64_t safe)
+static int64_t time_left(struct sl_pg_watch *w, int64_t every_ms, int64_t retained, int64_t safe)
 {
-        int64_t now = sl_mono_ms();
-        if (w->answered_ms && now > w->answered_ms) {
-                double rate = (double)(retained - w->retained) * 1000 / (double)(now - w->answered_ms);
+        int64_t now = sl_mono_ms(), since = now - w->answered_ms;
+        bool first = !w->answered_ms;
+        if (!first && since > every_ms / 2) { /* a guard's question can come directly behind another one */
+                double rate = (double)(retained - w->retained) * 1000 / (double)since;
                 w->rate = w->rated ? (w->rate + rate) / 2 : rate;
                 w->rated = true;
         }
-        w->answered_ms = now;
-        w->retained = retained;
+        if (first || since > every_ms / 2) {
+                w->answered_ms = now;
+                w->retained = retained;
+        }
         if (safe < 0 || !w->rated || w->rate < 1)
                 return -1;
         return (int64_t)((double)safe / w->rate);
@@ -88,7 +91,7 @@ static void warn(struct sl_pg_task *t, const char *status, int64_t retained, int
         struct sl_pg_watch *w = &t->watch;
         int64_t now = sl_mono_ms();
         bool danger = strcmp(status, "unreserved") == 0 || strcmp(status, "lost") == 0 ||
-                      (left >= 0 && left < WARN_SECONDS) || (safe >= 0 && safe < retained / 4);
+                      (left >= 0 && left < WARN_SECONDS && safe < retained * 4) || (safe >= 0 && safe < retained / 4);
         if (!danger || (w->warned_ms && now - w->warned_ms < WARN_EVERY_MS))
                 return;
         w->warned_ms = now;
@@ -135,7 +138,9 @@ enum sl_rc sl_pg_watch_take(struct sl_pg_task *t, const PGresult *res, struct sl
         for (int i = 0; i < 4; i++)
                 if (strcmp(status, names[i]) == 0)
                         code = i;
-        int64_t left = time_left(w, retained, safe);
+        if (!PQgetisnull(res, 0, SAFE) && safe < 0)
+                safe = 0; /* over the limit, and not removed yet */
+        int64_t left = time_left(w, t->cfg->watch_ms, retained, safe);
         sl_metric_set(w->m_status, code);
         sl_metric_set(w->m_retained, retained);
         sl_metric_set(w->m_safe, safe);
