@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration table: every key of Debezium's Postgres connector 3.6.1, and ours. It holds facts only; checks that
- * need more than one key or a connection are in connector.c. */
+ * need more than one key are in connector.c, those that need a connection in check.c. */
 #include "connectors/postgres/cfg.h"
 
 #define C struct sl_pg_cfg

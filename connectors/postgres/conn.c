@@ -101,6 +101,7 @@ static void tidy(const char *text, char out[400], char state[6])
 {
         size_t n = 0;
         for (const char *p = text ? text : ""; *p;) {
+                p += strspn(p, "\t");
                 size_t len = strcspn(p, "\n");
                 const char *next = p + len + (p[len] == '\n');
                 const char *code = memmem(p, len, ":  ", 3);
@@ -383,7 +384,7 @@ static int64_t answer_until(const PGconn *conn, const struct sl_pg_who *who)
 {
         const struct extra *x = PQinstanceData(conn, on_event);
         int64_t query = who->cfg->query_timeout_ms;
-        int64_t until = query > 0 && !x->replication ? sl_mono_ms() + query : INT64_MAX;
+        int64_t until = query > 0 && !(x && x->replication) ? sl_mono_ms() + query : INT64_MAX;
         return who->deadline_ms && who->deadline_ms < until ? who->deadline_ms : until;
 }
 
