@@ -420,6 +420,7 @@ static enum sl_rc read_changes(struct sl_pg_task *t, struct sl_batch *out, bool 
 {
         bool more = false;
         *ret_more = false;
+        t->emit.now_ns = sl_wall_ns();
         if (t->st.spool)
                 sl_pg_spool_tidy(t->st.spool); /* the batch is empty */
         SL_TRY(on_demand(t, out, &more, err));

@@ -258,7 +258,7 @@ static void envelope(const struct sl_pg_emit *e, struct sl_batch *b, struct sl_p
 {
         struct sl_record *rec = add(e, b, rel, key, extra);
         struct sl_value *v = sl_arena_alloc(&b->arena, E_COUNT * sizeof(*v));
-        int64_t ns = sl_wall_ns();
+        int64_t ns = e->now_ns ? e->now_ns : sl_wall_ns();
         v[E_BEFORE] = before;
         v[E_AFTER] = after;
         v[E_SOURCE] = src;

@@ -18,6 +18,7 @@ struct sl_pg_emit {
         struct sl_pg_tx *tx;           /* counts; NULL = no transaction metadata */
         struct sl_pg_relation message; /* of logical decoding messages */
         int64_t xmin;                  /* of the slot; 0 = not known */
+        int64_t now_ns; /* one look at the clock for the rows of a poll (ts_ms, ts_us, ts_ns); 0 = one for each */
         /* of the transaction */
         int64_t commit_us;
         int64_t xid;          /* -1 = null */

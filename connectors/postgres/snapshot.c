@@ -19,10 +19,9 @@
 #define TELL_MS 30000 /* a line in the log */
 #define ROW_ROOM 4096 /* for a row at first; grows */
 
-bool sl_pg_copy_row(const char *buf, size_t len, char *out, struct sl_pg_tuple *row)
+bool sl_pg_copy_row(char *buf, size_t len, struct sl_pg_tuple *row)
 {
-        const char *p = buf, *end = buf + len;
-        char *w = out;
+        char *p = buf, *end = buf + len;
         uint32_t n = 0;
         if (p < end && end[-1] == '\n')
                 end--;
@@ -30,8 +29,8 @@ bool sl_pg_copy_row(const char *buf, size_t len, char *out, struct sl_pg_tuple *
                 if (n == SL_PG_MAX_COLUMNS)
                         return false;
                 struct sl_pg_datum *d = &row->cols[n++];
-                const char *start = p;
-                *d = (struct sl_pg_datum){.ptr = w, .kind = 't'};
+                char *w = p;
+                *d = (struct sl_pg_datum){.ptr = p, .kind = 't'};
                 while (p < end && *p != '\t') {
                         if (sl_likely(*p != '\\')) {
                                 *w++ = *p++;
@@ -40,7 +39,7 @@ bool sl_pg_copy_row(const char *buf, size_t len, char *out, struct sl_pg_tuple *
                         if (++p == end)
                                 return false;
                         char ch = *p++;
-                        if (ch == 'N' && start == p - 2 && (p == end || *p == '\t')) {
+                        if (ch == 'N' && d->ptr == p - 2 && (p == end || *p == '\t')) {
                                 *d = (struct sl_pg_datum){.kind = 'n'};
                                 break;
                         }
@@ -177,11 +176,11 @@ static enum sl_rc emit(struct sl_pg_task *t, struct sl_batch *b, struct sl_pg_sn
                                                : "true";
         struct sl_pg_tuple row = {.cols = t->line->cols[0]};
         const struct sl_buf *held = &table->held;
-        char *text = sl_arena_alloc(&b->arena, held->len);
+        char *text = sl_arena_strndup(&b->arena, held->ptr, held->len); /* decoding works in place */
         table->begun = true;
         table->holds = false;
         s->emitted++;
-        if (!sl_pg_copy_row(held->ptr, held->len, text, &row))
+        if (!sl_pg_copy_row(text, held->len, &row))
                 return sl_fail(err, SL_E_PG_PROTOCOL, "a row of COPY could not be read");
         struct sl_str raw = SL_STR_NULL;
         if (sl_unlikely(t->line->dead_letters))

@@ -200,8 +200,8 @@ void sl_pg_snapshot_wait(const struct sl_pg_task *t, struct sl_wait *w);
 /* Begin streaming when streaming.delay.ms is over. */
 enum sl_rc sl_pg_snapshot_follow(struct sl_pg_task *t, struct sl_err *err);
 void sl_pg_snapshot_close(struct sl_pg_task *t);
-/* A line of COPY's text format, decoded into out (of len bytes): false when it is malformed. */
-bool sl_pg_copy_row(const char *buf, size_t len, char *out, struct sl_pg_tuple *row);
+/* A line of COPY's text format, decoded in place: false when it is malformed. */
+bool sl_pg_copy_row(char *buf, size_t len, struct sl_pg_tuple *row);
 
 /* backlog.c */
 void sl_pg_backlog_start(struct sl_pg_task *t);

@@ -3,6 +3,8 @@
  * A schema is compiled once into a flat list of steps: every step has the bytes that stand before its value
  * (`{"id":`, `,"name":`) and those that stand for null ready in memory, so a row is a walk over two arrays. A nested
  * struct's steps follow its own; `span` says how many, to step over them. Schemaless values are written by their tags.
+ * A wide nested struct of scalars is often the same in row after row (Debezium's `source` in a snapshot): its text is
+ * kept, and used again when the values are equal.
  * The envelope around the payload is json.c's, the schema's text json_schema.c's. */
 #include "convert/json.h"
 #include "record/javaclass.h"
@@ -27,6 +29,18 @@ enum op {
         OP_ANY, /* no schema: a member of an array or map without a common type, or a map of such keys */
 };
 
+#define MEMO_FIELDS 8  /* narrower structs are written faster than compared */
+#define MEMO_MISSES 4  /* in a row: try again only after MEMO_PAUSE rows */
+#define MEMO_PAUSE 255
+
+/* The last value of a struct, and its text. */
+struct memo {
+        struct sl_value *items; /* strings and bytes point into bytes */
+        struct sl_buf bytes, text;
+        bool valid;
+        uint8_t misses, pause;
+};
+
 struct step {
         uint8_t op;
         uint8_t type;                   /* the tag a value must have */
@@ -37,6 +51,7 @@ struct step {
         uint32_t null, null_len;        /* in text: what stands for null; length 0: null is refused */
         const struct sl_schema *schema; /* for messages */
         const char *field;              /* for messages; NULL at the top and in arrays and maps */
+        struct memo *memo;              /* NULL = none */
 };
 
 struct encoder {
@@ -69,6 +84,15 @@ struct sl_json_writer *sl_json_writer_new(enum sl_decimal_format decimals, bool 
 static void encoder_free(void *plan)
 {
         struct encoder *e = plan;
+        for (uint32_t i = 0; i < e->count; i++) {
+                struct memo *m = e->steps[i].memo;
+                if (!m)
+                        continue;
+                sl_buf_free(&m->bytes);
+                sl_buf_free(&m->text);
+                free(m->items);
+                free(m);
+        }
         free(e->steps);
         sl_buf_free(&e->text);
         free(e);
@@ -123,11 +147,82 @@ static enum sl_rc write_step(struct sl_json_writer *w, const struct encoder *e, 
                              const struct sl_value *v, struct sl_buf *out, struct sl_err *err);
 static enum sl_rc write_tagged(const struct sl_value *v, unsigned depth, struct sl_buf *out, struct sl_err *err);
 
+static inline bool has_bytes(const struct sl_value *v)
+{
+        return v->type == SL_STRING || v->type == SL_BYTES;
+}
+
+/* Is it the value that the memo has? Backwards: what differs from row to row stands behind the names. */
+static bool memo_has(const struct memo *m, const struct sl_value *items, uint32_t n)
+{
+        while (n--) {
+                const struct sl_value *a = &m->items[n], *b = &items[n];
+                if (a->type != b->type || a->flags != b->flags)
+                        return false;
+                if (has_bytes(a) ? a->len != b->len || (a->len && memcmp(a->ptr, b->ptr, a->len) != 0)
+                                 : a->type != SL_NULL && a->i64 != b->i64)
+                        return false;
+        }
+        return m->valid;
+}
+
+static void memo_keep(struct memo *m, const struct sl_value *items, uint32_t n, const char *text, size_t len)
+{
+        size_t room = 1;
+        for (uint32_t i = 0; i < n; i++)
+                room += has_bytes(&items[i]) ? items[i].len : 0;
+        sl_buf_clear(&m->bytes);
+        sl_buf_clear(&m->text);
+        sl_buf_add(&m->text, text, len);
+        m->valid = sl_buf_room(&m->bytes, room) && sl_buf_ok(&m->text); /* with all the room it does not move */
+        for (uint32_t i = 0; i < n && m->valid; i++) {
+                m->items[i] = items[i];
+                if (!has_bytes(&items[i]))
+                        continue;
+                m->items[i].ptr = m->bytes.ptr + m->bytes.len;
+                sl_buf_add(&m->bytes, items[i].ptr, items[i].len);
+        }
+}
+
+static enum sl_rc write_fields(struct sl_json_writer *w, const struct encoder *e, const struct step *s,
+                               const struct sl_value *v, struct sl_buf *out, struct sl_err *err);
+
+static enum sl_rc write_memo(struct sl_json_writer *w, const struct encoder *e, const struct step *s,
+                             const struct sl_value *v, struct sl_buf *out, struct sl_err *err)
+{
+        struct memo *m = s->memo;
+        if (m->pause) {
+                m->pause--;
+                return write_fields(w, e, s, v, out, err);
+        }
+        if (memo_has(m, v->items, v->len)) {
+                m->misses = 0;
+                sl_buf_add(out, m->text.ptr, m->text.len);
+                return SL_OK;
+        }
+        size_t start = out->len;
+        m->valid = false;
+        SL_TRY(write_fields(w, e, s, v, out, err));
+        if (++m->misses == MEMO_MISSES) {
+                m->misses = 0;
+                m->pause = MEMO_PAUSE;
+        } else if (sl_buf_ok(out)) {
+                memo_keep(m, v->items, v->len, out->ptr + start, out->len - start);
+        }
+        return SL_OK;
+}
+
 static enum sl_rc write_struct(struct sl_json_writer *w, const struct encoder *e, const struct step *s,
                                const struct sl_value *v, struct sl_buf *out, struct sl_err *err)
 {
         if (sl_unlikely(v->len != s->fields))
                 return sl_fail(err, SL_E_CONVERT, "Mismatching schema.");
+        return s->memo ? write_memo(w, e, s, v, out, err) : write_fields(w, e, s, v, out, err);
+}
+
+static enum sl_rc write_fields(struct sl_json_writer *w, const struct encoder *e, const struct step *s,
+                               const struct sl_value *v, struct sl_buf *out, struct sl_err *err)
+{
         const struct step *child = s + 1;
         for (uint32_t i = 0; i < s->fields; i++, child += child->span) {
                 sl_buf_add(out, e->text.ptr + child->lead, child->lead_len);
@@ -357,6 +452,18 @@ static enum sl_rc compile_children(struct sl_json_writer *w, struct encoder *e, 
         return SL_OK;
 }
 
+/* For a nested struct with nothing but scalars: its steps are it and one a field. */
+static void add_memo(struct step *s)
+{
+        if (s->op != OP_STRUCT || !s->field || s->fields < MEMO_FIELDS || s->span != s->fields + 1)
+                return;
+        for (uint32_t i = 1; i <= s->fields; i++)
+                if (s[i].op >= OP_ARRAY)
+                        return;
+        s->memo = sl_calloc(1, sizeof(*s->memo));
+        s->memo->items = sl_calloc(s->fields, sizeof(*s->memo->items));
+}
+
 static enum sl_rc compile(struct sl_json_writer *w, struct encoder *e, const struct sl_schema *schema,
                           const char *field, struct sl_err *err)
 {
@@ -376,6 +483,7 @@ static enum sl_rc compile(struct sl_json_writer *w, struct encoder *e, const str
                                      .field = field};
         SL_TRY(compile_children(w, e, schema, err));
         e->steps[at].span = e->count - at;
+        add_memo(&e->steps[at]);
         if (schema->has_default && schema->def.type != SL_NULL && w->replace_null)
                 rc = write_step(w, e, &e->steps[at], &schema->def, &text, err);
         else if (schema->optional)
