@@ -9,6 +9,7 @@ import random
 import threading
 import time
 
+import confluent_kafka
 import psycopg
 import pytest
 
@@ -282,6 +283,17 @@ def test_05_slot_that_waits_for_an_open_transaction(connect, database):
     assert connector.ids(6)[3:] == OLD
 
 
+def controller_answers(kafka, topic):
+    """A broker that was frozen may be fenced by its controller for a while; a new worker needs both."""
+    try:
+        kafka.create_topic(topic)
+    except confluent_kafka.KafkaException as error:
+        return error.args[0].code() == confluent_kafka.KafkaError.TOPIC_ALREADY_EXISTS
+    except TimeoutError:
+        return False
+    return True
+
+
 def test_09_nothing_is_confirmed_before_it_is_durable(make_worker, kafka, database):
     """Kafka hangs while rows are in flight and WAL goes on (keepalives): the slot stays before the rows; then kill -9."""
     worker = make_worker(env={"PGPASSWORD": PG_PASSWORD}).start()
@@ -303,6 +315,7 @@ def test_09_nothing_is_confirmed_before_it_is_durable(make_worker, kafka, databa
         worker.kill()
     finally:
         kafka.signal(18)
+    wait_until(lambda: controller_answers(kafka, f"{database.name}-probe"), 90, "the broker's controller", 1)
     worker.start()
     assert connector.ids(501) == [("r", 0), *(("c", i) for i in range(1, 501))]
     wait_until(lambda: database.confirmed() >= committed, 30, "the slot past the rows")
