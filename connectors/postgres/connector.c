@@ -424,10 +424,12 @@ static enum sl_rc read_changes(struct sl_pg_task *t, struct sl_batch *out, bool 
         if (t->st.spool)
                 sl_pg_spool_tidy(t->st.spool); /* the batch is empty */
         SL_TRY(on_demand(t, out, &more, err));
+        sl_pg_notify_initial(t, out);
         if (!sl_pg_incr_holds(t))
                 SL_TRY(read_on(t, out, ret_more, err));
         else if (t->mode == SL_PG_M_STREAM)
                 SL_TRY(sl_pg_stream_feedback(t, err));
+        sl_pg_notify_initial(t, out);
         *ret_more |= more;
         SL_TRY(heartbeat(t, out, err));
         hand_out(t, out);

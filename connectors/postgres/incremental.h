@@ -19,6 +19,7 @@
 /* ---- notify.c ---- */
 struct sl_pg_notify {
         bool sink, log;
+        bool told, running; /* of the initial snapshot */
         struct sl_str topic;
         const struct sl_schema *key_schema, *value_schema;
 };
@@ -36,9 +37,8 @@ static inline bool sl_pg_notifies(const struct sl_pg_notify *n)
 /* One notification: a record in b, a line in the log, or both. id NULL: a new one. */
 void sl_pg_notify(struct sl_pg_task *t, struct sl_batch *b, const char *aggregate, const char *type, const char *id,
                   const struct sl_pg_pair *pairs, uint32_t n);
-/* The initial (or a blocking) snapshot: what happens, and to which table (NULL: to all). tables: those of the snapshot. */
-void sl_pg_notify_snapshot(struct sl_pg_task *t, struct sl_batch *b, const char *type, const char *table, uint64_t rows,
-                           const char *tables);
+/* The initial (or a blocking) snapshot: tells that it begins, is over, or was not needed. Before and after reading. */
+void sl_pg_notify_initial(struct sl_pg_task *t, struct sl_batch *b);
 void sl_pg_uuid(char out[37]);
 
 /* ---- incremental.c ---- */

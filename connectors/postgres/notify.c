@@ -100,15 +100,12 @@ void sl_pg_notify(struct sl_pg_task *t, struct sl_batch *b, const char *aggregat
         rec->value = sl_v_items(SL_STRUCT, v, 5);
 }
 
-void sl_pg_notify_snapshot(struct sl_pg_task *t, struct sl_batch *b, const char *type, const char *table, uint64_t rows,
-                           const char *tables)
+void sl_pg_notify_initial(struct sl_pg_task *t, struct sl_batch *b)
 {
-        bool done = strcmp(type, "TABLE_SCAN_COMPLETED") == 0;
-        char count[24];
-        snprintf(count, sizeof(count), "%llu", (unsigned long long)rows);
-        const struct sl_pg_pair pairs[] = {{done ? "scanned_collection" : "current_collection_in_progress", table},
-                                           {"data_collections", tables},
-                                           {"total_rows_scanned", count},
-                                           {"status", "SUCCEEDED"}};
-        sl_pg_notify(t, b, SL_PG_INITIAL, type, NULL, pairs, !table ? 0 : done ? 4 : 2);
+        struct sl_pg_notify *n = &t->incr->notify;
+        bool running = t->mode == SL_PG_M_SNAPSHOT;
+        if (running != n->running || !n->told)
+                sl_pg_notify(t, b, SL_PG_INITIAL, running ? "STARTED" : n->told ? "COMPLETED" : "SKIPPED", NULL, NULL, 0);
+        n->running = running;
+        n->told = true;
 }
