@@ -318,3 +318,39 @@ def test_blocking(env_worker, kafka, database):
     assert marks == ["execute-snapshot"]
     database.sql("update rows set v = v + 1")
     same_as_table(kafka, database, topic)
+
+
+def jdk(text, number):
+    """What Java's ObjectOutputStream makes of new Object[]{text, number}, in hex."""
+    head = "aced0005757200135b4c6a6176612e6c616e672e4f626a6563743b90ce589f1073296c020000787000000002"
+    integer = (
+        "737200116a6176612e6c616e672e496e746567657212e2a0a4f781873802000149000576616c7565787200106a6176612e6c616e672e4e756d"
+        "62657286ac951d0b94e08b0200007870"
+    )
+    return f"{head}74{len(text):04x}{text.encode().hex()}{integer}{number:08x}"
+
+
+def test_an_offset_of_debezium(worker, kafka, database):
+    """An incremental snapshot that Debezium left in its offset goes on behind its last key, up to its largest one."""
+    database.sql(MANY)
+    started(worker, kafka, database, on_demand(database))
+    database.sql("insert into rows values (5000, 'k6', 1)")
+    read(kafka, f"{database.prefix}.public.rows", 1)
+    worker.rest("PUT", "/connectors/pg/stop")
+    wait_until(lambda: not worker.status("pg")["tasks"], what="the connector stopped")
+    stored = worker.rest("GET", "/connectors/pg/offsets").json()["offsets"]
+    stored[0]["offset"] |= {
+        "incremental_snapshot_primary_key": jdk("k3", 1500),
+        "incremental_snapshot_maximum_key": jdk("k5", 100000),
+        "incremental_snapshot_collections": '[{"incremental_snapshot_collections_id":"public.rows",'
+        '"incremental_snapshot_collections_additional_condition":null,"incremental_snapshot_collections_surrogate_key":null}]',
+        "incremental_snapshot_correlation_id": "theirs",
+    }
+    assert worker.rest("PATCH", "/connectors/pg/offsets", json={"offsets": stored}).ok
+    worker.rest("PUT", "/connectors/pg/resume")
+    wait_note(kafka, database, "theirs")
+    rows = [(r["after"]["b"], r["after"]["a"]) for r in reads(kafka, f"{database.prefix}.public.rows")]
+    wanted = "select b, a from rows where (b, a) > ('k3', 1500) and (b, a) <= ('k5', 100000) order by b, a"
+    assert rows == database.sql(wanted)
+    kinds = [kind for kind, _ in notes(kafka, database)]
+    assert "SKIPPED" in kinds
