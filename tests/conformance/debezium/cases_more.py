@@ -72,7 +72,8 @@ HEAVY = """insert into heavy select i, 's', array_agg(md5(n::text)::uuid), repea
     from generate_series(1, 2) i, generate_series(1, 1500) n group by i"""
 
 VALUES = "what branch h/values brings"
-MORE_DIFFERS = {"time-arrays": r"more value\.payload\.(after|before)\.(tma|ttza)", "bc-arrays": r"more value\.payload\.(after|before)\.(ts3a|tza)"}
+MORE_DIFFERS = {"time-arrays": r"more value\.payload\.(after|before)\.(tma|ttza)",
+                "bc-arrays": r"more value\.payload\.(after|before)\.(ts3a|tza)"}
 MODES = {
     "": {},
     "-other-modes": {"decimal.handling.mode": "string", "time.precision.mode": "connect", "binary.handling.mode": "base64",

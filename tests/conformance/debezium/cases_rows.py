@@ -202,8 +202,9 @@ ADJUSTED = {"none": ("none", "none"), "avro": ("avro", "avro"), "avro-unicode": 
 for name, (schemas, fields) in ADJUSTED.items():
     scenario(f"names-{name}", NAMES, *NAME_STEPS,
              config={"schema.name.adjustment.mode": schemas, "field.name.adjustment.mode": fields})
-scenario("names-avro-digit", 'create table digits (id int primary key, "1st" int, "2é" int);', "insert into digits values (1, 2, 3)",
-         config={"field.name.adjustment.mode": "avro"}, needs="a digit at the beginning of an adjusted name")
+scenario("names-avro-digit", 'create table digits (id int primary key, "1st" int, "2é" int);',
+         "insert into digits values (1, 2, 3)", config={"field.name.adjustment.mode": "avro"},
+         needs="a digit at the beginning of an adjusted name")
 scenario("names-avro-unicode-digit", 'create table digits (id int primary key, "1st" int, "2é" int);',
          "insert into digits values (1, 2, 3)", config={"field.name.adjustment.mode": "avro_unicode"})
 scenario("names-colliding-topics", 'create table "a b" (id int primary key); create table "a_b" (id int primary key);',

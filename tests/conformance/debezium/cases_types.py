@@ -87,7 +87,8 @@ both("money-no-digits", NUMBERS, NUMBER_ROWS[:4], config={"money.fraction.digits
 
 # --- Times ------------------------------------------------------------------------------------------------------------
 
-TIME_ARRAYS = {"time-arrays": [r"value\.payload\.(after|before)\.(tma|tm)\[\d+\]$", r"value\.payload\.(after|before)\.(ttza|ttz)\[\d+\]$"]}
+TIME_ARRAYS = {"time-arrays": [r"value\.payload\.(after|before)\.(tma|tm)\[\d+\]$",
+                               r"value\.payload\.(after|before)\.(ttza|ttz)\[\d+\]$"]}
 TIMETZ_ARRAYS = {"time-arrays": r"value\.payload\.(after|before)\.(ttza|ttz)\[\d+\]$"}  # milliseconds are enough for K.Time
 TIMES = "create table times (id int primary key, d date, tm time, tm0 time(0), tm2 time(2), tm3 time(3), tm4 time(4)," \
         " ttz timetz, ttz3 timetz(3), ts timestamp, ts0 timestamp(0), ts2 timestamp(2), ts3 timestamp(3), ts5 timestamp(5)," \
@@ -292,7 +293,7 @@ MODES = {
 for suffix, config in MODES.items():
     scenario(f"not-null-fallbacks{suffix}", REQUIRED, *REQUIRED_STEPS, config=config,
              differs={"name-in-stream": r"stream \S+required value\.payload\.(after|before)\.nm$"})
-scenario("not-null-fallbacks-nanoseconds", REQUIRED, *REQUIRED_STEPS, config={"time.precision.mode": "nanoseconds"},
-         differs={"name-in-stream": r"stream \S+required value\.payload\.(after|before)\.nm$"}, needs="time.precision.mode=nanoseconds")
-scenario("not-null-fallbacks-isostring", REQUIRED, *REQUIRED_STEPS, config={"time.precision.mode": "isostring"},
-         differs={"name-in-stream": r"stream \S+required value\.payload\.(after|before)\.nm$"}, needs="time.precision.mode=isostring")
+for mode in ("nanoseconds", "isostring"):
+    scenario(f"not-null-fallbacks-{mode}", REQUIRED, *REQUIRED_STEPS, config={"time.precision.mode": mode},
+             differs={"name-in-stream": r"stream \S+required value\.payload\.(after|before)\.nm$"},
+             needs=f"time.precision.mode={mode}")
