@@ -300,7 +300,8 @@ static enum sl_rc refill(struct sl_pg_spool *sp, struct sl_err *err)
         struct txn *x = sp->replay;
         size_t left = sp->part.len - sp->at, want = PART;
         uint32_t len;
-        memmove(sp->part.ptr, sp->part.ptr + sp->at, left);
+        if (left)
+                memmove(sp->part.ptr, sp->part.ptr + sp->at, left);
         sp->part.len = left;
         sp->at = 0;
         if (left >= HEAD) {
