@@ -38,8 +38,8 @@ enum sl_rc sl_pg_slot_read(struct sl_pg_task *t, struct sl_pg_slot *s, struct sl
         char sql[400];
         *s = (struct sl_pg_slot){0};
         snprintf(sql, sizeof(sql),
-                 "SELECT plugin, database = current_database(), active, confirmed_flush_lsn, restart_lsn, %s, %s"
-                 " FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
+                 "SELECT plugin, database = current_database(), active, confirmed_flush_lsn, restart_lsn, %s, %s,"
+                 " to_jsonb(s)->>'two_phase' = 'true' FROM pg_catalog.pg_replication_slots s WHERE slot_name = $1",
                  version >= 130000 ? "wal_status" : "NULL", version >= 170000 ? "invalidation_reason" : "NULL");
         SL_TRY(sl_pg_query(t->ctl, &t->who, &res, err, sql, 1, params));
         if (PQntuples(res) == 0)
@@ -50,6 +50,11 @@ enum sl_rc sl_pg_slot_read(struct sl_pg_task *t, struct sl_pg_slot *s, struct sl
                                t->cfg->slot);
         if (PQgetvalue(res, 0, 1)[0] != 't')
                 return sl_fail(err, SL_E_PG_SETUP, "slot %s belongs to another database: choose another slot.name",
+                               t->cfg->slot);
+        if (PQgetvalue(res, 0, 7)[0] == 't')
+                return sl_fail(err, SL_E_PG_SETUP,
+                               "slot %s was created with two_phase, so prepared transactions would come before their commit: "
+                               "choose another slot.name, or drop it",
                                t->cfg->slot);
         s->exists = true;
         s->active = PQgetvalue(res, 0, 2)[0] == 't';

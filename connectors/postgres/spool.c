@@ -23,7 +23,7 @@ struct txn {
         struct txn *next;
         uint32_t xid;
         int fd; /* -1 = no file yet */
-        uint64_t filed;
+        uint64_t filed, first; /* first: LSN of its first message (a Relation's is 0) */
         struct sl_buf tail;
         struct sub *subs; /* by xid */
         uint32_t sub_count, sub_cap;
@@ -236,6 +236,8 @@ enum sl_rc sl_pg_spool_add(struct sl_pg_spool *sp, uint32_t xid, uint64_t lsn, c
                 return sl_fail(err, SL_E_PG_PROTOCOL, "a message came outside of a streamed transaction's block");
         if (xid != x->xid)
                 note_sub(x, xid);
+        if (sl_unlikely(!x->first))
+                x->first = lsn;
         memcpy(head, &len, 4);
         memcpy(head + 4, &lsn, 8);
         head[HEAD] = kind;
@@ -282,7 +284,8 @@ enum sl_rc sl_pg_spool_abort(struct sl_pg_spool *sp, uint32_t xid, uint32_t sub,
 
 /* ---- reading ---- */
 
-enum sl_rc sl_pg_spool_replay(struct sl_pg_spool *sp, uint32_t xid, bool *ret_empty, struct sl_err *err)
+enum sl_rc sl_pg_spool_replay(struct sl_pg_spool *sp, uint32_t xid, bool *ret_empty, uint64_t *ret_first,
+                              struct sl_err *err)
 {
         sp->replay = *find(sp, xid);
         sp->read = 0;
@@ -291,6 +294,7 @@ enum sl_rc sl_pg_spool_replay(struct sl_pg_spool *sp, uint32_t xid, bool *ret_em
         if (!sp->replay)
                 return sl_fail(err, SL_E_PG_PROTOCOL, "streamed transaction %u committed, but was never sent", xid);
         *ret_empty = sp->replay->filed + sp->replay->tail.len == 0;
+        *ret_first = sp->replay->first;
         return SL_OK;
 }
 

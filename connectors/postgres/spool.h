@@ -26,8 +26,10 @@ enum sl_rc sl_pg_spool_abort(struct sl_pg_spool *sp, uint32_t xid, uint32_t sub,
 /* Bytes that wait, in memory and on disk. */
 uint64_t sl_pg_spool_bytes(const struct sl_pg_spool *sp);
 
-/* The transaction committed: its messages are read next, one after the other. *ret_empty: it has none (any more). */
-enum sl_rc sl_pg_spool_replay(struct sl_pg_spool *sp, uint32_t xid, bool *ret_empty, struct sl_err *err);
+/* The transaction committed: its messages are read next, one after the other. *ret_empty: it has none (any more).
+ * *ret_first: the LSN of the first one that it ever had, 0 = none. */
+enum sl_rc sl_pg_spool_replay(struct sl_pg_spool *sp, uint32_t xid, bool *ret_empty, uint64_t *ret_first,
+                              struct sl_err *err);
 enum sl_pg_spool_step {
         SL_PG_SPOOL_ROW,  /* a message: valid until sl_pg_spool_tidy, or a step that was not held */
         SL_PG_SPOOL_HELD, /* the next one needs the room of those that are held */

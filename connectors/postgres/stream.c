@@ -202,8 +202,9 @@ static char *put32(char *p, uint32_t v)
         return p + 4;
 }
 
-/* The streamed transaction's BEGIN or COMMIT as an unstreamed one would have it. */
-static enum sl_rc bracket(struct sl_pg_task *t, char kind, struct sl_batch *b, struct sl_err *err)
+/* The streamed transaction's BEGIN or COMMIT as an unstreamed one would have it. lsn: where it would stand, which is the first change
+ * and the end. */
+static enum sl_rc bracket(struct sl_pg_task *t, char kind, uint64_t lsn, struct sl_batch *b, struct sl_err *err)
 {
         const struct sl_pgoutput_block *c = &t->st.commit;
         char *msg = sl_arena_alloc(&b->arena, 26), *p = msg;
@@ -219,7 +220,7 @@ static enum sl_rc bracket(struct sl_pg_task *t, char kind, struct sl_batch *b, s
                 p = put64(p, c->end_lsn);
                 p = put64(p, c->time);
         }
-        return sl_pg_line_message(t->line, c->commit_lsn, (struct sl_str){msg, (size_t)(p - msg)}, b, &used, err);
+        return sl_pg_line_message(t->line, lsn, (struct sl_str){msg, (size_t)(p - msg)}, b, &used, err);
 }
 
 /* A message about a streamed transaction, or of one of its blocks. */
@@ -227,6 +228,7 @@ static enum sl_rc streamed(struct sl_pg_task *t, uint64_t lsn, struct sl_str msg
 {
         struct sl_pg_stream *s = &t->st;
         struct sl_pgoutput_block m;
+        uint64_t first;
         bool empty;
         SL_TRY(sl_pgoutput_decode_block(msg, s->block, &m, err));
         if (!s->spool || s->unstreamed)
@@ -241,12 +243,12 @@ static enum sl_rc streamed(struct sl_pg_task *t, uint64_t lsn, struct sl_str msg
         case 'A':
                 return sl_pg_spool_abort(s->spool, m.xid, m.sub, err);
         case 'c':
-                SL_TRY(sl_pg_spool_replay(s->spool, m.xid, &empty, err));
+                SL_TRY(sl_pg_spool_replay(s->spool, m.xid, &empty, &first, err));
                 if (empty && PQserverVersion(t->repl) >= 150000) /* unstreamed it would not be sent either */
                         return sl_pg_spool_abort(s->spool, m.xid, m.xid, err);
                 s->commit = m;
                 s->replaying = true;
-                return bracket(t, 'B', b, err);
+                return bracket(t, 'B', first ? first : m.commit_lsn, b, err);
         default:
                 return sl_pg_spool_add(s->spool, m.xid, lsn, m.kind, m.rest, err);
         }
@@ -266,7 +268,7 @@ static enum sl_rc replay(struct sl_pg_task *t, struct sl_batch *b, bool *ret_hel
                         return SL_OK;
                 if (step == SL_PG_SPOOL_END) {
                         *ret_held = t->st.replaying = false;
-                        return bracket(t, 'C', b, err);
+                        return bracket(t, 'C', t->st.commit.end_lsn, b, err);
                 }
                 SL_TRY(sl_pg_line_message(t->line, lsn, msg, b, &used, err));
         }

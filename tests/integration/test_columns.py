@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Columns of the Postgres source end to end: masks, hashes, truncation, keys, propagated types, time modes, names of topics.
-What the values must be was measured on Debezium 3.6.1 (tests/integration/oracle/compare.py)."""
+What the values must be was measured on Debezium 3.6.1 (tests/conformance/debezium)."""
 
 import hashlib
 import json

@@ -100,8 +100,9 @@ static void replay(struct sl_pg_spool *sp, struct model *m)
         uint64_t lsn;
         struct sl_str held[50];
         uint32_t i = 0, holding = 0;
+        uint64_t first;
         bool empty;
-        assert_int_equal(sl_pg_spool_replay(sp, m->xid, &empty, NULL), SL_OK);
+        assert_int_equal(sl_pg_spool_replay(sp, m->xid, &empty, &first, NULL), SL_OK);
         assert_int_equal(empty, m->count == 0);
         for (;;) {
                 bool may = holding < 50 && rand() % 20;
@@ -217,11 +218,12 @@ static void full_disk(void **state)
 static void out_of_order(void **state)
 {
         struct sl_pg_spool *sp = sl_pg_spool_new(1000, "/tmp");
+        uint64_t first;
         bool empty;
         (void)state;
         assert_int_equal(sl_pg_spool_block(sp, 7, false, NULL), SL_FATAL); /* its beginning is missing */
         assert_int_equal(sl_pg_spool_add(sp, 7, 1, 'I', SL_STR("x"), NULL), SL_FATAL);
-        assert_int_equal(sl_pg_spool_replay(sp, 7, &empty, NULL), SL_FATAL);
+        assert_int_equal(sl_pg_spool_replay(sp, 7, &empty, &first, NULL), SL_FATAL);
         assert_int_equal(sl_pg_spool_block(sp, 7, true, NULL), SL_OK);
         assert_int_equal(sl_pg_spool_block(sp, 7, true, NULL), SL_FATAL);
         assert_int_equal(sl_pg_spool_abort(sp, 8, 8, NULL), SL_OK);
