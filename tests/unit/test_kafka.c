@@ -170,6 +170,33 @@ static void test_transaction_commit_and_abort(void **state)
         sl_producer_free(p);
 }
 
+/* A broker takes any sequence as the first one of a producer in a partition (the mock does not). So when it refuses the first of several
+ * batches that are on their way and takes the second, the first would be lost: it has to go alone. */
+static void test_refused_first_batch(void **state)
+{
+        struct sl_err err = {0};
+        struct seen seen = {0};
+        struct sl_batch batch;
+
+        (void)state;
+        sl_props_set(&worker, "producer.batch.size", "1"); /* each record is a batch */
+        struct sl_producer *p = producer("txn-first");
+        sl_props_set(&worker, "producer.batch.size", "1000000");
+        sl_batch_init(&batch, 100, 1 << 20);
+        rd_kafka_mock_topic_create(mock, "t-first", 1, 1);
+        ok(sl_producer_begin(p, &err));
+        rd_kafka_mock_push_request_errors(mock, 0 /* Produce */, 1, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
+        for (int i = 0; i < 5; i++)
+                ok(put(p, "t-first", 0, "12345" + i, "v", &err));
+        ok(sl_producer_commit(p, &err));
+        sl_producer_free(p);
+
+        struct sl_consumer *c = consumer("g-first", "t-first", &seen);
+        assert_int_equal(read_n(c, &batch, 5, 15000), 5);
+        sl_batch_free(&batch);
+        sl_consumer_close(c);
+}
+
 static void test_failed_record_demands_abort(void **state)
 {
         struct sl_err err = {0}, why = {0};
@@ -550,6 +577,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_transaction_commit_and_abort),
+                cmocka_unit_test(test_refused_first_batch),
                 cmocka_unit_test(test_failed_record_demands_abort),
                 cmocka_unit_test(test_fenced),
                 cmocka_unit_test(test_slow_commit_is_resumed_with_ticks),
