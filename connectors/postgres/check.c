@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
-#include "connectors/postgres/task.h"
+#include "connectors/postgres/slot.h"
 
 #define SHOWN 8 /* names in a message */
 
@@ -233,6 +233,9 @@ static void check_slot_row(struct check *c, const PGresult *res)
                                  PQgetisnull(res, 0, S_PLUGIN) ? "of physical replication" : PQgetvalue(res, 0, S_PLUGIN));
         else if (!yes(res, S_HERE))
                 sl_cfg_add_error(c->r, key, "Slot %s belongs to another database: choose another slot.name", slot);
+        else if ((*lost || is(res, S_WAL, "lost")) && sl_pg_slot_snapshot_when_lost(c->cfg))
+                sl_cfg_add_warning(c->r, key, "Slot %s is lost (%s): it will be made anew, and a new snapshot be taken", slot,
+                                   *lost ? lost : "its WAL was removed");
         else if (*lost || is(res, S_WAL, "lost"))
                 sl_cfg_add_error(c->r, key,
                                  "Slot %s is lost (%s): run SELECT pg_drop_replication_slot('%s'), delete the connector's "
@@ -591,7 +594,6 @@ static enum sl_rc check_columns(struct check *c, struct sl_err *err)
 
 static enum sl_rc check_all(struct check *c, struct sl_err *err)
 {
-        SL_TRY(sl_pg_filter_open(&c->filter, c->cfg, err));
         SL_TRY(check_server(c, err));
         if (!c->slotless) {
                 SL_TRY(check_slot(c, err));
@@ -613,6 +615,10 @@ void sl_pg_check_server(const struct sl_pg_cfg *cfg, const char *connector, stru
                           .who = {.cfg = cfg, .connector = connector, .deadline_ms = sl_mono_ms() + cfg->validation_ms},
                           .slotless = cfg->snapshot == SL_PG_SNAP_INITIAL_ONLY};
         int wait = cfg->validation_ms < INT32_MAX ? (int)cfg->validation_ms : INT32_MAX;
+        if (sl_pg_filter_open(&c.filter, cfg, &err) != SL_OK) { /* said on the key by others */
+                sl_pg_filter_free(&c.filter);
+                return;
+        }
         sl_arena_init(&c.arena, 4096);
         if (sl_pg_connect(&c.who, false, wait, &c.conn, &err) != SL_OK)
                 sl_cfg_add_error(r, "database.hostname", "Unable to connect: %s", err.msg);

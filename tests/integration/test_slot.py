@@ -588,7 +588,12 @@ def test_publication_for_all_tables(connect, database):
 
 def test_publication_that_must_exist(connect, database):
     connector = connect(publication_autocreate_mode="disabled")
-    connector.create()
+    answer = connector.worker.rest("POST", "/connectors", json={"name": connector.name, "config": connector.config})
+    assert answer.status_code == 400 and "publication.autocreate.mode is disabled" in answer.text
+    database.sql(f"create publication {database.publication} for table t")
+    connector.run().stop()
+    database.sql(f"drop publication {database.publication}")
+    connector.resume(running=False)
     connector.refused("pg.setup", "publication.autocreate.mode is disabled")
     connector.stop()
     connector.resume(**{"publication.autocreate.mode": "no_tables"})
