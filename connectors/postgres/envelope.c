@@ -330,8 +330,10 @@ enum sl_rc sl_pg_emit_change(struct sl_pg_emit *e, struct sl_batch *b, struct sl
                 envelope(e, b, rel, 'c', key, SL_V_NULL, row, source(e, rel, lsn, &b->arena), NULL);
                 return SL_OK;
         }
-        if (m->kind == 'U')
-                return e->skip_u ? SL_OK : update(e, b, rel, m, lsn, err);
+        if (m->kind == 'U') { /* a changed key is a delete and a create, also when updates are skipped */
+                bool moved = e->skip_u && m->old_kind && rel->nkey && key_changed(rel, &m->old_row, &m->new_row);
+                return e->skip_u && !moved ? SL_OK : update(e, b, rel, m, lsn, err);
+        }
         if (e->skip_d || !m->old_kind)
                 return SL_OK;
         SL_TRY(row_value(e, rel, &m->old_row, NULL, &b->arena, &row, err));

@@ -285,6 +285,7 @@ enum sl_rc sl_pg_line_message(struct sl_pg_line *l, uint64_t lsn, struct sl_str 
                 return commit(l, lsn, b, err);
         case 'R':
                 SL_TRY(l->before_catalog(l->arg, err));
+                l->rels->xid = l->inside ? (uint32_t)l->xid : 0;
                 return sl_pg_relation_from_message(l->rels, &l->msg, err);
         case 'O':
                 origin(l);

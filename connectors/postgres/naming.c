@@ -220,6 +220,8 @@ const char *sl_pg_adjust_name(int mode, bool dots, const char *name, struct sl_a
                         *w++ = (char)ch;
                 } else if (mode == SL_PG_ADJ_AVRO) {
                         w += snprintf(w, 3, "%s", low ? "__" : "_");
+                        if (first && ch < 128 && isdigit((int)ch))
+                                *w++ = (char)ch;
                 } else {
                         w = put_unicode(w, ch);
                         w = low ? put_unicode(w, low) : w;

@@ -8,6 +8,9 @@
 #include "base/log.h"
 #include "connectors/postgres/relation.h"
 
+#define AWAIT_TRIES 400 /* of AWAIT_MS */
+#define AWAIT_MS 5
+
 /* $1: oid, $2: are comments wanted. Columns in order, place of each in the primary key (or else the first unique index, by name, without
  * expressions). */
 static const char catalog_sql[] =
@@ -17,11 +20,11 @@ static const char catalog_sql[] =
         " AND (x.indisprimary OR x.indexprs IS NULL) ORDER BY x.indisprimary DESC, ic.relname LIMIT 1),"
         " k AS (SELECT u.attnum, u.ord FROM i, unnest(i.indkey::int2[]) WITH ORDINALITY u(attnum, ord)"
         " WHERE u.ord <= i.indnkeyatts)"
-        " SELECT a.attname, a.attnotnull, pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.atttypid, a.atttypmod,"
+        " SELECT a.attname, a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.atttypid, a.atttypmod,"
         " a.attgenerated <> '', coalesce(k.ord, 0), n.nspname, c.relname,"
         " CASE WHEN $2::bool THEN pg_catalog.col_description(a.attrelid, a.attnum) END"
         " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
         " LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = ''"
         " LEFT JOIN k ON k.attnum = a.attnum"
         " WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
@@ -368,6 +371,39 @@ static enum sl_rc finish(struct sl_pg_relations *r, struct sl_pg_relation *rel, 
         return SL_OK;
 }
 
+/* Does the catalog know all columns? */
+static bool known(const struct sl_pg_relation *rel, const PGresult *cat)
+{
+        for (uint32_t i = 0; i < rel->n; i++)
+                if (catalog_row(cat, rel->cols[i].name) < 0)
+                        return false;
+        return true;
+}
+
+/* A walsender sends a transaction before others see that it is over. One that made the table, or the column, is waited for. */
+static enum sl_rc await_catalog(struct sl_pg_relations *r, const struct sl_pg_relation *rel, PGresult **cat, struct sl_err *err)
+{
+        char text[16];
+        const char *params[] = {text};
+        snprintf(text, sizeof(text), "%u", r->xid);
+        for (int i = 0; i < AWAIT_TRIES && r->xid && !known(rel, *cat) && PQserverVersion(*r->catalog) >= 130000; i++) {
+                sl_auto_pgresult *running = NULL;
+                SL_TRY(sl_pg_query(*r->catalog, r->who, &running, err,
+                                   "SELECT 1 FROM pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()) x"
+                                   " WHERE (x::text::numeric % 4294967296) = $1::numeric",
+                                   1, params));
+                bool was_running = PQntuples(running) > 0;
+                if (was_running)
+                        SL_TRY(sl_pg_pause(r->who, AWAIT_MS, err));
+                PQclear(*cat);
+                *cat = NULL;
+                SL_TRY(ask_catalog(r, *r->catalog, rel->oid, cat, err));
+                if (!was_running) /* what is not there now was dropped later */
+                        return SL_OK;
+        }
+        return SL_OK;
+}
+
 enum sl_rc sl_pg_relation_from_message(struct sl_pg_relations *r, const struct sl_pgoutput *m, struct sl_err *err)
 {
         sl_auto_pgresult *cat = NULL;
@@ -386,6 +422,7 @@ enum sl_rc sl_pg_relation_from_message(struct sl_pg_relations *r, const struct s
                 rel->cols[i].wire_key = c.key;
         }
         SL_TRY(ask_catalog(r, *r->catalog, m->oid, &cat, err));
+        SL_TRY(await_catalog(r, rel, &cat, err));
         return finish(r, rel, cat, m->identity, &kept, err);
 }
 

@@ -73,6 +73,7 @@ struct sl_pg_relations {
         struct sl_map topics;        /* topic -> struct sl_pg_relation: the first table that got it */
         struct sl_pg_relation *last; /* of the last look-up */
         const struct sl_schema *source_schema, *block_schema;
+        uint32_t xid; /* of the transaction that is read: its DDL may not be visible for a moment */
         void (*bound)(void *arg, struct sl_pg_relation *rel); /* told of each new one; may be NULL */
         void *bound_arg;
 };

@@ -41,10 +41,10 @@ scenario("create-table-in-stream", GROWING, "create table newer (id serial prima
 scenario("ddl-and-rows-in-one-transaction", GROWING, ROWS,
          "insert into growing values (4, 'before'); alter table growing add city text;"
          "insert into growing values (5, 'after', 'Ulm'); update growing set city = 'Bonn' where id = 4")
-# The catalog may not yet show the transaction whose rows are read; mostly it does.
+# The catalog may not yet show the transaction whose rows are read. Sluice waits for that, Debezium has no key then.
 scenario("create-table-and-rows-in-one-transaction", GROWING, "create table inner_one (id int primary key, v int);"
          "insert into inner_one values (1, 1); alter table inner_one add w int; update inner_one set w = 2",
-         needs="a catalog that shows the transaction that is read")
+         needs="a Debezium that waits for the catalog")
 scenario("ddl-rolled-back", GROWING, ROWS, "begin; alter table growing add city text; insert into growing values (4, 'd', 'x');"
          "rollback; insert into growing values (4, 'e')",
          "begin; insert into growing values (5, 'a'); savepoint s; alter table growing add more int; insert into growing"

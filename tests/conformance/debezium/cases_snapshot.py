@@ -19,7 +19,7 @@ MARKERS = {
 }
 for name, rows in MARKERS.items():
     scenario(f"snapshot-{name}", TABLES, STEP, rows=rows, snapshot="initial",
-             needs="the marker `first` when the first table is empty" if name == "first-table-empty" else None)
+             differs={"first-of-empty": r"snapshot public\.c value\.payload\.source\.snapshot$"} if name == "first-table-empty" else {})
 ROWS = "insert into a select i, 'v' || i from generate_series(1, 20) i; insert into b values (1, 'b'), (2, null);" \
        "insert into c select i, 'c' from generate_series(1, 3) i; insert into d values ('d'), ('d')"
 scenario("snapshot-of-some-tables", TABLES, STEP, rows=ROWS, snapshot="initial",
@@ -29,14 +29,14 @@ scenario("snapshot-after-deletes", TABLES, STEP, snapshot="initial",
          rows=ROWS + "; delete from a where id % 2 = 0; update a set v = 'again' where id < 9")
 scenario("snapshot-isolation", TABLES, STEP, rows=ROWS, snapshot="initial",
          config={"snapshot.isolation.mode": "repeatable_read"})
-scenario("snapshot-locking-shared", TABLES, STEP, rows=ROWS, snapshot="initial", needs="snapshot.locking.mode=shared",
+scenario("snapshot-locking-shared", TABLES, STEP, rows=ROWS, snapshot="initial",
          config={"snapshot.locking.mode": "shared"})
 scenario("snapshot-fetch-size", TABLES, STEP, rows=ROWS, snapshot="initial", config={"snapshot.fetch.size": "3"})
 for order in ("ascending", "descending"):
     scenario(f"snapshot-order-{order}", TABLES, STEP, rows=ROWS + "; analyze", snapshot="initial",
-             config={"snapshot.tables.order.by.row.count": order})
+             config={"snapshot.tables.order.by.row.count": order},
+             differs={"row-count-order": r"snapshot public\.\w+ value\.payload\.source\.snapshot$"} if order == "ascending" else {})
 scenario("snapshot-select-overrides", TABLES, STEP, rows=ROWS, snapshot="initial",
-         needs="snapshot.select.statement.overrides",
          config={"snapshot.select.statement.overrides": "public.a,public.b",
                  "snapshot.select.statement.overrides.public.a": "select * from public.a where id > 15 order by id desc",
                  "snapshot.select.statement.overrides.public.b": "select * from public.b where false"})
@@ -108,7 +108,7 @@ def own_slot(pair):
     pair.sync()
 
 
-@case("snapshot-when-needed", TABLES, rows=ROWS, snapshot="when_needed", needs="snapshot.mode=when_needed")
+@case("snapshot-when-needed", TABLES, rows=ROWS, snapshot="when_needed")
 def when_needed(pair):
     pair.start()
     pair.sql(STEP)
@@ -127,10 +127,8 @@ def when_needed(pair):
 
 BASED = "snapshot.mode.configuration.based"
 scenario("snapshot-by-configuration", TABLES, STEP, rows=ROWS, snapshot="configuration_based",
-         needs="snapshot.mode=configuration_based",
          config={f"{BASED}.snapshot.data": "true", f"{BASED}.snapshot.schema": "true", f"{BASED}.start.stream": "true"})
 scenario("snapshot-by-configuration-none", TABLES, STEP, rows=ROWS, snapshot="configuration_based",
-         needs="snapshot.mode=configuration_based",
          config={f"{BASED}.snapshot.data": "false", f"{BASED}.snapshot.schema": "true", f"{BASED}.start.stream": "true"})
 
 # --- Publications that the connector makes ----------------------------------------------------------------------------
@@ -149,8 +147,7 @@ scenario("publication-via-root", PARTED, PARTED_STEP, rows=PARTED_ROWS, snapshot
 
 
 @case("publication-publish-list", TABLES, snapshot="no_data", publication=None,
-      config=OWN | {"publication.autocreate.mode": "all_tables", "skipped.operations": "d"},
-      needs="the publication's publish list")
+      config=OWN | {"publication.autocreate.mode": "all_tables", "skipped.operations": "d"})
 def publish_list(pair):
     pair.start()
     pair.sql("insert into a values (1, 'x'); update a set v = 'y'; delete from a; truncate a")

@@ -116,7 +116,7 @@ for mode in ("adaptive", "adaptive_time_microseconds", "connect"):
     both(f"time-{mode}", TIMES, TIME_ROWS, config={"time.precision.mode": mode},
          differs=TIMETZ_ARRAYS if mode == "connect" else TIME_ARRAYS)
 for mode in ("isostring", "microseconds", "nanoseconds"):
-    both(f"time-{mode}", TIMES, TIME_ROWS, config={"time.precision.mode": mode}, needs=f"time.precision.mode={mode}")
+    both(f"time-{mode}", TIMES, TIME_ROWS, config={"time.precision.mode": mode}, differs=TIME_ARRAYS)
 # What Debezium's snapshot reads in another way than its stream.
 both("time-extremes", "create table times (id int primary key, d date, ts timestamp, tz timestamptz, ttz timetz);",
      ["insert into times values ({0}1, 'infinity', 'infinity', 'infinity', '24:00+00')",
@@ -204,7 +204,7 @@ both("domains", "create domain price as numeric(8,3); create domain deep as pric
 both("domain-not-null", "create domain must as int not null default 4; create domain over as must;"
      "create table doms (id int primary key, m must, o over, n must not null default 5);",
      ["insert into doms values ({0}1, 1, 2)", "insert into doms values ({0}2, 7, 8, 9)"],
-     "update doms set m = 3; delete from doms where id = 101", needs="NOT NULL of a domain")
+     "update doms set m = 3; delete from doms where id = 101")
 both("enums", ENUM + "create type \"Od d\" as enum ('a,b', '', 'é'); create schema other; create type other.mood as enum"
      " ('x', 'y'); create table enums (id int primary key, e mood, n mood not null default 'ok', o \"Od d\", s other.mood);",
      ["insert into enums values ({0}1, 'sad', 'it''s, bad', 'a,b', 'x')", "insert into enums (id, o) values ({0}2, '')"],
@@ -256,7 +256,7 @@ both("defaults-as-double", DEFAULTS, DEFAULT_STEPS, "delete from defaults where 
              "binary.handling.mode": "hex"})
 for mode in ("isostring", "microseconds", "nanoseconds"):
     both(f"defaults-{mode}", DEFAULTS, DEFAULT_STEPS, "delete from defaults where id = 2",
-         config={"time.precision.mode": mode}, needs=f"time.precision.mode={mode}")
+         config={"time.precision.mode": mode})
 both("defaults-strange", "create table strange (id int primary key, ch varchar(5) default 'it''s',"
      " cu text default current_user, cc text default ('a' || 'b'), e text default E'a\\nb', neg int default '-5',"
      " cast8 bigint default '5'::int, tl time(0) default '10:11:12.7');",
@@ -293,7 +293,6 @@ MODES = {
 for suffix, config in MODES.items():
     scenario(f"not-null-fallbacks{suffix}", REQUIRED, *REQUIRED_STEPS, config=config,
              differs={"name-in-stream": r"stream \S+required value\.payload\.(after|before)\.nm$"})
-for mode in ("nanoseconds", "isostring"):
-    scenario(f"not-null-fallbacks-{mode}", REQUIRED, *REQUIRED_STEPS, config={"time.precision.mode": mode},
-             differs={"name-in-stream": r"stream \S+required value\.payload\.(after|before)\.nm$"},
-             needs=f"time.precision.mode={mode}")
+# With nanoseconds Debezium's task dies of the missing timestamp.
+scenario("not-null-fallbacks-isostring", REQUIRED, *REQUIRED_STEPS, config={"time.precision.mode": "isostring"},
+         differs={"name-in-stream": r"stream \S+required value\.payload\.(after|before)\.nm$"})
