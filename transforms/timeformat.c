@@ -211,7 +211,7 @@ void sl_timeformat_write(struct sl_timeformat *f, int64_t ms, struct sl_buf *out
                 sl_moment_of(ms, &f->last);
                 f->last_day = day;
         }
-        f->last.ms = (int32_t)(ms - day * SL_DAY_MS);
+        f->last.ms = (int32_t)sl_floor_mod(ms, SL_DAY_MS);
         for (uint32_t i = 0; i < f->count; i++) {
                 const struct step *s = &f->steps[i];
                 if (s->letter)

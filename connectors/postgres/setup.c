@@ -186,7 +186,7 @@ enum sl_rc sl_pg_setup(struct sl_pg_task *t, const char *offset_json, struct sl_
 {
         struct sl_pg_offset off = {0};
         struct sl_pg_slot s;
-        struct plan plan;
+        struct plan plan = {0};
         if (offset_json)
                 SL_TRY(sl_pg_offset_read(offset_json, &off, err));
         bool have = offset_json && !off.snapshot_running;

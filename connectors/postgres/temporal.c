@@ -269,10 +269,10 @@ static char *put_date(char *p, int64_t days)
 #define STAMP_ROOM 48
 static struct sl_value put_stamp(int64_t us, int digits, struct sl_arena *arena)
 {
-        int64_t days = us / US_PER_DAY - (us % US_PER_DAY < 0);
+        int64_t rest = us % US_PER_DAY, days = us / US_PER_DAY - (rest < 0);
         char *out = sl_arena_alloc(arena, STAMP_ROOM), *p = put_date(out, days);
         *p++ = 'T';
-        p = put_time(p, us - days * US_PER_DAY, digits);
+        p = put_time(p, rest < 0 ? rest + US_PER_DAY : rest, digits);
         *p++ = 'Z';
         return sl_v_str((struct sl_str){out, (size_t)(p - out)});
 }

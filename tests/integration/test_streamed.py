@@ -200,7 +200,7 @@ def test_random_transactions(make_worker, database, kafka, seed, tmp_path):
         assert got.keys() == want.keys(), f"seed {seed}: {table}"
         for key, row in want.items():  # rows of before an ALTER have fewer columns in their events
             assert row | got[key] == row, f"seed {seed}: {table} {key}"
-    assert streamed(database, names[1]) > 5 and streamed(database, names[2]) > 0
+    assert streamed(database, names[1]) > 1 and streamed(database, names[2]) > 0
     assert not any(tmp_path.glob("sluice-spool*"))
 
 

@@ -516,7 +516,7 @@ static enum sl_rc read_member(struct parser *s, struct pb_message *m, int depth)
 
 static enum sl_rc read_message(struct parser *s, struct pb_message *parent, int depth)
 {
-        const char *name;
+        const char *name = NULL;
         if (depth > PB_DEPTH)
                 return bad(s, "messages are nested too deep");
         SL_TRY(read_name(s, &name));
