@@ -94,17 +94,9 @@ void sl_pg_emit_point(struct sl_pg_emit *e, uint64_t lsn)
 
 static struct sl_value sequence(const struct sl_pg_emit *e, uint64_t lsn, struct sl_arena *arena)
 {
-        char digits[20];
-        uint32_t n = 0;
-        do {
-                digits[n++] = (char)('0' + lsn % 10);
-                lsn /= 10;
-        } while (lsn);
         char *out = sl_arena_alloc(arena, 64);
         memcpy(out, e->sequence, sizeof(e->sequence));
-        char *w = out + e->sequence_len;
-        while (n)
-                *w++ = digits[--n];
+        char *w = sl_pg_put_digits(out + e->sequence_len, lsn);
         *w++ = '"';
         *w++ = ']';
         return sl_v_str((struct sl_str){out, (size_t)(w - out)});

@@ -89,16 +89,9 @@ static sl_cold struct sl_pg_counter *counter_of(struct sl_pg_tx *tx, const char 
 
 static struct sl_value id_at(const struct sl_pg_tx *tx, uint64_t lsn, struct sl_arena *arena)
 {
-        char digits[20];
-        uint32_t n = 0;
-        do {
-                digits[n++] = (char)('0' + lsn % 10);
-                lsn /= 10;
-        } while (lsn);
-        char *out = sl_arena_alloc(arena, sizeof(tx->id) + sizeof(digits)), *w = out + tx->id_len;
+        char *out = sl_arena_alloc(arena, sizeof(tx->id) + SL_PG_DIGITS);
         memcpy(out, tx->id, sizeof(tx->id));
-        while (n)
-                *w++ = digits[--n];
+        char *w = sl_pg_put_digits(out + tx->id_len, lsn);
         return sl_v_str((struct sl_str){out, (size_t)(w - out)});
 }
 

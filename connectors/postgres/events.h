@@ -42,4 +42,18 @@ void sl_pg_message_relation(const struct sl_pg_relations *r, struct sl_pg_relati
 /* key and message value of a decoded M. The content may point into the message. */
 void sl_pg_message_values(const struct sl_pg_cfg *cfg, const struct sl_pgoutput *m, struct sl_arena *arena,
                           struct sl_value *ret_key, struct sl_value *ret_message);
+/* An LSN's decimal digits, at most SL_PG_DIGITS; where they end. */
+#define SL_PG_DIGITS 20
+static inline char *sl_pg_put_digits(char *w, uint64_t v)
+{
+        char digits[SL_PG_DIGITS];
+        uint32_t n = 0;
+        do {
+                digits[n++] = (char)('0' + v % 10);
+                v /= 10;
+        } while (v);
+        while (n)
+                *w++ = digits[--n];
+        return w;
+}
 #endif
