@@ -601,9 +601,11 @@ const struct sl_cfg_def sl_pg_config[] = {
          .doc = "When the task is further behind than this many bytes of WAL it reads in large steps through SQL "
                 "instead of "
                 "streaming; -1 = never."},
-        {SL_CFG_INT(C, backlog_changes, "sluice.backlog.changes"), .def = "200000",
-         .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX, .min = 100, .max = 10000000, .importance = SL_LOW, .group = OURS,
-         .doc = "Changes asked for in the first such step; later ones grow."},
+        {SL_CFG_LONG(C, backlog_step, "sluice.backlog.step.bytes"), .def = "268435456",
+         .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX, .min = 65536, .max = INT64_C(1) << 40, .importance = SL_LOW,
+         .group = OURS,
+         .doc = "The most WAL that such a step reads; the first is 4 MiB, later ones grow. The server keeps a step's "
+                "changes in a temporary file until they are sent."},
         {SL_CFG_BOOL(C, streaming, "sluice.protocol.streaming"), .def = "true", .importance = SL_LOW, .group = OURS,
          .doc = "From Postgres 14 on, let the server send large transactions while they run (larger than its "
                 "logical_decoding_work_mem) instead of writing them to its disk; they are kept here until they commit."},

@@ -113,7 +113,7 @@ struct sl_pg_cfg {
         bool key_unique;
         /* ours */
         int64_t backlog_bytes;
-        int32_t backlog_changes;
+        int64_t backlog_step;
         bool streaming;
         int64_t spool_memory;
         const char *spool_directory;

@@ -473,14 +473,14 @@ static void pg_wait(void *task, struct sl_wait *w)
                 sl_pg_incr_wait(t, w);
         if (t->mode == SL_PG_M_SNAPSHOT)
                 sl_pg_snapshot_wait(t, w);
-        else if (t->data)
-                sl_wait_fd(w, PQsocket(t->data), t->bl.state == SL_PG_BL_CONNECTING ? t->bl.events : POLLIN);
         if (t->ctl_state != SL_PG_CTL_IDLE)
                 sl_wait_fd(w, PQsocket(t->ctl), POLLIN);
         if (t->hb_busy)
                 sl_wait_fd(w, PQsocket(t->hb), POLLIN);
-        if (t->mode == SL_PG_M_BACKLOG)
+        if (t->mode == SL_PG_M_BACKLOG) {
+                sl_pg_backlog_wait(t, w);
                 sl_wait_ms(w, 1000);
+        }
         sl_pg_watch_wait(t, w);
         if (t->mode == SL_PG_M_IDLE && t->sn.follow_ms)
                 sl_wait_ms(w, t->sn.follow_ms - now);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A running task and the modules that work on it: setup (publication, slot, start position), snapshot, backlog, stream.
- * Connections: ctl (catalog, slot position; holds the advisory lock), repl (walsender), data (snapshot or backlog), hb
- * (heartbeat.action.query). */
+ * Connections: ctl (catalog, slot position; holds the advisory lock), repl (walsender), data (snapshot), the backlog's
+ * two, hb (heartbeat.action.query). */
 #ifndef SL_POSTGRES_TASK_H
 #define SL_POSTGRES_TASK_H
 #include "api/connector.h"
@@ -44,23 +44,33 @@ struct sl_pg_row {
         uint32_t len, size;
         uint64_t lsn;
 };
-struct sl_pg_backlog {
-        enum {
-                SL_PG_BL_NONE,
-                SL_PG_BL_CONNECTING,
-                SL_PG_BL_SLOT,
-                SL_PG_BL_WAIT,
-                SL_PG_BL_COPY,
-                SL_PG_BL_TAIL,
-                SL_PG_BL_END
-        } state;
-        short events;
-        int64_t connect_until;
+enum sl_pg_leg_state {
+        SL_PG_LEG_CONNECTING,
+        SL_PG_LEG_SLOT,    /* copies the slot */
+        SL_PG_LEG_REFUSED, /* could not */
+        SL_PG_LEG_READY,   /* has nothing to do */
+        SL_PG_LEG_JUMP,    /* goes to where its next step begins */
+        SL_PG_LEG_DECODE,  /* the server prepares the step */
+        SL_PG_LEG_COPY,    /* its rows are there */
+        SL_PG_LEG_TAIL,    /* the step's end */
+        SL_PG_LEG_END      /* closed */
+};
+struct sl_pg_leg {
+        PGconn *conn;
+        enum sl_pg_leg_state state;
+        short events;  /* CONNECTING: what to wait for */
         char slot[64]; /* the temporary copy */
-        int32_t step;  /* changes asked for */
-        uint32_t rows; /* of the current step */
-        uint64_t step_bytes;
+        uint64_t restart, wal; /* where the copy's decoding begins, and the end of WAL: both as of the last jump */
         bool header, trailer;
+};
+struct sl_pg_backlog {
+        struct sl_pg_leg legs[2];
+        uint32_t turn;  /* the leg whose rows are next */
+        uint32_t taker; /* the leg that takes the next step */
+        uint32_t asked, read; /* steps */
+        uint64_t next;  /* where the next step begins */
+        bool whole;     /* the step without end was asked for */
+        int64_t connect_until;
         struct sl_pg_row *ring;
         uint32_t head, count, cap; /* cap is a power of two */
         size_t bytes;
@@ -207,6 +217,7 @@ bool sl_pg_copy_row(char *buf, size_t len, struct sl_pg_tuple *row);
 void sl_pg_backlog_start(struct sl_pg_task *t);
 enum sl_rc sl_pg_backlog_poll(struct sl_pg_task *t, struct sl_batch *b, bool *ret_more, struct sl_err *err);
 enum sl_rc sl_pg_backlog_acked(struct sl_pg_task *t, struct sl_err *err);
+void sl_pg_backlog_wait(const struct sl_pg_task *t, struct sl_wait *w);
 void sl_pg_backlog_close(struct sl_pg_task *t);
 
 /* stream.c */

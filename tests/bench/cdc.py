@@ -287,6 +287,7 @@ def read_with_sluice(args, parts, name, more):
     copy_slot(parts.postgres, name)
     watch = WalsenderWatch(parts.postgres, name)
     with stand.Worker(os.environ["SLUICE_BINARY"], parts.workdir / name, worker_properties(parts.kafka, name)) as worker:
+        stand.wait_until(lambda: " is ready after " in worker.log_path.read_text(), timeout=30, what="the worker", interval=0.02)
         started = time.monotonic()
         answer = worker.rest("POST", "/connectors", json={"name": name, "config": workload_config(parts.postgres, name, **more)})
         if answer.status_code != 201:

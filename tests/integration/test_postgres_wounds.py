@@ -4,8 +4,10 @@ SLUICE_SEED repeats a run; SLUICE_STALL=180 is how long Kafka hangs in test_30 (
 
 import json
 import os
+import pathlib
 import random
 import signal
+import subprocess
 import time
 
 import confluent_kafka
@@ -211,3 +213,12 @@ def test_39_a_value_of_300_mb(own_worker, kafka, database):
     own_worker.wait_running("pg", 1, timeout=60, fail_fast=False)
     database.sql("insert into t values (2, 'small')")
     assert [record.value["op"] for record in read(kafka, f"{database.prefix}.public.t", 2, 120)] == ["c", "c"]
+
+
+def test_source_without_kafka(postgres):
+    """The source's own reading, record for record: cut anywhere and restarted, streamed or in steps of WAL, with two
+    readers and with one."""
+    program = pathlib.Path(os.environ["SLUICE_BINARY"]).parent / "tests" / "test_pg_live"
+    dsn = f"host=127.0.0.1 port={postgres.port} user=postgres dbname=postgres"
+    done = subprocess.run([program], env={**os.environ, "SLUICE_TEST_PG_DSN": dsn}, capture_output=True, text=True, timeout=200 * SLOW)
+    assert done.returncode == 0 and "SKIPPED" not in done.stdout + done.stderr, done.stdout + done.stderr

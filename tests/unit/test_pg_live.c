@@ -279,6 +279,32 @@ static const char workload[] =
         " INSERT INTO hidden SELECT generate_series(1, i % 5);"
         " COMMIT; END LOOP; END $$";
 
+/* A transaction that is open while others come and go. */
+static void overlap(void)
+{
+        PGconn *slow = dial(getenv("SLUICE_TEST_PG_DSN"), dbname);
+        sql(slow, "BEGIN");
+        sql(slow, "INSERT INTO a(v) SELECT generate_series(1, 500)");
+        sql(db, workload);
+        sql(slow, "INSERT INTO a(v) SELECT generate_series(1, 500)");
+        sql(db, workload);
+        sql(slow, "COMMIT");
+        PQfinish(slow);
+}
+
+/* Leave one free slot: the backlog is read by one leg then. */
+static void fill_slots(void)
+{
+        sql(db, "DO $$ DECLARE n int := current_setting('max_replication_slots')::int - (SELECT count(*) FROM "
+                "pg_replication_slots) - 1; BEGIN FOR i IN 1..n LOOP PERFORM "
+                "pg_create_physical_replication_slot('filler_' || i); END LOOP; END $$");
+}
+
+static void drop_fillers(void)
+{
+        sql(db, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE 'filler_%'");
+}
+
 static void every_change_once(void **state)
 {
         (void)state;
@@ -300,15 +326,17 @@ static void every_change_once(void **state)
                          slots[0], slots[i]);
                 sql(db, text);
         }
-        sql(db, workload);
+        overlap();
         sql(db, "COPY a(v) FROM PROGRAM 'seq 1 300'");
         struct reader ref = {0};
         for (int i = 0; i < 5; i++) {
                 struct reader rd = {.per_batch = i ? 60 : 0, .restart_after = i ? 12 : 0};
                 set("slot.name", slots[i]);
                 set("sluice.backlog.bytes", i < 3 ? "-1" : "0"); /* 0: through SQL at every start */
-                set("sluice.backlog.changes", "500");
+                set("sluice.backlog.step.bytes", "65536");
                 configure();
+                if (i == 4)
+                        fill_slots();
                 read_all(&rd, i ? 400 : 800, ref.lines);
                 if (i == 0) {
                         ref = rd;
@@ -320,6 +348,7 @@ static void every_change_once(void **state)
                         fail_msg("run %d read other records than the reference", i);
                 forget(&rd);
         }
+        drop_fillers();
         forget(&ref);
 }
 
