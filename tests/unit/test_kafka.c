@@ -421,6 +421,55 @@ static void fill(const char *topic, int from, int to)
         sl_producer_free(p);
 }
 
+/* Headers travel packed: lengths around each size of their numbers, nulls, empty ones, and many of them. */
+static void test_headers_arrive(void **state)
+{
+        enum { MANY = 200 };
+        static const size_t lengths[] = {0, 1, 63, 64, 65, 8191, 8192, 20000};
+        struct seen seen = {0};
+        struct sl_err err = {0};
+        struct sl_batch batch;
+        struct sl_kheader headers[MANY];
+        struct sl_producer *p = producer(NULL);
+        char *text = sl_calloc(1, 20001);
+        bool full;
+
+        (void)state;
+        memset(text, 'x', 20000);
+        rd_kafka_mock_topic_create(mock, "t-headers", 1, 1);
+        for (uint32_t i = 0; i < MANY; i++)
+                headers[i] = (struct sl_kheader){{text, lengths[i % 8] % 100},
+                                                 {i % 3 ? text : NULL, i % 3 ? lengths[(i / 3) % 8] : 0}};
+        for (uint32_t n = 0; n <= MANY; n++) {
+                struct sl_message m = {.topic = SL_STR("t-headers"),
+                                       .partition = 0,
+                                       .key = {text, n & 1 ? 3 : 0},
+                                       .value = {n & 2 ? text : NULL, n & 2 ? 100 : 0},
+                                       .timestamp_ms = n & 4 ? 1700000000000 : -1,
+                                       .headers = headers,
+                                       .header_count = n};
+                ok(sl_producer_send(p, &m, &full, &err));
+        }
+        ok(sl_producer_flush(p, 10000, &err));
+        sl_producer_free(p);
+        sl_batch_init(&batch, 5000, 64 << 20);
+        struct sl_consumer *c = consumer("g-headers", "t-headers", &seen);
+        assert_int_equal(read_n(c, &batch, MANY + 1, 20000), MANY + 1);
+        for (uint32_t n = 0; n <= MANY; n++) {
+                const struct sl_record *rec = &batch.records[n];
+                assert_int_equal(rec->header_count, n);
+                assert_int_equal(rec->raw_value.len, n & 2 ? 100 : 0);
+                for (uint32_t i = 0; i < n; i++) {
+                        assert_true(sl_str_eq(rec->headers[i].key, headers[i].key));
+                        assert_true(sl_str_eq(rec->headers[i].raw, headers[i].value));
+                        assert_int_equal(rec->headers[i].raw.ptr == NULL, headers[i].value.ptr == NULL);
+                }
+        }
+        sl_consumer_close(c);
+        sl_batch_free(&batch);
+        free(text);
+}
+
 static void test_consume_commit_seek_pause(void **state)
 {
         struct seen seen = {0};
@@ -585,6 +634,7 @@ int main(void)
                 cmocka_unit_test(test_full_queue_wakes_the_fd),
                 cmocka_unit_test(test_too_large_is_known_at_send),
                 cmocka_unit_test(test_at_least_once_reports_every_record),
+                cmocka_unit_test(test_headers_arrive),
                 cmocka_unit_test(test_consume_commit_seek_pause),
                 cmocka_unit_test(test_small_batches_keep_the_fd_readable),
                 cmocka_unit_test(test_rebalance_moves_partitions),

@@ -36,6 +36,7 @@ struct sl_producer {
         struct sl_map topics; /* name -> rd_kafka_topic_t * */
         struct sl_str last_name;
         rd_kafka_topic_t *last_topic;
+        struct sl_buf headers; /* packed, of the record being sent */
         int fd;
         bool transactional;
         bool aborting;       /* purged messages are no failures */
@@ -289,6 +290,7 @@ void sl_producer_free(struct sl_producer *p)
                 rd_kafka_conf_destroy(p->conf);
         if (p->fd >= 0)
                 close(p->fd);
+        sl_buf_free(&p->headers);
         sl_kstats_free(p->stats);
         free(p);
 }
@@ -459,10 +461,35 @@ static enum sl_rc find_topic(struct sl_producer *p, struct sl_str name, struct s
         return SL_OK;
 }
 
+static void add_varint(struct sl_buf *b, int32_t v)
+{
+        char bytes[5];
+        size_t n = 0;
+        uint32_t u = ((uint32_t)v << 1) ^ (uint32_t)(v >> 31);
+        for (; u >= 0x80; u >>= 7)
+                bytes[n++] = (char)(u | 0x80);
+        bytes[n++] = (char)u;
+        sl_buf_add(b, bytes, n);
+}
+
+/* Headers as a record of message format 2 holds them: their number, and of each key and value with their lengths (-1:
+ * null), lengths as zigzag varints. A list of librdkafka's objects would cost six allocations a record. */
+static void pack_headers(struct sl_buf *b, const struct sl_message *m)
+{
+        sl_buf_clear(b);
+        add_varint(b, (int32_t)m->header_count);
+        for (uint32_t i = 0; i < m->header_count; i++) {
+                const struct sl_kheader *h = &m->headers[i];
+                add_varint(b, (int32_t)h->key.len);
+                sl_buf_add(b, h->key.ptr, h->key.len);
+                add_varint(b, h->value.ptr ? (int32_t)h->value.len : -1);
+                sl_buf_add(b, h->value.ptr, h->value.len);
+        }
+}
+
 /* With headers or a timestamp. Returns librdkafka's code. */
 static rd_kafka_resp_err_t produce_full(struct sl_producer *p, const struct sl_message *m)
 {
-        rd_kafka_headers_t *headers = NULL;
         rd_kafka_vu_t vus[8] = {
                 {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = p->last_topic},
                 {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = m->partition},
@@ -476,21 +503,19 @@ static rd_kafka_resp_err_t produce_full(struct sl_producer *p, const struct sl_m
         if (m->timestamp_ms >= 0)
                 vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = m->timestamp_ms};
         if (m->header_count) {
-                headers = rd_kafka_headers_new(m->header_count);
-                for (uint32_t i = 0; i < m->header_count; i++) {
-                        const struct sl_kheader *h = &m->headers[i];
-                        rd_kafka_header_add(headers, h->key.ptr, (ssize_t)h->key.len, h->value.ptr,
-                                            (ssize_t)h->value.len);
+                pack_headers(&p->headers, m);
+                if (sl_unlikely(!sl_buf_ok(&p->headers))) {
+                        sl_buf_free(&p->headers);
+                        return RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
                 }
-                vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers};
+                vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PACKED_HEADERS,
+                                           .u.mem = {p->headers.ptr, p->headers.len}};
         }
         rd_kafka_error_t *e = rd_kafka_produceva(p->rk, vus, n);
         if (!e)
                 return RD_KAFKA_RESP_ERR_NO_ERROR;
         rd_kafka_resp_err_t code = rd_kafka_error_code(e);
         rd_kafka_error_destroy(e);
-        if (headers)
-                rd_kafka_headers_destroy(headers);
         return code;
 }
 
