@@ -461,6 +461,14 @@ static enum sl_rc find_topic(struct sl_producer *p, struct sl_str name, struct s
         return SL_OK;
 }
 
+enum sl_rc sl_producer_expect(struct sl_producer *p, struct sl_str topic, struct sl_str key, struct sl_err *err)
+{
+        if (!p->last_topic || !sl_str_eq(p->last_name, topic))
+                SL_TRY(find_topic(p, topic, err));
+        rd_kafka_txn_expect(p->last_topic, key.ptr, key.len);
+        return SL_OK;
+}
+
 static void add_varint(struct sl_buf *b, int32_t v)
 {
         char bytes[5];

@@ -44,6 +44,9 @@ void sl_producer_free(struct sl_producer *p);
 /* init_transactions: fences older producers of this id and finishes their transactions. */
 enum sl_rc sl_producer_init(struct sl_producer *p, struct sl_err *err);
 enum sl_rc sl_producer_begin(struct sl_producer *p, struct sl_err *err);
+/* In a transaction: a message with this key goes to the topic before it ends. Its partition is registered together with the
+ * first ones, which saves a round trip at the commit. */
+enum sl_rc sl_producer_expect(struct sl_producer *p, struct sl_str topic, struct sl_str key, struct sl_err *err);
 /* *ret_full: the queue is full, nothing was taken: serve and try again. A topic that the broker doesn't know is made by its
  * auto-creation, as Connect does without topic.creation.*. */
 enum sl_rc sl_producer_send(struct sl_producer *p, const struct sl_message *m, bool *ret_full, struct sl_err *err);

@@ -21,7 +21,9 @@
 #include "pipeline/topics.h"
 
 #define BATCH_RECORDS 256 /* what a batch touches stays in the second-level cache: 2048 cost a third more CPU in the encoder */
-#define COMMIT_GAP_MS 10     /* a drained source commits at most this often */
+#define COMMIT_GAP_MS 3      /* a drained source commits at most this often */
+#define BUSY_GAP_MS 10       /* ... and this often, when it gives more than BUSY_BYTES between two commits */
+#define BUSY_BYTES (128 << 10)
 #define BEHIND_INTERVAL_MS 1000 /* a source that is far behind commits at least this often: a commit waits for all that is in flight */
 #define OFFSET_GAP_MS 1000   /* at-least-once: an offset record at most this often */
 #define SERVE_MS 1000
@@ -234,8 +236,11 @@ static enum sl_rc ensure_txn(struct line *l, struct sl_err *err)
 {
         if (l->in_txn)
                 return SL_OK;
-        if (l->transactional)
+        if (l->transactional) {
                 SL_TRY(sl_producer_begin(l->producer, err));
+                SL_TRY(sl_producer_expect(l->producer, l->offset_topic,
+                                          (struct sl_str){l->offset_key.ptr, l->offset_key.len}, err));
+        }
         l->in_txn = true;
         l->txn_bytes = 0;
         l->txn_started_ms = sl_mono_ms();
@@ -477,7 +482,7 @@ static int64_t commit_due_in(struct line *l, bool more)
         if (l->behind && l->committed_ms && interval < BEHIND_INTERVAL_MS)
                 interval = BEHIND_INTERVAL_MS;
         int64_t by_age = l->txn_started_ms + interval - now;
-        int64_t drained = l->committed_ms + COMMIT_GAP_MS - now;
+        int64_t drained = l->committed_ms + (l->txn_bytes < BUSY_BYTES ? COMMIT_GAP_MS : BUSY_GAP_MS) - now;
         return !more && !l->behind && drained < by_age ? drained : by_age;
 }
 
@@ -539,9 +544,10 @@ static enum sl_rc wait_for_work(struct line *l, struct sl_err *err)
         sl_wait_fd(&w, sl_producer_fd(l->producer), POLLIN);
         l->t->source->wait(l->source, &w);
         int64_t now = sl_mono_ms();
-        if (l->in_txn && l->cut_ok && (l->rule != SL_BOUNDARY_CONNECTOR || l->boundary || l->keep_open))
+        if (l->transactional && l->in_txn && l->cut_ok &&
+            (l->rule != SL_BOUNDARY_CONNECTOR || l->boundary || l->keep_open))
                 sl_wait_ms(&w, commit_due_in(l, false));
-        if (!l->transactional && (l->offset_in_flight || memcmp(&l->next_pos, &l->offset_pos, sizeof(l->next_pos)) != 0))
+        if (!l->transactional && !l->offset_in_flight && memcmp(&l->next_pos, &l->offset_pos, sizeof(l->next_pos)) != 0)
                 sl_wait_ms(&w, OFFSET_GAP_MS - (now - l->committed_ms));
         if (sl_task_halted(l->t))
                 sl_wait_ms(&w, 20);
