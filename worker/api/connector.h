@@ -7,7 +7,8 @@
  *   The core has one poll(2) over everything; a source never blocks longer than 100 ms in poll, serve or acked
  *   (connecting and starting a snapshot in open may take longer but must watch env->stop).
  * SINK, call order: check? -> open -> assigned -> (put | flush | serve)* -> revoked -> ... -> close
- *   put and flush may block in uploads but must call env->tick at least every 100 ms (sl_http does).
+ *   put and flush may block but must call env->tick at least every 100 ms (sl_http does); what takes long goes in the
+ *   background: wait names what to wait for, put (also of an empty batch) moves it on, needs says what the sink wants.
  * A failed call: see err.h for what class and scope mean. Task scope transient: the core closes the task and opens it
  * again with backoff, from the stored offsets; nothing is lost because positions move only after commits. */
 #ifndef SL_API_CONNECTOR_H
@@ -51,7 +52,8 @@ struct sl_task_env {
          * errors.tolerance=all); otherwise fail with the returned class. */
         enum sl_rc (*report)(void *report_arg, const struct sl_record *rec, const struct sl_err *why, struct sl_err *err);
         void *report_arg;
-        /* Sources: records that fail go to a dead-letter topic. Fill rec->raw_value and what `origin` needs; a change that can't be
+        size_t memory_bytes; /* sinks: sluice.task.memory.bytes, of which the batch takes a quarter */
+        /* Records that fail go to a dead-letter topic. Sources: fill rec->raw_value and what `origin` needs; a change that can't be
          * made into a record becomes one with rec->failed set (a copy in the batch's arena) instead of a failed poll. */
         bool dead_letters;
 };
@@ -106,14 +108,18 @@ struct sl_tp {
 struct sl_tp_offset {
         struct sl_tp tp;
         int64_t offset; /* next offset to read (last durable + 1) */
+        /* What the sink wants to find again with this offset: the metadata of the group's committed offset, at most
+         * SL_OFFSET_METADATA_MAX bytes. NULL = none. */
+        const char *metadata;
 };
-/* Durable offsets, filled by a sink; arrays in the arena given. */
+#define SL_OFFSET_METADATA_MAX 4096 /* offset.metadata.max.bytes of brokers that were left as they are */
+/* Durable offsets, filled by a sink; arrays (and metadata) in the arena given. */
 struct sl_offsets {
         struct sl_tp_offset *items;
         uint32_t count, cap;
         struct sl_arena *arena;
 };
-static inline void sl_offsets_add(struct sl_offsets *o, struct sl_tp tp, int64_t offset)
+static inline void sl_offsets_add_with(struct sl_offsets *o, struct sl_tp tp, int64_t offset, const char *metadata)
 {
         if (o->count == o->cap) {
                 uint32_t cap = o->cap ? o->cap * 2 : 16;
@@ -123,8 +129,17 @@ static inline void sl_offsets_add(struct sl_offsets *o, struct sl_tp tp, int64_t
                 o->items = items;
                 o->cap = cap;
         }
-        o->items[o->count++] = (struct sl_tp_offset){tp, offset};
+        o->items[o->count++] = (struct sl_tp_offset){tp, offset, metadata};
 }
+static inline void sl_offsets_add(struct sl_offsets *o, struct sl_tp tp, int64_t offset)
+{
+        sl_offsets_add_with(o, tp, offset, NULL);
+}
+
+/* What a sink wants, for `needs`. */
+#define SL_SINK_FULL 1u   /* no records for now: what it holds has to go out first */
+#define SL_SINK_COMMIT 2u /* a flush and a commit at once, not in their turn */
+#define SL_SINK_BUSY 4u   /* finished work is on its way to the target: worth a moment before partitions are given up */
 
 struct sl_sink_ops {
         const char *name;
@@ -134,7 +149,8 @@ struct sl_sink_ops {
         uint32_t config_size, task_size;
         void (*check)(const void *cfg, const char *connector, struct sl_cfg_report *report); /* may be NULL */
         enum sl_rc (*open)(void *task, const void *cfg, const struct sl_task_env *env, struct sl_err *err);
-        /* start: the offset from which each partition will be read (committed offset, or the beginning). */
+        /* start: the offset from which each partition will be read (committed offset, or -1: the beginning), and the metadata
+         * committed with it, which lives until assigned returns. */
         enum sl_rc (*assigned)(void *task, const struct sl_tp_offset *parts, uint32_t n, struct sl_err *err);
         /* Forget these partitions: drop open files, abort uploads. They will be read again by their next owner. lost: the
          * membership is gone already. Never fails. Called after a last flush when the partitions are given up in peace. */
@@ -145,9 +161,14 @@ struct sl_sink_ops {
          * record's class (schema, business ...) without a call of env->report: the batch is put again in parts to find the
          * culprits. So a put that fails must leave a state from which its records can be put again. */
         enum sl_rc (*put)(void *task, const struct sl_batch *batch, struct sl_err *err);
-        /* Add to durable the next offset of every partition that moved since the last call; what it names must be safely in
-         * the target. closing: the task stops; finish what rules allow (S3: nothing is cut early). */
+        /* Add to durable the next offset of every partition that moved, or whose metadata changed, since the last call; what
+         * it names must be safely in the target. closing: the task stops; finish what rules allow (S3: nothing is cut early). */
         enum sl_rc (*flush)(void *task, bool closing, struct sl_offsets *durable, struct sl_err *err);
+        /* These offsets are committed, each with the metadata that the last flush gave for its partition: the partition's
+         * next owner will find it. A member whose partitions were given to others can't commit, and so never hears this.
+         * May be NULL. */
+        void (*committed)(void *task, const struct sl_tp_offset *parts, uint32_t n);
+        unsigned (*needs)(void *task); /* SL_SINK_*, asked between two calls; may be NULL: nothing */
         void (*wait)(void *task, struct sl_wait *w); /* may be NULL */
         void (*close)(void *task);
         bool offsets_in_kafka; /* as a source's: the group's offsets are all there is */

@@ -66,6 +66,12 @@ const char *sl_consumer_intern(struct sl_consumer *c, const char *topic)
 /* --- Rebalances ------------------------------------------------------------------------------------------------------
  */
 
+/* librdkafka ends it with a NUL that is not counted. */
+static const char *metadata_of(const rd_kafka_topic_partition_t *part)
+{
+        return part->metadata_size ? part->metadata : NULL;
+}
+
 static void call_assigned(struct sl_consumer *c, const rd_kafka_topic_partition_list_t *parts)
 {
         struct sl_tp_offset *items = sl_malloc(((size_t)parts->cnt + 1) * sizeof(*items));
@@ -73,7 +79,8 @@ static void call_assigned(struct sl_consumer *c, const rd_kafka_topic_partition_
         for (int i = 0; i < parts->cnt; i++)
                 items[i] = (struct sl_tp_offset){
                         .tp = {sl_consumer_intern(c, parts->elems[i].topic), parts->elems[i].partition},
-                        .offset = parts->elems[i].offset >= 0 ? parts->elems[i].offset : -1};
+                        .offset = parts->elems[i].offset >= 0 ? parts->elems[i].offset : -1,
+                        .metadata = metadata_of(&parts->elems[i])};
         if (c->on_assigned)
                 c->on_assigned(c->arg, items, (uint32_t)parts->cnt);
         free(items);
@@ -590,9 +597,15 @@ enum sl_rc sl_consumer_commit(struct sl_consumer *c, const struct sl_tp_offset *
         if (!n)
                 return SL_OK;
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
-        for (uint32_t i = 0; i < n; i++)
-                rd_kafka_topic_partition_list_add(list, items[i].tp.topic, items[i].tp.partition)->offset =
-                        items[i].offset;
+        for (uint32_t i = 0; i < n; i++) {
+                rd_kafka_topic_partition_t *part =
+                        rd_kafka_topic_partition_list_add(list, items[i].tp.topic, items[i].tp.partition);
+                part->offset = items[i].offset;
+                if (items[i].metadata) { /* the list frees it */
+                        part->metadata = sl_strdup(items[i].metadata);
+                        part->metadata_size = strlen(items[i].metadata);
+                }
+        }
         rd_kafka_queue_t *answers = rd_kafka_queue_new(c->rk);
         rd_kafka_resp_err_t code = rd_kafka_commit_queue(c->rk, list, answers, NULL, NULL);
         enum sl_rc rc;

@@ -17,7 +17,7 @@ struct sl_consumer_opts {
         const char *instance_id;
         const struct sl_cfg_list *topics; /* names; or */
         const char *topics_regex;       /* Java regex over whole names (translated to librdkafka's ^...$) */
-        /* Called from inside poll and close. assigned: offsets = committed or -1 (none yet). */
+        /* Called from inside poll and close. assigned: offsets = committed or -1 (none yet), with their metadata. */
         void (*assigned)(void *arg, const struct sl_tp_offset *parts, uint32_t n);
         void (*revoked)(void *arg, const struct sl_tp *parts, uint32_t n, bool lost);
         void *arg;
@@ -40,7 +40,8 @@ enum sl_rc sl_consumer_resume_all(struct sl_consumer *c, struct sl_err *err);
 /* Go back (or forward) to an offset of an assigned partition; messages already fetched beyond it are dropped. Inside `assigned`
  * it sets where the partition begins. */
 enum sl_rc sl_consumer_seek(struct sl_consumer *c, struct sl_tp tp, int64_t offset, struct sl_err *err);
-/* Synchronous, at most timeout_ms, and shorter once `stop` is set. Partitions that are no longer ours are left out by the caller. */
+/* Synchronous, at most timeout_ms, and shorter once `stop` is set. With each item's metadata (none: the committed one goes). The
+ * broker refuses it when the membership under which the partitions were assigned has ended. Partitions that are no longer ours are left out by the caller. */
 enum sl_rc sl_consumer_commit(struct sl_consumer *c, const struct sl_tp_offset *items, uint32_t n, int timeout_ms,
                               struct sl_err *err);
 /* The interned topic name for a name (comparable by pointer with sl_tp.topic and rec->topic.ptr). */

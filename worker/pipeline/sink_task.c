@@ -3,8 +3,10 @@
  *   consumer poll -> converter decode -> sl_chain_apply -> ops->put -> ops->flush (what is durable) -> offset commit
  * An offset is committed only when the sink says that everything before it is safely in the target, or when the sink holds nothing of
  * the partition and all behind it was skipped (filtered, or dead-lettered and stored). On revoke a last flush and commit come before
- * the sink forgets the partition. While a retry is waited for, partitions are paused and the group is still polled; records of
- * partitions that go away meanwhile are marked (partition -1) and left out. Does not know S3 or files. */
+ * the sink forgets the partition. While a retry is waited for, or the sink is full, partitions are paused and the group is still
+ * polled; records of partitions that go away meanwhile are marked (partition -1) and left out. Work that a sink has going in the
+ * background is waited for together with Kafka; at a stop or revoke it gets a moment to end. A commit may also carry metadata that
+ * the sink wants to find again (api/connector.h), and the sink hears when it is stored. Does not know S3 or files. */
 #include <ctype.h>
 #include <stdlib.h>
 
@@ -23,6 +25,9 @@
 #define PUT_RETRY_MS 500 /* between two tries of a batch that the target may take later; doubles */
 #define PUT_RETRY_MAX_MS 60000
 #define STAY_MS 5000 /* between two polls while a converter waits */
+#define SETTLE_MS 3000 /* for finished work when partitions are given up */
+#define STOP_SETTLE_MS 2000 /* ... when the task stops */
+#define FULL_PAUSE_MS 1000 /* full for longer: pause, because pausing throws away what was fetched */
 #define COMMIT_PATIENCE_MS 60000 /* commits may fail this long (coordinator moves) before the task opens again */
 
 /* What we know of one assigned partition. Offsets are "next to read"; 0 = nothing yet. */
@@ -32,6 +37,8 @@ struct part {
         int64_t put;       /* handed to the sink */
         int64_t durable;   /* the sink said so */
         int64_t committed; /* in the group */
+        char *metadata;    /* to be committed with durable; NULL = none */
+        bool metadata_new; /* it is not in the group yet */
         bool met;          /* its topic is in line.seen */
 };
 
@@ -55,6 +62,9 @@ struct line {
         uint32_t part_count, part_cap;
         int64_t flushed_ms, put_ms, commit_failing_ms, polled_ms;
         int64_t newest_ms; /* timestamp of the last record read */
+        int64_t full_ms;   /* since when the sink is full, 0 = it is not */
+        bool held;         /* partitions are paused because of that */
+        int64_t put_pause; /* before the next try of a put that failed; 0 = none has */
         struct sl_err pending; /* an error inside a rebalance callback, raised by the next loop */
         struct sl_metric *m_read, *m_put, *m_commits, *m_lag;
 };
@@ -89,19 +99,40 @@ static enum sl_rc commit(struct line *l, struct sl_err *err)
         uint32_t n = 0;
         sl_arena_reset(&l->offsets_arena);
         struct sl_tp_offset *items = sl_arena_alloc(&l->offsets_arena, (l->part_count + 1) * sizeof(*items));
-        for (uint32_t i = 0; i < l->part_count; i++)
-                if (committable(&l->parts[i]) > l->parts[i].committed)
-                        items[n++] = (struct sl_tp_offset){l->parts[i].tp, committable(&l->parts[i])};
+        for (uint32_t i = 0; i < l->part_count; i++) {
+                const struct part *p = &l->parts[i];
+                if (committable(p) > p->committed || p->metadata_new)
+                        items[n++] = (struct sl_tp_offset){p->tp, committable(p), p->metadata};
+        }
         if (n == 0)
                 return SL_OK;
         int64_t began_us = sl_mono_us();
         enum sl_rc rc = store(l, items, n, err);
         sl_taskstats_commit(l->t->stats, sl_mono_us() - began_us, rc == SL_OK);
         SL_TRY(rc);
-        for (uint32_t i = 0; i < n; i++)
-                find_part(l, items[i].tp.topic, items[i].tp.partition)->committed = items[i].offset;
+        for (uint32_t i = 0; i < n; i++) {
+                struct part *p = find_part(l, items[i].tp.topic, items[i].tp.partition);
+                p->committed = items[i].offset;
+                p->metadata_new = false;
+        }
         sl_metric_add(l->m_commits, 1);
+        if (l->t->sink->committed)
+                l->t->sink->committed(l->sink, items, n);
         return SL_OK;
+}
+
+static void note_durable(struct line *l, const struct sl_tp_offset *item)
+{
+        struct part *p = find_part(l, item->tp.topic, item->tp.partition);
+        if (!p)
+                return;
+        if (item->offset > p->durable)
+                p->durable = item->offset;
+        if (p->metadata ? item->metadata && strcmp(p->metadata, item->metadata) == 0 : !item->metadata)
+                return;
+        free(p->metadata);
+        p->metadata = item->metadata ? sl_strdup(item->metadata) : NULL;
+        p->metadata_new = true;
 }
 
 static enum sl_rc flush(struct line *l, bool closing, struct sl_err *err)
@@ -110,11 +141,8 @@ static enum sl_rc flush(struct line *l, bool closing, struct sl_err *err)
         struct sl_offsets durable = {.arena = &l->offsets_arena};
         l->flushed_ms = sl_mono_ms();
         SL_TRY(sl_in_stage(l->t->sink->flush(l->sink, closing, &durable, err), SL_STAGE_TASK_PUT, err));
-        for (uint32_t i = 0; i < durable.count; i++) {
-                struct part *p = find_part(l, durable.items[i].tp.topic, durable.items[i].tp.partition);
-                if (p && durable.items[i].offset > p->durable)
-                        p->durable = durable.items[i].offset;
-        }
+        for (uint32_t i = 0; i < durable.count; i++)
+                note_durable(l, &durable.items[i]);
         struct sl_err why = {0};
         enum sl_rc rc = sl_in_stage(commit(l, &why), SL_STAGE_KAFKA_CONSUME, &why);
         if (rc == SL_OK) {
@@ -143,8 +171,13 @@ static void assigned(void *arg, const struct sl_tp_offset *parts, uint32_t n)
                         l->parts = sl_realloc(l->parts, l->part_cap * sizeof(*l->parts));
                 }
                 int64_t at = parts[i].offset > 0 ? parts[i].offset : 0;
-                l->parts[l->part_count++] =
-                        (struct part){.tp = parts[i].tp, .consumed = at, .put = at, .durable = at, .committed = at};
+                /* metadata found is the sink's to judge; unless it wants it back, the next commit takes it away */
+                l->parts[l->part_count++] = (struct part){.tp = parts[i].tp,
+                                                          .consumed = at,
+                                                          .put = at,
+                                                          .durable = at,
+                                                          .committed = at,
+                                                          .metadata = parts[i].metadata ? sl_strdup(parts[i].metadata) : NULL};
         }
         l->rebalances++;
         sl_info("assigned %u partitions", n);
@@ -163,8 +196,53 @@ static void forget(struct line *l, const struct sl_tp *tp)
                         rec->partition = -1;
         }
         struct part *p = find_part(l, tp->topic, tp->partition);
-        if (p)
-                *p = l->parts[--l->part_count];
+        if (!p)
+                return;
+        free(p->metadata);
+        *p = l->parts[--l->part_count];
+}
+
+static unsigned needs(const struct line *l)
+{
+        return l->t->sink->needs ? l->t->sink->needs(l->sink) : 0;
+}
+
+/* Wait for Kafka, a wake-up, or what the sink waits for. True if it was the sink's. */
+static bool wait_any(struct line *l)
+{
+        struct sl_wait w = {.timeout_ms = POLL_MS};
+        sl_wait_fd(&w, l->t->wake_fd, POLLIN);
+        sl_wait_fd(&w, sl_consumer_fd(l->consumer), POLLIN);
+        if (l->t->sink->wait)
+                l->t->sink->wait(l->sink, &w);
+        bool ours = w.timeout_ms < POLL_MS;
+        if (poll(w.fds, w.count, w.timeout_ms) <= 0)
+                return ours;
+        for (uint32_t i = 2; i < w.count; i++)
+                ours |= w.fds[i].revents != 0;
+        if (w.fds[0].revents)
+                sl_task_drain_wake(l->t);
+        if (w.fds[1].revents)
+                sl_consumer_fd_clear(l->consumer);
+        return ours;
+}
+
+/* Give finished work of the sink at most ms to reach the target, and commit what did. */
+static enum sl_rc settle(struct line *l, int64_t ms, struct sl_err *err)
+{
+        static const struct sl_batch nothing;
+        int64_t until = sl_mono_ms() + ms;
+        for (;;) {
+                SL_TRY(flush(l, true, err));
+                int64_t left = until - sl_mono_ms();
+                if (!(needs(l) & SL_SINK_BUSY) || left <= 0)
+                        return SL_OK;
+                struct sl_wait w = {.timeout_ms = left < 100 ? (int)left : 100};
+                if (l->t->sink->wait)
+                        l->t->sink->wait(l->sink, &w);
+                poll(w.fds, w.count, w.timeout_ms);
+                SL_TRY(sl_in_stage(l->t->sink->put(l->sink, &nothing, err), SL_STAGE_TASK_PUT, err));
+        }
 }
 
 static void revoked(void *arg, const struct sl_tp *parts, uint32_t n, bool lost)
@@ -174,7 +252,8 @@ static void revoked(void *arg, const struct sl_tp *parts, uint32_t n, bool lost)
         bool useless = sl_task_halted(l->t) && l->commit_failing_ms; /* once more would only take time */
         if (!lost && l->pending.rc == SL_OK && !useless) {
                 struct sl_err err = {0};
-                if (flush(l, true, &err) != SL_OK)
+                enum sl_rc rc = sl_task_halted(l->t) ? flush(l, true, &err) : settle(l, SETTLE_MS, &err);
+                if (rc != SL_OK)
                         sl_log_err(SL_LOG_WARN, &err, "last commit before giving up partitions failed: the next owner reads again");
         }
         l->t->sink->revoked(l->sink, parts, n, lost);
@@ -237,7 +316,7 @@ static enum sl_rc idle(struct line *l, int64_t ms, struct sl_err *err)
                 SL_TRY(give_back(l, err));
                 SL_TRY(raise_pending(l, err));
         }
-        return sl_consumer_resume_all(l->consumer, err);
+        return l->held ? SL_OK : sl_consumer_resume_all(l->consumer, err);
 }
 
 /* Wait, but stay a member of the group. Partitions may come and go meanwhile. A failure ends the line. */
@@ -385,19 +464,39 @@ static enum sl_rc put_part(void *arg, const struct sl_batch *part, struct sl_err
         return SL_OK;
 }
 
+/* The status says while the target can't take records, and why. A sink that works in the background takes a put and may fail
+ * again a little later: as long as it is full nothing is well. */
+static void put_well(struct line *l)
+{
+        if (!l->put_pause || (needs(l) & SL_SINK_FULL))
+                return;
+        l->put_pause = 0;
+        sl_task_report(l->t, SL_TASK_RUNNING, NULL);
+}
+
+static int64_t next_pause(struct line *l, const struct sl_err *err)
+{
+        if (!l->put_pause)
+                sl_task_report(l->t, SL_TASK_RESTARTING, err);
+        int64_t pause = !l->put_pause ? PUT_RETRY_MS : l->put_pause * 2 > PUT_RETRY_MAX_MS ? PUT_RETRY_MAX_MS : l->put_pause * 2;
+        int64_t ms = pause / 2 + rand_r(&l->seed) % (pause / 2 + 1);
+        l->put_pause = pause;
+        return err->retry_after_ms > ms ? err->retry_after_ms : ms;
+}
+
 /* What the target can't take now is put again until it can, as in Connect; errors.retry.* have no say in it. */
 static enum sl_rc put(struct line *l, struct sl_err *err)
 {
         struct sl_put_calls calls = {.put = put_part, .report = report, .arg = l};
         uint32_t settled = 0;
-        int64_t pause = PUT_RETRY_MS;
         for (;;) {
                 enum sl_rc rc = sl_put_settle(&calls, &l->batch, &settled, err);
-                if (rc != SL_TRANSIENT || err->scope == SL_SCOPE_TASK || err->id == SL_E_STOPPED)
+                if (rc != SL_TRANSIENT || err->scope == SL_SCOPE_TASK || err->id == SL_E_STOPPED) {
+                        if (rc == SL_OK)
+                                put_well(l);
                         return rc;
-                int64_t ms = pause / 2 + rand_r(&l->seed) % (pause / 2 + 1);
-                ms = err->retry_after_ms > ms ? err->retry_after_ms : ms;
-                pause = pause * 2 > PUT_RETRY_MAX_MS ? PUT_RETRY_MAX_MS : pause * 2;
+                }
+                int64_t ms = next_pause(l, err);
                 sl_log_err(SL_LOG_WARN, err, "the target can't take records now, they are put again in %lld ms", (long long)ms);
                 sl_err_clear(err);
                 SL_TRY(stay(l, ms, err));
@@ -434,25 +533,60 @@ static void note_lag(struct line *l)
         sl_taskstats_lag_ms(l->t->stats, lag > 0 && l->newest_ms > 0 ? sl_wall_ms() - l->newest_ms : 0);
 }
 
+/* While the sink is full nothing is read; that for long, and the partitions are paused and the group polled. */
+static enum sl_rc hold(struct line *l, bool full, struct sl_err *err)
+{
+        int64_t now = sl_mono_ms();
+        if (!full)
+                l->full_ms = 0;
+        else if (!l->full_ms)
+                l->full_ms = now;
+        bool hold = full && now - l->full_ms >= FULL_PAUSE_MS;
+        if (hold == l->held)
+                return SL_OK;
+        l->held = hold;
+        return hold ? sl_consumer_pause_all(l->consumer, err) : sl_consumer_resume_all(l->consumer, err);
+}
+
+static enum sl_rc poll_consumer(struct line *l, bool full, struct sl_err *err)
+{
+        if (!full)
+                return sl_consumer_poll(l->consumer, &l->batch, 0, err);
+        if (!l->held)
+                return SL_OK;
+        SL_TRY(sl_consumer_poll(l->consumer, &l->idle, 0, err));
+        return give_back(l, err);
+}
+
+/* Fill the batch with what there is, or wait for it and for the sink's work. *ret_put: the sink is to be called. */
+static enum sl_rc read_batch(struct line *l, bool *ret_put, struct sl_err *err)
+{
+        bool full = needs(l) & SL_SINK_FULL;
+        sl_batch_reset(&l->batch);
+        SL_TRY(hold(l, full, err));
+        SL_TRY(poll_consumer(l, full, err));
+        if (l->batch.count == 0 && l->pending.rc == SL_OK) {
+                *ret_put = wait_any(l);
+                SL_TRY(poll_consumer(l, full, err));
+        }
+        *ret_put |= l->batch.count || sl_mono_ms() - l->put_ms >= FLUSH_MS;
+        return SL_OK;
+}
+
 static enum sl_rc one_round(struct line *l, struct sl_err *err)
 {
-        struct sl_wait w = {.timeout_ms = POLL_MS};
-        if (l->t->sink->wait)
-                l->t->sink->wait(l->sink, &w);
-        sl_batch_reset(&l->batch);
-        SL_TRY(sl_in_stage(sl_consumer_poll(l->consumer, &l->batch, w.timeout_ms < 0 ? 0 : w.timeout_ms, err),
-                           SL_STAGE_KAFKA_CONSUME, err));
+        bool put_now = false;
+        SL_TRY(sl_in_stage(read_batch(l, &put_now, err), SL_STAGE_KAFKA_CONSUME, err));
         SL_TRY(raise_pending(l, err));
         note_read(l);
         l->polled_ms = sl_mono_ms();
         SL_TRY(prepare(l, err));
-        int64_t now = sl_mono_ms();
-        if (l->batch.count || now - l->put_ms >= FLUSH_MS || w.timeout_ms < POLL_MS) {
-                l->put_ms = now;
+        if (put_now) {
+                l->put_ms = sl_mono_ms();
                 SL_TRY(put(l, err));
                 sl_metric_add(l->m_put, l->batch.count);
         }
-        if (now - l->flushed_ms >= FLUSH_MS) {
+        if (sl_mono_ms() - l->flushed_ms >= FLUSH_MS || (needs(l) & SL_SINK_COMMIT)) {
                 SL_TRY(flush(l, false, err));
                 note_lag(l);
         }
@@ -516,7 +650,9 @@ static enum sl_rc open_line(struct line *l, struct sl_err *err)
                                       .tick = tick,
                                       .tick_arg = l,
                                       .report = report,
-                                      .report_arg = l};
+                                      .report_arg = l,
+                                      .memory_bytes = (size_t)l->common.memory_bytes,
+                                      .dead_letters = sl_errpolicy_dead_letters(l->policy)};
         l->sink = sl_arena_zalloc(&l->arena, ops->task_size);
         l->sink_open = true;
         SL_TRY(ops->open(l->sink, l->cfg, &l->env, err));
@@ -536,8 +672,18 @@ static void close_line(struct line *l)
         sl_errpolicy_free(l->policy);
         sl_map_free(&l->seen, NULL);
         sl_arena_free(&l->offsets_arena);
+        for (uint32_t i = 0; i < l->part_count; i++)
+                free(l->parts[i].metadata);
         free(l->parts);
         sl_arena_free(&l->arena);
+}
+
+/* What does not end in time is done again by the next owner. */
+static void last_settle(struct line *l)
+{
+        struct sl_err err = {0};
+        if (l->commit_failing_ms == 0 && settle(l, STOP_SETTLE_MS, &err) != SL_OK)
+                sl_log_err(SL_LOG_WARN, &err, "not all of the finished work could be ended before the stop");
 }
 
 enum sl_rc sl_sink_run(struct sl_task *t, bool *opened, struct sl_err *err)
@@ -554,6 +700,8 @@ enum sl_rc sl_sink_run(struct sl_task *t, bool *opened, struct sl_err *err)
                 sl_task_report(t, SL_TASK_RUNNING, NULL);
                 while (rc == SL_OK && !sl_task_halted(t))
                         rc = one_round(&l, err);
+                if (rc == SL_OK)
+                        last_settle(&l);
         }
         if (rc != SL_OK)
                 l.pending = *err; /* a sink that failed is not asked to flush once more */
