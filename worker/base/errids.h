@@ -22,6 +22,9 @@
         /* record */                                                                                                 \
         X(SL_E_SCHEMA, "schema.invalid", SL_SCHEMA, SL_SCOPE_RECORD, SL_JAVA_DATA, "a schema is malformed")           \
         X(SL_E_VALUE, "value.mismatch", SL_SCHEMA, SL_SCOPE_RECORD, SL_JAVA_DATA, "a value does not fit its schema")  \
+        X(SL_E_PROJECT, "schema.project", SL_SCHEMA, SL_SCOPE_RECORD,                                                 \
+          "org.apache.kafka.connect.errors.SchemaProjectorException",                                                \
+          "a record's schema and that of the open file can't be compared under schema.compatibility")                \
         /* config */                                                                                                 \
         X(SL_E_CONFIG, "config.invalid", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONFIG, "a configuration is invalid")       \
         X(SL_E_CONFIG_PROVIDER, "config.provider", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONFIG,                           \
