@@ -10,19 +10,40 @@
 #include "record/schema.h"
 #include "record/value.h"
 
-enum sl_format_codec { SL_CODEC_NONE, SL_CODEC_GZIP, SL_CODEC_SNAPPY, SL_CODEC_ZSTD };
+/* Which of them a format can: jsonl and bytes compress the whole file (NONE, GZIP, ZSTD, SNAPPY as framing format, LZ4 as
+ * frames), avro its blocks (NONE, DEFLATE, SNAPPY, ZSTD, BZIP2, XZ), parquet its pages (NONE, GZIP, SNAPPY, ZSTD, LZ4_RAW).
+ * create with another one is a bug of the caller's: config tables refuse it. */
+enum sl_format_codec {
+        SL_CODEC_NONE,
+        SL_CODEC_GZIP,
+        SL_CODEC_SNAPPY,
+        SL_CODEC_ZSTD,
+        SL_CODEC_LZ4,
+        SL_CODEC_LZ4_RAW,
+        SL_CODEC_DEFLATE,
+        SL_CODEC_BZIP2,
+        SL_CODEC_XZ,
+};
 
+/* Texts are borrowed and must outlive the writers. */
 struct sl_format_opts {
-        enum sl_format_codec codec;      /* jsonl: NONE or GZIP (the whole file); parquet: the pages */
-        int level;                       /* of gzip and zstd; -1 = the codec's default */
+        enum sl_format_codec codec;
+        int level;                       /* of gzip, deflate, zstd, lz4; -1 = the codec's default */
         enum sl_decimal_format decimals; /* jsonl */
+        const char *separator;           /* bytes: after every record; NULL = a line feed, "" = nothing */
+        char extension[48];              /* bytes: what ends a name, the compression's ending included; "" = .bin[.gz] */
+        bool avro_no_meta;               /* avro: connect.meta.data=false */
+        bool avro_enhanced;              /* avro: enhanced.avro.schema.support */
+        bool avro_optional_keys;         /* avro: allow.optional.map.keys */
+        size_t block_bytes;              /* avro: a block ends when it holds this much before compression; 0 = 64,000 */
         size_t row_group_bytes;          /* parquet: a row group ends when it holds this much; 0 = 32 MiB */
         size_t page_bytes;               /* parquet: ditto a page of a column; 0 = 256 KiB */
 };
 
 struct sl_format_ops {
-        const char *name; /* "jsonl", "parquet" */
-        /* What ends a file's name with these options: ".json", ".snappy.parquet". Static. */
+        const char *name; /* "jsonl", "avro", "bytes", "parquet" */
+        /* What ends a file's name with these options: ".json.gz", ".avro", ".snappy.parquet". Lives as long as
+         * opts. */
         const char *(*ext)(const struct sl_format_opts *opts);
         void *(*create)(const struct sl_format_opts *opts);
         /* Start a file whose bytes are appended to out in file order; out belongs to the caller, who may take bytes
@@ -40,5 +61,10 @@ struct sl_format_ops {
 };
 
 extern const struct sl_format_ops sl_format_jsonl;
+extern const struct sl_format_ops sl_format_avro;  /* object container files */
+extern const struct sl_format_ops sl_format_bytes; /* values of type BYTES as they are */
 extern const struct sl_format_ops sl_format_parquet;
+
+/* What the whole file's compression adds to a name (compress.c): "", ".gz", ".zst", ".sz", ".lz4". Static. */
+const char *sl_format_codec_ext(enum sl_format_codec codec);
 #endif

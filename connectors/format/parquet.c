@@ -43,7 +43,7 @@ static const char *parquet_ext(const struct sl_format_opts *opts)
                 return ".gz.parquet";
         case SL_CODEC_ZSTD:
                 return ".zstd.parquet";
-        case SL_CODEC_SNAPPY:
+        default:
                 break;
         }
         return ".snappy.parquet";

@@ -154,7 +154,7 @@ enum sl_rc sl_pq_compress(struct sl_pq_codec *c, const void *p, size_t n, struct
                 out->len += len;
                 return SL_OK;
         }
-        case SL_CODEC_NONE:
+        default:
                 break;
         }
         sl_buf_add(out, p, n);
