@@ -6,14 +6,35 @@
 #include "connectors/format/format.h"
 
 enum sl_s3_format { SL_S3_JSON, SL_S3_PARQUET };
+enum sl_s3_partitioner_kind {
+        SL_S3_BY_DEFAULT, /* the Kafka partition */
+        SL_S3_BY_FIELD,
+        SL_S3_BY_TIME,
+        SL_S3_BY_HOUR,
+        SL_S3_BY_DAY,
+        SL_S3_BY_FIELD_AND_TIME,
+};
+enum sl_s3_extractor { SL_S3_WALLCLOCK, SL_S3_RECORD_TIME, SL_S3_RECORD_FIELD };
+enum sl_s3_unit { SL_S3_UNIT_MS, SL_S3_UNIT_S, SL_S3_UNIT_US, SL_S3_UNIT_NS };
+enum sl_s3_escape { SL_S3_ESCAPE_NONE, SL_S3_ESCAPE_HIVE };
+enum sl_s3_affix { SL_S3_AFFIX_NONE, SL_S3_AFFIX_PREFIX, SL_S3_AFFIX_SUFFIX };
 enum sl_s3_nulls { SL_S3_NULLS_FAIL, SL_S3_NULLS_IGNORE };
 
 struct sl_s3_cfg {
         const char *bucket, *region, *store_url;
         bool path_style;
         const char *access, *secret, *token;
-        int credentials_provider, storage_class, partitioner, compatibility, affix; /* one legal value each */
-        int format;                                                                 /* enum sl_s3_format */
+        int credentials_provider, storage_class, compatibility; /* one legal value each */
+        int format;                                             /* enum sl_s3_format */
+        int partitioner;                                        /* enum sl_s3_partitioner_kind */
+        struct sl_cfg_list field_names;                         /* partition.field.name */
+        int64_t duration_ms;                                    /* partition.duration.ms */
+        const char *path_format, *locale, *timezone;
+        int extractor;                                          /* enum sl_s3_extractor */
+        const char *timestamp_field;
+        int timestamp_unit;                                     /* enum sl_s3_unit */
+        int escape;                                             /* enum sl_s3_escape */
+        int affix;                                              /* enum sl_s3_affix */
         int parquet_codec, compression;                                             /* enum sl_format_codec */
         int32_t compression_level;
         int decimals; /* enum sl_decimal_format */

@@ -1,18 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Object keys as Confluent's sink forms them with DefaultPartitioner. Encoding for URLs is the client's. */
+/* See names.h. The form is Confluent's sink's, delimiters, padding and the blank topics.dir included. */
 #include "connectors/s3/names.h"
 
 #include <inttypes.h>
 
-void sl_s3_object_key(const struct sl_s3_names *names, const char *topic, int32_t partition, int64_t offset,
-                      struct sl_buf *out)
+static const char *const marks[SL_S3_VARIANTS] = {"", ".keys", ".headers"};
+
+static bool blank(const char *s)
+{
+        for (; s && *s; s++)
+                if ((unsigned char)*s > ' ')
+                        return false;
+        return true;
+}
+
+/* The longest ending of the objects that a file has. */
+static size_t longest_end(const struct sl_s3_names *names)
+{
+        size_t max = 0;
+        for (int i = 0; i < SL_S3_VARIANTS; i++) {
+                size_t n = names->ext[i] ? strlen(marks[i]) + strlen(names->ext[i]) : 0;
+                max = n > max ? n : max;
+        }
+        return max;
+}
+
+enum sl_rc sl_s3_object_key(const struct sl_s3_names *names, const char *topic, int32_t partition, struct sl_str encoded,
+                            int64_t offset, enum sl_s3_variant variant, struct sl_buf *out, struct sl_err *err)
 {
         const char *d = names->dir_delim, *f = names->file_delim;
-        bool blank = true;
-        for (const char *p = names->topics_dir; p && *p; p++)
-                blank &= (unsigned char)*p <= ' ';
-        if (!blank)
+        size_t start = out->len;
+        if (!blank(names->topics_dir))
                 sl_buf_printf(out, "%s%s", names->topics_dir, d);
-        sl_buf_printf(out, "%s%spartition=%" PRId32 "%s%s%s%" PRId32 "%s%0*" PRId64 "%s", topic, d, partition, d, topic,
-                      f, partition, f, names->pad_width, offset, names->ext);
+        sl_buf_printf(out, "%s%s", topic, d);
+        sl_buf_add_str(out, encoded);
+        sl_buf_printf(out, "%s%s%s%" PRId32 "%s%0*" PRId64, d, topic, f, partition, f, names->pad_width, offset);
+        size_t length = out->len - start + longest_end(names);
+        if (length <= SL_S3_KEY_MAX) {
+                sl_buf_printf(out, "%s%s", marks[variant], names->ext[variant]);
+                return SL_OK;
+        }
+        out->len = start;
+        return sl_fail(err, SL_E_TOO_LARGE,
+                       "The object's name would be %zu bytes long, and S3 takes %d: topic %s, partition %" PRId32
+                       ", offset %" PRId64 ", directory %.*s...; partition by a field with shorter values",
+                       length, SL_S3_KEY_MAX, topic, partition, offset, encoded.len < 200 ? (int)encoded.len : 200,
+                       encoded.ptr);
 }

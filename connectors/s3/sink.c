@@ -66,7 +66,7 @@ static enum sl_rc s3_open(void *task, const void *arg, const struct sl_task_env 
                                          .dir_delim = cfg->dir_delim,
                                          .file_delim = cfg->file_delim,
                                          .pad_width = cfg->pad_width,
-                                         .ext = sh->format->ext(&sh->format_opts)};
+                                         .ext = {sh->format->ext(&sh->format_opts)}};
         sh->rules = (struct sl_s3_rules){cfg->flush_size, cfg->rotate_interval_ms, cfg->rotate_idle_ms};
         sh->part_size = (size_t)cfg->part_size;
         open_metrics(t);

@@ -14,6 +14,8 @@
  * Does not decide when to cut (rotation.c) and does not talk HTTP (client.c). */
 #include "connectors/s3/writer.h"
 
+#include <stdio.h>
+
 #include "base/log.h"
 #include "base/metrics.h"
 
@@ -143,7 +145,10 @@ enum sl_rc sl_s3_part_write(struct sl_s3_part *p, const struct sl_s3_shared *sh,
         SL_TRY(sh->format->append(p->writer, &rec->value, err));
         if (p->file.count == 0) {
                 sl_buf_clear(&p->key);
-                sl_s3_object_key(&sh->names, p->tp.topic, p->tp.partition, rec->offset, &p->key);
+                char dir[32];
+                int n = snprintf(dir, sizeof(dir), "partition=%d", p->tp.partition);
+                SL_TRY(sl_s3_object_key(&sh->names, p->tp.topic, p->tp.partition, (struct sl_str){dir, (size_t)n},
+                                        rec->offset, SL_S3_VALUES, &p->key, err));
         }
         sl_s3_file_added(&p->file, rec->timestamp_ms, now_ms);
         p->seen = rec->offset + 1;

@@ -13,10 +13,11 @@
 #include "connectors/s3/credentials.h"
 #include "connectors/s3/names.h"
 
-static void expect_key(struct sl_s3_names names, int32_t partition, int64_t offset, const char *want)
+static void expect_key(struct sl_s3_names names, int32_t partition, const char *dir, int64_t offset, const char *want)
 {
         struct sl_buf b = {0};
-        sl_s3_object_key(&names, "orders", partition, offset, &b);
+        struct sl_err err = {0};
+        assert_int_equal(sl_s3_object_key(&names, "orders", partition, sl_str_c(dir), offset, SL_S3_VALUES, &b, &err), SL_OK);
         assert_string_equal(sl_buf_cstr(&b), want);
         sl_buf_free(&b);
 }
@@ -24,30 +25,74 @@ static void expect_key(struct sl_s3_names names, int32_t partition, int64_t offs
 static void object_keys(void **state)
 {
         (void)state;
-        struct sl_s3_names n = {"topics", "/", "+", 10, ".snappy.parquet"};
-        expect_key(n, 3, 4200, "topics/orders/partition=3/orders+3+0000004200.snappy.parquet");
-        expect_key(n, 0, 0, "topics/orders/partition=0/orders+0+0000000000.snappy.parquet");
-        expect_key(n, 12, 123456789012, "topics/orders/partition=12/orders+12+123456789012.snappy.parquet");
-        n.ext = ".json";
+        struct sl_s3_names n = {"topics", "/", "+", 10, {".snappy.parquet"}};
+        expect_key(n, 3, "partition=3", 4200, "topics/orders/partition=3/orders+3+0000004200.snappy.parquet");
+        expect_key(n, 3, "year=2026/month=11/day=05/hour=17", 4200,
+                   "topics/orders/year=2026/month=11/day=05/hour=17/orders+3+0000004200.snappy.parquet");
+        expect_key(n, 0, "a=", 0, "topics/orders/a=/orders+0+0000000000.snappy.parquet");
+        expect_key(n, 12, "x", 123456789012, "topics/orders/x/orders+12+123456789012.snappy.parquet");
+        n.ext[SL_S3_VALUES] = ".json";
         n.pad_width = 0;
-        expect_key(n, 1, 7, "topics/orders/partition=1/orders+1+7.json");
+        expect_key(n, 1, "partition=1", 7, "topics/orders/partition=1/orders+1+7.json");
         n.topics_dir = "a/b";
         n.file_delim = "_";
         n.dir_delim = "|";
         n.pad_width = 3;
-        expect_key(n, 1, 7, "a/b|orders|partition=1|orders_1_007.json");
+        expect_key(n, 1, "k=v|w=+", 7, "a/b|orders|k=v|w=+|orders_1_007.json");
 }
 
 /* A blank topics.dir vanishes with its delimiter. */
 static void blank_topics_dir(void **state)
 {
         (void)state;
-        struct sl_s3_names n = {"", "/", "+", 2, ".json"};
-        expect_key(n, 0, 1, "orders/partition=0/orders+0+01.json");
+        struct sl_s3_names n = {"", "/", "+", 2, {".json"}};
+        expect_key(n, 0, "partition=0", 1, "orders/partition=0/orders+0+01.json");
         n.topics_dir = "  ";
-        expect_key(n, 0, 1, "orders/partition=0/orders+0+01.json");
+        expect_key(n, 0, "partition=0", 1, "orders/partition=0/orders+0+01.json");
         n.topics_dir = NULL;
-        expect_key(n, 0, 1, "orders/partition=0/orders+0+01.json");
+        expect_key(n, 0, "partition=0", 1, "orders/partition=0/orders+0+01.json");
+}
+
+/* Keys and headers lie beside the values, each with the extension of its own format. */
+static void object_variants(void **state)
+{
+        (void)state;
+        struct sl_s3_names n = {"topics", "/", "+", 10, {".gz.parquet", ".avro", ".json.gz"}};
+        static const char *const want[] = {"topics/t/d/t+0+0000000009.gz.parquet", "topics/t/d/t+0+0000000009.keys.avro",
+                                           "topics/t/d/t+0+0000000009.headers.json.gz"};
+        struct sl_buf b = {0};
+        for (int i = 0; i < SL_S3_VARIANTS; i++) {
+                sl_buf_clear(&b);
+                assert_int_equal(sl_s3_object_key(&n, "t", 0, SL_STR("d"), 9, (enum sl_s3_variant)i, &b, NULL), SL_OK);
+                assert_string_equal(sl_buf_cstr(&b), want[i]);
+        }
+        sl_buf_free(&b);
+}
+
+/* 1024 bytes pass, 1025 don't, and the longest of a file's objects decides for all of them. */
+static void too_long_a_key(void **state)
+{
+        (void)state;
+        char dir[SL_S3_KEY_MAX];
+        memset(dir, 'x', sizeof(dir));
+        struct sl_s3_names n = {"", "/", "+", 10, {".json"}};
+        size_t rest = strlen("t//t+0+0000000000.json");
+        struct sl_buf b = {0};
+        struct sl_err err = {0};
+        sl_buf_adds(&b, "kept");
+        assert_int_equal(sl_s3_object_key(&n, "t", 0, (struct sl_str){dir, SL_S3_KEY_MAX - rest}, 0, SL_S3_VALUES, &b, &err),
+                         SL_OK);
+        assert_int_equal(b.len, SL_S3_KEY_MAX + 4);
+        assert_int_not_equal(
+                sl_s3_object_key(&n, "t", 0, (struct sl_str){dir, SL_S3_KEY_MAX - rest + 1}, 0, SL_S3_VALUES, &b, &err), SL_OK);
+        assert_int_equal(b.len, SL_S3_KEY_MAX + 4);
+        assert_int_equal(err.scope, SL_SCOPE_RECORD);
+        assert_non_null(strstr(err.msg, "1025 bytes"));
+        sl_err_clear(&err);
+        n.ext[SL_S3_HEADERS] = ".json";
+        assert_int_not_equal(
+                sl_s3_object_key(&n, "t", 0, (struct sl_str){dir, SL_S3_KEY_MAX - rest}, 0, SL_S3_VALUES, &b, &err), SL_OK);
+        sl_buf_free(&b);
 }
 
 static void expect_xml(const char *xml, const char *tag, const char *want)
@@ -148,7 +193,8 @@ static void credentials_order(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(object_keys), cmocka_unit_test(blank_topics_dir), cmocka_unit_test(xml_answers),
+                cmocka_unit_test(object_keys), cmocka_unit_test(blank_topics_dir), cmocka_unit_test(object_variants),
+                cmocka_unit_test(too_long_a_key), cmocka_unit_test(xml_answers),
                 cmocka_unit_test(backoff),     cmocka_unit_test(credentials_file), cmocka_unit_test(credentials_order),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
