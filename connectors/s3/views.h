@@ -10,9 +10,10 @@
 #include "connectors/s3/config.h"
 #include "record/record.h"
 
-struct sl_s3_views {                  /* zeroed = empty; one a task will do */
+struct sl_s3_views { /* zeroed = empty; one a task will do */
         const struct sl_schema *key_of, *key_envelope; /* the last key schema and its envelope */
-        struct sl_buf text;           /* scratch */
+        const struct sl_schema *header_schema[2];      /* without and with envelope */
+        struct sl_buf text;                            /* scratch */
 };
 void sl_s3_views_free(struct sl_s3_views *v); /* accepts a zeroed struct */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside worker/convert: the Avro schema model, its mapping to and from Connect schemas, and the compiled encoder and
+/* For worker/convert and the Avro files of connectors/format: the Avro schema model, its mapping to and from Connect schemas, and the compiled encoder and
  * decoder. Formats: the Avro 1.11 specification; the mapping is what Confluent's AvroData does. avro.c makes the
  * converter of it. Immutable once made, so reading needs no lock; making is single-threaded per document. */
 #ifndef SL_CONVERT_AVRO_H
@@ -152,6 +152,8 @@ struct sl_avro_encoder;
 enum sl_rc sl_avro_encoder_new(const struct sl_avro_options *o, const struct sl_schema *schema,
                                const struct sl_avro *avro, struct sl_avro_encoder **ret, struct sl_err *err);
 void sl_avro_encoder_free(struct sl_avro_encoder *e); /* NULL ok */
+/* Write bytes at the top with their length, as Avro's files have them; Confluent's messages have them without. */
+void sl_avro_encoder_for_file(struct sl_avro_encoder *e);
 /* Append one value. Allocates nothing but out's room. */
 enum sl_rc sl_avro_encode(const struct sl_avro_encoder *e, const struct sl_value *v, struct sl_buf *out,
                           struct sl_err *err);

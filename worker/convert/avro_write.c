@@ -653,6 +653,11 @@ enum sl_rc sl_avro_encoder_new(const struct sl_avro_options *o, const struct sl_
         return rc;
 }
 
+void sl_avro_encoder_for_file(struct sl_avro_encoder *e)
+{
+        e->raw = false;
+}
+
 void sl_avro_encoder_free(struct sl_avro_encoder *e)
 {
         if (!e)
