@@ -3,12 +3,11 @@
  * name with the reason; keys that have no meaning here are accepted and say so. Known differences of defaults: none. */
 #include "connectors/s3/config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define FORMATS "io.confluent.connect.s3.format."
 #define PARTITIONERS "io.confluent.connect.storage.partitioner."
-#define NO_AVRO "Avro files are not built in yet: use ParquetFormat or JsonFormat."
-#define NO_BYTES "ByteArrayFormat is not built in yet: use ParquetFormat or JsonFormat."
 #define NO_PARTITIONER                                                                                                 \
         "only DefaultPartitioner is built in yet: it puts a topic-partition's files under partition=<n>; remove the "  \
         "key."
@@ -17,18 +16,21 @@
         "shared "                                                                                                      \
         "credentials file); remove the key."
 #define NO_ROLE "Assuming roles is not built in yet: give the connector keys of its own and remove this key."
-#define NO_COMPATIBILITY "only NONE is built in: a changed schema starts a new file, nothing is projected."
 #define NO_CODEC "use snappy, gzip, zstd or none."
 
-static const struct sl_cfg_enum formats[] = {{FORMATS "json.JsonFormat", SL_S3_JSON, NULL},
-                                             {"JsonFormat", SL_S3_JSON, NULL},
-                                             {FORMATS "parquet.ParquetFormat", SL_S3_PARQUET, NULL},
-                                             {"ParquetFormat", SL_S3_PARQUET, NULL},
-                                             {FORMATS "avro.AvroFormat", 0, NO_AVRO},
-                                             {"AvroFormat", 0, NO_AVRO},
-                                             {FORMATS "bytearray.ByteArrayFormat", 0, NO_BYTES},
-                                             {"ByteArrayFormat", 0, NO_BYTES},
+#define HEADER_FORMATS                                                                                                 \
+        {FORMATS "json.JsonFormat", SL_S3_JSON, NULL}, {"JsonFormat", SL_S3_JSON, NULL},                               \
+                {FORMATS "parquet.ParquetFormat", SL_S3_PARQUET, NULL}, {"ParquetFormat", SL_S3_PARQUET, NULL},        \
+                {FORMATS "avro.AvroFormat", SL_S3_AVRO, NULL}, {"AvroFormat", SL_S3_AVRO, NULL}
+#define NO_BYTES "headers are no bytes: use AvroFormat, JsonFormat or ParquetFormat."
+static const struct sl_cfg_enum formats[] = {HEADER_FORMATS,
+                                             {FORMATS "bytearray.ByteArrayFormat", SL_S3_BYTES, NULL},
+                                             {"ByteArrayFormat", SL_S3_BYTES, NULL},
                                              {NULL, 0, NULL}};
+static const struct sl_cfg_enum header_formats[] = {HEADER_FORMATS,
+                                                    {FORMATS "bytearray.ByteArrayFormat", 0, NO_BYTES},
+                                                    {"ByteArrayFormat", 0, NO_BYTES},
+                                                    {NULL, 0, NULL}};
 static const struct sl_cfg_enum storages[] = {
         {"io.confluent.connect.s3.storage.S3Storage", 0, NULL}, {"S3Storage", 0, NULL}, {NULL, 0, NULL}};
 static const struct sl_cfg_enum partitioners[] = {{PARTITIONERS "DefaultPartitioner", 0, NULL},
@@ -63,12 +65,20 @@ static const struct sl_cfg_enum codecs[] = {{"snappy", SL_CODEC_SNAPPY, NULL},
                                             {"lz4", 0, NO_CODEC},
                                             {"lz4_raw", 0, NO_CODEC},
                                             {NULL, 0, NULL}};
-static const struct sl_cfg_enum compressions[] = {
-        {"none", SL_CODEC_NONE, NULL}, {"gzip", SL_CODEC_GZIP, NULL}, {NULL, 0, NULL}};
-static const struct sl_cfg_enum compatibilities[] = {{"NONE", 0, NULL},
-                                                     {"BACKWARD", 1, NO_COMPATIBILITY},
-                                                     {"FORWARD", 1, NO_COMPATIBILITY},
-                                                     {"FULL", 1, NO_COMPATIBILITY},
+static const struct sl_cfg_enum avro_codecs[] = {
+        {"null", SL_CODEC_NONE, NULL},   {"deflate", SL_CODEC_DEFLATE, NULL}, {"snappy", SL_CODEC_SNAPPY, NULL},
+        {"bzip2", SL_CODEC_BZIP2, NULL}, {"zstandard", SL_CODEC_ZSTD, NULL},  {"xz", SL_CODEC_XZ, NULL},
+        {NULL, 0, NULL}};
+static const struct sl_cfg_enum compressions[] = {[SL_CODEC_NONE] = {"none", SL_CODEC_NONE, NULL},
+                                                  [SL_CODEC_GZIP] = {"gzip", SL_CODEC_GZIP, NULL},
+                                                  [SL_CODEC_SNAPPY] = {"snappy", SL_CODEC_SNAPPY, NULL},
+                                                  [SL_CODEC_ZSTD] = {"zstd", SL_CODEC_ZSTD, NULL},
+                                                  [SL_CODEC_LZ4] = {"lz4", SL_CODEC_LZ4, NULL},
+                                                  {NULL, 0, NULL}};
+static const struct sl_cfg_enum compatibilities[] = {{"NONE", SL_COMPATIBILITY_NONE, NULL},
+                                                     {"BACKWARD", SL_COMPATIBILITY_BACKWARD, NULL},
+                                                     {"FORWARD", SL_COMPATIBILITY_FORWARD, NULL},
+                                                     {"FULL", SL_COMPATIBILITY_FULL, NULL},
                                                      {NULL, 0, NULL}};
 static const struct sl_cfg_enum null_behaviors[] = {
         {"fail", SL_S3_NULLS_FAIL, NULL},
@@ -91,12 +101,12 @@ static const struct sl_cfg_enum affixes[] = {{"NONE", 0, NULL},
                 .name = (key), .unsupported = (text)                                                                   \
         }
 #define TIME_ONLY "Belongs to time-based partitioners; DefaultPartitioner has no use for it."
-#define AVRO_ONLY "Belongs to AvroFormat; the formats of this build have no use for it."
 
 const struct sl_cfg_def sl_s3_defs[] = {
         /* Connector */
         {SL_CFG_ENUM(CFG, format, "format.class", formats), .flags = SL_CFG_REQUIRED, .importance = SL_HIGH,
-         .group = "Connector", .doc = "The format of the objects: ParquetFormat or JsonFormat (one JSON text a line)."},
+         .group = "Connector", .doc = "The format of the objects: ParquetFormat, AvroFormat, JsonFormat (one JSON text a line) or ByteArrayFormat "
+                "(bytes as they are)."},
         {SL_CFG_INT(CFG, flush_size, "flush.size"), .flags = SL_CFG_REQUIRED | SL_CFG_HAS_MIN, .min = 1,
          .importance = SL_HIGH, .group = "Connector",
          .doc = "Number of records after which a topic-partition's file is complete and uploaded."},
@@ -122,7 +132,18 @@ const struct sl_cfg_def sl_s3_defs[] = {
                 "name, followed by the rest. -1 = off."},
         {SL_CFG_ENUM(CFG, compatibility, "schema.compatibility", compatibilities), .flags = SL_CFG_CASE_INSENSITIVE,
          .def = "NONE", .importance = SL_HIGH, .group = "Connector",
-         .doc = "NONE: a record with another value schema starts a new file."},
+         .doc = "What a record with another value schema than the open file's does. NONE: it starts a new file. BACKWARD, "
+                "FULL: a newer schema version does, an older one is projected to the file's. FORWARD: an older one does, "
+                "a newer one is projected. All but NONE need schemas with versions."},
+        {SL_CFG_ENUM(CFG, avro_codec, "avro.codec", avro_codecs), .def = "null", .importance = SL_LOW,
+         .group = "Connector",
+         .doc = "Compression of AvroFormat's blocks: null (none), deflate, snappy, bzip2; zstandard and xz are Sluice's."},
+        {SL_CFG_BOOL(CFG, avro_enhanced, "enhanced.avro.schema.support"), .def = "true", .importance = SL_LOW,
+         .group = "Connector", .doc = "AvroFormat keeps enums as Avro enums, and namespaces."},
+        {SL_CFG_BOOL(CFG, avro_meta, "connect.meta.data"), .def = "true", .importance = SL_LOW, .group = "Connector",
+         .doc = "AvroFormat keeps what Avro has no place for as connect.* properties of the file's schema."},
+        {SL_CFG_BOOL(CFG, avro_optional_keys, "allow.optional.map.keys"), .def = "false", .importance = SL_LOW,
+         .group = "Connector", .doc = "AvroFormat writes maps with optional string keys as Avro maps, not as arrays."},
         {SL_CFG_INT(CFG, pad_width, "filename.offset.zero.pad.width"), .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX,
          .def = "10", .min = 0, .max = 100, .importance = SL_LOW, .group = "Connector",
          .doc = "Width to which the start offset in object names is padded with zeros."},
@@ -184,9 +205,22 @@ const struct sl_cfg_def sl_s3_defs[] = {
          .doc = "KMS key; used with aws:kms."},
         {SL_CFG_ENUM(CFG, compression, "s3.compression.type", compressions), .flags = SL_CFG_CASE_INSENSITIVE,
          .def = "none", .importance = SL_LOW, .group = "S3",
-         .doc = "Compression of JsonFormat's objects: none or gzip."},
+         .doc = "Compression of JsonFormat's and ByteArrayFormat's objects: none or gzip; zstd, snappy (framing format, "
+                ".sz) and lz4 (frames) are Sluice's."},
         {SL_CFG_INT(CFG, compression_level, "s3.compression.level"), .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX,
-         .def = "-1", .min = -1, .max = 9, .importance = SL_LOW, .group = "S3", .doc = "gzip level, -1 = its default."},
+         .def = "-1", .min = -1, .max = 19, .importance = SL_LOW, .group = "S3",
+         .doc = "Level of gzip (0 to 9), zstd (1 to 19) or lz4 (0 to 12); -1 = its default."},
+        {SL_CFG_STR(CFG, bytes_extension, "format.bytearray.extension"), .flags = SL_CFG_NONEMPTY, .def = ".bin",
+         .importance = SL_LOW, .group = "S3", .doc = "What names of ByteArrayFormat's objects end with, before the compression's ending."},
+        {SL_CFG_STR(CFG, bytes_separator, "format.bytearray.separator"), .flags = SL_CFG_RAW, .importance = SL_LOW,
+         .group = "S3",
+         .doc = "Text after every record of ByteArrayFormat, blanks included; a line feed when unset. It is not escaped in "
+                "the data."},
+        {SL_CFG_ENUM(CFG, keys_format, "keys.format.class", formats), .def = FORMATS "avro.AvroFormat",
+         .importance = SL_LOW, .group = "S3", .doc = "Format of the objects with keys (store.kafka.keys)."},
+        {SL_CFG_ENUM(CFG, headers_format, "headers.format.class", header_formats), .def = FORMATS "avro.AvroFormat",
+         .importance = SL_LOW, .group = "S3",
+         .doc = "Format of the objects with headers (store.kafka.headers); not ByteArrayFormat."},
         {SL_CFG_ENUM(CFG, decimals, "json.decimal.format", sl_decimal_formats), .flags = SL_CFG_CASE_INSENSITIVE,
          .def = "BASE64", .importance = SL_LOW, .group = "S3",
          .doc = "How JsonFormat writes Decimal: BASE64 or NUMERIC."},
@@ -222,10 +256,6 @@ const struct sl_cfg_def sl_s3_defs[] = {
         IGNORED("shutdown.timeout.ms", SL_CFG_T_LONG, "Nothing is waited for at shutdown."),
         IGNORED("schemas.cache.config", SL_CFG_T_INT, "Schemas are compiled once and kept; there is no cache to size."),
         IGNORED("schema.generator.class", SL_CFG_T_STRING, "A relic of Hive integration."),
-        IGNORED("enhanced.avro.schema.support", SL_CFG_T_BOOLEAN, AVRO_ONLY),
-        IGNORED("connect.meta.data", SL_CFG_T_BOOLEAN, AVRO_ONLY),
-        IGNORED("allow.optional.map.keys", SL_CFG_T_BOOLEAN, AVRO_ONLY),
-        IGNORED("avro.codec", SL_CFG_T_STRING, AVRO_ONLY),
         IGNORED("partition.field.name", SL_CFG_T_LIST,
                 "Belongs to FieldPartitioner; DefaultPartitioner has no use for it."),
         IGNORED("partition.duration.ms", SL_CFG_T_LONG, TIME_ONLY),
@@ -244,12 +274,8 @@ const struct sl_cfg_def sl_s3_defs[] = {
         IGNORED("s3.elastic.buffer.enable", SL_CFG_T_BOOLEAN, "Buffers always grow with the data up to s3.part.size."),
         IGNORED("s3.elastic.buffer.init.capacity", SL_CFG_T_INT,
                 "Buffers always grow with the data up to s3.part.size."),
-        IGNORED("format.bytearray.extension", SL_CFG_T_STRING, "Belongs to ByteArrayFormat."),
-        IGNORED("format.bytearray.separator", SL_CFG_T_STRING, "Belongs to ByteArrayFormat."),
         IGNORED("report.null.values.to.dlq", SL_CFG_T_BOOLEAN, "Ignored null values are skipped and not reported."),
         IGNORED("tombstone.encoded.partition", SL_CFG_T_STRING, "Tombstones are not written."),
-        IGNORED("keys.format.class", SL_CFG_T_CLASS, "Key files are not built in yet (store.kafka.keys)."),
-        IGNORED("headers.format.class", SL_CFG_T_CLASS, "Header files are not built in yet (store.kafka.headers)."),
         IGNORED("max.write.duration.ms", SL_CFG_T_LONG,
                 "The consumer stays in its group during uploads of any length."),
         IGNORED("enable.conditional.writes", SL_CFG_T_BOOLEAN,
@@ -288,6 +314,43 @@ static bool given(const char *s)
         return s && *s;
 }
 
+/* Avro and Parquet compress inside the file: s3.compression.type does not go with them. */
+static void check_packed(const struct sl_s3_cfg *cfg, int format, const char *what, const char *const *keys,
+                         struct sl_cfg_report *r)
+{
+        if (cfg->compression == SL_CODEC_NONE || format == SL_S3_JSON || format == SL_S3_BYTES)
+                return;
+        for (; *keys; keys++)
+                sl_cfg_add_error(r, *keys,
+                                 "Compression Type %s not valid for %s format class: ( %s ). It compresses inside the "
+                                 "file: use %s",
+                                 compressions[cfg->compression].name, what,
+                                 format == SL_S3_AVRO ? FORMATS "avro.AvroFormat" : FORMATS "parquet.ParquetFormat",
+                                 format == SL_S3_AVRO ? "avro.codec" : "parquet.codec");
+}
+
+static void check_compression(const struct sl_s3_cfg *cfg, struct sl_cfg_report *r)
+{
+        static const char *const data[] = {"format.class", "s3.compression.type", NULL};
+        static const char *const keys[] = {"store.kafka.keys", "keys.format.class", "s3.compression.type", NULL};
+        static const char *const headers[] = {"store.kafka.headers", "headers.format.class", "s3.compression.type", NULL};
+        check_packed(cfg, cfg->format, "data", data, r);
+        if (cfg->store_keys)
+                check_packed(cfg, cfg->keys_format, "keys", keys, r);
+        if (cfg->store_headers)
+                check_packed(cfg, cfg->headers_format, "headers", headers, r);
+        int max = cfg->compression == SL_CODEC_GZIP ? 9 : cfg->compression == SL_CODEC_LZ4 ? 12 : 19;
+        if (cfg->compression_level > max)
+                sl_cfg_add_error(r, "s3.compression.level",
+                                 "Invalid value %d for configuration s3.compression.level: Value must be no more than %d",
+                                 cfg->compression_level, max);
+        if (!cfg->bytes_extension || strlen(cfg->bytes_extension) > 40 || strchr(cfg->bytes_extension, '/'))
+                sl_cfg_add_error(r, "format.bytearray.extension",
+                                 "Invalid value %s for configuration format.bytearray.extension: it must be 1 to 40 "
+                                 "bytes without a slash",
+                                 cfg->bytes_extension ? cfg->bytes_extension : "null");
+}
+
 void sl_s3_check(const void *arg, const char *connector, struct sl_cfg_report *r)
 {
         const struct sl_s3_cfg *cfg = arg;
@@ -306,10 +369,9 @@ void sl_s3_check(const void *arg, const char *connector, struct sl_cfg_report *r
         if (given(cfg->token) && !given(cfg->access))
                 sl_cfg_add_error(r, "aws.session.token",
                                  "aws.session.token needs aws.access.key.id and aws.secret.access.key");
-        if (cfg->format == SL_S3_PARQUET && cfg->compression != SL_CODEC_NONE)
-                sl_cfg_add_error(r, "s3.compression.type",
-                                 "s3.compression.type is for JsonFormat; ParquetFormat compresses inside the file: use "
-                                 "parquet.codec");
+        check_compression(cfg, r);
+        refuse_if(cfg->compatibility != SL_COMPATIBILITY_NONE, r, "schema.compatibility",
+                  "the sink does not project records yet; use NONE");
         if (given(cfg->kms_key) && !(given(cfg->sse) && strncmp(cfg->sse, "aws:kms", 7) == 0))
                 sl_cfg_add_warning(r, "s3.sse.kms.key.id",
                                    "s3.sse.kms.key.id has no effect without s3.ssea.name=aws:kms");
@@ -319,13 +381,29 @@ void sl_s3_check(const void *arg, const char *connector, struct sl_cfg_report *r
                                  "least 100, or -1 for off");
 }
 
-struct sl_format_opts sl_s3_format_opts(const struct sl_s3_cfg *cfg)
+const struct sl_format_ops *sl_s3_format_ops(int format)
 {
-        bool parquet = cfg->format == SL_S3_PARQUET;
-        return (struct sl_format_opts){
-                .codec = (enum sl_format_codec)(parquet ? cfg->parquet_codec : cfg->compression),
-                .level = parquet ? -1 : cfg->compression_level,
+        static const struct sl_format_ops *const ops[] = {[SL_S3_JSON] = &sl_format_jsonl,
+                                                          [SL_S3_PARQUET] = &sl_format_parquet,
+                                                          [SL_S3_AVRO] = &sl_format_avro,
+                                                          [SL_S3_BYTES] = &sl_format_bytes};
+        return ops[format];
+}
+
+struct sl_format_opts sl_s3_format_opts(const struct sl_s3_cfg *cfg, int format)
+{
+        bool whole = format == SL_S3_JSON || format == SL_S3_BYTES;
+        int inside = format == SL_S3_AVRO ? cfg->avro_codec : cfg->parquet_codec;
+        struct sl_format_opts opts = {
+                .codec = (enum sl_format_codec)(whole ? cfg->compression : inside),
+                .level = whole ? cfg->compression_level : -1,
                 .decimals = (enum sl_decimal_format)cfg->decimals,
+                .separator = cfg->bytes_separator,
+                .avro_no_meta = !cfg->avro_meta,
+                .avro_enhanced = cfg->avro_enhanced,
+                .avro_optional_keys = cfg->avro_optional_keys,
                 .row_group_bytes = (size_t)cfg->row_group_bytes,
         };
+        snprintf(opts.extension, sizeof(opts.extension), "%s%s", cfg->bytes_extension, sl_format_codec_ext(opts.codec));
+        return opts;
 }

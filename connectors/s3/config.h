@@ -4,8 +4,9 @@
 #define SL_S3_CONFIG_H
 #include "config/cfgdef.h"
 #include "connectors/format/format.h"
+#include "record/project.h"
 
-enum sl_s3_format { SL_S3_JSON, SL_S3_PARQUET };
+enum sl_s3_format { SL_S3_JSON, SL_S3_PARQUET, SL_S3_AVRO, SL_S3_BYTES };
 enum sl_s3_partitioner_kind {
         SL_S3_BY_DEFAULT, /* the Kafka partition */
         SL_S3_BY_FIELD,
@@ -24,8 +25,7 @@ struct sl_s3_cfg {
         const char *bucket, *region, *store_url;
         bool path_style;
         const char *access, *secret, *token;
-        int credentials_provider, storage_class, compatibility; /* one legal value each */
-        int format;                                             /* enum sl_s3_format */
+        int credentials_provider, storage_class; /* one legal value each */
         int partitioner;                                        /* enum sl_s3_partitioner_kind */
         struct sl_cfg_list field_names;                         /* partition.field.name */
         int64_t duration_ms;                                    /* partition.duration.ms */
@@ -35,7 +35,11 @@ struct sl_s3_cfg {
         int timestamp_unit;                                     /* enum sl_s3_unit */
         int escape;                                             /* enum sl_s3_escape */
         int affix;                                              /* enum sl_s3_affix */
-        int parquet_codec, compression;                                             /* enum sl_format_codec */
+        int compatibility;                                                          /* enum sl_compatibility */
+        int format, keys_format, headers_format;                                    /* enum sl_s3_format */
+        int parquet_codec, avro_codec, compression;                                 /* enum sl_format_codec */
+        bool avro_enhanced, avro_meta, avro_optional_keys;
+        const char *bytes_extension, *bytes_separator; /* the latter NULL = a line feed */
         int32_t compression_level;
         int decimals; /* enum sl_decimal_format */
         int nulls;    /* enum sl_s3_nulls */
@@ -54,6 +58,7 @@ struct sl_s3_cfg {
 extern const struct sl_cfg_def sl_s3_defs[];
 /* Cross-field and shape checks; no network. */
 void sl_s3_check(const void *cfg, const char *connector, struct sl_cfg_report *report);
-/* What the format gets. */
-struct sl_format_opts sl_s3_format_opts(const struct sl_s3_cfg *cfg);
+/* The writer of a format, and its options for cfg->format, cfg->keys_format or cfg->headers_format. Texts point into cfg. */
+const struct sl_format_ops *sl_s3_format_ops(int format);
+struct sl_format_opts sl_s3_format_opts(const struct sl_s3_cfg *cfg, int format);
 #endif

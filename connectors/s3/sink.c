@@ -60,8 +60,8 @@ static enum sl_rc s3_open(void *task, const void *arg, const struct sl_task_env 
         t->cfg = cfg;
         t->env = *env;
         struct sl_s3_shared *sh = &t->shared;
-        sh->format = cfg->format == SL_S3_PARQUET ? &sl_format_parquet : &sl_format_jsonl;
-        sh->format_opts = sl_s3_format_opts(cfg);
+        sh->format = sl_s3_format_ops(cfg->format);
+        sh->format_opts = sl_s3_format_opts(cfg, cfg->format);
         sh->names = (struct sl_s3_names){.topics_dir = cfg->topics_dir,
                                          .dir_delim = cfg->dir_delim,
                                          .file_delim = cfg->file_delim,

@@ -317,6 +317,8 @@ static void parse_row(struct parse *p, const struct sl_cfg_def *row)
         check(p, row, key + strlen(p->prefix), &v); /* Kafka's validators see the key without its prefix */
         for (; n < p->r->count; n++)
                 p->r->findings[n].key = key;
+        if (row->flags & SL_CFG_RAW && !v.null)
+                v.s = sl_arena_strdup(p->arena, given.value);
         if (p->r->errors == errors && !(row->flags & SL_CFG_IGNORED))
                 store(p, row, &v);
 }

@@ -51,6 +51,7 @@ enum sl_cfg_flag {
                                       in the row's member: a list of key, value, key, value ... in the order given */
         SL_CFG_HIDDEN = 256,       /* not in docs and validate */
         SL_CFG_UNIQUE = 512,       /* LIST: no null, no item twice, no empty item */
+        SL_CFG_RAW = 1024,         /* STRING: blanks around the text belong to it */
 };
 
 struct sl_cfg_def {
