@@ -6,11 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "connectors/s3/partition.h"
+
 #define FORMATS "io.confluent.connect.s3.format."
 #define PARTITIONERS "io.confluent.connect.storage.partitioner."
-#define NO_PARTITIONER                                                                                                 \
-        "only DefaultPartitioner is built in yet: it puts a topic-partition's files under partition=<n>; remove the "  \
-        "key."
 #define NO_PROVIDER                                                                                                    \
         "only the default chain is built in yet (aws.access.key.id and aws.secret.access.key, the environment, the "   \
         "shared "                                                                                                      \
@@ -33,17 +32,35 @@ static const struct sl_cfg_enum header_formats[] = {HEADER_FORMATS,
                                                     {NULL, 0, NULL}};
 static const struct sl_cfg_enum storages[] = {
         {"io.confluent.connect.s3.storage.S3Storage", 0, NULL}, {"S3Storage", 0, NULL}, {NULL, 0, NULL}};
-static const struct sl_cfg_enum partitioners[] = {{PARTITIONERS "DefaultPartitioner", 0, NULL},
-                                                  {"DefaultPartitioner", 0, NULL},
-                                                  {PARTITIONERS "FieldPartitioner", 1, NO_PARTITIONER},
-                                                  {"FieldPartitioner", 1, NO_PARTITIONER},
-                                                  {PARTITIONERS "TimeBasedPartitioner", 1, NO_PARTITIONER},
-                                                  {"TimeBasedPartitioner", 1, NO_PARTITIONER},
-                                                  {PARTITIONERS "HourlyPartitioner", 1, NO_PARTITIONER},
-                                                  {"HourlyPartitioner", 1, NO_PARTITIONER},
-                                                  {PARTITIONERS "DailyPartitioner", 1, NO_PARTITIONER},
-                                                  {"DailyPartitioner", 1, NO_PARTITIONER},
+static const struct sl_cfg_enum partitioners[] = {{PARTITIONERS "DefaultPartitioner", SL_S3_BY_DEFAULT, NULL},
+                                                  {"DefaultPartitioner", SL_S3_BY_DEFAULT, NULL},
+                                                  {PARTITIONERS "FieldPartitioner", SL_S3_BY_FIELD, NULL},
+                                                  {"FieldPartitioner", SL_S3_BY_FIELD, NULL},
+                                                  {PARTITIONERS "TimeBasedPartitioner", SL_S3_BY_TIME, NULL},
+                                                  {"TimeBasedPartitioner", SL_S3_BY_TIME, NULL},
+                                                  {PARTITIONERS "HourlyPartitioner", SL_S3_BY_HOUR, NULL},
+                                                  {"HourlyPartitioner", SL_S3_BY_HOUR, NULL},
+                                                  {PARTITIONERS "DailyPartitioner", SL_S3_BY_DAY, NULL},
+                                                  {"DailyPartitioner", SL_S3_BY_DAY, NULL},
+                                                  {"sluice.s3.FieldAndTimePartitioner", SL_S3_BY_FIELD_AND_TIME, NULL},
+                                                  {"FieldAndTimePartitioner", SL_S3_BY_FIELD_AND_TIME, NULL},
                                                   {NULL, 0, NULL}};
+#define EXTRACTORS PARTITIONERS "TimeBasedPartitioner$"
+static const struct sl_cfg_enum extractors[] = {
+        {"Wallclock", SL_S3_WALLCLOCK, NULL},
+        {EXTRACTORS "WallclockTimestampExtractor", SL_S3_WALLCLOCK, NULL},
+        {"Record", SL_S3_RECORD_TIME, NULL},
+        {EXTRACTORS "RecordTimestampExtractor", SL_S3_RECORD_TIME, NULL},
+        {"RecordField", SL_S3_RECORD_FIELD, NULL},
+        {EXTRACTORS "RecordFieldTimestampExtractor", SL_S3_RECORD_FIELD, NULL},
+        {NULL, 0, NULL}};
+static const struct sl_cfg_enum units[] = {{"ms", SL_S3_UNIT_MS, NULL},
+                                           {"s", SL_S3_UNIT_S, NULL},
+                                           {"us", SL_S3_UNIT_US, NULL},
+                                           {"ns", SL_S3_UNIT_NS, NULL},
+                                           {NULL, 0, NULL}};
+static const struct sl_cfg_enum escapes[] = {
+        {"none", SL_S3_ESCAPE_NONE, NULL}, {"hive", SL_S3_ESCAPE_HIVE, NULL}, {NULL, 0, NULL}};
 static const struct sl_cfg_enum providers[] = {
         {"software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider", 0, NULL},
         {"com.amazonaws.auth.DefaultAWSCredentialsProviderChain", 0, NULL},
@@ -86,9 +103,9 @@ static const struct sl_cfg_enum null_behaviors[] = {
         {"write", 0, "tombstones can't be written yet (that needs key files): use ignore or fail."},
         {NULL, 0, NULL}};
 
-static const struct sl_cfg_enum affixes[] = {{"NONE", 0, NULL},
-                                             {"PREFIX", 1, "only NONE is built in: object names carry no schema name."},
-                                             {"SUFFIX", 1, "only NONE is built in: object names carry no schema name."},
+static const struct sl_cfg_enum affixes[] = {{"NONE", SL_S3_AFFIX_NONE, NULL},
+                                             {"PREFIX", SL_S3_AFFIX_PREFIX, NULL},
+                                             {"SUFFIX", SL_S3_AFFIX_SUFFIX, NULL},
                                              {NULL, 0, NULL}};
 
 #define CFG struct sl_s3_cfg
@@ -166,7 +183,39 @@ const struct sl_cfg_def sl_s3_defs[] = {
          .group = "Storage", .doc = "Delimiter of topic, partition and offset in object names."},
         /* Partitioner */
         {SL_CFG_ENUM(CFG, partitioner, "partitioner.class", partitioners), .def = PARTITIONERS "DefaultPartitioner",
-         .importance = SL_HIGH, .group = "Partitioner", .doc = "DefaultPartitioner: partition=<Kafka partition>."},
+         .importance = SL_HIGH, .group = "Partitioner",
+         .doc = "Which directory a record's file stands in. DefaultPartitioner: partition=<Kafka partition>. FieldPartitioner: the "
+                "values of partition.field.name. TimeBasedPartitioner, HourlyPartitioner, DailyPartitioner: a time "
+                "(timestamp.extractor). sluice.s3.FieldAndTimePartitioner (Sluice only): fields, then time."},
+        {SL_CFG_LIST(CFG, field_names, "partition.field.name"), .def = "", .importance = SL_MEDIUM, .group = "Partitioner",
+         .doc = "Fields to partition by, in the order of the directories; dots lead into nested structs."},
+        {SL_CFG_LONG(CFG, duration_ms, "partition.duration.ms"), .def = "-1", .importance = SL_MEDIUM,
+         .group = "Partitioner",
+         .doc = "How much time a directory of TimeBasedPartitioner spans, in milliseconds: times are rounded down to a multiple "
+                "of it in the time zone. HourlyPartitioner and DailyPartitioner bring their own."},
+        {SL_CFG_STR(CFG, path_format, "path.format"), .def = "", .importance = SL_MEDIUM, .group = "Partitioner",
+         .doc = "Directories of TimeBasedPartitioner as a pattern of Joda-Time, 'year'=YYYY/'month'=MM/'day'=dd/'hour'=HH."},
+        {SL_CFG_STR(CFG, locale, "locale"), .def = "", .importance = SL_MEDIUM, .group = "Partitioner",
+         .doc = "Language of month and day names in path.format: en, de, fr, es, it, nl, pt. Java knows no language \"en-US\" and "
+                "takes its root locale for it, where long names are short; so does Sluice. Numbers don't depend on it."},
+        {SL_CFG_STR(CFG, timezone, "timezone"), .def = "", .importance = SL_MEDIUM, .group = "Partitioner",
+         .doc = "Time zone of time-based partitioners and of scheduled rotation: a name (Europe/Berlin, UTC) or an offset "
+                "(+05:30)."},
+        {SL_CFG_ENUM(CFG, extractor, "timestamp.extractor", extractors), .def = "Wallclock", .importance = SL_MEDIUM,
+         .group = "Partitioner",
+         .doc = "The time of a record: Wallclock (when it is written), Record (Kafka's timestamp), RecordField (timestamp.field)."},
+        {SL_CFG_STR(CFG, timestamp_field, "timestamp.field"), .def = "timestamp", .importance = SL_MEDIUM,
+         .group = "Partitioner",
+         .doc = "The field of RecordField; dots lead into nested structs. INT32, INT64, STRING (digits or ISO 8601), Connect's "
+                "Timestamp and Date, Debezium's Timestamp, MicroTimestamp, NanoTimestamp, Date and ZonedTimestamp."},
+        {SL_CFG_ENUM(CFG, timestamp_unit, "sluice.timestamp.unit", units), .def = "ms", .importance = SL_LOW,
+         .group = "Partitioner",
+         .doc = "What numbers in timestamp.field count when their type doesn't say it: ms, s, us, ns."},
+        {SL_CFG_ENUM(CFG, escape, "sluice.s3.partition.escape", escapes), .def = "none", .importance = SL_LOW,
+         .group = "Partitioner",
+         .doc = "none: names and values of fields stand in the path as they are, as in Confluent's sink, so that a value with / "
+                "makes directories. hive: Hive's rule, %XX for control characters, \"#%'*/:=?\\{[]^ and directory.delim, and "
+                "__HIVE_DEFAULT_PARTITION__ for null and the empty text."},
         /* S3 */
         {SL_CFG_STR(CFG, bucket, "s3.bucket.name"), .flags = SL_CFG_REQUIRED | SL_CFG_NONEMPTY, .importance = SL_HIGH,
          .group = "S3", .doc = "The bucket; it must exist."},
@@ -240,7 +289,8 @@ const struct sl_cfg_def sl_s3_defs[] = {
         {SL_CFG_BOOL(CFG, tagging, "s3.object.tagging"), .def = "false", .importance = SL_LOW, .group = "S3",
          .doc = "Only false: object tags are not built in yet."},
         {SL_CFG_ENUM(CFG, affix, "s3.schema.partition.affix.type", affixes), .flags = SL_CFG_CASE_INSENSITIVE,
-         .def = "NONE", .importance = SL_LOW, .group = "S3", .doc = "NONE: object names carry no schema name."},
+         .def = "NONE", .importance = SL_LOW, .group = "S3",
+         .doc = "PREFIX, SUFFIX: a directory schema_name=<name of the value's schema> before or behind the partitioner's."},
         /* refused */
         REFUSED("s3.sse.customer.key",
                 "Encryption with customer keys (SSE-C) is not built in; use s3.ssea.name=AES256 or aws:kms."),
@@ -256,14 +306,6 @@ const struct sl_cfg_def sl_s3_defs[] = {
         IGNORED("shutdown.timeout.ms", SL_CFG_T_LONG, "Nothing is waited for at shutdown."),
         IGNORED("schemas.cache.config", SL_CFG_T_INT, "Schemas are compiled once and kept; there is no cache to size."),
         IGNORED("schema.generator.class", SL_CFG_T_STRING, "A relic of Hive integration."),
-        IGNORED("partition.field.name", SL_CFG_T_LIST,
-                "Belongs to FieldPartitioner; DefaultPartitioner has no use for it."),
-        IGNORED("partition.duration.ms", SL_CFG_T_LONG, TIME_ONLY),
-        IGNORED("path.format", SL_CFG_T_STRING, TIME_ONLY),
-        IGNORED("locale", SL_CFG_T_STRING, TIME_ONLY),
-        IGNORED("timezone", SL_CFG_T_STRING, TIME_ONLY),
-        IGNORED("timestamp.extractor", SL_CFG_T_STRING, TIME_ONLY),
-        IGNORED("timestamp.field", SL_CFG_T_STRING, TIME_ONLY),
         IGNORED("rotate.file.on.partition.change", SL_CFG_T_BOOLEAN, TIME_ONLY),
         IGNORED("partitioner.max.open.files", SL_CFG_T_INT,
                 "DefaultPartitioner has one open file per topic-partition."),
@@ -356,6 +398,7 @@ void sl_s3_check(const void *arg, const char *connector, struct sl_cfg_report *r
         const struct sl_s3_cfg *cfg = arg;
         (void)connector;
         check_url(cfg, r);
+        sl_s3_partition_check(cfg, r);
         refuse_if(cfg->rotate_schedule_ms > 0, r, "rotate.schedule.interval.ms",
                   "scheduled rotation is not built in yet; set it to -1 and use sluice.rotate.idle.ms or "
                   "rotate.interval.ms");

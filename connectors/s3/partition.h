@@ -37,7 +37,7 @@ struct sl_s3_layout sl_s3_layout_of(const struct sl_s3_cfg *cfg);
 
 /* When the next scheduled rotation is due (rotate.schedule.interval.ms, counted from midnight in timezone, and midnight itself), in
  * ms since 1970 and always later than now_ms; INT64_MAX when it is off. */
-int64_t sl_s3_next_schedule(const struct sl_s3_partitioner *p, int64_t now_ms);
+int64_t sl_s3_next_schedule(struct sl_s3_partitioner *p, int64_t now_ms);
 
 /* Checks of the keys of group Partitioner against each other; called by sl_s3_check. */
 void sl_s3_partition_check(const struct sl_s3_cfg *cfg, struct sl_cfg_report *r);

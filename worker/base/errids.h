@@ -84,6 +84,9 @@
         X(SL_E_S3_REFUSED, "s3.refused", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT, "the object store refused a request") \
         X(SL_E_S3_NULL, "s3.null.value", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT,                                    \
           "a tombstone came and behavior.on.null.values is fail")                                                    \
+        X(SL_E_S3_PARTITION, "s3.partition", SL_BUSINESS, SL_SCOPE_RECORD,                                            \
+          "io.confluent.connect.storage.errors.PartitionException",                                                  \
+          "a record's directory could not be told: a field is missing, has the wrong type or is no time")            \
         X(SL_E_FORMAT, "format", SL_SCHEMA, SL_SCOPE_RECORD, SL_JAVA_DATA, "a record can't be written in this format") \
         /* cluster, rest */                                                                                          \
         X(SL_E_STORE, "store", SL_TRANSIENT, SL_SCOPE_TASK, SL_JAVA_CONNECT, "an internal topic could not be used")
