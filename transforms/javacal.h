@@ -6,19 +6,9 @@
 #define SL_TRANSFORMS_JAVACAL_H
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/tzrules.h"
 
 #define SL_DAY_MS INT64_C(86400000)
-
-/* a / n and a % n toward minus infinity, n > 0. */
-static inline int64_t sl_floor_mod(int64_t a, int64_t n)
-{
-        int64_t r = a % n;
-        return r < 0 ? r + n : r;
-}
-static inline int64_t sl_floor_div(int64_t a, int64_t n)
-{
-        return a / n - (a % n < 0);
-}
 
 /* An instant taken apart. */
 struct sl_moment {

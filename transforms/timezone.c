@@ -10,7 +10,6 @@
 #include "transforms/javacal.h"
 #include "transforms/regex.h"
 #include "transforms/structs.h"
-#include "transforms/tzrules.h"
 
 #define DAY_NS INT64_C(86400000000000)
 

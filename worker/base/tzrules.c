@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See tzrules.h. A file's 64-bit transitions are used up to the last one; behind it its footer, a rule in the syntax of
- * POSIX's TZ
- * ("CET-1CEST,M3.5.0,M10.5.0/3"). Leap seconds are not counted, as in Java. */
-#include "transforms/tzrules.h"
+ * POSIX's TZ ("CET-1CEST,M3.5.0,M10.5.0/3"). Leap seconds are not counted, as in Java. */
+#include "base/tzrules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "transforms/javacal.h"
 
 #define ZONEINFO "/usr/share/zoneinfo"
 #define DAY 86400
@@ -242,13 +240,19 @@ static bool fixed_offset(const char *name, int32_t *ret)
         return part[1] < 60 && part[2] < 60 && abs(*ret) <= 18 * 3600;
 }
 
-struct sl_tz *sl_tz_open(const char *name, struct sl_buf *why)
+struct sl_tz *sl_tz_fixed(int32_t seconds)
 {
         struct sl_tz *tz = sl_calloc(1, sizeof(*tz));
-        if (fixed_offset(name, &tz->first)) {
-                tz->last = tz->first;
-                return tz;
-        }
+        tz->first = tz->last = seconds;
+        return tz;
+}
+
+struct sl_tz *sl_tz_open(const char *name, struct sl_buf *why)
+{
+        int32_t seconds;
+        if (fixed_offset(name, &seconds))
+                return sl_tz_fixed(seconds);
+        struct sl_tz *tz = sl_calloc(1, sizeof(*tz));
         if (open_file(tz, name, why))
                 return tz;
         sl_tz_free(tz);
@@ -270,21 +274,34 @@ static int64_t counts_from(const struct transition *t, bool local)
         return t->at + (local ? t->before > t->after ? t->before : t->after : 0);
 }
 
-static int32_t by_rule(const struct sl_tz *tz, int64_t when, bool local)
+/* The two changes of a year behind the list, earlier one first. */
+static void changes_in(const struct sl_tz *tz, int64_t year, struct transition ret[2])
 {
-        int32_t month, day;
-        int64_t year = sl_date_of(sl_floor_div(local ? when : when + tz->last, DAY), &month, &day);
         struct transition a = {change_in(&tz->to_summer, year) - tz->last, tz->last, tz->summer};
         struct transition b = {change_in(&tz->to_winter, year) - tz->summer, tz->summer, tz->last};
-        struct transition first = a.at < b.at ? a : b, second = a.at < b.at ? b : a;
-        if (when >= counts_from(&second, local))
-                return second.after;
-        return when >= counts_from(&first, local) ? first.after : first.before;
+        ret[0] = a.at < b.at ? a : b;
+        ret[1] = a.at < b.at ? b : a;
 }
 
-static int32_t offset(const struct sl_tz *tz, int64_t when, bool local)
+static int64_t year_at(const struct sl_tz *tz, int64_t when, bool local)
 {
-        uint32_t low = 0, high = tz->count; /* how many transitions count */
+        int32_t month, day;
+        return sl_date_of(sl_floor_div(local ? when : when + tz->last, DAY), &month, &day);
+}
+
+static int32_t by_rule(const struct sl_tz *tz, int64_t when, bool local)
+{
+        struct transition t[2];
+        changes_in(tz, year_at(tz, when, local), t);
+        if (when >= counts_from(&t[1], local))
+                return t[1].after;
+        return when >= counts_from(&t[0], local) ? t[0].after : t[0].before;
+}
+
+/* How many transitions of the list count. */
+static uint32_t counted(const struct sl_tz *tz, int64_t when, bool local)
+{
+        uint32_t low = 0, high = tz->count;
         while (low < high) {
                 uint32_t mid = (low + high) / 2;
                 if (when >= counts_from(&tz->list[mid], local))
@@ -292,9 +309,44 @@ static int32_t offset(const struct sl_tz *tz, int64_t when, bool local)
                 else
                         high = mid;
         }
-        if (low < tz->count)
-                return low ? tz->list[low - 1].after : tz->first;
+        return low;
+}
+
+static int32_t offset(const struct sl_tz *tz, int64_t when, bool local)
+{
+        uint32_t n = counted(tz, when, local);
+        if (n < tz->count)
+                return n ? tz->list[n - 1].after : tz->first;
         return tz->yearly ? by_rule(tz, when, local) : tz->last;
+}
+
+int64_t sl_tz_next(const struct sl_tz *tz, int64_t instant)
+{
+        struct transition t[2];
+        uint32_t n = counted(tz, instant, false);
+        if (n < tz->count)
+                return tz->list[n].at;
+        for (int64_t year = tz->yearly ? year_at(tz, instant, false) - 1 : 0, i = 0; tz->yearly && i < 4; i++) {
+                changes_in(tz, year + i, t);
+                if (t[0].at > instant || t[1].at > instant)
+                        return t[0].at > instant ? t[0].at : t[1].at;
+        }
+        return INT64_MAX;
+}
+
+int64_t sl_tz_last(const struct sl_tz *tz, int64_t instant)
+{
+        struct transition t[2];
+        uint32_t n = counted(tz, instant, false);
+        int64_t listed = n ? tz->list[n - 1].at : INT64_MIN;
+        for (int64_t year = tz->yearly ? year_at(tz, instant, false) + 1 : 0, i = 0; tz->yearly && n == tz->count && i < 4; i++) {
+                changes_in(tz, year - i, t);
+                if (t[0].at <= instant) {
+                        int64_t at = t[1].at <= instant ? t[1].at : t[0].at;
+                        return at > listed ? at : listed;
+                }
+        }
+        return listed;
 }
 
 int32_t sl_tz_at(const struct sl_tz *tz, int64_t instant)

@@ -1,19 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Time zones from the system's zoneinfo files (RFC 8536), with the answers of Java's ZoneRules. Immutable once opened.
+/* Time zones from the system's zoneinfo files (RFC 8536), with the answers of Java's ZoneRules, and the calendar arithmetic that goes
+ * with them. Immutable once opened.
  * @thread any. */
-#ifndef SL_TRANSFORMS_TZRULES_H
-#define SL_TRANSFORMS_TZRULES_H
+#ifndef SL_BASE_TZRULES_H
+#define SL_BASE_TZRULES_H
 #include <stdint.h>
 #include "base/str.h"
+
+/* a / n and a % n toward minus infinity, n > 0. */
+static inline int64_t sl_floor_mod(int64_t a, int64_t n)
+{
+        int64_t r = a % n;
+        return r < 0 ? r + n : r;
+}
+static inline int64_t sl_floor_div(int64_t a, int64_t n)
+{
+        return a / n - (a % n < 0);
+}
 
 struct sl_tz;
 /* A zone by its name (Europe/Berlin) or offset (+08:00, -03:30:15). NULL: why not, appended. The caller's, sl_tz_free.
  */
 struct sl_tz *sl_tz_open(const char *name, struct sl_buf *why);
+/* The zone that is always this many seconds east of UTC. */
+struct sl_tz *sl_tz_fixed(int32_t seconds);
 /* Seconds east of UTC at an instant (seconds since 1970). */
 int32_t sl_tz_at(const struct sl_tz *tz, int64_t instant);
 /* The same for a local time (as if it were UTC): in a gap and in an overlap the offset before it. */
 int32_t sl_tz_local(const struct sl_tz *tz, int64_t local);
+/* The first change of the offset behind an instant (INT64_MAX: there is none), and the last one that is not behind it (INT64_MIN). */
+int64_t sl_tz_next(const struct sl_tz *tz, int64_t instant);
+int64_t sl_tz_last(const struct sl_tz *tz, int64_t instant);
 void sl_tz_free(struct sl_tz *tz); /* NULL is fine */
 
 /* Days since 1970 of a date of the proleptic Gregorian calendar (month from 1), and back: the year. */
