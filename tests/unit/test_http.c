@@ -104,7 +104,7 @@ static void *serve_all(void *arg)
                 connections++;
                 for (bool more = true; more;) {
                         struct sl_buf req = {0};
-                        more = read_request(fd, &req) && serve(fd, &req);
+                        more = read_request(fd, &req) && serve(fd, &req) && !strstr(req.ptr, "Connection: close");
                         sl_buf_free(&req);
                 }
                 close(fd);
@@ -354,6 +354,61 @@ static void answer_has_a_ceiling(void **state)
         sl_http_free(h);
 }
 
+/* Wait as a caller's own poll would: for the one descriptor and the one deadline. */
+static void work_once(struct sl_http *h)
+{
+        int64_t deadline = sl_http_deadline_ms(h), wait = deadline < 0 ? 50 : deadline - sl_mono_ms();
+        struct pollfd fd = {.fd = sl_http_fd(h), .events = POLLIN};
+        poll(&fd, 1, wait < 0 ? 0 : wait > 50 ? 50 : (int)wait);
+        assert_int_equal(sl_http_work(h, NULL), SL_OK);
+}
+
+/* The server takes one connection at a time, so whoever hangs there holds up the others until it is broken off. */
+static void background(void **state)
+{
+        (void)state;
+        struct sl_http *h = sl_http_new(NULL);
+        struct sl_http_response resp[4] = {0};
+        struct sl_http_transfer *t[4];
+        static const char *const paths[] = {"/hang", "/echo/1", "/echo/2", "/drop"};
+        struct sl_err err = {0};
+        enum sl_rc rc = SL_OK;
+        for (int i = 0; i < 4; i++) {
+                struct sl_http_request req = request("PUT", paths[i]);
+                static const char *const close_it[] = {"Connection: close", NULL};
+                req.body = SL_STR("body");
+                req.headers = close_it;
+                assert_int_equal(sl_http_start(h, &req, &resp[i], &t[i], NULL), SL_OK);
+                for (int k = 0; i == 0 && k < 5; k++)
+                        work_once(h); /* the first is there first */
+        }
+        for (int k = 0; k < 5; k++)
+                work_once(h);
+        for (int i = 0; i < 4; i++)
+                assert_false(sl_http_ended(t[i], &rc, NULL));
+        sl_http_transfer_free(t[0]);
+        for (int i = 1; i < 4; i++)
+                while (!sl_http_ended(t[i], &rc, &err))
+                        work_once(h);
+        assert_int_equal(rc, SL_TRANSIENT);
+        assert_int_equal(err.id, SL_E_HTTP_UNREACHABLE);
+        assert_non_null(strstr(err.msg, "closed without an answer"));
+        for (int i = 1; i < 3; i++) {
+                assert_true(sl_http_ended(t[i], &rc, NULL));
+                assert_int_equal(rc, SL_OK);
+                assert_int_equal(resp[i].status, 200);
+                assert_true(contains(&resp[i], paths[i]));
+                sl_http_transfer_free(t[i]);
+        }
+        /* A request of the blocking kind between those in the background; the rest is freed with the client. */
+        struct sl_http_request req = request("GET", "/echo/3");
+        assert_int_equal(sl_http_do(h, &req, &resp[0], NULL), SL_OK);
+        assert_true(contains(&resp[0], "/echo/3"));
+        sl_http_free(h);
+        for (int i = 0; i < 4; i++)
+                sl_http_response_free(&resp[i]);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -365,6 +420,7 @@ int main(void)
                 cmocka_unit_test(failures_say_which_host_and_why),
                 cmocka_unit_test(missing_ca_file_is_a_config_error),
                 cmocka_unit_test(answer_has_a_ceiling),
+                cmocka_unit_test(background),
         };
         return cmocka_run_group_tests(tests, start_server, stop_server);
 }
