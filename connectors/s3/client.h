@@ -14,21 +14,29 @@
 #include "api/connector.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "connectors/s3/credentials.h"
 
 #define SL_S3_OBJECT_HEADERS_MAX 6
 
 struct sl_s3_cfg;
 struct sl_s3_client_opts {
         const char *bucket, *region;
-        const char *endpoint;                /* [scheme://]host[:port], https without a scheme; NULL: Amazon's */
-        bool path_style;                     /* bucket in the path instead of the host name */
-        const char *access, *secret, *token; /* NULL: see credentials.h */
-        int32_t attempts;                    /* tries in total, at least 1 */
-        int64_t backoff_ms;                  /* base of the exponential backoff */
-        int32_t parallel;                    /* requests of objects in flight; 0 = 4 */
-        size_t part_size;                    /* of multipart uploads; 0 = 25 MiB */
-        const char *proxy;                   /* NULL = the environment's */
-        const char *ca_file;                 /* NULL = the system's */
+        const char *endpoint;        /* [scheme://]host[:port], https without a scheme; NULL: Amazon's */
+        bool path_style;             /* of endpoint: bucket in the path instead of the host name */
+        bool accelerate, dualstack, fips; /* of Amazon's endpoints */
+        struct sl_s3_creds_opts creds;
+        int32_t attempts;            /* tries in total, at least 1 */
+        int64_t backoff_ms;          /* base of the exponential backoff */
+        int32_t parallel;            /* requests of objects in flight; 0 = 4 */
+        size_t part_size;            /* of multipart uploads; 0 = 25 MiB */
+        bool crc32c;                 /* over https: a CRC-32C header instead of a signed hash */
+        bool send_md5;               /* Content-MD5 of bodies */
+        bool expect_continue;        /* wait for the server's word before a body of 1 MiB or more */
+        bool tag_errors_fail;        /* tags that can't be set after a multipart upload fail the object */
+        const char *sse_customer_key; /* base64 of 32 bytes; NULL = none */
+        const char *proxy;           /* NULL = the environment's */
+        const char *proxy_user, *proxy_password; /* NULL = what proxy says */
+        const char *ca_file;         /* NULL = the system's */
         /* lower-case name and value of headers of every new object, NULL name ends (x-amz-acl, encryption) */
         struct {
                 const char *name, *value;
@@ -38,7 +46,7 @@ struct sl_s3_client_opts {
 };
 
 struct sl_s3_client;
-/* Strings of opts must outlive the client. Loads the credentials; talks to nobody. *ret is set on success only. */
+/* Strings of opts must outlive the client. Talks to nobody yet. *ret is set on success only. */
 enum sl_rc sl_s3_client_new(const struct sl_s3_client_opts *opts, struct sl_s3_client **ret, struct sl_err *err);
 /* The same from the connector's config. cfg must outlive the client, env is only read here. */
 enum sl_rc sl_s3_client_open(const struct sl_s3_cfg *cfg, const struct sl_task_env *env, struct sl_s3_client **ret,

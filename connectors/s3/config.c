@@ -10,11 +10,6 @@
 
 #define FORMATS "io.confluent.connect.s3.format."
 #define PARTITIONERS "io.confluent.connect.storage.partitioner."
-#define NO_PROVIDER                                                                                                    \
-        "only the default chain is built in yet (aws.access.key.id and aws.secret.access.key, the environment, the "   \
-        "shared "                                                                                                      \
-        "credentials file); remove the key."
-#define NO_ROLE "Assuming roles is not built in yet: give the connector keys of its own and remove this key."
 #define NO_CODEC "use snappy, gzip, zstd or none."
 
 #define HEADER_FORMATS                                                                                                 \
@@ -61,18 +56,32 @@ static const struct sl_cfg_enum units[] = {{"ms", SL_S3_UNIT_MS, NULL},
                                            {NULL, 0, NULL}};
 static const struct sl_cfg_enum escapes[] = {
         {"none", SL_S3_ESCAPE_NONE, NULL}, {"hive", SL_S3_ESCAPE_HIVE, NULL}, {NULL, 0, NULL}};
+#define V1 "com.amazonaws.auth."
+#define V2 "software.amazon.awssdk.auth.credentials."
 static const struct sl_cfg_enum providers[] = {
-        {"software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider", 0, NULL},
-        {"com.amazonaws.auth.DefaultAWSCredentialsProviderChain", 0, NULL},
-        {"DefaultCredentialsProvider", 0, NULL},
-        {"DefaultAWSCredentialsProviderChain", 0, NULL},
-        {"io.confluent.connect.s3.auth.AwsAssumeRoleCredentialsProvider", 1, NO_PROVIDER},
-        {"software.amazon.awssdk.auth.credentials.InstanceProfileCredentialsProvider", 1, NO_PROVIDER},
-        {"com.amazonaws.auth.InstanceProfileCredentialsProvider", 1, NO_PROVIDER},
-        {"software.amazon.awssdk.auth.credentials.WebIdentityTokenFileCredentialsProvider", 1, NO_PROVIDER},
-        {"com.amazonaws.auth.WebIdentityTokenCredentialsProvider", 1, NO_PROVIDER},
-        {"software.amazon.awssdk.auth.credentials.AnonymousCredentialsProvider", 1, NO_PROVIDER},
+        {V2 "DefaultCredentialsProvider", SL_S3_PROVIDER_CHAIN, NULL},
+        {V1 "DefaultAWSCredentialsProviderChain", SL_S3_PROVIDER_CHAIN, NULL},
+        {"DefaultCredentialsProvider", SL_S3_PROVIDER_CHAIN, NULL},
+        {"DefaultAWSCredentialsProviderChain", SL_S3_PROVIDER_CHAIN, NULL},
+        {"io.confluent.connect.s3.auth.AwsAssumeRoleCredentialsProvider", SL_S3_PROVIDER_ASSUME_ROLE, NULL},
+        {"AwsAssumeRoleCredentialsProvider", SL_S3_PROVIDER_ASSUME_ROLE, NULL},
+        {V2 "InstanceProfileCredentialsProvider", SL_S3_PROVIDER_INSTANCE, NULL},
+        {V1 "InstanceProfileCredentialsProvider", SL_S3_PROVIDER_INSTANCE, NULL},
+        {V2 "ContainerCredentialsProvider", SL_S3_PROVIDER_CONTAINER, NULL},
+        {V1 "ContainerCredentialsProvider", SL_S3_PROVIDER_CONTAINER, NULL},
+        {V1 "EC2ContainerCredentialsProviderWrapper", SL_S3_PROVIDER_CONTAINER, NULL},
+        {V2 "WebIdentityTokenFileCredentialsProvider", SL_S3_PROVIDER_WEB_IDENTITY, NULL},
+        {V1 "WebIdentityTokenCredentialsProvider", SL_S3_PROVIDER_WEB_IDENTITY, NULL},
+        {V2 "EnvironmentVariableCredentialsProvider", SL_S3_PROVIDER_ENVIRONMENT, NULL},
+        {V1 "EnvironmentVariableCredentialsProvider", SL_S3_PROVIDER_ENVIRONMENT, NULL},
+        {V2 "ProfileCredentialsProvider", SL_S3_PROVIDER_PROFILE, NULL},
+        {V1 "profile.ProfileCredentialsProvider", SL_S3_PROVIDER_PROFILE, NULL},
+        {V2 "AnonymousCredentialsProvider", SL_S3_PROVIDER_ANONYMOUS, NULL},
         {NULL, 0, NULL}};
+static const struct sl_cfg_enum checksums[] = {
+        {"CRC32C", SL_S3_CHECKSUM_CRC32C, NULL}, {"none", SL_S3_CHECKSUM_NONE, NULL}, {NULL, 0, NULL}};
+static const struct sl_cfg_enum tagging_errors[] = {
+        {"ignore", SL_S3_TAGGING_IGNORE, NULL}, {"fail", SL_S3_TAGGING_FAIL, NULL}, {NULL, 0, NULL}};
 static const struct sl_cfg_enum codecs[] = {{"snappy", SL_CODEC_SNAPPY, NULL},
                                             {"none", SL_CODEC_NONE, NULL},
                                             {"gzip", SL_CODEC_GZIP, NULL},
@@ -112,10 +121,6 @@ static const struct sl_cfg_enum affixes[] = {{"NONE", SL_S3_AFFIX_NONE, NULL},
 #define IGNORED(key, kind, text)                                                                                       \
         {                                                                                                              \
                 SL_CFG_NONE(key, kind), .flags = SL_CFG_IGNORED, .group = "Ignored", .doc = (text)                     \
-        }
-#define REFUSED(key, text)                                                                                             \
-        {                                                                                                              \
-                .name = (key), .unsupported = (text)                                                                   \
         }
 #define TIME_ONLY "Belongs to time-based partitioners; DefaultPartitioner has no use for it."
 
@@ -222,20 +227,32 @@ const struct sl_cfg_def sl_s3_defs[] = {
         {SL_CFG_STR(CFG, region, "s3.region"), .flags = SL_CFG_NONEMPTY, .def = "us-west-2", .importance = SL_MEDIUM,
          .group = "S3", .doc = "Region of the bucket."},
         {SL_CFG_STR(CFG, access, "aws.access.key.id"), .def = "", .importance = SL_HIGH, .group = "S3",
-         .doc = "Access key. Without it: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the worker's environment, then "
-                "the shared "
-                "credentials file (AWS_PROFILE)."},
+         .doc = "Access key; goes before s3.credentials.provider.class. Without it, its default chain: see "
+                "docs/s3-credentials.md."},
         {SL_CFG_SECRET(CFG, secret, "aws.secret.access.key"), .importance = SL_HIGH, .group = "S3",
          .doc = "Secret key that belongs to aws.access.key.id."},
         {SL_CFG_SECRET(CFG, token, "aws.session.token"), .importance = SL_MEDIUM, .group = "S3",
          .doc = "Session token of temporary keys (Sluice only)."},
-        {SL_CFG_ENUM(CFG, credentials_provider, "s3.credentials.provider.class", providers),
-         .def = "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider", .importance = SL_LOW,
-         .group = "S3", .doc = "The default chain: config, environment, shared credentials file."},
+        {SL_CFG_ENUM(CFG, credentials_provider, "s3.credentials.provider.class", providers), .def = V2 "DefaultCredentialsProvider",
+         .importance = SL_LOW, .group = "S3",
+         .doc = "Where credentials come from. The default chain: environment, web identity, profile files, container, "
+                "instance metadata. The others are one of these, AwsAssumeRoleCredentialsProvider (with "
+                "s3.credentials.provider.sts.*), or AnonymousCredentialsProvider."},
+        {SL_CFG_STR(CFG, role_arn, "s3.credentials.provider.sts.role.arn"), .importance = SL_MEDIUM, .group = "S3",
+         .doc = "AwsAssumeRoleCredentialsProvider: the role to assume."},
+        {SL_CFG_STR(CFG, role_session, "s3.credentials.provider.sts.role.session.name"), .importance = SL_LOW,
+         .group = "S3", .doc = "AwsAssumeRoleCredentialsProvider: name of the session; sluice by default."},
+        {SL_CFG_STR(CFG, role_external_id, "s3.credentials.provider.sts.role.external.id"), .importance = SL_LOW,
+         .group = "S3", .doc = "AwsAssumeRoleCredentialsProvider: external id, if the role asks for one."},
+        {SL_CFG_STR(CFG, sts_region, "s3.credentials.provider.sts.region"), .importance = SL_LOW, .group = "S3",
+         .doc = "Region whose STS is asked; s3.region by default."},
         {SL_CFG_INT(CFG, part_size, "s3.part.size"), .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX, .def = "26214400",
          .min = 5242880, .max = 1073741824, .importance = SL_HIGH, .group = "S3",
-         .doc = "Objects larger than this are uploaded in parts of this size; smaller ones in one request. At most 1 "
-                "GiB."},
+         .doc = "Objects larger than this are uploaded in parts of this size (twice that after 1000 parts, and so on); "
+                "smaller ones in one request. At most 1 GiB."},
+        {SL_CFG_INT(CFG, parallel_parts, "sluice.s3.parallel.parts"), .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX,
+         .def = "4", .min = 1, .max = 64, .importance = SL_LOW, .group = "S3",
+         .doc = "Parts and objects that a task uploads at the same time; fewer while the server says SlowDown."},
         {SL_CFG_INT(CFG, part_retries, "s3.part.retries"), .flags = SL_CFG_HAS_MIN, .def = "3", .min = 0,
          .importance = SL_MEDIUM, .group = "S3", .doc = "How often a request is tried in all."},
         {SL_CFG_INT(CFG, retry_backoff_ms, "s3.retry.backoff.ms"), .flags = SL_CFG_HAS_MIN, .def = "200", .min = 0,
@@ -252,6 +269,16 @@ const struct sl_cfg_def sl_s3_defs[] = {
          .doc = "Server-side encryption of new objects: AES256, aws:kms, aws:kms:dsse."},
         {SL_CFG_STR(CFG, kms_key, "s3.sse.kms.key.id"), .def = "", .importance = SL_LOW, .group = "S3",
          .doc = "KMS key; used with aws:kms."},
+        {SL_CFG_SECRET(CFG, sse_customer_key, "s3.sse.customer.key"), .importance = SL_LOW, .group = "S3",
+         .doc = "Key for encryption with a customer's key (SSE-C): 32 bytes in base64, with s3.ssea.name AES256 or none."},
+        {SL_CFG_ENUM(CFG, checksum, "s3.checksum.algorithm", checksums), .flags = SL_CFG_CASE_INSENSITIVE,
+         .def = "CRC32C", .importance = SL_LOW, .group = "S3",
+         .doc = "Over https: CRC32C sends that checksum with each part; none signs its SHA-256 instead, for stores that "
+                "know no checksum headers. Over http the SHA-256 is always signed (Sluice only)."},
+        {SL_CFG_BOOL(CFG, send_digest, "s3.send.digest"), .def = "false", .importance = SL_LOW, .group = "S3",
+         .doc = "Send Content-MD5 with each part and object."},
+        {SL_CFG_BOOL(CFG, expect_continue, "s3.http.send.expect.continue"), .def = "true", .importance = SL_LOW,
+         .group = "S3", .doc = "Wait for the server's word before a body of 1 MiB or more is sent."},
         {SL_CFG_ENUM(CFG, compression, "s3.compression.type", compressions), .flags = SL_CFG_CASE_INSENSITIVE,
          .def = "none", .importance = SL_LOW, .group = "S3",
          .doc = "Compression of JsonFormat's and ByteArrayFormat's objects: none or gzip; zstd, snappy (framing format, "
@@ -278,29 +305,32 @@ const struct sl_cfg_def sl_s3_defs[] = {
          .doc = "Records without a value (tombstones): fail stops the task, ignore skips them."},
         {SL_CFG_STR(CFG, proxy, "s3.proxy.url"), .def = "", .importance = SL_LOW, .group = "S3",
          .doc = "HTTP proxy, http://[user:password@]host:port; without it the environment's."},
+        {SL_CFG_STR(CFG, proxy_user, "s3.proxy.user"), .importance = SL_LOW, .group = "S3",
+         .doc = "User at the proxy; goes before one in s3.proxy.url."},
+        {SL_CFG_SECRET(CFG, proxy_password, "s3.proxy.password"), .importance = SL_LOW, .group = "S3",
+         .doc = "Password of s3.proxy.user."},
         {SL_CFG_STR(CFG, ca_file, "sluice.s3.ca.file"), .importance = SL_LOW, .group = "S3",
          .doc = "PEM file of certificates to trust for store.url, instead of the system's."},
         {SL_CFG_BOOL(CFG, wan_mode, "s3.wan.mode"), .def = "false", .importance = SL_LOW, .group = "S3",
-         .doc = "Only false: transfer acceleration is not built in."},
+         .doc = "Transfer acceleration (s3-accelerate.amazonaws.com); needs s3.path.style.access.enabled=false."},
         {SL_CFG_BOOL(CFG, store_keys, "store.kafka.keys"), .def = "false", .importance = SL_LOW, .group = "S3",
          .doc = "Only false: key files are not built in yet."},
         {SL_CFG_BOOL(CFG, store_headers, "store.kafka.headers"), .def = "false", .importance = SL_LOW, .group = "S3",
          .doc = "Only false: header files are not built in yet."},
         {SL_CFG_BOOL(CFG, tagging, "s3.object.tagging"), .def = "false", .importance = SL_LOW, .group = "S3",
-         .doc = "Only false: object tags are not built in yet."},
+         .doc = "Tag objects with startOffset, endOffset and recordCount."},
+        {SL_CFG_LIST(CFG, tag_pairs, "s3.object.tagging.key.value.pairs"), .def = "", .importance = SL_LOW, .group = "S3",
+         .doc = "More tags for s3.object.tagging: name:value, name:value ... At most 10 in all."},
+        {SL_CFG_ENUM(CFG, tagging_errors, "s3.object.behavior.on.tagging.error", tagging_errors),
+         .flags = SL_CFG_CASE_INSENSITIVE, .def = "ignore", .importance = SL_LOW, .group = "S3",
+         .doc = "When the tags of a multipart upload can't be set: ignore goes on, fail tries again. (Those of smaller "
+                "objects are written with them.)"},
+        {SL_CFG_BOOL(CFG, abort_orphans, "sluice.s3.abort.orphans"), .def = "true", .importance = SL_LOW, .group = "S3",
+         .doc = "Abort the unfinished multipart uploads that a crashed task left for the topic-partitions that a task "
+                "gets. Set it to false when another connector writes the same topic under the same topics.dir."},
         {SL_CFG_ENUM(CFG, affix, "s3.schema.partition.affix.type", affixes), .flags = SL_CFG_CASE_INSENSITIVE,
          .def = "NONE", .importance = SL_LOW, .group = "S3",
          .doc = "PREFIX, SUFFIX: a directory schema_name=<name of the value's schema> before or behind the partitioner's."},
-        /* refused */
-        REFUSED("s3.sse.customer.key",
-                "Encryption with customer keys (SSE-C) is not built in; use s3.ssea.name=AES256 or aws:kms."),
-        REFUSED("s3.object.tagging.key.value.pairs", "Object tags are not built in yet; remove this key."),
-        REFUSED("s3.proxy.user", "Put user and password into s3.proxy.url instead."),
-        REFUSED("s3.proxy.password", "Put user and password into s3.proxy.url instead."),
-        REFUSED("s3.credentials.provider.sts.role.arn", NO_ROLE),
-        REFUSED("s3.credentials.provider.sts.role.session.name", NO_ROLE),
-        REFUSED("s3.credentials.provider.sts.role.external.id", NO_ROLE),
-        REFUSED("s3.credentials.provider.sts.region", NO_ROLE),
         /* accepted without effect */
         IGNORED("retry.backoff.ms", SL_CFG_T_LONG, "Pauses before a task is tried again are the worker's own."),
         IGNORED("shutdown.timeout.ms", SL_CFG_T_LONG, "Nothing is waited for at shutdown."),
@@ -309,10 +339,6 @@ const struct sl_cfg_def sl_s3_defs[] = {
         IGNORED("rotate.file.on.partition.change", SL_CFG_T_BOOLEAN, TIME_ONLY),
         IGNORED("partitioner.max.open.files", SL_CFG_T_INT,
                 "DefaultPartitioner has one open file per topic-partition."),
-        IGNORED("s3.object.behavior.on.tagging.error", SL_CFG_T_STRING, "Object tags are not built in yet."),
-        IGNORED("s3.send.digest", SL_CFG_T_BOOLEAN,
-                "Every request carries the SHA-256 of its body instead of Content-MD5."),
-        IGNORED("s3.http.send.expect.continue", SL_CFG_T_BOOLEAN, "Expect: 100-continue is never sent."),
         IGNORED("s3.elastic.buffer.enable", SL_CFG_T_BOOLEAN, "Buffers always grow with the data up to s3.part.size."),
         IGNORED("s3.elastic.buffer.init.capacity", SL_CFG_T_INT,
                 "Buffers always grow with the data up to s3.part.size."),
@@ -349,11 +375,6 @@ static void refuse_if(bool set, struct sl_cfg_report *r, const char *key, const 
 {
         if (set)
                 sl_cfg_add_error(r, key, "Configuration %s is not supported by Sluice: %s", key, why);
-}
-
-static bool given(const char *s)
-{
-        return s && *s;
 }
 
 /* Avro and Parquet compress inside the file: s3.compression.type does not go with them. */
@@ -402,22 +423,12 @@ void sl_s3_check(const void *arg, const char *connector, struct sl_cfg_report *r
         refuse_if(cfg->rotate_schedule_ms > 0, r, "rotate.schedule.interval.ms",
                   "scheduled rotation is not built in yet; set it to -1 and use sluice.rotate.idle.ms or "
                   "rotate.interval.ms");
-        refuse_if(cfg->wan_mode, r, "s3.wan.mode", "transfer acceleration is not built in");
         refuse_if(cfg->store_keys, r, "store.kafka.keys", "key files are not built in yet");
         refuse_if(cfg->store_headers, r, "store.kafka.headers", "header files are not built in yet");
-        refuse_if(cfg->tagging, r, "s3.object.tagging", "object tags are not built in yet");
-        if (given(cfg->access) != given(cfg->secret))
-                sl_cfg_add_error(r, given(cfg->access) ? "aws.secret.access.key" : "aws.access.key.id",
-                                 "aws.access.key.id and aws.secret.access.key must be set together");
-        if (given(cfg->token) && !given(cfg->access))
-                sl_cfg_add_error(r, "aws.session.token",
-                                 "aws.session.token needs aws.access.key.id and aws.secret.access.key");
+        sl_s3_client_check(cfg, r);
         check_compression(cfg, r);
         refuse_if(cfg->compatibility != SL_COMPATIBILITY_NONE, r, "schema.compatibility",
                   "the sink does not project records yet; use NONE");
-        if (given(cfg->kms_key) && !(given(cfg->sse) && strncmp(cfg->sse, "aws:kms", 7) == 0))
-                sl_cfg_add_warning(r, "s3.sse.kms.key.id",
-                                   "s3.sse.kms.key.id has no effect without s3.ssea.name=aws:kms");
         if (cfg->rotate_idle_ms > 0 && cfg->rotate_idle_ms < 100)
                 sl_cfg_add_error(r, "sluice.rotate.idle.ms",
                                  "Invalid value for configuration sluice.rotate.idle.ms: Value must be at "

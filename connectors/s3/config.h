@@ -4,6 +4,7 @@
 #define SL_S3_CONFIG_H
 #include "config/cfgdef.h"
 #include "connectors/format/format.h"
+#include "connectors/s3/credentials.h"
 #include "record/project.h"
 
 enum sl_s3_format { SL_S3_JSON, SL_S3_PARQUET, SL_S3_AVRO, SL_S3_BYTES };
@@ -19,13 +20,17 @@ enum sl_s3_extractor { SL_S3_WALLCLOCK, SL_S3_RECORD_TIME, SL_S3_RECORD_FIELD };
 enum sl_s3_unit { SL_S3_UNIT_MS, SL_S3_UNIT_S, SL_S3_UNIT_US, SL_S3_UNIT_NS };
 enum sl_s3_escape { SL_S3_ESCAPE_NONE, SL_S3_ESCAPE_HIVE };
 enum sl_s3_affix { SL_S3_AFFIX_NONE, SL_S3_AFFIX_PREFIX, SL_S3_AFFIX_SUFFIX };
+enum sl_s3_checksum { SL_S3_CHECKSUM_CRC32C, SL_S3_CHECKSUM_NONE };
+enum sl_s3_tagging_errors { SL_S3_TAGGING_IGNORE, SL_S3_TAGGING_FAIL };
 enum sl_s3_nulls { SL_S3_NULLS_FAIL, SL_S3_NULLS_IGNORE };
 
 struct sl_s3_cfg {
         const char *bucket, *region, *store_url;
         bool path_style;
         const char *access, *secret, *token;
-        int credentials_provider, storage_class; /* one legal value each */
+        int credentials_provider; /* enum sl_s3_provider */
+        const char *role_arn, *role_session, *role_external_id, *sts_region;
+        int storage_class; /* one legal value */
         int partitioner;                                        /* enum sl_s3_partitioner_kind */
         struct sl_cfg_list field_names;                         /* partition.field.name */
         int64_t duration_ms;                                    /* partition.duration.ms */
@@ -49,8 +54,14 @@ struct sl_s3_cfg {
         int32_t pad_width;
         int32_t part_size, part_retries, retry_backoff_ms;
         const char *acl, *sse, *kms_key;
-        const char *proxy;
+        const char *proxy, *proxy_user, *proxy_password;
         const char *ca_file;
+        const char *sse_customer_key;
+        int checksum; /* enum sl_s3_checksum */
+        bool send_digest, expect_continue, abort_orphans;
+        int32_t parallel_parts;
+        int tagging_errors; /* enum sl_s3_tagging_errors */
+        struct sl_cfg_list tag_pairs;
         int64_t row_group_bytes;
         bool wan_mode, store_keys, store_headers, tagging;
 };
@@ -58,6 +69,8 @@ struct sl_s3_cfg {
 extern const struct sl_cfg_def sl_s3_defs[];
 /* Cross-field and shape checks; no network. */
 void sl_s3_check(const void *cfg, const char *connector, struct sl_cfg_report *report);
+/* What of it concerns the client (clientcfg.c). */
+void sl_s3_client_check(const struct sl_s3_cfg *cfg, struct sl_cfg_report *report);
 /* The writer of a format, and its options for cfg->format, cfg->keys_format or cfg->headers_format. Texts point into cfg. */
 const struct sl_format_ops *sl_s3_format_ops(int format);
 struct sl_format_opts sl_s3_format_opts(const struct sl_s3_cfg *cfg, int format);

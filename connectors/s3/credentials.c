@@ -1,15 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Credentials for S3. Does not do roles: web identity, containers' and instances' metadata, assume-role, SSO and
- * credential_process are named in the error when they are what the machine offers.
- * The shared credentials file is INI: [profile], aws_access_key_id, aws_secret_access_key, aws_session_token. */
+/* Keeps keys fresh: which are used now, when others are fetched, and the thread that fetches them. The thread lives for
+ * one fetch and shares nothing with the task's but what stands under `lock`. Does not know where keys come from
+ * (creds_chain.c and the files it calls). */
 #include "connectors/s3/credentials.h"
 
-#include <errno.h>
 #include <openssl/crypto.h>
-#include <stdio.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
-#define FILE_MAX ((size_t)1 << 20)
+#include "base/clock.h"
+#include "base/log.h"
+#include "connectors/s3/creds_internal.h"
+
+#define AHEAD_MS 300000 /* new keys are fetched when less than this is left */
+#define JITTER_MS 60000
+#define AGAIN_FIRST_MS 1000
+#define AGAIN_MAX_MS 30000
+
+struct sl_s3_creds {
+        struct sl_s3_creds_opts opts;
+        struct sl_s3_keys keys; /* access NULL: none */
+        bool fixed;             /* the config's: nothing is ever fetched */
+        int64_t refresh_ms;     /* wall clock: fetch others from then on; INT64_MAX = never */
+        uint32_t generation, failures;
+        uint32_t gone; /* keys of this generation and before have expired, says the server */
+        struct sl_err why; /* of the last fetch that failed */
+        int fd;
+        bool fetching;
+        atomic_bool stop;
+        pthread_t thread;
+        pthread_mutex_t lock;
+        /* under the lock, of the thread */
+        bool ended;
+        enum sl_s3_found found;
+        struct sl_s3_keys fresh;
+        struct sl_err fresh_err;
+};
 
 static void wipe(char **p)
 {
@@ -19,170 +48,165 @@ static void wipe(char **p)
         *p = NULL;
 }
 
+void sl_s3_keys_free(struct sl_s3_keys *k)
+{
+        wipe(&k->access);
+        wipe(&k->secret);
+        wipe(&k->token);
+        *k = (struct sl_s3_keys){0};
+}
+
+struct sl_s3_creds *sl_s3_creds_new(const struct sl_s3_creds_opts *opts)
+{
+        struct sl_s3_creds *c = sl_calloc(1, sizeof(*c));
+        c->opts = *opts;
+        c->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        if (c->fd < 0)
+                abort(); /* no descriptors */
+        pthread_mutex_init(&c->lock, NULL);
+        c->refresh_ms = 0;
+        if (opts->provider != SL_S3_PROVIDER_ASSUME_ROLE && sl_s3_set(opts->access) && sl_s3_set(opts->secret)) {
+                sl_s3_keys_set(&c->keys, opts->access, opts->secret, opts->token, "the connector's config");
+                c->keys.generation = c->generation = 1;
+                c->fixed = true;
+        }
+        return c;
+}
+
+static void *fetch_main(void *arg)
+{
+        struct sl_s3_creds *c = arg;
+        struct sl_s3_fetch f = {.opts = &c->opts, .stop = &c->stop};
+        struct sl_s3_keys keys = {0};
+        struct sl_err err = {0};
+        enum sl_s3_found found = sl_s3_fetch_keys(&f, &keys, &err);
+        sl_http_free(f.http);
+        sl_http_free(f.direct);
+        if (f.resp.body.ptr)
+                OPENSSL_cleanse(f.resp.body.ptr, f.resp.body.cap);
+        sl_http_response_free(&f.resp);
+        sl_buf_free(&f.tried);
+        pthread_mutex_lock(&c->lock);
+        c->found = found;
+        c->fresh = keys;
+        c->fresh_err = err;
+        c->ended = true;
+        pthread_mutex_unlock(&c->lock);
+        (void)!write(c->fd, &(uint64_t){1}, sizeof(uint64_t));
+        return NULL;
+}
+
+static void begin(struct sl_s3_creds *c)
+{
+        sigset_t all, old;
+        sigfillset(&all);
+        c->ended = false;
+        pthread_sigmask(SIG_SETMASK, &all, &old); /* signals are for the others */
+        int failed = pthread_create(&c->thread, NULL, fetch_main, c);
+        pthread_sigmask(SIG_SETMASK, &old, NULL);
+        if (failed)
+                abort(); /* no memory */
+        pthread_setname_np(c->thread, "sl-s3-keys");
+        c->fetching = true;
+}
+
+/* When to fetch the next ones: five minutes and a bit before the end, or at half of a shorter life. */
+int64_t sl_s3_refresh_at(int64_t now_ms, int64_t expires_ms, uint32_t random)
+{
+        int64_t ahead = AHEAD_MS + random % JITTER_MS, life = expires_ms - now_ms;
+        if (expires_ms == 0)
+                return INT64_MAX;
+        return expires_ms - (ahead < life / 2 ? ahead : life / 2);
+}
+
+static void take(struct sl_s3_creds *c, int64_t now_ms)
+{
+        pthread_join(c->thread, NULL);
+        c->fetching = false;
+        if (c->found == SL_S3_FOUND) {
+                sl_s3_keys_free(&c->keys);
+                c->keys = c->fresh;
+                c->keys.generation = ++c->generation;
+                c->refresh_ms = sl_s3_refresh_at(now_ms, c->keys.expires_ms, (uint32_t)sl_mono_us() * 2654435761u);
+                c->failures = 0;
+                sl_debug("S3 credentials of %s, generation %u", c->keys.origin, c->generation);
+        } else {
+                int64_t again = (int64_t)AGAIN_FIRST_MS << (c->failures < 6 ? c->failures : 6);
+                c->failures++;
+                c->why = c->fresh_err;
+                c->refresh_ms = now_ms + (again < AGAIN_MAX_MS ? again : AGAIN_MAX_MS);
+                if (c->keys.access)
+                        sl_warn("new S3 credentials could not be fetched, those of %s are used while they last: %s",
+                                c->keys.origin, c->why.msg);
+        }
+        c->fresh = (struct sl_s3_keys){0};
+        c->fresh_err = (struct sl_err){0};
+}
+
+static bool has_ended(struct sl_s3_creds *c)
+{
+        pthread_mutex_lock(&c->lock);
+        bool ended = c->ended;
+        pthread_mutex_unlock(&c->lock);
+        return ended;
+}
+
+static bool usable(const struct sl_s3_creds *c, int64_t now_ms)
+{
+        return c->keys.access && c->keys.generation > c->gone && (!c->keys.expires_ms || now_ms < c->keys.expires_ms);
+}
+
+enum sl_s3_creds_state sl_s3_creds_get(struct sl_s3_creds *c, const struct sl_s3_keys **ret, struct sl_err *err)
+{
+        int64_t now_ms = sl_wall_ms();
+        *ret = NULL;
+        if (c->opts.provider == SL_S3_PROVIDER_ANONYMOUS && !c->fixed)
+                return SL_S3_CREDS_NONE;
+        if (!c->fixed) {
+                uint64_t n;
+                (void)!read(c->fd, &n, sizeof(n));
+                if (c->fetching && has_ended(c))
+                        take(c, now_ms);
+                if (!c->fetching && now_ms >= c->refresh_ms)
+                        begin(c);
+        }
+        if (usable(c, now_ms)) {
+                *ret = &c->keys;
+                return SL_S3_CREDS_READY;
+        }
+        if (c->fetching)
+                return SL_S3_CREDS_PENDING;
+        if (err && err->rc == SL_OK)
+                *err = c->why;
+        return SL_S3_CREDS_FAILED;
+}
+
+bool sl_s3_creds_expired(struct sl_s3_creds *c, uint32_t generation)
+{
+        if (c->fixed)
+                return false;
+        if (generation == c->generation && c->gone < generation) {
+                c->gone = generation;
+                c->refresh_ms = 0;
+        }
+        return true;
+}
+
+int sl_s3_creds_fd(const struct sl_s3_creds *c)
+{
+        return c->fd;
+}
+
 void sl_s3_creds_free(struct sl_s3_creds *c)
 {
-        wipe(&c->access);
-        wipe(&c->secret);
-        wipe(&c->token);
-}
-
-static bool set(const char *s)
-{
-        return s && *s;
-}
-
-static void take(struct sl_s3_creds *c, const char *access, const char *secret, const char *token, const char *origin)
-{
-        c->access = sl_strdup(access);
-        c->secret = sl_strdup(secret);
-        c->token = set(token) ? sl_strdup(token) : NULL;
-        c->origin = origin;
-}
-
-static struct sl_str trim(struct sl_str s)
-{
-        while (s.len && (unsigned char)s.ptr[0] <= ' ')
-                s.ptr++, s.len--;
-        while (s.len && (unsigned char)s.ptr[s.len - 1] <= ' ')
-                s.len--;
-        return s;
-}
-
-static struct sl_str next_line(struct sl_str *text)
-{
-        const char *nl = text->len ? memchr(text->ptr, '\n', text->len) : NULL;
-        struct sl_str line = {text->ptr, nl ? (size_t)(nl - text->ptr) : text->len};
-        size_t taken = line.len + (nl ? 1 : 0);
-        text->ptr += taken;
-        text->len -= taken;
-        return trim(line);
-}
-
-static void profile_key(struct sl_str key, struct sl_str value, struct sl_s3_creds *c, const char **ret_other)
-{
-        static const char *const others[] = {"role_arn",
-                                             "credential_process",
-                                             "sso_session",
-                                             "sso_start_url",
-                                             "web_identity_token_file",
-                                             "credential_source",
-                                             NULL};
-        char **member = sl_str_eqc(key, "aws_access_key_id")       ? &c->access
-                        : sl_str_eqc(key, "aws_secret_access_key") ? &c->secret
-                        : sl_str_eqc(key, "aws_session_token")     ? &c->token
-                                                                   : NULL;
-        if (member) {
-                wipe(member);
-                *member = sl_strndup(value.ptr, value.len);
-        }
-        for (const char *const *o = others; *o; o++)
-                if (sl_str_eqc(key, *o))
-                        *ret_other = *o;
-}
-
-bool sl_s3_creds_profile(struct sl_str text, const char *profile, struct sl_s3_creds *ret, const char **ret_other)
-{
-        bool inside = false;
-        *ret_other = NULL;
-        while (text.len) {
-                struct sl_str line = next_line(&text);
-                if (!line.len || line.ptr[0] == '#' || line.ptr[0] == ';')
-                        continue;
-                if (line.ptr[0] == '[') {
-                        const char *close = memchr(line.ptr, ']', line.len);
-                        size_t end = close ? (size_t)(close - line.ptr) : line.len;
-                        inside = sl_str_eqc(trim((struct sl_str){line.ptr + 1, end - 1}), profile);
-                        continue;
-                }
-                const char *eq = memchr(line.ptr, '=', line.len);
-                if (!inside || !eq)
-                        continue;
-                size_t n = (size_t)(eq - line.ptr);
-                profile_key(trim((struct sl_str){line.ptr, n}), trim((struct sl_str){eq + 1, line.len - n - 1}), ret,
-                            ret_other);
-        }
-        if (set(ret->access) && set(ret->secret) && !*ret_other)
-                return true;
-        sl_s3_creds_free(ret);
-        return false;
-}
-
-static bool read_file(const char *path, struct sl_buf *out)
-{
-        FILE *f = fopen(path, "re");
-        if (!f)
-                return false;
-        size_t n = 0;
-        do {
-                if (!sl_buf_room(out, 4096))
-                        break;
-                n = fread(out->ptr + out->len, 1, 4096, f);
-                out->len += n;
-        } while (n && out->len < FILE_MAX);
-        bool ok = !ferror(f);
-        fclose(f);
-        return ok;
-}
-
-static enum sl_rc none_found(const char *path, const char *profile, const char *other, struct sl_err *err)
-{
-        static const char *const roles[] = {"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-                                            "AWS_CONTAINER_CREDENTIALS_FULL_URI", NULL};
-        const char *role = NULL;
-        for (const char *const *r = roles; *r && !role; r++)
-                role = set(getenv(*r)) ? *r : NULL;
-        struct sl_buf hint = {0};
-        if (other)
-                sl_buf_printf(&hint, " (profile %s in %s uses %s, which is not supported yet)", profile, path, other);
-        else if (role)
-                sl_buf_printf(&hint, " (the environment has %s: roles are not supported yet)", role);
-        enum sl_rc rc = sl_fail(
-                err, SL_E_S3_SETUP,
-                "No AWS credentials%s: set aws.access.key.id and aws.secret.access.key, or AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY in the worker's environment, or a key pair for profile %s in %s",
-                sl_buf_cstr(&hint), profile, path);
-        sl_buf_free(&hint);
-        return rc;
-}
-
-static enum sl_rc load_profile(struct sl_s3_creds *ret, struct sl_err *err)
-{
-        const char *profile = getenv("AWS_PROFILE"), *path = getenv("AWS_SHARED_CREDENTIALS_FILE"),
-                   *home = getenv("HOME");
-        const char *other = NULL;
-        struct sl_buf where = {0}, text = {0};
-        if (!set(profile))
-                profile = "default";
-        if (set(path))
-                sl_buf_adds(&where, path);
-        else
-                sl_buf_printf(&where, "%s/.aws/credentials", home ? home : "");
-        bool found = read_file(sl_buf_cstr(&where), &text) &&
-                     sl_s3_creds_profile((struct sl_str){text.ptr, text.len}, profile, ret, &other);
-        if (text.ptr)
-                OPENSSL_cleanse(text.ptr, text.cap);
-        enum sl_rc rc = SL_OK;
-        if (found)
-                ret->origin = "the shared credentials file";
-        else
-                rc = none_found(sl_buf_cstr(&where), profile, other, err);
-        sl_buf_free(&text);
-        sl_buf_free(&where);
-        return rc;
-}
-
-enum sl_rc sl_s3_creds_load(const char *access, const char *secret, const char *token, struct sl_s3_creds *ret,
-                            struct sl_err *err)
-{
-        if (set(access) && set(secret)) {
-                take(ret, access, secret, token, "the connector's config");
-                return SL_OK;
-        }
-        access = getenv("AWS_ACCESS_KEY_ID");
-        secret = getenv("AWS_SECRET_ACCESS_KEY");
-        if (set(access) && set(secret)) {
-                take(ret, access, secret, getenv("AWS_SESSION_TOKEN"), "the environment");
-                return SL_OK;
-        }
-        return load_profile(ret, err);
+        if (!c)
+                return;
+        atomic_store(&c->stop, true);
+        if (c->fetching)
+                pthread_join(c->thread, NULL);
+        sl_s3_keys_free(&c->fresh);
+        sl_s3_keys_free(&c->keys);
+        pthread_mutex_destroy(&c->lock);
+        close(c->fd);
+        free(c);
 }

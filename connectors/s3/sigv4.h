@@ -8,7 +8,7 @@
 
 #define SL_SHA256_HEX 65 /* with NUL */
 #define SL_AMZ_DATE 17   /* "20130524T000000Z" with NUL */
-#define SL_SIGV4_HEADERS_MAX 24
+#define SL_SIGV4_HEADERS_MAX 48
 
 struct sl_sigv4_header {
         const char *name; /* lower case */

@@ -25,23 +25,6 @@ struct s3_task {
         uint32_t last; /* where find looked last */
 };
 
-static void object_headers(const struct sl_s3_cfg *cfg, struct sl_s3_client_opts *opts)
-{
-        size_t n = 0;
-        if (cfg->acl && *cfg->acl) {
-                opts->object_headers[n].name = "x-amz-acl";
-                opts->object_headers[n++].value = cfg->acl;
-        }
-        if (cfg->sse && *cfg->sse) {
-                opts->object_headers[n].name = "x-amz-server-side-encryption";
-                opts->object_headers[n++].value = cfg->sse;
-                if (cfg->kms_key && *cfg->kms_key && strncmp(cfg->sse, "aws:kms", 7) == 0) {
-                        opts->object_headers[n].name = "x-amz-server-side-encryption-aws-kms-key-id";
-                        opts->object_headers[n++].value = cfg->kms_key;
-                }
-        }
-}
-
 static void open_metrics(struct s3_task *t)
 {
         const char *labels = t->env.metric_labels;
@@ -70,23 +53,7 @@ static enum sl_rc s3_open(void *task, const void *arg, const struct sl_task_env 
         sh->rules = (struct sl_s3_rules){cfg->flush_size, cfg->rotate_interval_ms, cfg->rotate_idle_ms};
         sh->part_size = (size_t)cfg->part_size;
         open_metrics(t);
-        bool own = cfg->store_url && *cfg->store_url;
-        struct sl_s3_client_opts opts = {.bucket = cfg->bucket,
-                                         .region = cfg->region,
-                                         .endpoint = own ? cfg->store_url : NULL,
-                                         /* a dot in the name breaks the certificate's wildcard */
-                                         .path_style = own ? cfg->path_style : strchr(cfg->bucket, '.') != NULL,
-                                         .access = cfg->access,
-                                         .secret = cfg->secret,
-                                         .token = cfg->token,
-                                         .attempts = cfg->part_retries > 1 ? cfg->part_retries : 1,
-                                         .backoff_ms = cfg->retry_backoff_ms,
-                                         .proxy = cfg->proxy && *cfg->proxy ? cfg->proxy : NULL,
-                                         .ca_file = cfg->ca_file,
-                                         .tick = env->tick,
-                                         .tick_arg = env->tick_arg};
-        object_headers(cfg, &opts);
-        SL_TRY(sl_s3_client_new(&opts, &sh->client, err));
+        SL_TRY(sl_s3_client_open(cfg, env, &sh->client, err));
         return sl_s3_head_bucket(sh->client, err);
 }
 

@@ -77,8 +77,8 @@
           "a pgoutput message could not be read")                                                                    \
         X(SL_E_PG_VALUE, "pg.value", SL_SCHEMA, SL_SCOPE_RECORD, SL_JAVA_DATA, "a column's value does not fit its schema") \
         /* connectors/s3 */                                                                                          \
-        X(SL_E_S3_SETUP, "s3.setup", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT,                                        \
-          "bucket, endpoint or credentials are not usable")                                                          \
+        X(SL_E_S3_SETUP, "s3.setup", SL_TRANSIENT, SL_SCOPE_BATCH, SL_JAVA_CONNECT,                                   \
+          "bucket, endpoint, rights or credentials are not usable until somebody puts them right")                   \
         X(SL_E_S3_RETRY, "s3.retry", SL_TRANSIENT, SL_SCOPE_BATCH, SL_JAVA_RETRIABLE,                                 \
           "the object store failed in a way that may pass")                                                          \
         X(SL_E_S3_REFUSED, "s3.refused", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT, "the object store refused a request") \
