@@ -109,7 +109,7 @@ static const struct sl_cfg_enum compatibilities[] = {{"NONE", SL_COMPATIBILITY_N
 static const struct sl_cfg_enum null_behaviors[] = {
         {"fail", SL_S3_NULLS_FAIL, NULL},
         {"ignore", SL_S3_NULLS_IGNORE, NULL},
-        {"write", 0, "tombstones can't be written yet (that needs key files): use ignore or fail."},
+        {"write", SL_S3_NULLS_WRITE, NULL},
         {NULL, 0, NULL}};
 
 static const struct sl_cfg_enum affixes[] = {{"NONE", SL_S3_AFFIX_NONE, NULL},
@@ -122,7 +122,6 @@ static const struct sl_cfg_enum affixes[] = {{"NONE", SL_S3_AFFIX_NONE, NULL},
         {                                                                                                              \
                 SL_CFG_NONE(key, kind), .flags = SL_CFG_IGNORED, .group = "Ignored", .doc = (text)                     \
         }
-#define TIME_ONLY "Belongs to time-based partitioners; DefaultPartitioner has no use for it."
 
 const struct sl_cfg_def sl_s3_defs[] = {
         /* Connector */
@@ -131,27 +130,33 @@ const struct sl_cfg_def sl_s3_defs[] = {
                 "(bytes as they are)."},
         {SL_CFG_INT(CFG, flush_size, "flush.size"), .flags = SL_CFG_REQUIRED | SL_CFG_HAS_MIN, .min = 1,
          .importance = SL_HIGH, .group = "Connector",
-         .doc = "Number of records after which a topic-partition's file is complete and uploaded."},
+         .doc = "A topic-partition's files end after this many records, counted over all that are open."},
+        {SL_CFG_LONG(CFG, flush_bytes, "sluice.flush.bytes"), .def = "-1", .importance = SL_MEDIUM,
+         .group = "Connector",
+         .doc = "A topic-partition's files also end when one of them is about this large. -1 = off. Needs a plan: see "
+                "docs/s3.md."},
         {SL_CFG_LONG(CFG, rotate_interval_ms, "rotate.interval.ms"), .def = "-1", .importance = SL_HIGH,
          .group = "Connector",
-         .doc = "A file ends before a record whose Kafka timestamp is this much later than the file's first one. "
-                "Depends on records "
-                "only, so cuts are the same at every attempt; without new records nothing ends (see "
-                "sluice.rotate.idle.ms). "
-                "-1 = off. (Confluent's sink ignores the key with DefaultPartitioner.)"},
+         .doc = "Files end before a record that is this much later than their first one, by timestamp.extractor; with a "
+                "time-based partitioner also when the directory changes (rotate.file.on.partition.change). Without new "
+                "records nothing ends (see sluice.rotate.idle.ms), except with Wallclock. -1 = off. (Without a "
+                "time-based partitioner Confluent's sink ignores the key; here the records' Kafka timestamps count.)"},
         {SL_CFG_LONG(CFG, rotate_schedule_ms, "rotate.schedule.interval.ms"), .def = "-1", .importance = SL_MEDIUM,
          .group = "Connector",
-         .doc = "Only -1 (off) is possible: scheduled rotation is not built in yet; sluice.rotate.idle.ms bounds "
-                "how long the last records of a partition wait."},
+         .doc = "Files end when the clock passes a multiple of this since midnight in timezone. -1 = off. Needs "
+                "timezone."},
+        {SL_CFG_BOOL(CFG, on_change, "rotate.file.on.partition.change"), .def = "true", .importance = SL_LOW,
+         .group = "Connector",
+         .doc = "With rotate.interval.ms and a time-based partitioner: files end before a record of another directory. "
+                "false keeps one file open in each of them."},
+        {SL_CFG_INT(CFG, max_open, "partitioner.max.open.files"), .def = "-1", .importance = SL_LOW,
+         .group = "Connector",
+         .doc = "A topic-partition's files end when one more than this would have to be opened. -1 = no limit but "
+                "memory (sluice.task.memory.bytes)."},
         {SL_CFG_LONG(CFG, rotate_idle_ms, "sluice.rotate.idle.ms"), .def = "-1", .importance = SL_MEDIUM,
          .group = "Connector",
-         .doc = "A file also ends when its topic-partition got no record for this long (wall clock), so that the tail "
-                "of the data "
-                "is uploaded. Each record is still in exactly one object, but where these cuts fall depends on the "
-                "clock: after a "
-                "crash an object that had been uploaded and not committed may be replaced by a longer or shorter one "
-                "of the same "
-                "name, followed by the rest. -1 = off."},
+         .doc = "Files also end when their topic-partition got no record for this long (wall clock), so that the tail of "
+                "the data is uploaded. -1 = off. Needs a plan: see docs/s3.md."},
         {SL_CFG_ENUM(CFG, compatibility, "schema.compatibility", compatibilities), .flags = SL_CFG_CASE_INSENSITIVE,
          .def = "NONE", .importance = SL_HIGH, .group = "Connector",
          .doc = "What a record with another value schema than the open file's does. NONE: it starts a new file. BACKWARD, "
@@ -302,7 +307,15 @@ const struct sl_cfg_def sl_s3_defs[] = {
          .doc = "How JsonFormat writes Decimal: BASE64 or NUMERIC."},
         {SL_CFG_ENUM(CFG, nulls, "behavior.on.null.values", null_behaviors), .flags = SL_CFG_CASE_INSENSITIVE,
          .def = "fail", .importance = SL_LOW, .group = "S3",
-         .doc = "Records without a value (tombstones): fail stops the task, ignore skips them."},
+         .doc = "Records without a value (tombstones): fail stops the task, ignore skips them, write puts their keys "
+                "into files of their own (tombstone.encoded.partition; needs store.kafka.keys)."},
+        {SL_CFG_BOOL(CFG, report_nulls, "report.null.values.to.dlq"), .def = "true", .importance = SL_LOW, .group = "S3",
+         .doc = "Ignored null values go to the dead-letter topic, if there is one."},
+        {SL_CFG_STR(CFG, tombstone_dir, "tombstone.encoded.partition"), .flags = SL_CFG_NONEMPTY, .def = "tombstone",
+         .importance = SL_LOW, .group = "S3", .doc = "Directory of the keys of tombstones (behavior.on.null.values=write)."},
+        {SL_CFG_BOOL(CFG, conditional, "enable.conditional.writes"), .def = "true", .importance = SL_LOW, .group = "S3",
+         .doc = "Where cuts depend on the clock, an object is never replaced (If-None-Match: *): the second line behind the "
+                "plans of docs/s3.md. false for stores that can't do that."},
         {SL_CFG_STR(CFG, proxy, "s3.proxy.url"), .def = "", .importance = SL_LOW, .group = "S3",
          .doc = "HTTP proxy, http://[user:password@]host:port; without it the environment's."},
         {SL_CFG_STR(CFG, proxy_user, "s3.proxy.user"), .importance = SL_LOW, .group = "S3",
@@ -314,9 +327,9 @@ const struct sl_cfg_def sl_s3_defs[] = {
         {SL_CFG_BOOL(CFG, wan_mode, "s3.wan.mode"), .def = "false", .importance = SL_LOW, .group = "S3",
          .doc = "Transfer acceleration (s3-accelerate.amazonaws.com); needs s3.path.style.access.enabled=false."},
         {SL_CFG_BOOL(CFG, store_keys, "store.kafka.keys"), .def = "false", .importance = SL_LOW, .group = "S3",
-         .doc = "Only false: key files are not built in yet."},
+         .doc = "Write the records' keys into objects of their own, beside the values' (keys.format.class)."},
         {SL_CFG_BOOL(CFG, store_headers, "store.kafka.headers"), .def = "false", .importance = SL_LOW, .group = "S3",
-         .doc = "Only false: header files are not built in yet."},
+         .doc = "Write the records' headers into objects of their own, beside the values' (headers.format.class)."},
         {SL_CFG_BOOL(CFG, tagging, "s3.object.tagging"), .def = "false", .importance = SL_LOW, .group = "S3",
          .doc = "Tag objects with startOffset, endOffset and recordCount."},
         {SL_CFG_LIST(CFG, tag_pairs, "s3.object.tagging.key.value.pairs"), .def = "", .importance = SL_LOW, .group = "S3",
@@ -336,19 +349,11 @@ const struct sl_cfg_def sl_s3_defs[] = {
         IGNORED("shutdown.timeout.ms", SL_CFG_T_LONG, "Nothing is waited for at shutdown."),
         IGNORED("schemas.cache.config", SL_CFG_T_INT, "Schemas are compiled once and kept; there is no cache to size."),
         IGNORED("schema.generator.class", SL_CFG_T_STRING, "A relic of Hive integration."),
-        IGNORED("rotate.file.on.partition.change", SL_CFG_T_BOOLEAN, TIME_ONLY),
-        IGNORED("partitioner.max.open.files", SL_CFG_T_INT,
-                "DefaultPartitioner has one open file per topic-partition."),
         IGNORED("s3.elastic.buffer.enable", SL_CFG_T_BOOLEAN, "Buffers always grow with the data up to s3.part.size."),
         IGNORED("s3.elastic.buffer.init.capacity", SL_CFG_T_INT,
                 "Buffers always grow with the data up to s3.part.size."),
-        IGNORED("report.null.values.to.dlq", SL_CFG_T_BOOLEAN, "Ignored null values are skipped and not reported."),
-        IGNORED("tombstone.encoded.partition", SL_CFG_T_STRING, "Tombstones are not written."),
         IGNORED("max.write.duration.ms", SL_CFG_T_LONG,
                 "The consumer stays in its group during uploads of any length."),
-        IGNORED("enable.conditional.writes", SL_CFG_T_BOOLEAN,
-                "Objects are replaced: offsets are committed after the upload and "
-                "the successor writes the same names."),
         IGNORED("max.files.scan.limit", SL_CFG_T_INT, "Belongs to conditional writes."),
         {0}};
 
@@ -369,12 +374,6 @@ static void check_url(const struct sl_s3_cfg *cfg, struct sl_cfg_report *r)
         else if (n == 0 || (host[n] && strcmp(host + n, "/") != 0) || strcspn(host, " \t\r\n?#\\") != strlen(host))
                 sl_cfg_add_error(r, "store.url",
                                  "Invalid value %s for configuration store.url: it must be scheme://host[:port]", url);
-}
-
-static void refuse_if(bool set, struct sl_cfg_report *r, const char *key, const char *why)
-{
-        if (set)
-                sl_cfg_add_error(r, key, "Configuration %s is not supported by Sluice: %s", key, why);
 }
 
 /* Avro and Parquet compress inside the file: s3.compression.type does not go with them. */
@@ -420,19 +419,9 @@ void sl_s3_check(const void *arg, const char *connector, struct sl_cfg_report *r
         (void)connector;
         check_url(cfg, r);
         sl_s3_partition_check(cfg, r);
-        refuse_if(cfg->rotate_schedule_ms > 0, r, "rotate.schedule.interval.ms",
-                  "scheduled rotation is not built in yet; set it to -1 and use sluice.rotate.idle.ms or "
-                  "rotate.interval.ms");
-        refuse_if(cfg->store_keys, r, "store.kafka.keys", "key files are not built in yet");
-        refuse_if(cfg->store_headers, r, "store.kafka.headers", "header files are not built in yet");
+        sl_s3_delivery_check(cfg, r);
         sl_s3_client_check(cfg, r);
         check_compression(cfg, r);
-        refuse_if(cfg->compatibility != SL_COMPATIBILITY_NONE, r, "schema.compatibility",
-                  "the sink does not project records yet; use NONE");
-        if (cfg->rotate_idle_ms > 0 && cfg->rotate_idle_ms < 100)
-                sl_cfg_add_error(r, "sluice.rotate.idle.ms",
-                                 "Invalid value for configuration sluice.rotate.idle.ms: Value must be at "
-                                 "least 100, or -1 for off");
 }
 
 const struct sl_format_ops *sl_s3_format_ops(int format)

@@ -5,6 +5,7 @@
 #include "config/cfgdef.h"
 #include "connectors/format/format.h"
 #include "connectors/s3/credentials.h"
+#include "connectors/s3/rotation.h"
 #include "record/project.h"
 
 enum sl_s3_format { SL_S3_JSON, SL_S3_PARQUET, SL_S3_AVRO, SL_S3_BYTES };
@@ -22,7 +23,7 @@ enum sl_s3_escape { SL_S3_ESCAPE_NONE, SL_S3_ESCAPE_HIVE };
 enum sl_s3_affix { SL_S3_AFFIX_NONE, SL_S3_AFFIX_PREFIX, SL_S3_AFFIX_SUFFIX };
 enum sl_s3_checksum { SL_S3_CHECKSUM_CRC32C, SL_S3_CHECKSUM_NONE };
 enum sl_s3_tagging_errors { SL_S3_TAGGING_IGNORE, SL_S3_TAGGING_FAIL };
-enum sl_s3_nulls { SL_S3_NULLS_FAIL, SL_S3_NULLS_IGNORE };
+enum sl_s3_nulls { SL_S3_NULLS_FAIL, SL_S3_NULLS_IGNORE, SL_S3_NULLS_WRITE };
 
 struct sl_s3_cfg {
         const char *bucket, *region, *store_url;
@@ -48,7 +49,11 @@ struct sl_s3_cfg {
         int32_t compression_level;
         int decimals; /* enum sl_decimal_format */
         int nulls;    /* enum sl_s3_nulls */
-        int32_t flush_size;
+        bool report_nulls;
+        const char *tombstone_dir;
+        int32_t flush_size, max_open;
+        int64_t flush_bytes;
+        bool on_change, conditional;
         int64_t rotate_interval_ms, rotate_schedule_ms, rotate_idle_ms;
         const char *topics_dir, *dir_delim, *file_delim;
         int32_t pad_width;
@@ -71,6 +76,9 @@ extern const struct sl_cfg_def sl_s3_defs[];
 void sl_s3_check(const void *cfg, const char *connector, struct sl_cfg_report *report);
 /* What of it concerns the client (clientcfg.c). */
 void sl_s3_client_check(const struct sl_s3_cfg *cfg, struct sl_cfg_report *report);
+/* The rotation rules of a configuration (delivery.c), and their checks; the report also gets the guarantee that follows. */
+struct sl_s3_rules sl_s3_rules_of(const struct sl_s3_cfg *cfg);
+void sl_s3_delivery_check(const struct sl_s3_cfg *cfg, struct sl_cfg_report *r);
 /* The writer of a format, and its options for cfg->format, cfg->keys_format or cfg->headers_format. Texts point into cfg. */
 const struct sl_format_ops *sl_s3_format_ops(int format);
 struct sl_format_opts sl_s3_format_opts(const struct sl_s3_cfg *cfg, int format);

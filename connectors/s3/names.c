@@ -25,19 +25,29 @@ static size_t longest_end(const struct sl_s3_names *names)
         return max;
 }
 
+void sl_s3_topic_prefix(const struct sl_s3_names *names, const char *topic, struct sl_buf *out)
+{
+        if (!blank(names->topics_dir))
+                sl_buf_printf(out, "%s%s", names->topics_dir, names->dir_delim);
+        sl_buf_printf(out, "%s%s", topic, names->dir_delim);
+}
+
+void sl_s3_ending(const struct sl_s3_names *names, enum sl_s3_variant variant, struct sl_buf *out)
+{
+        sl_buf_printf(out, "%s%s", marks[variant], names->ext[variant]);
+}
+
 enum sl_rc sl_s3_object_key(const struct sl_s3_names *names, const char *topic, int32_t partition, struct sl_str encoded,
                             int64_t offset, enum sl_s3_variant variant, struct sl_buf *out, struct sl_err *err)
 {
         const char *d = names->dir_delim, *f = names->file_delim;
         size_t start = out->len;
-        if (!blank(names->topics_dir))
-                sl_buf_printf(out, "%s%s", names->topics_dir, d);
-        sl_buf_printf(out, "%s%s", topic, d);
+        sl_s3_topic_prefix(names, topic, out);
         sl_buf_add_str(out, encoded);
         sl_buf_printf(out, "%s%s%s%" PRId32 "%s%0*" PRId64, d, topic, f, partition, f, names->pad_width, offset);
         size_t length = out->len - start + longest_end(names);
         if (length <= SL_S3_KEY_MAX) {
-                sl_buf_printf(out, "%s%s", marks[variant], names->ext[variant]);
+                sl_s3_ending(names, variant, out);
                 return SL_OK;
         }
         out->len = start;

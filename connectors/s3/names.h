@@ -23,4 +23,7 @@ struct sl_s3_names {
  * any variant that is written would be longer than SL_S3_KEY_MAX, so that a file has all of its objects or none. */
 enum sl_rc sl_s3_object_key(const struct sl_s3_names *names, const char *topic, int32_t partition, struct sl_str encoded,
                             int64_t offset, enum sl_s3_variant variant, struct sl_buf *out, struct sl_err *err);
+/* What the keys of a topic's objects begin with, and what those of a variant end with. */
+void sl_s3_topic_prefix(const struct sl_s3_names *names, const char *topic, struct sl_buf *out);
+void sl_s3_ending(const struct sl_s3_names *names, enum sl_s3_variant variant, struct sl_buf *out);
 #endif

@@ -82,6 +82,8 @@
         X(SL_E_S3_RETRY, "s3.retry", SL_TRANSIENT, SL_SCOPE_BATCH, SL_JAVA_RETRIABLE,                                 \
           "the object store failed in a way that may pass")                                                          \
         X(SL_E_S3_REFUSED, "s3.refused", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT, "the object store refused a request") \
+        X(SL_E_S3_EXISTS, "s3.exists", SL_TRANSIENT, SL_SCOPE_TASK, SL_JAVA_CONNECT,                                  \
+          "an object that is not this connector's stands where one has to be written")                               \
         X(SL_E_S3_NULL, "s3.null.value", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT,                                    \
           "a tombstone came and behavior.on.null.values is fail")                                                    \
         X(SL_E_S3_PARTITION, "s3.partition", SL_BUSINESS, SL_SCOPE_RECORD,                                            \

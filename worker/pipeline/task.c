@@ -148,8 +148,8 @@ static void run(struct sl_task *t)
                 if (rc == SL_OK || (err.id == SL_E_STOPPED && sl_task_halted(t)))
                         continue;
                 /* A line that opened has its trouble behind it; but two that fence each other open each time, and so does one whose rows
-                 * need a registry that is away. */
-                bool recurs = err.id == SL_E_KAFKA_FENCED || err.id == SL_E_REGISTRY_UNREACHABLE;
+                 * need a registry that is away, or whose object's name is taken. */
+                bool recurs = err.id == SL_E_KAFKA_FENCED || err.id == SL_E_REGISTRY_UNREACHABLE || err.id == SL_E_S3_EXISTS;
                 if (opened && (!recurs || sl_mono_ms() - began >= BACKOFF_MAX_MS))
                         attempt = 0;
                 sl_taskstats_class(t->stats, rc);
