@@ -239,7 +239,11 @@ static enum sl_rc avro_append(void *writer, const struct sl_value *value, struct
         size_t before = w->block.len;
         enum sl_rc rc = sl_avro_encode(w->encoder, value, &w->block, err);
         if (sl_unlikely(rc != SL_OK)) {
-                w->block.len = before;
+                if (!sl_buf_ok(&w->block) && w->records) { /* what was in it went with it */
+                        sl_err_clear(err);
+                        return sl_fail(err, SL_E_IO, "The records of one block of an Avro file take more than 1 GiB");
+                }
+                w->block.len = sl_buf_ok(&w->block) ? before : 0;
                 w->block.bad = false;
                 return rc;
         }

@@ -55,14 +55,11 @@ static enum sl_rc bytes_append(void *writer, const struct sl_value *v, struct sl
                 SL_TRY(sl_stream_add(w->stream, v->ptr, v->len, err));
                 return sl_stream_add(w->stream, w->separator.ptr, w->separator.len, err);
         }
-        size_t before = w->out->len;
+        if (sl_format_full(w->out, v->len + w->separator.len))
+                return sl_fail(err, SL_E_TOO_LARGE, "The record's %u bytes are too large for the file's buffer", v->len);
         sl_buf_add(w->out, v->ptr, v->len);
         sl_buf_add_str(w->out, w->separator);
-        if (sl_buf_ok(w->out))
-                return SL_OK;
-        w->out->len = before;
-        w->out->bad = false;
-        return sl_fail(err, SL_E_TOO_LARGE, "The record's %u bytes are too large for the file's buffer", v->len);
+        return sl_buf_ok(w->out) ? SL_OK : sl_fail(err, SL_E_IO, "No memory for the file");
 }
 
 static size_t bytes_pending(const void *writer)

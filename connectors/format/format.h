@@ -65,6 +65,13 @@ extern const struct sl_format_ops sl_format_avro;  /* object container files */
 extern const struct sl_format_ops sl_format_bytes; /* values of type BYTES as they are */
 extern const struct sl_format_ops sl_format_parquet;
 
+/* Would n more bytes pass the buffer's ceiling? To be asked before appending: a buffer that passes it loses what is in it. */
+static inline bool sl_format_full(const struct sl_buf *out, size_t n)
+{
+        size_t max = out->max ? out->max : (size_t)1 << 30;
+        return n > max || out->len > max - n;
+}
+
 /* What the whole file's compression adds to a name (compress.c): "", ".gz", ".zst", ".sz", ".lz4". Static. */
 const char *sl_format_codec_ext(enum sl_format_codec codec);
 #endif

@@ -10,7 +10,7 @@ struct jsonl {
         const struct sl_schema *schema;
         struct sl_buf *out;
         struct sl_stream *stream; /* NULL = no compression */
-        struct sl_buf line;       /* with stream: the text before compression */
+        struct sl_buf line;       /* a record's text, until it is known to be whole */
 };
 
 static const char *jsonl_ext(const struct sl_format_opts *opts)
@@ -41,22 +41,16 @@ static enum sl_rc jsonl_begin(void *writer, const struct sl_schema *schema, stru
 static enum sl_rc jsonl_append(void *writer, const struct sl_value *value, struct sl_err *err)
 {
         struct jsonl *w = writer;
-        struct sl_buf *b = w->stream ? &w->line : w->out;
-        if (w->stream)
-                sl_buf_clear(b);
-        size_t before = b->len;
-        enum sl_rc rc = sl_json_write_value(w->json, w->schema, value, b, err);
-        if (rc != SL_OK) {
-                b->len = before;
-                return rc;
-        }
+        struct sl_buf *b = &w->line;
+        sl_buf_clear(b);
+        SL_TRY(sl_json_write_value(w->json, w->schema, value, b, err));
         sl_buf_addc(b, '\n');
-        if (!sl_buf_ok(b)) {
-                b->len = before;
-                b->bad = false;
+        if (!sl_buf_ok(b) || (!w->stream && sl_format_full(w->out, b->len)))
                 return sl_fail(err, SL_E_TOO_LARGE, "The record's JSON text is too large for the file's buffer");
-        }
-        return w->stream ? sl_stream_add(w->stream, b->ptr, b->len, err) : SL_OK;
+        if (w->stream)
+                return sl_stream_add(w->stream, b->ptr, b->len, err);
+        sl_buf_add(w->out, b->ptr, b->len);
+        return sl_buf_ok(w->out) ? SL_OK : sl_fail(err, SL_E_IO, "No memory for the JSON file");
 }
 
 static size_t jsonl_pending(const void *writer)

@@ -84,6 +84,28 @@ static void failed_record_leaves_nothing(void **state)
         sl_buf_free(&out);
 }
 
+/* A record that the buffer has no room for leaves no trace, nor does one whose text passes any limit. */
+static void too_large_for_the_buffer(void **state)
+{
+        (void)state;
+        char big[2000];
+        struct sl_err err = {0};
+        struct sl_buf out;
+        memset(big, 'x', sizeof(big));
+        sl_buf_init(&out, 1000);
+        void *w = jsonl->create(&(struct sl_format_opts){.level = -1});
+        assert_int_equal(jsonl->begin(w, row_schema(), &out, &err), SL_OK);
+        add_row(w, 1, "x");
+        struct sl_value items[] = {sl_v_i64(SL_INT64, 2), sl_v_str((struct sl_str){big, sizeof(big)})};
+        struct sl_value large = sl_v_items(SL_STRUCT, items, 2);
+        assert_int_not_equal(jsonl->append(w, &large, &err), SL_OK);
+        assert_int_equal(err.id, SL_E_TOO_LARGE);
+        add_row(w, 4, "y");
+        assert_string_equal(sl_buf_cstr(&out), "{\"id\":1,\"who\":\"x\"}\n{\"id\":4,\"who\":\"y\"}\n");
+        jsonl->destroy(w);
+        sl_buf_free(&out);
+}
+
 static void gunzip(const struct sl_buf *in, struct sl_buf *out)
 {
         z_stream z = {.next_in = (Bytef *)in->ptr, .avail_in = (uInt)in->len};
@@ -145,6 +167,7 @@ int main(void)
                 cmocka_unit_test(structs_without_envelope),
                 cmocka_unit_test(schemaless_as_they_are),
                 cmocka_unit_test(failed_record_leaves_nothing),
+                cmocka_unit_test(too_large_for_the_buffer),
                 cmocka_unit_test(gzip_files),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
