@@ -114,7 +114,8 @@ static enum sl_rc write_row(struct run *r, struct sl_str line, struct sl_err *er
 
 static void drain(struct run *r)
 {
-        fwrite(r->out.ptr, 1, r->out.len, r->file);
+        if (r->out.len)
+                fwrite(r->out.ptr, 1, r->out.len, r->file);
         r->bytes += (json_int_t)r->out.len;
         sl_buf_clear(&r->out);
         json_int_t held = (json_int_t)r->ops->pending(r->writer);
