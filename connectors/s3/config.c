@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "connectors/s3/config_aiven.h"
 #include "connectors/s3/partition.h"
 
 #define FORMATS "io.confluent.connect.s3.format."
@@ -344,6 +345,7 @@ const struct sl_cfg_def sl_s3_defs[] = {
         {SL_CFG_ENUM(CFG, affix, "s3.schema.partition.affix.type", affixes), .flags = SL_CFG_CASE_INSENSITIVE,
          .def = "NONE", .importance = SL_LOW, .group = "S3",
          .doc = "PREFIX, SUFFIX: a directory schema_name=<name of the value's schema> before or behind the partitioner's."},
+        SL_S3_AIVEN_ROWS,
         /* accepted without effect */
         IGNORED("retry.backoff.ms", SL_CFG_T_LONG, "Pauses before a task is tried again are the worker's own."),
         IGNORED("shutdown.timeout.ms", SL_CFG_T_LONG, "Nothing is waited for at shutdown."),

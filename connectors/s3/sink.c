@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "connectors/s3/config.h"
+#include "connectors/s3/config_aiven.h"
 #include "connectors/s3/writer.h"
 
 #ifndef SLUICE_VERSION
@@ -417,7 +418,7 @@ static void s3_close(void *task)
         *t = (struct s3_task){0};
 }
 
-static const char *const aliases[] = {"io.confluent.connect.s3.S3SinkConnector", NULL};
+static const char *const aliases[] = {"io.confluent.connect.s3.S3SinkConnector", SL_S3_AIVEN_CLASS, NULL};
 
 const struct sl_sink_ops sl_s3_sink = {
         .name = "s3",

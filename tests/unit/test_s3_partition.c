@@ -593,6 +593,48 @@ static void configurations(void **state)
         check(CONF("path.format", "YYYY"), "path.format", "path.format has no effect with DefaultPartitioner", true);
 }
 
+/* A configuration of Aiven's sink: what means the same is taken, the rest is refused by name. */
+static void aiven_names(void **state)
+{
+        (void)state;
+        struct sl_props props = {0};
+        struct sl_arena arena = {0};
+        struct sl_cfg_report r = {0};
+        struct sl_s3_cfg cfg = {0};
+        static const char *const pairs[] = {"format.class", "JsonFormat", "file.max.records", "500", "aws.s3.bucket.name", "b",
+                                            "aws.s3.region", "eu-central-1", "aws.s3.endpoint", "http://localhost:9000",
+                                            "aws.s3.part.size.bytes", "6291456", "aws_access_key_id", "AK",
+                                            "aws_secret_access_key", "SK", "format.output.envelope", "false",
+                                            "format.output.fields", "value", NULL};
+        for (const struct sl_cfg_def *d = sl_s3_defs; d->name; d++)
+                if (d->alias_of && strcmp(sl_cfg_find(sl_s3_defs, d->name)->name, d->alias_of) != 0)
+                        fail_msg("%s is another name of %s, which is no key", d->name, d->alias_of);
+        for (const char *const *p = pairs; *p; p += 2)
+                sl_props_set(&props, p[0], p[1]);
+        sl_cfg_parse(sl_s3_defs, &props, &cfg, &arena, &r);
+        for (uint32_t i = 0; i < r.count; i++)
+                fail_msg("%s: %s", r.findings[i].key, r.findings[i].text);
+        assert_int_equal(cfg.flush_size, 500);
+        assert_string_equal(cfg.bucket, "b");
+        assert_string_equal(cfg.region, "eu-central-1");
+        assert_string_equal(cfg.store_url, "http://localhost:9000");
+        assert_int_equal(cfg.part_size, 6291456);
+        assert_string_equal(cfg.secret, "SK");
+        sl_props_free(&props);
+        sl_cfg_report_free(&r);
+        sl_arena_free(&arena);
+        check(CONF("file.name.template", "{{topic}}-{{partition}}-{{start_offset}}"), "file.name.template",
+              "Invalid value {{topic}}-{{partition}}-{{start_offset}} for configuration file.name.template: objects are named "
+              "<topics.dir>/<topic>/<directories>/<topic>+<partition>+<offset>; choose the directories with partitioner.class, and "
+              "remove the key.", false);
+        check(CONF("format.output.type", "csv"), "format.output.type",
+              "Invalid value csv for configuration format.output.type: use format.class: JsonFormat is jsonl, AvroFormat avro, "
+              "ParquetFormat parquet; csv, and json as one array a file, are not built in.", false);
+        check(CONF("format.output.fields", "key,value"), "format.output.fields",
+              "Invalid value key,value for configuration format.output.fields: a record of a file is the value; keys and headers go "
+              "to files of their own (store.kafka.keys, store.kafka.headers).", false);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -612,6 +654,7 @@ int main(void)
                 cmocka_unit_test(schedule),
                 cmocka_unit_test(no_allocations),
                 cmocka_unit_test(configurations),
+                cmocka_unit_test(aiven_names),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
