@@ -25,6 +25,36 @@ enum sl_format_codec {
         SL_CODEC_XZ,
 };
 
+/* Which encodings beside dictionaries may be chosen. */
+enum sl_parquet_encodings {
+        SL_PARQUET_DELTA, /* also the delta encodings and RLE for booleans */
+        SL_PARQUET_PLAIN, /* only PLAIN, for old readers */
+        SL_PARQUET_ALL,   /* also BYTE_STREAM_SPLIT, which not every current reader knows */
+};
+enum sl_parquet_decimals {
+        SL_PARQUET_DECIMAL_BYTES,    /* BYTE_ARRAY, as parquet-avro */
+        SL_PARQUET_DECIMAL_FIXED,    /* FIXED_LEN_BYTE_ARRAY of what the precision needs */
+        SL_PARQUET_DECIMAL_SMALLEST, /* INT32 to 9 digits, INT64 to 18, then FIXED_LEN_BYTE_ARRAY */
+};
+/* All zero: the defaults. */
+struct sl_parquet_opts {
+        bool pages_v2;      /* data pages of version 2 */
+        bool no_dictionary;
+        bool no_checksums;  /* pages without CRC */
+        bool two_level;     /* lists as parquet-avro wrote them of old */
+        bool enums;         /* annotate enums as ENUM instead of STRING */
+        bool exact_types;   /* Debezium's times and UUIDs and small integers as Parquet's own types */
+        bool field_ids;     /* the ids that Iceberg gives the columns of a new table */
+        enum sl_parquet_encodings encodings;
+        enum sl_parquet_decimals decimals;
+        int32_t decimal_precision;       /* of decimals that do not say theirs; 0 = 64 */
+        int32_t page_rows;               /* most entries of a page; 0 = 20000 */
+        size_t dictionary_bytes;         /* a larger dictionary is left; 0 = 1 MiB */
+        const char *const *bloom_columns; /* dotted paths in the file; borrowed */
+        uint32_t bloom_count;
+        size_t bloom_bytes;              /* largest filter of a column in a row group; 0 = 1 MiB */
+};
+
 /* Texts are borrowed and must outlive the writers. */
 struct sl_format_opts {
         enum sl_format_codec codec;
@@ -37,7 +67,8 @@ struct sl_format_opts {
         bool avro_optional_keys;         /* avro: allow.optional.map.keys */
         size_t block_bytes;              /* avro: a block ends when it holds this much before compression; 0 = 64,000 */
         size_t row_group_bytes;          /* parquet: a row group ends when it holds this much; 0 = 32 MiB */
-        size_t page_bytes;               /* parquet: ditto a page of a column; 0 = 256 KiB */
+        size_t page_bytes;               /* parquet: ditto a page of a column; 0 = 1 MiB */
+        struct sl_parquet_opts parquet;
 };
 
 struct sl_format_ops {

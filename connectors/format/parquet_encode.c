@@ -1,70 +1,158 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Page encodings (apache/parquet-format, Encodings.md) and page compression (Compression.md).
+/* Page encodings (apache/parquet-format, Encodings.md). Does not know pages or columns.
  *   hybrid run: varint header; header = n << 1: the value n times, in ceil(width / 8) bytes little-endian;
- *               header = groups << 1 | 1: groups of 8 values, packed from the least significant bit. */
+ *               header = groups << 1 | 1: groups of 8 values, packed from the least significant bit
+ *   delta: varint 128, varint 4, varint n, zigzag first; then blocks of 128 differences: zigzag of the smallest, the
+ *               widths of 4 miniblocks, and each miniblock's differences from the smallest, packed like above
+ * Bytes are stored as this machine has them: little-endian. */
 #include "connectors/format/parquet_encode.h"
 
-#include <snappy-c.h>
-#include <zlib.h>
-#include <zstd.h>
+#include <assert.h>
 
 #include "connectors/format/parquet_thrift.h"
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers go into pages as they lie in memory");
+
+enum { BLOCK = 128, MINIS = 4, MINI = BLOCK / MINIS };
 
 static inline uint32_t value_at(const void *values, unsigned size, size_t i)
 {
         return size == 1 ? ((const uint8_t *)values)[i] : ((const uint32_t *)values)[i];
 }
 
-static size_t run_at(const void *values, unsigned size, size_t n, size_t i, size_t limit)
+static inline char *put_varint(char *w, uint64_t v)
+{
+        for (; v >= 0x80; v >>= 7)
+                *w++ = (char)(v | 0x80);
+        *w++ = (char)v;
+        return w;
+}
+
+static inline uint64_t zigzag(int64_t v)
+{
+        return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
+}
+
+/* --- bit packing: whole groups of 8 values at w, least significant bit first; returns the end */
+
+struct packer {
+        char *w;
+        uint64_t bits;
+        unsigned have;
+};
+
+static inline void pack(struct packer *p, uint64_t v, unsigned width)
+{
+        p->bits |= v << p->have;
+        p->have += width;
+        if (p->have < 64)
+                return;
+        memcpy(p->w, &p->bits, 8);
+        p->w += 8;
+        p->have -= 64;
+        unsigned used = width - p->have; /* bits of v that went out */
+        p->bits = used < 64 ? v >> used : 0;
+}
+
+static inline char *pack_end(struct packer *p)
+{
+        unsigned left = (p->have + 7) / 8;
+        memcpy(p->w, &p->bits, 8); /* there is always room for 8 more */
+        return p->w + left;
+}
+
+static inline char *pack_bits(char *w, const uint8_t *v, size_t n)
+{
+        size_t i = 0;
+        for (; i + 8 <= n; i += 8) {
+                uint64_t x;
+                memcpy(&x, v + i, 8);
+                *w++ = (char)((x & 0x0101010101010101u) * 0x0102040810204080u >> 56);
+        }
+        unsigned last = 0;
+        for (unsigned k = 0; i + k < n; k++)
+                last |= (unsigned)(v[i + k] & 1) << k;
+        if (i < n)
+                *w++ = (char)last;
+        return w;
+}
+
+static inline char *pack_group(char *w, const void *values, unsigned size, size_t n, unsigned width)
+{
+        if (size == 1 && width == 1)
+                return pack_bits(w, values, n);
+        struct packer p = {.w = w};
+        for (size_t i = 0; i < n; i++)
+                pack(&p, value_at(values, size, i), width);
+        size_t pad = (8 - n % 8) % 8;
+        for (size_t i = 0; i < pad; i++)
+                pack(&p, 0, width);
+        return pack_end(&p);
+}
+
+/* --- RLE / bit-packed hybrid */
+
+static inline bool eight_alike(const void *values, unsigned size, size_t i)
+{
+        if (size == 1) {
+                uint64_t x;
+                memcpy(&x, (const uint8_t *)values + i, 8);
+                return x == (x & 0xff) * 0x0101010101010101u;
+        }
+        const uint32_t *v = (const uint32_t *)values + i;
+        return v[0] == v[1] && v[0] == v[2] && v[0] == v[3] && v[0] == v[4] && v[0] == v[5] && v[0] == v[6] &&
+               v[0] == v[7];
+}
+
+static inline size_t run_at(const void *values, unsigned size, size_t n, size_t i)
 {
         uint32_t first = value_at(values, size, i);
         size_t j = i + 1;
-        if (limit > n - i)
-                limit = n - i;
-        while (j - i < limit && value_at(values, size, j) == first)
+        while (j < n && value_at(values, size, j) == first)
                 j++;
         return j - i;
 }
 
-static void put_packed(struct sl_buf *out, const void *values, unsigned size, size_t n, unsigned width)
+static inline char *literals(char *w, const void *values, unsigned size, size_t from, size_t to, unsigned width)
 {
-        size_t groups = (n + 7) / 8;
-        sl_thrift_put_varint(out, groups << 1 | 1);
-        uint64_t bits = 0;
-        unsigned have = 0;
-        for (size_t i = 0; i < groups * 8; i++) {
-                uint64_t v = i < n ? value_at(values, size, i) : 0;
-                bits |= v << have;
-                have += width;
-                while (have >= 8) {
-                        sl_buf_addc(out, (char)bits);
-                        bits >>= 8;
-                        have -= 8;
+        if (from == to)
+                return w;
+        w = put_varint(w, (to - from + 7) / 8 << 1 | 1);
+        return pack_group(w, (const char *)values + from * size, size, to - from, width);
+}
+
+static inline __attribute__((always_inline)) void hybrid(struct sl_buf *out, const void *values, unsigned size,
+                                                         size_t n, unsigned width)
+{
+        /* A run pays when it takes less than the packed values and the literal that it splits. */
+        const size_t least = width == 1 ? 32 : width == 2 ? 16 : 8;
+        if (!sl_buf_room(out, (n / 8 + 2) * (width + 16)))
+                return;
+        char *w = out->ptr + out->len;
+        size_t i = 0, from = 0;
+        while (i + 8 <= n) {
+                size_t run = eight_alike(values, size, i) ? run_at(values, size, n, i) : 0;
+                if (run < least && (run == 0 || i + run < n || from != i)) {
+                        i += 8;
+                        continue;
                 }
+                w = literals(w, values, size, from, i, width);
+                w = put_varint(w, (uint64_t)run << 1);
+                uint32_t v = value_at(values, size, i);
+                for (unsigned b = 0; b < width; b += 8)
+                        *w++ = (char)(v >> b);
+                from = i += run;
         }
+        w = literals(w, values, size, from, n, width);
+        out->len = (size_t)(w - out->ptr);
 }
 
 void sl_pq_hybrid(struct sl_buf *out, const void *values, unsigned size, size_t n, unsigned width)
 {
-        size_t i = 0;
-        while (i < n) {
-                size_t run = run_at(values, size, n, i, SIZE_MAX);
-                if (run >= 8) {
-                        uint32_t v = value_at(values, size, i);
-                        sl_thrift_put_varint(out, (uint64_t)run << 1);
-                        for (unsigned b = 0; b < width; b += 8)
-                                sl_buf_addc(out, (char)(v >> b));
-                        i += run;
-                        continue;
-                }
-                size_t j = i + 8;
-                while (j < n && run_at(values, size, n, j, 8) < 8)
-                        j += 8;
-                if (j > n)
-                        j = n;
-                put_packed(out, (const char *)values + i * size, size, j - i, width);
-                i = j;
-        }
+        if (size == 1)
+                hybrid(out, values, 1, n, width);
+        else
+                hybrid(out, values, 4, n, width);
 }
 
 unsigned sl_pq_width(uint32_t max)
@@ -85,89 +173,174 @@ void sl_pq_levels(struct sl_buf *out, const uint8_t *levels, size_t n, unsigned 
 
 void sl_pq_pack_bools(struct sl_buf *out, const uint8_t *bools, size_t n)
 {
-        for (size_t i = 0; i < n; i += 8) {
-                unsigned byte = 0;
-                for (size_t k = 0; k < 8 && i + k < n; k++)
-                        byte |= (unsigned)(bools[i + k] & 1) << k;
-                sl_buf_addc(out, (char)byte);
-        }
+        if (sl_buf_room(out, n / 8 + 8))
+                out->len = (size_t)(pack_bits(out->ptr + out->len, bools, n) - out->ptr);
 }
 
-static enum sl_rc no_memory(struct sl_err *err)
+/* --- delta */
+
+static char *delta_head(struct sl_buf *out, size_t n, int64_t first)
 {
-        return sl_fail(err, SL_E_IO, "No memory to compress a Parquet page");
+        size_t blocks = n / BLOCK + 1;
+        if (!sl_buf_room(out, 64 + blocks * (16 + MINIS + (size_t)BLOCK * 8)))
+                return NULL;
+        char *w = put_varint(out->ptr + out->len, BLOCK);
+        w = put_varint(w, MINIS);
+        w = put_varint(w, n);
+        return put_varint(w, zigzag(first));
 }
 
-static enum sl_rc gzip_page(struct sl_pq_codec *c, const void *p, size_t n, struct sl_buf *out, struct sl_err *err)
+/* A block of n differences less their smallest, in d, which is padded with zeros. */
+static inline char *delta_block(char *w, uint64_t *d, size_t n, int64_t smallest)
 {
-        z_stream *z = c->state;
-        if (!z) {
-                z = sl_calloc(1, sizeof(*z));
-                if (deflateInit2(z, c->level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
-                        free(z);
-                        return no_memory(err);
+        w = put_varint(w, zigzag(smallest));
+        char *widths = w;
+        w += MINIS;
+        for (size_t m = 0; m < MINIS; m++) {
+                const uint64_t *v = d + m * MINI;
+                uint64_t any = 0;
+                if (m * MINI >= n) {
+                        widths[m] = 0;
+                        continue;
                 }
-                c->state = z;
+                for (size_t i = 0; i < MINI; i++)
+                        any |= v[i];
+                unsigned width = any ? 64 - (unsigned)__builtin_clzll(any) : 0;
+                widths[m] = (char)width;
+                if (!width)
+                        continue;
+                struct packer p = {.w = w};
+                for (size_t i = 0; i < MINI; i++)
+                        pack(&p, v[i], width);
+                w = pack_end(&p);
+        }
+        return w;
+}
+
+void sl_pq_delta32(struct sl_buf *out, const int32_t *v, size_t n)
+{
+        char *w = delta_head(out, n, n ? v[0] : 0);
+        uint64_t d[BLOCK];
+        int32_t step[BLOCK];
+        if (!w)
+                return;
+        for (size_t at = 1; at < n; at += BLOCK) {
+                size_t k = n - at < BLOCK ? n - at : BLOCK;
+                int32_t smallest = INT32_MAX;
+                for (size_t i = 0; i < k; i++) {
+                        step[i] = (int32_t)((uint32_t)v[at + i] - (uint32_t)v[at + i - 1]);
+                        smallest = step[i] < smallest ? step[i] : smallest;
+                }
+                for (size_t i = 0; i < k; i++)
+                        d[i] = (uint32_t)step[i] - (uint32_t)smallest;
+                memset(d + k, 0, (BLOCK - k) * sizeof(*d));
+                w = delta_block(w, d, k, smallest);
+        }
+        out->len = (size_t)(w - out->ptr);
+}
+
+void sl_pq_delta64(struct sl_buf *out, const int64_t *v, size_t n)
+{
+        char *w = delta_head(out, n, n ? v[0] : 0);
+        uint64_t d[BLOCK];
+        if (!w)
+                return;
+        for (size_t at = 1; at < n; at += BLOCK) {
+                size_t k = n - at < BLOCK ? n - at : BLOCK;
+                int64_t smallest = INT64_MAX;
+                for (size_t i = 0; i < k; i++) {
+                        d[i] = (uint64_t)v[at + i] - (uint64_t)v[at + i - 1];
+                        smallest = (int64_t)d[i] < smallest ? (int64_t)d[i] : smallest;
+                }
+                for (size_t i = 0; i < k; i++)
+                        d[i] -= (uint64_t)smallest;
+                memset(d + k, 0, (BLOCK - k) * sizeof(*d));
+                w = delta_block(w, d, k, smallest);
+        }
+        out->len = (size_t)(w - out->ptr);
+}
+
+/* --- byte arrays and streams */
+
+void sl_pq_plain_bytes(struct sl_buf *out, const char *values, const uint32_t *lens, size_t n)
+{
+        size_t total = 4 * n;
+        for (size_t i = 0; i < n; i++)
+                total += lens[i];
+        if (!sl_buf_room(out, total + 16))
+                return;
+        char *w = out->ptr + out->len;
+        out->len += total;
+        for (size_t i = 0; i < n; i++) {
+                memcpy(w, &lens[i], 4);
+                memcpy(w + 4, values, lens[i]);
+                w += 4 + lens[i];
+                values += lens[i];
+        }
+}
+
+static inline uint32_t common(const char *a, uint32_t an, const char *b, uint32_t bn)
+{
+        uint32_t n = an < bn ? an : bn, i = 0;
+        for (; i + 8 <= n; i += 8) {
+                uint64_t x, y;
+                memcpy(&x, a + i, 8);
+                memcpy(&y, b + i, 8);
+                if (x != y)
+                        return i + (uint32_t)__builtin_ctzll(x ^ y) / 8;
+        }
+        while (i < n && a[i] == b[i])
+                i++;
+        return i;
+}
+
+void sl_pq_delta_bytes(struct sl_buf *out, const char *values, const uint32_t *lens, size_t n, struct sl_buf *scratch)
+{
+        const char *p = values, *before = NULL;
+        uint32_t had = 0;
+        sl_buf_clear(scratch);
+        if (!sl_buf_room(scratch, 8 * n + 8)) {
+                out->bad = true;
+                return;
+        }
+        int32_t *prefix = (int32_t *)(void *)scratch->ptr, *suffix = prefix + n;
+        size_t total = 0;
+        for (size_t i = 0; i < n; i++) {
+                prefix[i] = before ? (int32_t)common(before, had, p, lens[i]) : 0;
+                suffix[i] = (int32_t)lens[i] - prefix[i];
+                total += (size_t)suffix[i];
+                before = p;
+                had = lens[i];
+                p += lens[i];
+        }
+        sl_pq_delta32(out, prefix, n);
+        sl_pq_delta32(out, suffix, n);
+        if (!sl_buf_room(out, total + 1))
+                return;
+        p = values;
+        for (size_t i = 0; i < n; i++) {
+                sl_buf_add(out, p + prefix[i], (size_t)suffix[i]);
+                p += lens[i];
+        }
+}
+
+void sl_pq_split(struct sl_buf *out, const char *values, size_t n, unsigned width)
+{
+        if (!sl_buf_room(out, n * width + 8))
+                return;
+        char *w = out->ptr + out->len;
+        out->len += n * width;
+        if (width == 8) {
+                for (size_t i = 0; i < n; i++)
+                        for (unsigned b = 0; b < 8; b++)
+                                w[b * n + i] = values[i * 8 + b];
+        } else if (width == 4) {
+                for (size_t i = 0; i < n; i++)
+                        for (unsigned b = 0; b < 4; b++)
+                                w[b * n + i] = values[i * 4 + b];
         } else {
-                deflateReset(z);
+                for (unsigned b = 0; b < width; b++)
+                        for (size_t i = 0; i < n; i++)
+                                w[b * n + i] = values[i * width + b];
         }
-        size_t bound = deflateBound(z, n);
-        if (!sl_buf_room(out, bound))
-                return no_memory(err);
-        z->next_in = (Bytef *)(uintptr_t)p;
-        z->avail_in = (uInt)n;
-        z->next_out = (Bytef *)out->ptr + out->len;
-        z->avail_out = (uInt)bound;
-        if (deflate(z, Z_FINISH) != Z_STREAM_END)
-                return sl_fail(err, SL_E_IO, "gzip could not compress a Parquet page");
-        out->len += bound - z->avail_out;
-        return SL_OK;
-}
-
-static enum sl_rc zstd_page(struct sl_pq_codec *c, const void *p, size_t n, struct sl_buf *out, struct sl_err *err)
-{
-        if (!c->state)
-                c->state = ZSTD_createCCtx();
-        size_t bound = ZSTD_compressBound(n);
-        if (!c->state || !sl_buf_room(out, bound))
-                return no_memory(err);
-        size_t len = ZSTD_compressCCtx(c->state, out->ptr + out->len, bound, p, n, c->level < 0 ? 3 : c->level);
-        if (ZSTD_isError(len))
-                return sl_fail(err, SL_E_IO, "zstd could not compress a Parquet page: %s", ZSTD_getErrorName(len));
-        out->len += len;
-        return SL_OK;
-}
-
-enum sl_rc sl_pq_compress(struct sl_pq_codec *c, const void *p, size_t n, struct sl_buf *out, struct sl_err *err)
-{
-        switch (c->codec) {
-        case SL_CODEC_GZIP:
-                return gzip_page(c, p, n, out, err);
-        case SL_CODEC_ZSTD:
-                return zstd_page(c, p, n, out, err);
-        case SL_CODEC_SNAPPY: {
-                size_t len = snappy_max_compressed_length(n);
-                if (!sl_buf_room(out, len))
-                        return no_memory(err);
-                if (snappy_compress(p, n, out->ptr + out->len, &len) != SNAPPY_OK)
-                        return sl_fail(err, SL_E_IO, "snappy could not compress a Parquet page");
-                out->len += len;
-                return SL_OK;
-        }
-        default:
-                break;
-        }
-        sl_buf_add(out, p, n);
-        return sl_buf_ok(out) ? SL_OK : no_memory(err);
-}
-
-void sl_pq_codec_free(struct sl_pq_codec *c)
-{
-        if (c->codec == SL_CODEC_GZIP && c->state) {
-                deflateEnd(c->state);
-                free(c->state);
-        }
-        if (c->codec == SL_CODEC_ZSTD)
-                ZSTD_freeCCtx(c->state);
-        c->state = NULL;
 }

@@ -23,6 +23,11 @@ void sl_thrift_put_i32(struct sl_buf *out, int32_t v)
         sl_thrift_put_varint(out, zigzag(v));
 }
 
+void sl_thrift_put_i64(struct sl_buf *out, int64_t v)
+{
+        sl_thrift_put_varint(out, zigzag(v));
+}
+
 void sl_thrift_put_binary(struct sl_buf *out, const void *p, size_t n)
 {
         sl_thrift_put_varint(out, n);

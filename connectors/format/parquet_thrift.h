@@ -45,5 +45,6 @@ void sl_thrift_list(struct sl_thrift *t, int16_t id, enum sl_thrift_type elem, s
 /* List elements. */
 void sl_thrift_put_varint(struct sl_buf *out, uint64_t v);
 void sl_thrift_put_i32(struct sl_buf *out, int32_t v);
+void sl_thrift_put_i64(struct sl_buf *out, int64_t v);
 void sl_thrift_put_binary(struct sl_buf *out, const void *p, size_t n);
 #endif

@@ -11,7 +11,8 @@
 
 #define FORMATS "io.confluent.connect.s3.format."
 #define PARTITIONERS "io.confluent.connect.storage.partitioner."
-#define NO_CODEC "use snappy, gzip, zstd or none."
+#define NO_CODEC "use snappy, gzip, zstd, lz4_raw or none."
+#define NO_LZ4 "its framing differs between readers; use lz4_raw, which is the same compression."
 
 #define HEADER_FORMATS                                                                                                 \
         {FORMATS "json.JsonFormat", SL_S3_JSON, NULL}, {"JsonFormat", SL_S3_JSON, NULL},                               \
@@ -89,9 +90,19 @@ static const struct sl_cfg_enum codecs[] = {{"snappy", SL_CODEC_SNAPPY, NULL},
                                             {"zstd", SL_CODEC_ZSTD, NULL},
                                             {"lzo", 0, NO_CODEC},
                                             {"brotli", 0, NO_CODEC},
-                                            {"lz4", 0, NO_CODEC},
-                                            {"lz4_raw", 0, NO_CODEC},
+                                            {"lz4", 0, NO_LZ4},
+                                            {"lz4_raw", SL_CODEC_LZ4_RAW, NULL},
                                             {NULL, 0, NULL}};
+static const struct sl_cfg_enum parquet_versions[] = {
+        {"v1", 0, NULL}, {"v2", 1, NULL}, {"PARQUET_1_0", 0, NULL}, {"PARQUET_2_0", 1, NULL}, {NULL, 0, NULL}};
+static const struct sl_cfg_enum parquet_encodings[] = {
+        {"delta", SL_PARQUET_DELTA, NULL}, {"plain", SL_PARQUET_PLAIN, NULL}, {"all", SL_PARQUET_ALL, NULL}, {NULL, 0, NULL}};
+static const struct sl_cfg_enum parquet_decimals[] = {{"bytes", SL_PARQUET_DECIMAL_BYTES, NULL},
+                                                      {"fixed", SL_PARQUET_DECIMAL_FIXED, NULL},
+                                                      {"smallest", SL_PARQUET_DECIMAL_SMALLEST, NULL},
+                                                      {NULL, 0, NULL}};
+static const struct sl_cfg_enum parquet_enums[] = {{"string", 0, NULL}, {"enum", 1, NULL}, {NULL, 0, NULL}};
+static const struct sl_cfg_enum parquet_ids[] = {{"none", 0, NULL}, {"iceberg", 1, NULL}, {NULL, 0, NULL}};
 static const struct sl_cfg_enum avro_codecs[] = {
         {"null", SL_CODEC_NONE, NULL},   {"deflate", SL_CODEC_DEFLATE, NULL}, {"snappy", SL_CODEC_SNAPPY, NULL},
         {"bzip2", SL_CODEC_BZIP2, NULL}, {"zstandard", SL_CODEC_ZSTD, NULL},  {"xz", SL_CODEC_XZ, NULL},
@@ -176,11 +187,68 @@ const struct sl_cfg_def sl_s3_defs[] = {
          .def = "10", .min = 0, .max = 100, .importance = SL_LOW, .group = "Connector",
          .doc = "Width to which the start offset in object names is padded with zeros."},
         {SL_CFG_ENUM(CFG, parquet_codec, "parquet.codec", codecs), .flags = SL_CFG_CASE_INSENSITIVE, .def = "snappy",
-         .importance = SL_LOW, .group = "Connector", .doc = "Compression of Parquet pages: snappy, gzip, zstd, none."},
+         .importance = SL_LOW, .group = "Connector", .doc = "Compression of Parquet pages: snappy, gzip, zstd, lz4_raw, none."},
         {SL_CFG_LONG(CFG, row_group_bytes, "sluice.parquet.row.group.bytes"), .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX,
          .def = "33554432", .min = 1048576, .max = 536870912, .importance = SL_LOW, .group = "Connector",
          .doc = "A Parquet row group ends when its compressed pages take this much memory; one row group per open file "
                 "is held."},
+        {SL_CFG_INT(CFG, parquet.level, "sluice.parquet.codec.level"), .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX,
+         .def = "-1", .min = -1, .max = 19, .importance = SL_LOW, .group = "Connector",
+         .doc = "Level of parquet.codec=zstd (1 to 19) or gzip (0 to 9); -1 = 1 for zstd, 6 for gzip."},
+        {SL_CFG_ENUM(CFG, parquet.pages, "parquet.writer.version", parquet_versions), .flags = SL_CFG_CASE_INSENSITIVE,
+         .def = "v1", .importance = SL_LOW, .group = "Connector",
+         .doc = "Data pages of version v1, which every reader knows, or v2, whose levels are not compressed."},
+        {SL_CFG_ENUM(CFG, parquet.encodings, "sluice.parquet.encodings", parquet_encodings),
+         .flags = SL_CFG_CASE_INSENSITIVE, .def = "delta", .importance = SL_LOW, .group = "Connector",
+         .doc = "What is chosen from, by the data: plain (PLAIN and dictionaries, for readers of before 2022), delta (also "
+                "DELTA_BINARY_PACKED, DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY and RLE), all (also BYTE_STREAM_SPLIT, "
+                "which Spark 3 can't read)."},
+        {SL_CFG_BOOL(CFG, parquet.dictionary, "parquet.enable.dictionary"), .def = "true", .importance = SL_LOW,
+         .group = "Connector", .doc = "Whether columns with few distinct values get a dictionary."},
+        {SL_CFG_INT(CFG, parquet.dictionary_bytes, "parquet.dictionary.page.size"),
+         .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX, .def = "1048576", .min = 1024, .max = 67108864, .importance = SL_LOW,
+         .group = "Connector", .doc = "A dictionary that grows beyond this is left for the rest of the row group."},
+        {SL_CFG_INT(CFG, parquet.page_bytes, "parquet.page.size"), .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX,
+         .def = "1048576", .min = 1024, .max = 67108864, .importance = SL_LOW, .group = "Connector",
+         .doc = "A Parquet page ends when its values take this much before encoding."},
+        {SL_CFG_INT(CFG, parquet.page_rows, "parquet.page.row.count.limit"), .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX,
+         .def = "20000", .min = 32, .max = 10000000, .importance = SL_LOW, .group = "Connector",
+         .doc = "... or when it has this many values."},
+        {SL_CFG_BOOL(CFG, parquet.checksums, "parquet.page.write-checksum.enabled"), .def = "true", .importance = SL_LOW,
+         .group = "Connector", .doc = "Whether Parquet pages carry a CRC-32."},
+        {SL_CFG_LIST(CFG, parquet.bloom_columns, "sluice.parquet.bloom.columns"), .def = "", .importance = SL_LOW,
+         .group = "Connector",
+         .doc = "Columns that get bloom filters, as dotted paths of the Parquet file (id, address.city, "
+                "tags.list.element)."},
+        {SL_CFG_INT(CFG, parquet.bloom_bytes, "parquet.bloom.filter.max.bytes"),
+         .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX, .def = "1048576", .min = 32, .max = 134217728, .importance = SL_LOW,
+         .group = "Connector",
+         .doc = "Largest bloom filter of a column in a row group, and its memory; it is written as small as 1 wrong hit in "
+                "100 allows."},
+        {SL_CFG_BOOL(CFG, parquet.two_level, "sluice.parquet.list.two.level"), .def = "false", .importance = SL_LOW,
+         .group = "Connector",
+         .doc = "Lists as the Confluent sink writes them (repeated field array) unless an array of the schema has optional "
+                "items; false: as the format's specification wants them, always."},
+        {SL_CFG_ENUM(CFG, parquet.enums, "sluice.parquet.enum", parquet_enums), .flags = SL_CFG_CASE_INSENSITIVE,
+         .def = "string", .importance = SL_LOW, .group = "Connector",
+         .doc = "Enums of Avro and Protobuf as string, or annotated as enum, as the Confluent sink does and many readers "
+                "show as bytes."},
+        {SL_CFG_ENUM(CFG, parquet.decimals, "sluice.parquet.decimal", parquet_decimals),
+         .flags = SL_CFG_CASE_INSENSITIVE, .def = "bytes", .importance = SL_LOW, .group = "Connector",
+         .doc = "Decimals on BYTE_ARRAY (bytes, as the Confluent sink), FIXED_LEN_BYTE_ARRAY (fixed), or the smallest of "
+                "INT32, INT64 and that."},
+        {SL_CFG_INT(CFG, parquet.precision, "sluice.parquet.decimal.precision"), .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX,
+         .def = "64", .min = 1, .max = 1000, .importance = SL_LOW, .group = "Connector",
+         .doc = "Precision of decimals whose schema has no connect.decimal.precision. 64 as the Confluent sink has it; "
+                "Spark and Athena read at most 38. A value of more digits is refused."},
+        {SL_CFG_BOOL(CFG, parquet.exact_types, "sluice.parquet.exact.types"), .def = "false", .importance = SL_LOW,
+         .group = "Connector",
+         .doc = "Debezium's io.debezium.time.* as DATE, TIME and TIMESTAMP (ms, us or ns, without a zone), its Uuid as "
+                "UUID, and INT8 and INT16 annotated; false: their base types, as the Confluent sink."},
+        {SL_CFG_ENUM(CFG, parquet.field_ids, "sluice.parquet.field.ids", parquet_ids), .flags = SL_CFG_CASE_INSENSITIVE,
+         .def = "none", .importance = SL_LOW, .group = "Connector",
+         .doc = "none: files can be added to any Iceberg table by column name. iceberg: columns carry the field ids that "
+                "Iceberg gives a new table of this schema."},
         /* Storage */
         {SL_CFG_ENUM(CFG, storage_class, "storage.class", storages), .def = "io.confluent.connect.s3.storage.S3Storage",
          .importance = SL_HIGH, .group = "Storage", .doc = "Only S3Storage; may be left out."},
@@ -424,6 +492,31 @@ void sl_s3_check(const void *arg, const char *connector, struct sl_cfg_report *r
         sl_s3_delivery_check(cfg, r);
         sl_s3_client_check(cfg, r);
         check_compression(cfg, r);
+        if (cfg->parquet_codec == SL_CODEC_GZIP && cfg->parquet.level > 9)
+                sl_cfg_add_error(r, "sluice.parquet.codec.level",
+                                 "Invalid value %d for configuration sluice.parquet.codec.level: gzip's levels end at 9",
+                                 cfg->parquet.level);
+}
+
+static struct sl_parquet_opts parquet_opts(const struct sl_s3_parquet_cfg *p)
+{
+        return (struct sl_parquet_opts){
+                .pages_v2 = p->pages == 1,
+                .no_dictionary = !p->dictionary,
+                .no_checksums = !p->checksums,
+                .two_level = p->two_level,
+                .enums = p->enums == 1,
+                .exact_types = p->exact_types,
+                .field_ids = p->field_ids == 1,
+                .encodings = (enum sl_parquet_encodings)p->encodings,
+                .decimals = (enum sl_parquet_decimals)p->decimals,
+                .decimal_precision = p->precision,
+                .page_rows = p->page_rows,
+                .dictionary_bytes = (size_t)p->dictionary_bytes,
+                .bloom_columns = p->bloom_columns.items,
+                .bloom_count = p->bloom_columns.count,
+                .bloom_bytes = (size_t)p->bloom_bytes,
+        };
 }
 
 const struct sl_format_ops *sl_s3_format_ops(int format)
@@ -441,13 +534,15 @@ struct sl_format_opts sl_s3_format_opts(const struct sl_s3_cfg *cfg, int format)
         int inside = format == SL_S3_AVRO ? cfg->avro_codec : cfg->parquet_codec;
         struct sl_format_opts opts = {
                 .codec = (enum sl_format_codec)(whole ? cfg->compression : inside),
-                .level = whole ? cfg->compression_level : -1,
+                .level = whole ? cfg->compression_level : format == SL_S3_PARQUET ? cfg->parquet.level : -1,
                 .decimals = (enum sl_decimal_format)cfg->decimals,
                 .separator = cfg->bytes_separator,
                 .avro_no_meta = !cfg->avro_meta,
                 .avro_enhanced = cfg->avro_enhanced,
                 .avro_optional_keys = cfg->avro_optional_keys,
                 .row_group_bytes = (size_t)cfg->row_group_bytes,
+                .page_bytes = (size_t)cfg->parquet.page_bytes,
+                .parquet = parquet_opts(&cfg->parquet),
         };
         snprintf(opts.extension, sizeof(opts.extension), "%s%s", cfg->bytes_extension, sl_format_codec_ext(opts.codec));
         return opts;

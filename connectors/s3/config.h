@@ -25,6 +25,14 @@ enum sl_s3_checksum { SL_S3_CHECKSUM_CRC32C, SL_S3_CHECKSUM_NONE };
 enum sl_s3_tagging_errors { SL_S3_TAGGING_IGNORE, SL_S3_TAGGING_FAIL };
 enum sl_s3_nulls { SL_S3_NULLS_FAIL, SL_S3_NULLS_IGNORE, SL_S3_NULLS_WRITE };
 
+/* ParquetFormat's own keys. */
+struct sl_s3_parquet_cfg {
+        int pages, encodings, decimals, enums, field_ids; /* pages, enums, field_ids: 0 or 1 */
+        int32_t level, page_bytes, page_rows, dictionary_bytes, precision, bloom_bytes;
+        bool dictionary, checksums, two_level, exact_types;
+        struct sl_cfg_list bloom_columns;
+};
+
 struct sl_s3_cfg {
         const char *bucket, *region, *store_url;
         bool path_style;
@@ -68,6 +76,7 @@ struct sl_s3_cfg {
         int tagging_errors; /* enum sl_s3_tagging_errors */
         struct sl_cfg_list tag_pairs;
         int64_t row_group_bytes;
+        struct sl_s3_parquet_cfg parquet;
         bool wan_mode, store_keys, store_headers, tagging;
 };
 
