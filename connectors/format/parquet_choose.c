@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which encodings a column chunk gets. The first values are written in each encoding that may be used, compressed as pages are,
- * and the smallest wins if it is clearly smaller than PLAIN. A dictionary is weighed against that with an estimate of how many
+/* Which encodings a column chunk gets, and whether it is compressed at all. The first values are written in each encoding that
+ * may be used, compressed as pages are, and the smallest wins if it is clearly smaller than PLAIN. What does not get smaller
+ * (numbers packed to their bits, mostly) is left uncompressed: the codec is a property of the chunk. A dictionary is weighed against that with an estimate of how many
  * distinct values there will be: of d different ones among n drawn from D equally frequent ones, d = D (1 - exp(-n / D)).
  * All of it depends on the row group's own values only, so the same records give the same bytes. */
 #include <math.h>
@@ -8,9 +9,16 @@
 #include "connectors/format/parquet_column.h"
 
 #define SAMPLE 4096
-#define ROWS_AHEAD (50 * SAMPLE) /* values that a chunk which goes on is taken to have */
+#define ROWS_AHEAD (200 * SAMPLE) /* values that a chunk which goes on is taken to have */
 /* How much smaller than the one before it an encoding must be: prefixes cost writers and readers time. */
 #define CLEARLY(encoding) ((encoding) == SL_PQ_DELTA_BYTES ? 0.85 : 0.97)
+
+#define PAYS 0.97      /* of the size before, for compression to be worth its time */
+#define RAW_COST 0.03  /* what a byte before compression counts: less to compress is less work for writers and readers */
+
+struct cost {
+        double packed, raw; /* bytes a value */
+};
 
 static unsigned candidates(const struct sl_pq_column_spec *spec, const struct sl_parquet_opts *opts, uint8_t *list)
 {
@@ -32,17 +40,22 @@ static unsigned candidates(const struct sl_pq_column_spec *spec, const struct sl
 }
 
 /* Bytes that p takes as a page's body. */
-static enum sl_rc packed_size(struct sl_pq_pages *pages, const struct sl_buf *p, double *ret, struct sl_err *err)
+static enum sl_rc packed_size(struct sl_pq_pages *pages, const struct sl_buf *p, struct cost *ret, struct sl_err *err)
 {
-        *ret = (double)p->len;
+        *ret = (struct cost){(double)p->len, (double)p->len};
         if (!sl_buf_ok(p))
                 return sl_fail(err, SL_E_IO, "No memory for a Parquet page");
         if (pages->codec.codec == SL_CODEC_NONE || p->len == 0)
                 return SL_OK;
         sl_buf_clear(&pages->packed);
         SL_TRY(sl_pq_compress(&pages->codec, p->ptr, p->len, &pages->packed, err));
-        *ret = (double)pages->packed.len;
+        ret->packed = (double)pages->packed.len;
         return SL_OK;
+}
+
+static double total(struct cost c)
+{
+        return (c.packed < c.raw * PAYS ? c.packed : c.raw) + c.raw * RAW_COST;
 }
 
 /* Distinct values of all that are to come, from d among n. */
@@ -61,10 +74,10 @@ static double distinct(double d, double n)
 }
 
 /* Bytes a value with a dictionary, or INFINITY; the sample's entries are in it afterwards. */
-static enum sl_rc dictionary_cost(struct sl_pq_column *col, struct sl_pq_pages *pages, size_t n, bool last, double *ret,
+static enum sl_rc dictionary_cost(struct sl_pq_column *col, struct sl_pq_pages *pages, size_t n, bool last, struct cost *ret,
                                   struct sl_err *err)
 {
-        *ret = INFINITY;
+        *ret = (struct cost){INFINITY, INFINITY};
         sl_buf_clear(&pages->idx);
         if (!sl_buf_room(&pages->idx, n * 4 + 4))
                 return sl_fail(err, SL_E_IO, "No memory for a Parquet page");
@@ -78,13 +91,14 @@ static enum sl_rc dictionary_cost(struct sl_pq_column *col, struct sl_pq_pages *
                 return SL_OK;
         if (found * entry > (double)pages->dict_bytes)
                 return SL_OK;
-        double indexes, entries, width = sl_pq_width(col->dict.count - 1);
+        struct cost indexes, entries;
+        double width = sl_pq_width(col->dict.count - 1);
         sl_buf_clear(&pages->body);
         sl_pq_hybrid(&pages->body, idx, 4, n, (unsigned)width);
         SL_TRY(packed_size(pages, &pages->body, &indexes, err));
         SL_TRY(packed_size(pages, &col->dict.bytes, &entries, err));
-        indexes *= fmax(1, log2(found + 1) / width) / (double)n;
-        *ret = indexes + entries / d * found / ahead;
+        double wider = fmax(1, log2(found + 1) / width) / (double)n, share = found / d / ahead;
+        *ret = (struct cost){indexes.packed * wider + entries.packed * share, indexes.raw * wider + entries.raw * share};
         return SL_OK;
 }
 
@@ -94,26 +108,30 @@ enum sl_rc sl_pq_choose(struct sl_pq_column *col, struct sl_pq_pages *pages, boo
         size_t n = sl_pq_column_values(col);
         n = n < SAMPLE ? n : SAMPLE;
         unsigned count = candidates(col->spec, pages->opts, list);
-        double best = INFINITY, with = INFINITY;
+        struct cost best = {INFINITY, INFINITY}, with = best;
         bool dictionary = !pages->opts->no_dictionary && col->spec->type != SL_PQ_BOOLEAN;
-        for (unsigned i = 0; i < count && (count > 1 || dictionary); i++) {
-                double size;
+        for (unsigned i = 0; i < count; i++) {
+                struct cost c;
                 sl_buf_clear(&pages->body);
                 sl_pq_encode_values(col->spec, (enum sl_pq_encoding)list[i], &col->vals, &col->lens, n,
                                     &pages->scratch, &pages->body);
-                SL_TRY(packed_size(pages, &pages->body, &size, err));
-                size /= (double)n;
-                if (size < best * (i ? CLEARLY(list[i]) : 1)) {
-                        best = size;
+                SL_TRY(packed_size(pages, &pages->body, &c, err));
+                c.packed /= (double)n;
+                c.raw /= (double)n;
+                if (i == 0 || total(c) < total(best) * CLEARLY(list[i])) {
+                        best = c;
                         col->encoding = list[i];
                 }
         }
         if (dictionary)
                 SL_TRY(dictionary_cost(col, pages, n, last, &with, err));
-        /* Where both compress alike, indexes are less work for the codec and for readers. */
-        col->dict_on = with < best * (col->spec->width ? 1 : 1.1);
-        if (!col->dict_on)
+        col->dict_on = total(with) < total(best);
+        if (col->dict_on)
+                best = with;
+        else
                 sl_pq_dict_clear(&col->dict);
+        if (col->notes.len == 0) /* a page of nulls may have settled it */
+                col->packed_pages = best.packed < best.raw * PAYS;
         col->chosen = true;
         return SL_OK;
 }

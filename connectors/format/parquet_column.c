@@ -19,6 +19,7 @@ void sl_pq_column_begin(struct sl_pq_column *col, const struct sl_pq_column_spec
         sl_pq_dict_clear(&col->dict);
         col->encoding = SL_PQ_PLAIN;
         col->chosen = col->dict_on = false;
+        col->packed_pages = pages->codec.codec != SL_CODEC_NONE;
         memset(col->used, 0, sizeof(col->used));
         sl_buf_clear(&col->chunk);
         col->uncompressed = col->entries = col->values = col->raw = 0;

@@ -29,6 +29,7 @@ struct sl_pq_column {
         struct sl_pq_dict dict;
         uint8_t encoding;    /* of values outside the dictionary */
         bool chosen, dict_on;
+        bool packed_pages; /* compressed */
         uint32_t used[SL_PQ_ENCODINGS]; /* data pages by encoding */
         struct sl_buf chunk;            /* finished data pages with headers */
         uint64_t uncompressed, entries, values, raw;
@@ -60,10 +61,25 @@ static inline void sl_pq_column_level(struct sl_pq_column *col, uint8_t rep, uin
         if (col->spec->max_def)
                 sl_buf_addc(&col->defs, (char)def);
 }
-static inline void sl_pq_column_bytes(struct sl_pq_column *col, const void *p, uint32_t n)
+static inline void sl_pq_column_bytes(struct sl_pq_column *col, const char *p, uint32_t n)
 {
         sl_buf_add(&col->lens, &n, 4);
-        sl_buf_add(&col->vals, p, n);
+        if (sl_unlikely(!sl_buf_room(&col->vals, n)))
+                return;
+        char *to = col->vals.ptr + col->vals.len;
+        col->vals.len += n;
+        if (n > 32) {
+                memcpy(to, p, n);
+        } else if (n >= 16) { /* most are short: two moves that may overlap */
+                memcpy(to, p, 16);
+                memcpy(to + n - 16, p + n - 16, 16);
+        } else if (n >= 8) {
+                memcpy(to, p, 8);
+                memcpy(to + n - 8, p + n - 8, 8);
+        } else {
+                for (uint32_t i = 0; i < n; i++)
+                        to[i] = p[i];
+        }
 }
 static inline size_t sl_pq_column_values(const struct sl_pq_column *col)
 {

@@ -104,7 +104,7 @@ void sl_pq_put_metadata(const struct sl_pq_column *col, const struct sl_pq_pages
         put_encodings(col, t);
         sl_thrift_list(t, 3, SL_TH_BINARY, spec->path_len);
         sl_buf_add_str(t->out, spec->path);
-        sl_thrift_i32(t, 4, sl_pq_codec_id(pages->codec.codec));
+        sl_thrift_i32(t, 4, col->packed_pages ? sl_pq_codec_id(pages->codec.codec) : 0);
         sl_thrift_i64(t, 5, (int64_t)col->entries);
         sl_thrift_i64(t, 6, (int64_t)col->uncompressed);
         sl_thrift_i64(t, 7, (int64_t)col->packed);

@@ -116,7 +116,7 @@ static enum sl_rc put_page(struct sl_pq_column *col, struct sl_pq_pages *pages, 
         struct sl_buf *body = &pages->body, *levels = &pages->levels;
         if (!sl_buf_ok(body) || !sl_buf_ok(levels))
                 return no_memory(err);
-        bool v2 = page->type == PAGE_DATA_V2, packed = pages->codec.codec != SL_CODEC_NONE;
+        bool v2 = page->type == PAGE_DATA_V2, packed = col->packed_pages;
         size_t raw = body->len + levels->len;
         if (packed) {
                 sl_buf_clear(&pages->packed);
