@@ -7,8 +7,8 @@
  * Memory (sluice.task.memory.bytes = M). What is finished and on its way may take M / 2: above that the sink is full and the
  * core reads nothing more until uploads drain. What open files hold and only a cut sets free may take M, plus room for one
  * part of 5 MiB for each of up to 8 partitions: above that the files of the topic-partition that holds most are cut. Parquet
- * row groups and parts are made small enough for that to be rare: a row group is at most an M / 2 share of a partition, a
- * part at most M / 4.
+ * row groups and parts are made small enough for that to be rare: a row group is at most a topic-partition's share of M / 2
+ * (and a page a 16th of that), a part at most M / 4.
  *
  * Failures. An upload that fails is kept and tried again by the next puts, which the core spaces out; while there is one the
  * sink is full. No record is dead-lettered for it. A record that can't be written is reported, alone. */
@@ -27,9 +27,12 @@
 #endif
 
 #define PLAN_EVERY_MS 100            /* at least this long between two commits only for plans */
+#define LOOK_MS 20                   /* what arrived while nobody waited for it is seen after so long */
 #define SETS_MAX 2000                /* cuts on their way: small files are bounded by number */
 #define PART_MIN ((size_t)5 << 20)   /* S3's smallest part */
 #define ROW_GROUP_MIN ((size_t)1 << 20)
+#define PAGE_MIN ((size_t)64 << 10)
+#define PAGES_A_GROUP 16
 #define PARTS_WITH_ROOM 8
 
 struct s3_task {
@@ -174,6 +177,20 @@ static void sweep(struct s3_task *t, const struct sl_tp_offset *parts, uint32_t 
         }
 }
 
+/* Row groups and pages for as many topic-partitions as there are now. */
+static void fit_formats(struct s3_task *t)
+{
+        size_t group = row_group_share(t), page = group / PAGES_A_GROUP;
+        page = page < PAGE_MIN ? PAGE_MIN : page;
+        for (int v = 0; v < SL_S3_VARIANTS; v++) {
+                struct sl_format_opts *opts = &t->shared.kinds[v].opts;
+                opts->row_group_bytes = group;
+                if (page < (size_t)t->cfg.parquet.page_bytes)
+                        opts->page_bytes = page;
+                sl_s3_kind_free(&t->shared.kinds[v]); /* spare writers have the old sizes */
+        }
+}
+
 static enum sl_rc s3_assigned(void *task, const struct sl_tp_offset *parts, uint32_t n, struct sl_err *err)
 {
         struct s3_task *t = task;
@@ -190,10 +207,7 @@ static enum sl_rc s3_assigned(void *task, const struct sl_tp_offset *parts, uint
                 }
                 SL_TRY(sl_s3_part_init(p, &parts[i], err));
         }
-        for (int v = 0; v < SL_S3_VARIANTS; v++) {
-                t->shared.kinds[v].opts.row_group_bytes = row_group_share(t);
-                sl_s3_kind_free(&t->shared.kinds[v]); /* spare writers have the old share */
-        }
+        fit_formats(t);
         if (t->cfg.abort_orphans)
                 sweep(t, parts, n);
         return SL_OK;
@@ -331,9 +345,10 @@ static enum sl_rc work(struct s3_task *t, struct sl_err *err)
                 enum sl_rc rc = sl_s3_part_work(&t->parts[i], &t->shared, err);
                 failed = failed == SL_OK ? rc : failed;
         }
-        if (failed != SL_OK)
-                return failed;
-        return sl_s3_client_work(t->shared.sets.client, err); /* what was completed just now */
+        if (failed == SL_OK)
+                failed = sl_s3_client_work(t->shared.sets.client, err); /* what was completed just now */
+        weigh(t);
+        return failed;
 }
 
 static enum sl_rc s3_put(void *task, const struct sl_batch *batch, struct sl_err *err)
@@ -396,6 +411,8 @@ static void s3_wait(void *task, struct sl_wait *w)
                         sl_wait_ms(w, sl_s3_clock_left(&t->shared.rules, &t->parts[i].open, wall_ms, now_ms));
         if (t->shared.sets.waiting)
                 sl_wait_ms(w, t->plan_ms + PLAN_EVERY_MS - now_ms);
+        if (t->shared.sets.sets && !t->shared.sets.failed)
+                sl_wait_ms(w, LOOK_MS);
         if (t->shared.sets.client)
                 sl_s3_client_wait(t->shared.sets.client, w);
 }
