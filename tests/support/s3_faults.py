@@ -79,7 +79,7 @@ REASONS = {200: "OK", 301: "Moved Permanently", 400: "Bad Request", 403: "Forbid
 
 
 class Request(NamedTuple):
-    """One line of the log. `status` is what the client was told, 0 when it was told nothing."""
+    """One line of the log, written when the client is told (or not told) the outcome."""
 
     time: float  # seconds since the proxy started
     method: str
@@ -89,7 +89,8 @@ class Request(NamedTuple):
     headers: dict  # names in lower case
     size: int  # of the body, as announced
     fault: str  # empty: passed on as it is
-    status: int
+    status: int  # what the client was told, 0: nothing
+    served: int  # what the server said, 0: it was not asked, or did not hear all of it
 
 
 class _Gone(Exception):
@@ -159,6 +160,7 @@ class Faults:
         self._rules, self._rates, self._rng = [], {}, None
         self._burst = 0
         self._open = set()
+        self.late = 0  # requests that have yet to reach the server
         self.counts = collections.Counter()  # of faults injected, by name
         self.log = []
         self.started = time.monotonic()
@@ -247,10 +249,10 @@ class Faults:
             drawn -= rate
         return "", {}
 
-    def _note(self, head, fault, status):
+    def _note(self, head, fault, status, served=0):
         with self._lock:
             self.log.append(Request(time.monotonic() - self.started, head.method, head.op, head.key, head.query, head.headers,
-                                    head.length or 0, fault, status))  # fmt: skip
+                                    head.length or 0, fault, status, served))  # fmt: skip
 
     # --- Connections --------------------------------------------------------------------------------------------------
 
@@ -303,7 +305,8 @@ class Faults:
         if fault == "late":
             parts = [head.raw]
             reader.body(head, lambda piece: parts.append(bytes(piece)))
-            self._note(head, fault, 0)
+            with self._lock:
+                self.late += 1
             threading.Thread(target=self._send_late, args=(head, parts, how.get("delay", 2.0)), daemon=True).start()
             raise _Drop
         server = self._pass_on(head, fault, how, reader, server)
@@ -341,7 +344,7 @@ class Faults:
         answer = _Head(raw, answer_to=head.method)
         if fault in ("lose", "error_200_done"):
             server.body(answer, lambda _: None)
-            self._note(head, fault, 200 if fault == "error_200_done" else 0)
+            self._note(head, fault, 200 if fault == "error_200_done" else 0, answer.status)
             if fault == "lose":
                 server.sock.close()
                 raise _Drop
@@ -350,7 +353,7 @@ class Faults:
         if fault == "slow":
             time.sleep(how.get("delay", 1.0))
         # Before the answer, so that who has an answer finds it in the log.
-        self._note(head, fault, answer.status)
+        self._note(head, fault, answer.status, answer.status)
         client.sendall(raw)
         server.body(answer, client.sendall)
         if answer.headers.get("connection", "").lower() == "close" or answer.length is None and not answer.chunked:
@@ -376,6 +379,7 @@ class Faults:
 
     def _send_late(self, head, parts, delay):
         time.sleep(delay)
+        served = 0
         with contextlib.suppress(OSError, _Gone):
             server = _Reader(socket.create_connection(self._upstream, 30))
             with server.sock:
@@ -384,8 +388,10 @@ class Faults:
                 raw = server.head()
                 while raw and raw.startswith(b"HTTP/1.1 1"):
                     raw = server.head()
-                status = _Head(raw, answer_to=head.method).status if raw else 0
-                self._note(head, "late, arrived", status)
+                served = _Head(raw, answer_to=head.method).status if raw else 0
+        self._note(head, "late", 0, served)
+        with self._lock:
+            self.late -= 1
 
     @staticmethod
     def _error(fault, how, head, ends=False):

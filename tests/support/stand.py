@@ -648,20 +648,47 @@ def _exists(pid):
 # --- S3 ---------------------------------------------------------------------------------------------------------------
 
 
-class S3(Part):
+class Store(Part):
+    """What every S3 server here offers, at self.endpoint with access_key and secret_key."""
+
+    def __init__(self, workdir, host=HOST):
+        super().__init__(workdir)
+        self.port = free_port()
+        self.endpoint = f"http://{host}:{self.port}"
+        self.access_key = "sluice-test"
+        self.secret_key = secrets.token_hex(20)
+        self.client = s3.Client(self.endpoint, self.access_key, self.secret_key)
+
+    def _ready(self):
+        return self.client.raw_request("GET").ok
+
+    def create_bucket(self, bucket):
+        self.client.create_bucket(bucket)
+
+    def list(self, bucket, prefix=""):
+        """All objects as s3.S3Object(key, size, etag), in key order."""
+        return self.client.list(bucket, prefix)
+
+    def get(self, bucket, key):
+        return self.client.get(bucket, key)
+
+    def put(self, bucket, key, body, headers=None):
+        return self.client.put(bucket, key, body, headers)
+
+    def raw_request(self, method, bucket="", key="", query=None, body=b"", headers=None):
+        """One signed request; the answer of `requests`, whatever its status."""
+        return self.client.raw_request(method, bucket, key, query, body, headers)
+
+
+class S3(Store):
     """s3proxy over a folder. It checks SigV4 signatures. Path style; with virtual_host the endpoint is on `localhost`
     and takes both path style and http://BUCKET.localhost:PORT (it then knows no other host name, nor 127.0.0.1)."""
 
     name = "s3"
 
     def __init__(self, workdir, virtual_host=False):
-        super().__init__(workdir)
-        self.port = free_port()
         self.virtual_host = "localhost" if virtual_host else None
-        self.endpoint = f"http://{self.virtual_host or HOST}:{self.port}"
-        self.access_key = "sluice-test"
-        self.secret_key = secrets.token_hex(20)
-        self.client = s3.Client(self.endpoint, self.access_key, self.secret_key)
+        super().__init__(workdir, self.virtual_host or HOST)
 
     def _prepare(self):
         data = self.workdir / "objects"
@@ -691,25 +718,27 @@ class S3(Part):
         settings = ["--properties", self.workdir / "s3proxy.properties"]
         return [*_java(*quick, quiet, "-cp", f"{PLACES['SLUICE_S3PROXY']}/*", "org.gaul.s3proxy.Main"), *settings]
 
-    def _ready(self):
-        return self.client.raw_request("GET").ok
 
-    def create_bucket(self, bucket):
-        self.client.create_bucket(bucket)
+class Minio(Store):
+    """MinIO over a folder (`tests/setup --minio` builds it): signatures, tags, SSE-C, and conditional writes that have one
+    winner (s3proxy looks first and then writes, and its Complete knows no condition)."""
 
-    def list(self, bucket, prefix=""):
-        """All objects as s3.S3Object(key, size, etag), in key order."""
-        return self.client.list(bucket, prefix)
+    name = "minio"
 
-    def get(self, bucket, key):
-        return self.client.get(bucket, key)
+    def _prepare(self):
+        if not self.present():
+            raise StandError("MinIO is not built: run tests/setup --minio")
 
-    def put(self, bucket, key, body, headers=None):
-        return self.client.put(bucket, key, body, headers)
+    @staticmethod
+    def present():
+        return (PLACES["SLUICE_MINIO"] / "minio").exists()
 
-    def raw_request(self, method, bucket="", key="", query=None, body=b"", headers=None):
-        """One signed request; the answer of `requests`, whatever its status."""
-        return self.client.raw_request(method, bucket, key, query, body, headers)
+    def _environ(self):
+        return {**os.environ, "HOME": str(self.workdir), "MINIO_ROOT_USER": self.access_key, "MINIO_ROOT_PASSWORD": self.secret_key,
+                "MINIO_BROWSER": "off", "MINIO_UPDATE": "off"}  # fmt: skip
+
+    def _command(self):
+        return [PLACES["SLUICE_MINIO"] / "minio", "server", "--address", f"{HOST}:{self.port}", self.workdir / "objects"]
 
 
 # --- Schema Registry --------------------------------------------------------------------------------------------------
