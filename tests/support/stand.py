@@ -662,6 +662,10 @@ class Store(Part):
     def _ready(self):
         return self.client.raw_request("GET").ok
 
+    def open_uploads(self, bucket):
+        """(key, upload id) of every multipart upload that is neither completed nor aborted."""
+        return self.client.multipart_uploads(bucket)
+
     def create_bucket(self, bucket):
         self.client.create_bucket(bucket)
 
