@@ -56,6 +56,7 @@ WEATHER = {
     "drops": {("put", "drop_before"): 0.04, ("put", "drop_mid"): 0.05, ("put", "drop_after"): 0.04, ("part", "drop_mid"): 0.08,
               ("part", "drop_after"): 0.05, ("complete", "drop_before"): 0.08, ("create", "drop_before"): 0.08},
     "late": {("put", "late"): 0.08, ("part", "late"): 0.05, ("complete", "late"): 0.1, ("put", "slow"): 0.08, ("part", "slow_body"): 0.03},
+    # and all denied for a while
     "credentials": {("put", "expired"): 0.02, ("create", "expired"): 0.04, ("part", "expired"): 0.02, ("complete", "expired"): 0.04},
 }  # fmt: skip
 
@@ -117,6 +118,8 @@ class Run:
         for kind in self.weather if self.chaos.args.faults else ():
             rates |= WEATHER[kind]
         self.proxy.random(self.seed, rates)
+        if ("put", "expired") in rates:
+            self.proxy.rule("denied", skip=self.rng.randrange(5, 30), seconds=self.rng.uniform(0.3, 3))
         self.chaos.ask("POST", "/connectors", {"name": self.name, "config": self.config()})
         self.thread.start()
 
@@ -172,7 +175,9 @@ class Run:
     def objects(self):
         """{key: body} of the topic, without key and header files; those come second."""
         store = self.chaos.store
-        found = {o.key: store.get(BUCKET, o.key) for o in store.list(BUCKET, f"topics/{self.topic}/")}
+        # s3proxy can't list a folder while it writes into it.
+        listed = stand.wait_until(lambda: store.list(BUCKET, f"topics/{self.topic}/"), 20, "a list of the objects")
+        found = {o.key: store.get(BUCKET, o.key) for o in listed}
         beside = {key: body for key, body in found.items() if re.search(r"\.(keys|headers)\.[^/]*$", key)}
         return {key: body for key, body in found.items() if key not in beside}, beside
 
@@ -405,8 +410,8 @@ class Chaos:
         for run in runs:
             try:
                 run.finish()
-            except (Violation, stand.StandError, TimeoutError) as error:
-                run.violations.append(str(error))
+            except Exception as error:
+                run.violations.append(str(error) or repr(error))
             run.violations += self.broken
             run.say()
             self.reports.append(run.report)
