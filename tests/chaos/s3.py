@@ -97,15 +97,17 @@ class Run:
         self.name = self.topic = f"{layout.name}-{self.seed}"
         self.weather = self.rng.sample(sorted(WEATHER), 2)
         self.tasks = 2
-        self.proxy = s3_faults.Faults(chaos.store.endpoint)
+        # Each layout meets each server.
+        self.store = chaos.stores[(number + number // len(chaos.names)) % len(chaos.stores)]
+        self.proxy = s3_faults.Faults(self.store.endpoint)
         self.violations, self.failure = [], None
         self.thread = threading.Thread(target=self.fill, daemon=True)
-        self.report = {"run": number, "seed": self.seed, "layout": layout.name}
+        self.report = {"run": number, "seed": self.seed, "layout": layout.name, "server": self.store.name}
 
     # --- The sink and its topic ---------------------------------------------------------------------------------------
 
     def config(self):
-        store = self.chaos.store
+        store = self.store
         return {"connector.class": f"{lake.CONFLUENT}.s3.S3SinkConnector", "topics": self.topic, "tasks.max": str(self.tasks),
                 "s3.bucket.name": BUCKET, "s3.region": "us-east-1", "store.url": self.proxy.url,
                 "aws.access.key.id": store.access_key, "aws.secret.access.key": store.secret_key,
@@ -174,7 +176,7 @@ class Run:
 
     def objects(self):
         """{key: body} of the topic, without key and header files; those come second."""
-        store = self.chaos.store
+        store = self.store
         # s3proxy can't list a folder while it writes into it.
         listed = stand.wait_until(lambda: store.list(BUCKET, f"topics/{self.topic}/"), 20, "a list of the objects")
         found = {o.key: store.get(BUCKET, o.key) for o in listed}
@@ -244,7 +246,7 @@ class Run:
             return
 
         def left():
-            return [upload for upload in self.chaos.store.open_uploads(BUCKET) if self.topic in upload[0]]
+            return [upload for upload in self.store.open_uploads(BUCKET) if self.topic in upload[0]]
 
         with contextlib.suppress(TimeoutError):
             stand.wait_until(lambda: not left(), 10 * SLOW, "no open uploads", 0.2)
@@ -259,7 +261,7 @@ class Run:
         self.report |= {"injected": dict(self.proxy.counts), "weather": self.weather, "violations": self.violations,
                         "requests": len(self.proxy.log)}  # fmt: skip
         verdict = "ok" if not self.violations else "BROKEN\n    " + "\n    ".join(self.violations)
-        self.chaos.say(f"run {self.number + 1:3}/{self.chaos.args.runs} seed {self.seed} {self.layout.name:22} "
+        self.chaos.say(f"run {self.number + 1:3}/{self.chaos.args.runs} seed {self.seed} {self.layout.name:22} {self.store.name:5} "
                        f"{self.report.get('records', '?')} records in {self.report.get('objects', '?')} objects, "
                        f"{self.report.get('rewritten', '?')} written again; {', '.join(self.weather)}: {faults or 'nothing'}; {verdict}")  # fmt: skip
 
@@ -268,7 +270,12 @@ class Chaos:
     def __init__(self, args, workdir):
         self.args, self.workdir = args, workdir
         self.kafka = stand.Kafka(workdir / "kafka", config={"group.min.session.timeout.ms": 1000})
-        self.store = {"s3proxy": stand.S3, "minio": stand.Minio}[args.server](workdir / "store")
+        self.names = args.layout or SIX
+        self.stores = []
+        if args.server != "minio":
+            self.stores.append(stand.S3(workdir / "s3proxy"))
+        if args.server == "minio" or (args.server == "both" and stand.Minio.present()):
+            self.stores.append(stand.Minio(workdir / "minio"))
         self.workers, self.reports = [], []
         self.lock = threading.Lock()
         self.hits = collections.Counter()
@@ -280,9 +287,10 @@ class Chaos:
     # --- The stand ----------------------------------------------------------------------------------------------------
 
     def set_up(self):
-        stand.start_all([self.kafka, self.store])
+        stand.start_all([self.kafka, *self.stores])
         self.admin = self.kafka.admin(log_level=0)
-        self.store.create_bucket(BUCKET)
+        for store in self.stores:
+            store.create_bucket(BUCKET)
         kinds = {f"{kind}.storage.{key}": value for kind in ("config", "offset", "status")
                  for key, value in (("topic", f"chaos-{kind}"), ("replication.factor", 1))}  # fmt: skip
         properties = {"bootstrap.servers": self.kafka.bootstrap, "group.id": "chaos", **kinds, "offset.storage.partitions": 5,
@@ -297,7 +305,7 @@ class Chaos:
             if worker.running:
                 worker.signal(signal.SIGCONT)
         stand.stop_all(self.workers)
-        stand.stop_all([self.kafka, self.store])
+        stand.stop_all([self.kafka, *self.stores])
 
     def ask(self, method, path, body=None):
         """A request to any worker that is fit; clients try again on 409 (a rebalance) and where nobody listens."""
@@ -424,10 +432,12 @@ class Chaos:
                 self.admin.delete_topics([run.topic])
 
     def run(self):
-        names = self.args.layout or SIX
         self.set_up()
-        self.say(f"seed {self.args.seed}: {self.args.runs} runs against {self.args.server}, {', '.join(names)}")
-        todo = [(number, lake.LAYOUTS[names[number % len(names)]]) for number in range(self.args.runs)]
+        self.say(f"seed {self.args.seed}: {self.args.runs} runs against {' and '.join(store.name for store in self.stores)}, "
+                 f"{', '.join(self.names)}")  # fmt: skip
+        if self.args.server == "both" and len(self.stores) == 1:
+            self.say("MinIO is not built (tests/setup --minio): all against s3proxy")
+        todo = [(number, lake.LAYOUTS[self.names[number % len(self.names)]]) for number in range(self.args.runs)]
         for number, at in enumerate(range(0, len(todo), self.args.together)):
             self.round(number, [Run(self, run, layout) for run, layout in todo[at : at + self.args.together]])
             if self.args.stop_at_first and any(report["violations"] for report in self.reports):
@@ -438,7 +448,7 @@ def summary(chaos):
     injected = collections.Counter()
     for report in chaos.reports:
         injected.update(report["injected"])
-    return {"seed": chaos.args.seed, "server": chaos.args.server, "runs": len(chaos.reports),
+    return {"seed": chaos.args.seed, "servers": [store.name for store in chaos.stores], "runs": len(chaos.reports),
             "broken": sum(bool(report["violations"]) for report in chaos.reports),
             "layouts": dict(collections.Counter(report["layout"] for report in chaos.reports)),
             "records": sum(report.get("records", 0) for report in chaos.reports),
@@ -454,7 +464,8 @@ def main():
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
     parser.add_argument("--layout", action="append", choices=sorted(lake.LAYOUTS), help="only these; the six of SIX otherwise")
-    parser.add_argument("--server", choices=("s3proxy", "minio"), default="s3proxy")
+    parser.add_argument("--server", choices=("s3proxy", "minio", "both"), default="both",
+                        help="both: in turns, MinIO only where it is built")
     parser.add_argument("--faults", type=int, default=7, help="faults of workers in a round; 0: of S3 none either")
     parser.add_argument("--together", type=int, default=5, help="runs side by side")
     parser.add_argument("--stop-at-first", action="store_true", help="no more rounds after one that broke a rule")

@@ -56,6 +56,15 @@ def store(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def minio(tmp_path_factory):
+    if not stand.Minio.present():
+        pytest.skip("MinIO is not built: run tests/setup --minio")
+    with stand.Minio(tmp_path_factory.mktemp("minio")) as part:
+        part.create_bucket("lake")
+        yield part
+
+
+@pytest.fixture(scope="session")
 def registry(tmp_path_factory):
     with stand.Registry(tmp_path_factory.mktemp("registry")) as part:
         yield part
