@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """S3 sinks under faults. Each run is one layout (tests/support/lake.py): a topic that is filled while a sink with two or three tasks
 on two workers writes it through a proxy of its own (tests/support/s3_faults.py), which drops, refuses, delays and swallows
-what the run's seed says. Several runs go on side by side, as connectors of the same workers, which meanwhile are killed,
-frozen for longer than their session (and wake up as zombies), stopped, and given other numbers of tasks.
+what the run's seed says. Several runs go on side by side, as connectors of the same workers, which meanwhile are killed (also
+all at once, at the moment a request is done, or just not), frozen for longer than their session (and wake up as zombies),
+stopped, and given other numbers of tasks.
 
 Then the faults end, the sink catches up, and of each run must be true:
 - the objects hold every (partition, offset) exactly once, null values aside, in order within an object;
@@ -42,6 +43,7 @@ SIX = ["default-parquet", "field-json", "time-record-avro", "time-field-parquet"
 FAULTS = {
     "kill": (3, (0.0, 2.0)),
     "freeze": (3, (SESSION + 0.7, SESSION + 2.5)),
+    "boundary": (4, (0.0, 2.0)),
     "stop": (1, (0.0, 1.0)),
     "tasks": (2, (0.0, 0.0)),
     "restart": (1, (0.0, 0.0)),
@@ -70,7 +72,7 @@ def schedule(rng, faults):
     kinds, weights = list(FAULTS), [weight for weight, _ in FAULTS.values()]
     plan = [{"after": round(rng.uniform(0.4, 2.5), 2), "kind": kind, "worker": rng.randrange(2),
              "lasts": round(rng.uniform(*FAULTS[kind][1]), 2)} for kind in rng.choices(kinds, weights, k=faults)]  # fmt: skip
-    if faults and all(step["kind"] not in ("kill", "freeze") for step in plan):
+    if faults and all(step["kind"] not in ("kill", "freeze", "boundary") for step in plan):
         plan[0] |= {"kind": "kill", "lasts": 0.5}
     return plan
 
@@ -177,8 +179,13 @@ class Run:
     def objects(self):
         """{key: body} of the topic, without key and header files; those come second."""
         store = self.store
-        # s3proxy can't list a folder while it writes into it.
-        listed = stand.wait_until(lambda: store.list(BUCKET, f"topics/{self.topic}/"), 20, "a list of the objects")
+
+        def listing():
+            if isinstance(store, stand.S3):
+                store.sweep()
+            return store.list(BUCKET, f"topics/{self.topic}/")
+
+        listed = stand.wait_until(listing, 20, "a list of the objects")
         found = {o.key: store.get(BUCKET, o.key) for o in listed}
         beside = {key: body for key, body in found.items() if re.search(r"\.(keys|headers)\.[^/]*$", key)}
         return {key: body for key, body in found.items() if key not in beside}, beside
@@ -357,6 +364,8 @@ class Chaos:
                 for run in runs:
                     run.tasks = 5 - run.tasks
                     actions.append(self.aside(lambda run=run: self.ask("PUT", f"/connectors/{run.name}/config", run.config())))
+            elif step["kind"] == "boundary":
+                actions.append(self.aside(lambda step=step: self.boundary(step, runs)))
             elif step["kind"] == "restart":
                 for run in runs:
                     actions.append(self.aside(
@@ -365,6 +374,34 @@ class Chaos:
                 actions.append(self.aside(lambda step=step, worker=self.pick(step["worker"]): self.hit(step, worker)))
         for action in actions:
             action.join()
+
+    def boundary(self, step, runs):
+        """All workers that are fit are killed at the very moment at which one request of one run is done, or just not."""
+        rng = random.Random(json.dumps(step))
+        run = rng.choice(runs)
+        op = rng.choice(["create", "part", "complete"] if "s3.part.size" in run.layout.config else ["put"])
+        killed, done = [], threading.Event()
+
+        def kill(_):
+            with self.lock:
+                killed.extend(worker for worker in self.workers if worker.fit)
+                for worker in killed:
+                    worker.fit = False
+            for worker in killed:
+                worker.kill()
+            done.set()
+
+        rule = run.proxy.rule(rng.choice(["lose", "lose", "drop_after", "drop_before"]), op=op, call=kill)
+        try:
+            done.wait(4)
+            rule.active = False
+            if rule.hits:
+                done.wait(20)
+                time.sleep(step["lasts"])
+        finally:
+            for worker in killed:
+                worker.start()
+                worker.fit = True
 
     def aside(self, what):
         def run():

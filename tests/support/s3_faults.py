@@ -174,7 +174,7 @@ class Faults:
     def rule(self, fault, op=None, method=None, key=None, times=1, seconds=None, skip=0, **how):
         """Adds a rule, asked in the order of their making and before chance; returns it (rule.hits, rule.active).
         op: one or several of the operations; key: a regular expression searched in the key; skip: let so many pass first;
-        how: retry_after, region, delay, rate."""
+        how: retry_after, region, delay, rate; call: called with the log's line before the client is told anything."""
         made = Rule(fault, op, method, key, times, seconds, skip, **how)
         with self._lock:
             self._rules.append(made)
@@ -249,10 +249,13 @@ class Faults:
             drawn -= rate
         return "", {}
 
-    def _note(self, head, fault, status, served=0):
+    def _note(self, head, fault, status, served=0, how=None):
+        line = Request(time.monotonic() - self.started, head.method, head.op, head.key, head.query, head.headers, head.length or 0,
+                       fault, status, served)  # fmt: skip
         with self._lock:
-            self.log.append(Request(time.monotonic() - self.started, head.method, head.op, head.key, head.query, head.headers,
-                                    head.length or 0, fault, status, served))  # fmt: skip
+            self.log.append(line)
+        if how and "call" in how:
+            how["call"](line)
 
     # --- Connections --------------------------------------------------------------------------------------------------
 
@@ -292,7 +295,7 @@ class Faults:
     def _one(self, head, fault, how, client, reader, server):
         """One request; returns the connection to the server, if one is open. _Drop ends the client's connection."""
         if fault == "drop_before":
-            self._note(head, fault, 0)
+            self._note(head, fault, 0, how=how)
             raise _Drop
         if head.headers.get("expect", "").lower() == "100-continue":
             client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -300,14 +303,14 @@ class Faults:
             return self._answer_here(head, fault, how, client, reader, server)
         if fault == "drop_after":
             reader.body(head, lambda _: None)
-            self._note(head, fault, 0)
+            self._note(head, fault, 0, how=how)
             raise _Drop
         if fault == "late":
             parts = [head.raw]
             reader.body(head, lambda piece: parts.append(bytes(piece)))
             with self._lock:
                 self.late += 1
-            threading.Thread(target=self._send_late, args=(head, parts, how.get("delay", 2.0)), daemon=True).start()
+            threading.Thread(target=self._send_late, args=(head, parts, how), daemon=True).start()
             raise _Drop
         server = self._pass_on(head, fault, how, reader, server)
         return self._bring_back(head, fault, how, client, server)
@@ -321,7 +324,7 @@ class Faults:
         if fault == "drop_mid":
             reader.body(head, server.sock.sendall, limit=(head.length or 0) // 2)
             server.sock.close()
-            self._note(head, fault, 0)
+            self._note(head, fault, 0, how=how)
             raise _Drop
         rate = how.get("rate", 200_000) if fault == "slow_body" else 0
 
@@ -344,7 +347,7 @@ class Faults:
         answer = _Head(raw, answer_to=head.method)
         if fault in ("lose", "error_200_done"):
             server.body(answer, lambda _: None)
-            self._note(head, fault, 200 if fault == "error_200_done" else 0, answer.status)
+            self._note(head, fault, 200 if fault == "error_200_done" else 0, answer.status, how)
             if fault == "lose":
                 server.sock.close()
                 raise _Drop
@@ -353,7 +356,7 @@ class Faults:
         if fault == "slow":
             time.sleep(how.get("delay", 1.0))
         # Before the answer, so that who has an answer finds it in the log.
-        self._note(head, fault, answer.status, answer.status)
+        self._note(head, fault, answer.status, answer.status, how)
         client.sendall(raw)
         server.body(answer, client.sendall)
         if answer.headers.get("connection", "").lower() == "close" or answer.length is None and not answer.chunked:
@@ -364,7 +367,7 @@ class Faults:
     def _answer_here(self, head, fault, how, client, reader, server):
         mid = fault == "internal_mid"
         reader.body(head, lambda _: None, limit=(head.length or 0) // 2 if mid else None)
-        self._note(head, fault, ANSWERS[fault][0])
+        self._note(head, fault, ANSWERS[fault][0], how=how)
         ends = mid or fault == "timeout"
         client.sendall(self._error(fault, how, head, ends))
         if ends:
@@ -377,8 +380,8 @@ class Faults:
             raise _Drop
         return server
 
-    def _send_late(self, head, parts, delay):
-        time.sleep(delay)
+    def _send_late(self, head, parts, how):
+        time.sleep(how.get("delay", 2.0))
         served = 0
         with contextlib.suppress(OSError, _Gone):
             server = _Reader(socket.create_connection(self._upstream, 30))
@@ -389,7 +392,7 @@ class Faults:
                 while raw and raw.startswith(b"HTTP/1.1 1"):
                     raw = server.head()
                 served = _Head(raw, answer_to=head.method).status if raw else 0
-        self._note(head, "late", 0, served)
+        self._note(head, "late", 0, served, how)
         with self._lock:
             self.late -= 1
 
