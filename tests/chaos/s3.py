@@ -117,7 +117,8 @@ class Run:
                 **self.layout.settings()}  # fmt: skip
 
     def begin(self):
-        self.chaos.kafka.create_topic(self.topic, PARTITIONS)
+        # The records are as old as their timestamps say.
+        self.chaos.kafka.create_topic(self.topic, PARTITIONS, {"retention.ms": "-1"})
         rates = {}
         for kind in self.weather if self.chaos.args.faults else ():
             rates |= WEATHER[kind]
