@@ -134,4 +134,5 @@ void sl_s3_abort_loose(struct sl_s3_client *c, struct sl_str key, struct sl_str 
 
 /* --- crc32c.c: Castagnoli, as in RFC 3720 */
 uint32_t sl_s3_crc32c(const void *p, size_t n);
+uint32_t sl_s3_crc32c_portable(const void *p, size_t n); /* the same without the instruction */
 #endif

@@ -20,9 +20,10 @@ static void fill(void)
                         tables[k][i] = tables[k - 1][i] >> 8 ^ tables[0][tables[k - 1][i] & 255];
 }
 
-static uint32_t by_table(const uint8_t *p, size_t n)
+uint32_t sl_s3_crc32c_portable(const void *bytes, size_t n)
 {
         static pthread_once_t once = PTHREAD_ONCE_INIT;
+        const uint8_t *p = bytes;
         pthread_once(&once, fill);
         uint32_t crc = ~0u;
         for (; n >= 8; n -= 8, p += 8) {
@@ -56,5 +57,5 @@ uint32_t sl_s3_crc32c(const void *p, size_t n)
         if (__builtin_cpu_supports("sse4.2"))
                 return by_instruction(p, n);
 #endif
-        return by_table(p, n);
+        return sl_s3_crc32c_portable(p, n);
 }

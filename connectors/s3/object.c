@@ -39,7 +39,7 @@ struct sl_s3_object {
         char id[17];
         struct sl_buf tail;  /* not in a part yet */
         struct part **parts; /* empty: no multipart upload so far */
-        int32_t count, cap, there;
+        int32_t count, cap, there, under_way; /* under_way: parts */
         struct sl_buf upload; /* its id; len 0 = not created */
         uint64_t bytes;
         size_t held;
@@ -182,6 +182,7 @@ static void set_lost(struct sl_s3_object *o)
                 sl_s3_call_cancel(o->client, o->parts[i]->call);
                 o->parts[i]->call = NULL;
         }
+        o->under_way = 0;
 }
 
 static void set_end(struct sl_s3_object *o, enum sl_s3_state state)
@@ -228,6 +229,7 @@ static void part_done(struct sl_s3_call *call, void *arg)
         struct sl_s3_object *o = p->object;
         struct sl_str etag = sl_http_header(&call->resp, "ETag");
         p->call = NULL;
+        o->under_way--;
         if (call->rc == SL_OK && !etag.ptr)
                 call->rc = sl_fail(&call->err, SL_E_S3_REFUSED,
                                    "S3 at %s answered a part without an ETag: is store.url an S3 endpoint?",
@@ -257,6 +259,7 @@ static void send_part(struct part *p)
         call->arg = p;
         call->done = part_done;
         p->call = call;
+        o->under_way++;
         sl_s3_call_start(o->client, call);
 }
 
@@ -317,9 +320,11 @@ static void cut_part(struct sl_s3_object *o, size_t n)
                 o->parts = sl_realloc(o->parts, (size_t)o->cap * sizeof(struct part *));
         }
         o->parts[o->count++] = p;
+        if (o->failed)
+                return; /* retry sends it */
         if (o->upload.len)
                 send_part(p);
-        else if (!o->call && !o->failed)
+        else if (!o->call)
                 create(o);
 }
 
@@ -483,8 +488,8 @@ static void completed(struct sl_s3_call *call, void *arg)
         o->call = NULL;
         if (call->rc == SL_OK) {
                 is_there(o);
-        } else if (sl_s3_code_is(call, "NoSuchUpload")) {
-                /* Aborted by somebody, or done by a try whose answer was lost. That try may have been libcurl's own (it
+        } else if (o->count && call->err.native == 404 && !sl_s3_code_is(call, "NoSuchBucket")) {
+                /* NoSuchUpload, with some servers NoSuchKey: aborted by somebody, or done by a try whose answer was lost. That try may have been libcurl's own (it
                  * repeats a request when a kept connection turns out to be dead), so the number of tries says nothing. */
                 sl_buf_clear(&o->upload);
                 look(o);
@@ -564,7 +569,7 @@ void sl_s3_object_complete(struct sl_s3_object *o)
 
 enum sl_s3_state sl_s3_object_state(const struct sl_s3_object *o, struct sl_err *why)
 {
-        if (o->failed) {
+        if (o->failed && !o->under_way) { /* parts that still have tries get them first */
                 if (why && why->rc == SL_OK)
                         *why = o->err;
                 return SL_S3_FAILED;
@@ -573,7 +578,7 @@ enum sl_s3_state sl_s3_object_state(const struct sl_s3_object *o, struct sl_err 
         case COLLECTING:
                 return SL_S3_OPEN;
         case UPLOADING:
-                return o->there == o->count ? SL_S3_READY : SL_S3_BUSY;
+                return o->there == o->count && !o->failed ? SL_S3_READY : SL_S3_BUSY;
         case ENDED:
                 return o->end;
         case COMPLETING:
@@ -592,8 +597,6 @@ bool sl_s3_object_retry(struct sl_s3_object *o)
                 return false;
         o->failed = o->lost = false;
         sl_err_clear(&o->err);
-        if (o->call)
-                return true;
         if (o->step == COLLECTING || o->step == UPLOADING || (o->count && o->there < o->count)) {
                 o->step = o->finished ? UPLOADING : COLLECTING;
                 if (o->count && !o->upload.len)

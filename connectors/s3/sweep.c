@@ -16,6 +16,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#define SKEW_MS 5000
+
 struct sweep {
         struct sl_s3_client *client;
         char *prefix, *suffix, **names;
@@ -111,9 +113,12 @@ static void listed(struct sl_s3_call *call, void *arg)
                         "is needed; a lifecycle rule AbortIncompleteMultipartUpload takes them too): %s",
                         call->err.msg);
         } else {
-                /* The server's clock counts for what it says about its uploads. */
-                if (!s->corrected && sl_s3_http_date(sl_http_header(&call->resp, "Date"), &server_ms))
-                        s->before_ms += server_ms - sl_wall_ms();
+                /* The server's clock counts for what it says about its uploads; its Date has whole seconds. */
+                int64_t skew_ms = 0;
+                if (sl_s3_http_date(sl_http_header(&call->resp, "Date"), &server_ms))
+                        skew_ms = server_ms - sl_wall_ms();
+                if (!s->corrected && (skew_ms > SKEW_MS || skew_ms < -SKEW_MS))
+                        s->before_ms += skew_ms;
                 s->corrected = true;
                 look_through(s, sl_s3_body_of(call));
                 if (next_page(s, sl_s3_body_of(call))) {

@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include "connectors/s3/client.h"
-#include "connectors/s3/credentials.h"
 #include "connectors/s3/names.h"
 
 static void expect_key(struct sl_s3_names names, int32_t partition, const char *dir, int64_t offset, const char *want)
@@ -137,65 +136,11 @@ static void backoff(void **state)
                 assert_true(sl_s3_backoff_ms(100, 2, i * 42949672u) <= 200);
 }
 
-static void credentials_file(void **state)
-{
-        (void)state;
-        static const char text[] =
-                "# mine\n[default]\naws_access_key_id = AK\naws_secret_access_key=s/=+\n"
-                "\n[ other ]\r\naws_access_key_id=AK2\r\naws_secret_access_key=S2\r\naws_session_token=T2\r\n"
-                "[role]\nrole_arn=arn:x\nsource_profile=default\n[half]\naws_access_key_id=AK3\n";
-        struct sl_s3_creds c = {0};
-        const char *other;
-        assert_true(sl_s3_creds_profile(SL_STR(text), "default", &c, &other));
-        assert_string_equal(c.access, "AK");
-        assert_string_equal(c.secret, "s/=+");
-        assert_null(c.token);
-        sl_s3_creds_free(&c);
-        assert_true(sl_s3_creds_profile(SL_STR(text), "other", &c, &other));
-        assert_string_equal(c.secret, "S2");
-        assert_string_equal(c.token, "T2");
-        sl_s3_creds_free(&c);
-        assert_false(sl_s3_creds_profile(SL_STR(text), "role", &c, &other));
-        assert_string_equal(other, "role_arn");
-        assert_false(sl_s3_creds_profile(SL_STR(text), "half", &c, &other));
-        assert_null(other);
-        assert_null(c.access);
-        assert_false(sl_s3_creds_profile(SL_STR(text), "none", &c, &other));
-        assert_false(sl_s3_creds_profile(SL_STR(""), "default", &c, &other));
-}
-
-/* Config before environment before file; what is missing is said, what is secret is not. */
-static void credentials_order(void **state)
-{
-        (void)state;
-        struct sl_s3_creds c = {0};
-        struct sl_err err = {0};
-        setenv("AWS_ACCESS_KEY_ID", "ENVKEY", 1);
-        setenv("AWS_SECRET_ACCESS_KEY", "ENVSECRET", 1);
-        setenv("AWS_SESSION_TOKEN", "ENVTOKEN", 1);
-        assert_int_equal(sl_s3_creds_load("CFG", "CFGSECRET", NULL, &c, &err), SL_OK);
-        assert_string_equal(c.access, "CFG");
-        assert_null(c.token); /* the environment's token belongs to the environment's keys */
-        sl_s3_creds_free(&c);
-        assert_int_equal(sl_s3_creds_load("", NULL, NULL, &c, &err), SL_OK);
-        assert_string_equal(c.access, "ENVKEY");
-        assert_string_equal(c.token, "ENVTOKEN");
-        sl_s3_creds_free(&c);
-        unsetenv("AWS_ACCESS_KEY_ID");
-        setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials", 1);
-        setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/nonexistent/token", 1);
-        assert_int_equal(sl_s3_creds_load(NULL, NULL, NULL, &c, &err), SL_FATAL);
-        assert_int_equal(err.id, SL_E_S3_SETUP);
-        assert_non_null(strstr(err.msg, "AWS_WEB_IDENTITY_TOKEN_FILE"));
-        assert_null(strstr(err.msg, "ENVSECRET"));
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(object_keys), cmocka_unit_test(blank_topics_dir), cmocka_unit_test(object_variants),
-                cmocka_unit_test(too_long_a_key), cmocka_unit_test(xml_answers),
-                cmocka_unit_test(backoff),     cmocka_unit_test(credentials_file), cmocka_unit_test(credentials_order),
+                cmocka_unit_test(object_keys),    cmocka_unit_test(blank_topics_dir), cmocka_unit_test(object_variants),
+                cmocka_unit_test(too_long_a_key), cmocka_unit_test(xml_answers),      cmocka_unit_test(backoff),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
