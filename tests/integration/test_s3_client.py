@@ -126,7 +126,9 @@ def tool(store, proxy):
 
 
 def uploads(server, unique):
-    return [key for key, _ in server.client.multipart_uploads("lake") if unique in key]
+    """Keys of unfinished uploads. s3proxy answers 500 while a part that was broken off is being removed."""
+    unfinished = server.client.multipart_uploads
+    return wait_until(lambda: [[key for key, _ in unfinished("lake") if unique in key]], what="the list of uploads")[0]
 
 
 # --- Signatures -------------------------------------------------------------------------------------------------------
