@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pure parts of the S3 client: sizes of parts, checksums, when keys are renewed, what profile files and command lines
- * say, which container URLs are allowed. What talks is tested by tests/integration/test_s3_client.py. */
+ * say, which container URLs are allowed, what is wrong with a config. What talks is tested by tests/integration/test_s3_client.py. */
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "connectors/s3/client_internal.h"
+#include "connectors/s3/config.h"
 #include "connectors/s3/creds_internal.h"
 
 static void ten_thousand_parts_are_enough(void **state)
@@ -244,6 +245,61 @@ static void the_order_of_credentials(void **state)
         sl_s3_creds_free(c);
 }
 
+/* key=value texts over a valid config; what the first error or warning says must hold text, NULL = nothing is said. */
+static void check_config(const char *const *more, bool error, const char *text)
+{
+        struct sl_props props = {0};
+        struct sl_arena arena = {0};
+        struct sl_cfg_report r = {0};
+        struct sl_s3_cfg cfg = {0};
+        sl_props_set(&props, "format.class", "io.confluent.connect.s3.format.json.JsonFormat");
+        sl_props_set(&props, "flush.size", "1");
+        sl_props_set(&props, "s3.bucket.name", "lake");
+        for (; *more; more += 2)
+                sl_props_set(&props, more[0], more[1]);
+        sl_cfg_parse(sl_s3_defs, &props, &cfg, &arena, &r);
+        sl_s3_client_check(&cfg, &r);
+        if (!text) {
+                assert_int_equal(r.count, 0);
+        } else {
+                assert_int_equal(r.count, 1);
+                assert_int_equal(r.errors, error ? 1 : 0);
+                assert_non_null(strstr(r.findings[0].text, text));
+                assert_null(strstr(r.findings[0].text, "MDEyMzQ1"));
+        }
+        sl_cfg_report_free(&r);
+        sl_props_free(&props);
+        sl_arena_free(&arena);
+}
+
+#define KEY32 "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+#define CHECK(error, text, ...) check_config((const char *const[]){__VA_ARGS__, NULL}, error, text)
+
+static void config_of_the_client(void **state)
+{
+        (void)state;
+        CHECK(false, NULL, "s3.region", "eu-west-1");
+        CHECK(true, "must be set together", "aws.access.key.id", "A");
+        CHECK(true, "aws.session.token needs", "aws.session.token", "T");
+        CHECK(true, "s3.path.style.access.enabled=false", "s3.wan.mode", "true");
+        CHECK(false, NULL, "s3.wan.mode", "true", "s3.path.style.access.enabled", "false");
+        CHECK(true, "a dot in its name", "s3.wan.mode", "true", "s3.path.style.access.enabled", "false", "s3.bucket.name", "a.b");
+        CHECK(true, "32 bytes in base64", "s3.sse.customer.key", "MDEyMzQ1");
+        CHECK(false, NULL, "s3.sse.customer.key", KEY32, "s3.ssea.name", "AES256", "store.url", "https://x");
+        CHECK(false, NULL, "s3.sse.customer.key", KEY32, "store.url", "x:9000"); /* https without a scheme */
+        CHECK(true, "needs s3.ssea.name=AES256", "s3.sse.customer.key", KEY32, "s3.ssea.name", "aws:kms");
+        CHECK(false, "without encryption", "s3.sse.customer.key", KEY32, "store.url", "http://x");
+        CHECK(true, "needs s3.credentials.provider.sts.role.arn", "s3.credentials.provider.class",
+              "io.confluent.connect.s3.auth.AwsAssumeRoleCredentialsProvider");
+        CHECK(false, "has no effect", "s3.credentials.provider.sts.role.arn", "arn:x");
+        CHECK(true, "s3.credentials.provider.class", "s3.credentials.provider.class", "com.example.Mine");
+        CHECK(true, "it must be name:value", "s3.object.tagging", "true", "s3.object.tagging.key.value.pairs", "a:b,c");
+        CHECK(false, NULL, "s3.object.tagging", "true", "s3.object.tagging.key.value.pairs", "a:b,c:d:e");
+        CHECK(true, "at most 10 tags", "s3.object.tagging", "true", "s3.object.tagging.key.value.pairs",
+              "a:1,b:2,c:3,d:4,e:5,f:6,g:7,h:8");
+        CHECK(false, "has no effect", "s3.proxy.user", "me");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -257,6 +313,7 @@ int main(void)
                 cmocka_unit_test(container_urls),
                 cmocka_unit_test(pages_of_xml),
                 cmocka_unit_test(the_order_of_credentials),
+                cmocka_unit_test(config_of_the_client),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
