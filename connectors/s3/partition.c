@@ -452,7 +452,7 @@ static enum sl_rc time_of(const struct sl_s3_partitioner *p, const struct sl_rec
 /* The directory of an instant; kept until another bucket takes its place. */
 static enum sl_rc bucket_text(struct sl_s3_partitioner *p, int64_t instant, struct sl_str *ret, struct sl_err *err)
 {
-        if (instant > INT64_MAX - 2 * DAY_MS - p->duration_ms % DAY_MS || instant < INT64_MIN + 2 * DAY_MS)
+        if (instant > INT64_MAX - 2 * DAY_MS || instant < INT64_MIN + 2 * DAY_MS)
                 return sl_fail(err, SL_E_S3_PARTITION, "Error encoding partition. The time %lld is too far away",
                                (long long)instant);
         int64_t start = sl_s3_zone_bucket(&p->zone, instant, p->duration_ms);

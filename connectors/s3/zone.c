@@ -177,5 +177,10 @@ static int64_t next_day(struct sl_s3_zone *z, int64_t start)
 int64_t sl_s3_zone_next(struct sl_s3_zone *z, int64_t now, int64_t interval_ms)
 {
         int64_t start = day_start(z, now), day = next_day(z, start) - start, k = (now - start) / interval_ms + 1;
-        return start + (interval_ms > day || k > day / interval_ms ? day : k * interval_ms);
+        int64_t next = start + (interval_ms > day || k > day / interval_ms ? day : k * interval_ms);
+        if (next > now)
+                return next;
+        /* The clock was put back over midnight, and this is the day's end for the second time. Joda says the first. */
+        int32_t offset = sl_s3_zone_offset(z, now);
+        return (sl_floor_div(now + offset, DAY_MS) + 1) * DAY_MS - offset;
 }

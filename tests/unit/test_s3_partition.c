@@ -490,6 +490,11 @@ static void schedule(void **state)
         p = open(&cfg, NULL);
         assert_int_equal(sl_s3_next_schedule(p, 1792890000000), 1792882800000 + 24 * HOUR); /* a day of 25 hours */
         sl_s3_partitioner_free(p);
+        cfg.timezone = "America/Goose_Bay"; /* 1987-10-25 00:01 became 23:01, and midnight came twice */
+        p = open(&cfg, NULL);
+        assert_int_equal(sl_s3_next_schedule(p, 562129260000 - 1), 562129200000 + 25 * HOUR);
+        assert_int_equal(sl_s3_next_schedule(p, 562129260000), 562129200000 + HOUR);
+        sl_s3_partitioner_free(p);
 }
 
 /* Rows of directories that were seen lately allocate nothing, whatever the partitioner. */
