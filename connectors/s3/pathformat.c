@@ -129,6 +129,17 @@ static bool is_text(const struct step *s)
         return s->letter && (strchr("GEa", s->letter) || (s->letter == 'M' && s->count >= 3));
 }
 
+/* Does the zone have names of letters, winter and summer, and the locale no others for them? Java's names are those of the tz database
+ * then. */
+static bool short_names(const struct sl_s3_pathformat *f)
+{
+        const int64_t january = 4103000000, july = 4119000000; /* of 2100 */
+        if (f->zone->fixed)
+                return true;
+        return f->texts && f->texts <= &locales[1] && is_letter(*sl_tz_name(f->zone->tz, january)) &&
+               is_letter(*sl_tz_name(f->zone->tz, july));
+}
+
 /* A run of one letter; the rest of the pattern, or NULL with the reason in why. */
 static const char *add_letters(struct sl_s3_pathformat *f, const char *p, const char *locale, struct sl_buf *why)
 {
@@ -139,11 +150,14 @@ static const char *add_letters(struct sl_s3_pathformat *f, const char *p, const 
                 sl_buf_printf(why, "Illegal pattern component: %.*s", (int)s->count, p);
                 return NULL;
         }
-        if (s->letter == 'z' && (s->count >= 4 || !f->zone->fixed)) {
+        if (s->letter == 'z' && (s->count >= 4 || !short_names(f))) {
                 sl_buf_printf(why,
-                              "%.*s prints the name of a time zone, which is not built in: ZZZ prints its id (%s), and Z "
-                              "or ZZ the offset",
-                              (int)s->count, p, f->zone->id);
+                              "%.*s prints the name of a time zone, and %s: ZZZ prints its id (%s), and Z or ZZ the offset",
+                              (int)s->count, p,
+                              s->count >= 4          ? "only short ones are built in"
+                              : f->texts > &locales[1] || !f->texts ? "only English ones are built in"
+                                                     : "this one has no short name in the tz database",
+                              f->zone->id);
                 return NULL;
         }
         if (is_text(s) && !f->texts) {
@@ -205,6 +219,7 @@ struct parts {
         int64_t year, week_year, fraction; /* fraction: ms of the second */
         int32_t month, day, day_of_year, week, weekday; /* weekday: 0 = Monday */
         int32_t hour, minute, second;
+        const char *zone_name;
 };
 
 static void take_apart(int64_t local, struct parts *p)
@@ -314,7 +329,7 @@ static void field(const struct sl_s3_pathformat *f, const struct step *s, const 
         case 'm': padded(out, p->minute, s->count); break;
         case 's': padded(out, p->second, s->count); break;
         case 'S': fraction(out, p->fraction, s->count); break;
-        case 'z': sl_buf_adds(out, f->zone->id); break;
+        case 'z': sl_buf_adds(out, p->zone_name); break;
         default: zone(f, s->count, offset_ms, out);
         }
 }
@@ -323,6 +338,7 @@ void sl_s3_pathformat_write(const struct sl_s3_pathformat *f, int64_t instant, i
 {
         struct parts p;
         take_apart(instant + offset_ms, &p);
+        p.zone_name = f->zone->fixed ? f->zone->id : sl_tz_name(f->zone->tz, sl_floor_div(instant, 1000));
         for (uint32_t i = 0; i < f->count; i++) {
                 if (f->steps[i].letter)
                         field(f, &f->steps[i], &p, offset_ms, out);

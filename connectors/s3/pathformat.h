@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* path.format: a pattern of Joda-Time's DateTimeFormat, printed. All letters but zone names: G C x w e E y Y D M d a K h H k m s S Z, and z
- * for zones that are offsets; quotes; numbers or texts by how often a letter stands there. Texts in the locales en, de, fr, es, it, nl, pt
+/* path.format: a pattern of Joda-Time's DateTimeFormat, printed. Its letters G C x w e E y Y D M d a K h H k m s S Z and z (but zzzz, long
+ * names of zones); quotes; numbers or texts by how often a letter stands there. Texts in the locales en, de, fr, es, it, nl, pt
  * and in Java's root locale, which Java takes for what it doesn't know, "en-US" among them. Does not parse times.
  * Immutable once made. @thread any. */
 #ifndef SL_S3_PATHFORMAT_H

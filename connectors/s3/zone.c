@@ -43,41 +43,36 @@ static void print_offset(int32_t seconds, char *out, size_t size)
                 snprintf(out, size, "%c%02d:%02d", seconds < 0 ? '-' : '+', s / 3600, s / 60 % 60);
 }
 
-static const char *skip_prefix(const char *name)
+/* An offset, behind nothing or UTC, GMT, UT; or one of the ways to say none. */
+static bool fixed_zone(struct sl_s3_zone *z, const char *name)
 {
-        static const char *const prefixes[] = {"UTC", "GMT", "UT"};
-        for (size_t i = 0; i < 3; i++) {
+        static const char *const prefixes[] = {"", "UTC", "GMT", "UT"}, *const none[] = {"UTC", "UT", "Z"};
+        int32_t seconds = 0;
+        for (size_t i = 0; i < 3 && !z->fixed; i++)
+                z->fixed = strcmp(name, none[i]) == 0;
+        for (size_t i = 0; i < 4 && !z->fixed; i++) {
                 size_t n = strlen(prefixes[i]);
-                if (strncmp(name, prefixes[i], n) == 0 && (name[n] == '+' || name[n] == '-'))
-                        return name + n;
+                if (strncmp(name, prefixes[i], n) == 0 && (name[n] == '+' || name[n] == '-') && offset_of(name + n + 1, &seconds)) {
+                        seconds = name[n] == '-' ? -seconds : seconds;
+                        z->fixed = true;
+                }
         }
-        return name;
+        if (!z->fixed)
+                return false;
+        z->tz = sl_tz_fixed(seconds);
+        if (seconds)
+                print_offset(seconds, z->id, sizeof(z->id));
+        else
+                memcpy(z->id, "UTC", 4);
+        return true;
 }
 
 bool sl_s3_zone_open(struct sl_s3_zone *z, const char *name, struct sl_buf *why)
 {
-        *z = (struct sl_s3_zone){.to = INT64_MIN};
-        const char *p = skip_prefix(name);
-        int32_t seconds = 0;
-        if (*p == '+' || *p == '-') {
-                if (!offset_of(p + 1, &seconds)) {
-                        sl_buf_printf(why, "The datetime zone id '%s' is not recognised", name);
-                        return false;
-                }
-                seconds = *p == '-' ? -seconds : seconds;
-                z->fixed = true;
-        } else {
-                z->fixed = strcmp(name, "UTC") == 0 || strcmp(name, "UT") == 0 || strcmp(name, "Z") == 0;
-        }
-        if (z->fixed) {
-                z->tz = sl_tz_fixed(seconds);
-                if (seconds)
-                        print_offset(seconds, z->id, sizeof(z->id));
-                else
-                        memcpy(z->id, "UTC", 4);
-                return true;
-        }
         size_t n = strlen(name), start = why->len;
+        *z = (struct sl_s3_zone){.to = INT64_MIN};
+        if (fixed_zone(z, name))
+                return true;
         z->tz = n < sizeof(z->id) ? sl_tz_open(name, why) : NULL;
         if (z->tz) {
                 memcpy(z->id, name, n + 1);

@@ -13,7 +13,7 @@ struct sl_s3_zone {
         int64_t from, to;  /* where offset holds: from <= instant < to */
         int32_t offset;    /* ms east of UTC */
 };
-/* name: Europe/Berlin, UTC, +05:30, -0800, GMT+2... False: why not, appended. */
+/* name: Europe/Berlin, UTC, +05:30, -0800, GMT+02... False: why not, appended. */
 bool sl_s3_zone_open(struct sl_s3_zone *z, const char *name, struct sl_buf *why);
 void sl_s3_zone_close(struct sl_s3_zone *z); /* accepts a zeroed struct */
 /* Offset at an instant, in ms. */

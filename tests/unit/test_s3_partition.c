@@ -586,13 +586,23 @@ static void configurations(void **state)
               "Invalid value  for configuration timezone: Timezone cannot be empty.", false);
         check(CONF("timezone", "Mars/Base"), "timezone",
               "Invalid value Mars/Base for configuration timezone: The datetime zone id 'Mars/Base' is not recognised", false);
+        check(CONF("timezone", "GMT+0"), FINE); /* a file of the tz database, and no offset of Joda's form */
+        check(CONF("timezone", "GMT+2"), "timezone",
+              "Invalid value GMT+2 for configuration timezone: The datetime zone id 'GMT+2' is not recognised", false);
+        check(CONF("timezone", "GMT+02"), FINE);
         check(CONF(TIMED, "path.format", "MMMM", "locale", "pl"), "path.format",
               "Invalid value MMMM for configuration path.format: MMMM prints a text, and the texts of locale pl are not built in: use en, de, fr, "
               "es, it, nl or pt, or letters that print numbers", false);
         check(CONF(TIMED, "path.format", "MM", "locale", "pl"), FINE);
         check(CONF(TIMED, "path.format", "zzzz"), "path.format",
-              "Invalid value zzzz for configuration path.format: zzzz prints the name of a time zone, which is not built in: ZZZ prints its id "
-              "(UTC), and Z or ZZ the offset", false);
+              "Invalid value zzzz for configuration path.format: zzzz prints the name of a time zone, and only short ones are built in: ZZZ "
+              "prints its id (UTC), and Z or ZZ the offset", false);
+        check(CONF(TIMED, "timezone", "America/Sao_Paulo", "path.format", "z"), "path.format",
+              "Invalid value z for configuration path.format: z prints the name of a time zone, and this one has no short name in the tz "
+              "database: ZZZ prints its id (America/Sao_Paulo), and Z or ZZ the offset", false);
+        check(CONF(TIMED, "timezone", "Europe/Berlin", "locale", "de", "path.format", "z"), "path.format",
+              "Invalid value z for configuration path.format: z prints the name of a time zone, and only English ones are built in: ZZZ "
+              "prints its id (Europe/Berlin), and Z or ZZ the offset", false);
         check(CONF("partitioner.class", "HourlyPartitioner", "locale", "en", "timezone", "UTC", "path.format", "YYYY"), "path.format",
               "path.format is overridden by HourlyPartitioner", true);
         check(CONF("path.format", "YYYY"), "path.format", "path.format has no effect with DefaultPartitioner", true);

@@ -22,6 +22,7 @@ struct change {
 struct transition {
         int64_t at;
         int32_t before, after;
+        uint32_t name; /* behind it */
 };
 
 struct sl_tz {
@@ -31,6 +32,8 @@ struct sl_tz {
         int32_t last, summer;
         bool yearly;
         struct change to_summer, to_winter;
+        char *names; /* those of the file, each with a NUL behind it, then the footer's */
+        uint32_t first_name, last_name, summer_name;
 };
 
 /* ---- the calendar ---- */
@@ -103,15 +106,19 @@ static const char *clock_time(const char *p, int32_t *ret)
         return p;
 }
 
-static const char *zone_letters(const char *p)
+/* The name at p, without its brackets, goes to *name, which moves behind its NUL. */
+static const char *zone_letters(const char *p, char **name)
 {
-        if (p && *p == '<') {
-                p = strchr(p, '>');
-                return p ? p + 1 : NULL;
-        }
-        while (p && ((*p | 32) >= 'a' && (*p | 32) <= 'z'))
-                p++;
-        return p;
+        bool brackets = p && *p == '<';
+        const char *start = p ? p + brackets : NULL, *end = start;
+        while (end && (brackets ? *end && *end != '>' : (*end | 32) >= 'a' && (*end | 32) <= 'z'))
+                end++;
+        if (!end || (brackets && !*end))
+                return NULL;
+        memcpy(*name, start, (size_t)(end - start));
+        *name += end - start;
+        *(*name)++ = 0;
+        return end + brackets;
 }
 
 static const char *change_rule(const char *p, struct change *ret)
@@ -131,18 +138,21 @@ static const char *change_rule(const char *p, struct change *ret)
         return p && *p == '/' ? clock_time(p + 1, &ret->time) : p;
 }
 
-static bool read_footer(struct sl_tz *tz, const char *p)
+/* name: room for the rule's names in tz->names. */
+static bool read_footer(struct sl_tz *tz, const char *p, char *name)
 {
         int32_t west;
         if (!*p)
                 return true;
-        p = clock_time(zone_letters(p), &west);
+        tz->last_name = tz->summer_name = (uint32_t)(name - tz->names);
+        p = clock_time(zone_letters(p, &name), &west);
         tz->last = -west;
         if (!p || !*p)
                 return p != NULL;
         tz->yearly = true;
         tz->summer = tz->last + 3600;
-        p = zone_letters(p);
+        tz->summer_name = (uint32_t)(name - tz->names);
+        p = zone_letters(p, &name);
         if (p && *p != ',') {
                 p = clock_time(p, &west);
                 tz->summer = -west;
@@ -180,24 +190,31 @@ static bool read_file(struct sl_tz *tz, const uint8_t *p, size_t n)
         n -= skip;
         if (n < header || memcmp(p, "TZif", 4) != 0 || data_size(p, 8) > n - header)
                 return false;
-        uint32_t times = be32(p + 32), types = be32(p + 36);
+        uint32_t times = be32(p + 32), types = be32(p + 36), chars = be32(p + 40);
         const uint8_t *at = p + header, *index = at + 8 * (size_t)times, *type = index + times;
         const char *footer = (const char *)p + header + data_size(p, 8), *end = (const char *)p + n;
         if (!types || footer == end || *footer++ != '\n' || end == footer || end[-1] != '\n')
                 return false;
         tz->list = sl_calloc(times + 1, sizeof(*tz->list));
+        tz->names = sl_calloc(chars + (size_t)(end - footer) + 4, 1);
+        memcpy(tz->names, type + 6 * (size_t)types, chars);
         tz->first = tz->last = (int32_t)be32(type);
+        tz->first_name = tz->last_name = type[5];
         for (uint32_t i = 0; i < times; i++) {
-                if (index[i] >= types)
+                const uint8_t *t = type + 6 * (size_t)index[i];
+                if (index[i] >= types || t[5] >= chars)
                         return false;
-                int32_t after = (int32_t)be32(type + 6 * (size_t)index[i]);
-                if (after == tz->last)
+                int32_t after = (int32_t)be32(t);
+                if (after == tz->last && t[5] == tz->last_name)
                         continue;
-                tz->list[tz->count++] = (struct transition){(int64_t)be64(at + 8 * (size_t)i), tz->last, after};
+                tz->list[tz->count++] = (struct transition){(int64_t)be64(at + 8 * (size_t)i), tz->last, after, t[5]};
                 tz->last = after;
+                tz->last_name = t[5];
         }
+        if (tz->first_name >= chars)
+                return false;
         char *rule = sl_strndup(footer, (size_t)(end - 1 - footer));
-        bool ok = read_footer(tz, rule);
+        bool ok = read_footer(tz, rule, tz->names + chars + 1);
         free(rule);
         return ok;
 }
@@ -261,8 +278,10 @@ struct sl_tz *sl_tz_open(const char *name, struct sl_buf *why)
 
 void sl_tz_free(struct sl_tz *tz)
 {
-        if (tz)
+        if (tz) {
                 free(tz->list);
+                free(tz->names);
+        }
         free(tz);
 }
 
@@ -277,8 +296,8 @@ static int64_t counts_from(const struct transition *t, bool local)
 /* The two changes of a year behind the list, earlier one first. */
 static void changes_in(const struct sl_tz *tz, int64_t year, struct transition ret[2])
 {
-        struct transition a = {change_in(&tz->to_summer, year) - tz->last, tz->last, tz->summer};
-        struct transition b = {change_in(&tz->to_winter, year) - tz->summer, tz->summer, tz->last};
+        struct transition a = {change_in(&tz->to_summer, year) - tz->last, tz->last, tz->summer, tz->summer_name};
+        struct transition b = {change_in(&tz->to_winter, year) - tz->summer, tz->summer, tz->last, tz->last_name};
         ret[0] = a.at < b.at ? a : b;
         ret[1] = a.at < b.at ? b : a;
 }
@@ -318,6 +337,18 @@ static int32_t offset(const struct sl_tz *tz, int64_t when, bool local)
         if (n < tz->count)
                 return n ? tz->list[n - 1].after : tz->first;
         return tz->yearly ? by_rule(tz, when, local) : tz->last;
+}
+
+const char *sl_tz_name(const struct sl_tz *tz, int64_t instant)
+{
+        uint32_t n = counted(tz, instant, false), name = tz->first_name;
+        if (!tz->names)
+                return "";
+        if (n < tz->count)
+                name = n ? tz->list[n - 1].name : tz->first_name;
+        else
+                name = tz->yearly && by_rule(tz, instant, false) == tz->summer ? tz->summer_name : tz->last_name;
+        return tz->names + name;
 }
 
 int64_t sl_tz_next(const struct sl_tz *tz, int64_t instant)

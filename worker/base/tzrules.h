@@ -28,7 +28,10 @@ struct sl_tz *sl_tz_fixed(int32_t seconds);
 int32_t sl_tz_at(const struct sl_tz *tz, int64_t instant);
 /* The same for a local time (as if it were UTC): in a gap and in an overlap the offset before it. */
 int32_t sl_tz_local(const struct sl_tz *tz, int64_t local);
-/* The first change of the offset behind an instant (INT64_MAX: there is none), and the last one that is not behind it (INT64_MIN). */
+/* How the zone is called at an instant in the database: letters (CET, CEST), or the offset where nobody has a name (-03). "" for an
+ * offset. The zone's. */
+const char *sl_tz_name(const struct sl_tz *tz, int64_t instant);
+/* The first change of the offset or name behind an instant (INT64_MAX: there is none), and the last one that is not behind it (INT64_MIN). */
 int64_t sl_tz_next(const struct sl_tz *tz, int64_t instant);
 int64_t sl_tz_last(const struct sl_tz *tz, int64_t instant);
 void sl_tz_free(struct sl_tz *tz); /* NULL is fine */

@@ -5,7 +5,7 @@ answer by answer; and the same for scheduled rotation and for times in text fiel
 Instants lie round changes of the zone's offset, in gaps and overlaps, before 1970, and far away. What Joda's own copy of the time zone
 database knows otherwise than the system's can't agree: zones and times in which Joda's offsets differ from zoneinfo's are left out, by
 asking both sides for the offsets round the instant, and are counted. What we refuse by design (names of zones, texts of other locales) is not
-drawn, nor is ZZZ for a zone's old name, which Joda replaces by the new one (US/Pacific).
+drawn, nor is ZZZ for a zone's old name, which Joda replaces by the new one (US/Pacific, GMT).
 """
 import argparse
 import datetime
@@ -23,9 +23,9 @@ ZONES = ("UTC Europe/Berlin Europe/London Europe/Lisbon Europe/Moscow Europe/Dub
          "America/Sao_Paulo America/Havana America/Santiago America/Asuncion America/Caracas Asia/Tokyo Asia/Kolkata Asia/Kathmandu Asia/Tehran "
          "Asia/Beirut Asia/Amman Asia/Singapore Asia/Dhaka Africa/Cairo Africa/Casablanca Africa/Monrovia Australia/Sydney Australia/Lord_Howe "
          "Australia/Adelaide Pacific/Auckland Pacific/Chatham Pacific/Apia Pacific/Kiritimati Pacific/Honolulu Antarctica/Troll Atlantic/Azores "
-         "US/Pacific EST5EDT CET Etc/GMT+5").split()
-OLD = ("US/Pacific",)
-OFFSETS = "+05:30 -08:00 +0530 -11 +00:00 GMT+3 UTC-09:30 +23:59 -23:00 +01:02:03".split()
+         "US/Pacific EST5EDT CET Etc/GMT+5 GMT GMT0 Africa/Abidjan").split()
+OLD = ("US/Pacific", "GMT", "GMT0")
+OFFSETS = "+05:30 -08:00 +0530 -11 +00:00 GMT+03 UTC-09:30 UT+00 +23:59 -23:00 +01:02:03".split()
 LOCALES = "en de fr es it nl pt en-US en_GB de-DE EN Fr root".split()
 DURATIONS = [1, 7, 1000, 60000, 900000, 1800000, 3600000, 3600000, 7200000, 10800000, 21600000, 43200000, 86400000, 86400000, 86400000,
              5400000, 604800000, 100000000, 31536000000, 2592000000, 12345678]
@@ -43,6 +43,13 @@ def pattern(rng):
         parts.append(letter * (rng.choice([1, 1, 2, 2, 3, 4, 5, 6, 9, 18, 20]) if letter != "Z" else rng.randint(1, 3)))
         parts.append(rng.choice(["", "/", "-", "=", "'T'", " ", "''", "'x=y'/", "é", "'unb''al'", "_", "."]))
     return "".join(parts).strip("/ ") or "YYYY"
+
+
+def zone_names(rng):
+    """z, where the tz database has the name that Java has, and after the years of war."""
+    zone = rng.choice(["Europe/Berlin", "Europe/London", "America/New_York", "America/Los_Angeles", "Asia/Kolkata", "Asia/Tokyo", "Australia/Sydney",
+                       "Pacific/Auckland", "UTC", "+05:30", "Africa/Johannesburg"])
+    return f"P\t{zone}\t{rng.choice(['en', 'en-US'])}\t1\t{rng.choice(['z', 'zz', 'zzz'])}/YYYY\t{rng.randint(978307200000, 4102444800000)}"
 
 
 def around_changes(rng, zone):
@@ -115,6 +122,8 @@ def cases(rng, count):
         if zone in OLD and "ZZZ" in path:
             zone = "UTC"
         yield f"P\t{zone}\t{rng.choice(LOCALES)}\t{rng.choice(DURATIONS)}\t{path}\t{instant(rng, zone)}"
+    for _ in range(count // 20):
+        yield zone_names(rng)
     for _ in range(count // 5):
         zone = rng.choice(ZONES)
         now = around_changes(rng, zone) if rng.random() < 0.7 else rng.randint(0, 4102444800000)
