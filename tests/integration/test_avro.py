@@ -137,6 +137,24 @@ def test_sink_reads_old_and_newest_schema(worker, kafka, store, registry, unique
         assert rows == [{"a": 1} | ({"b": "none"} if more else {}), {"a": 2, "b": "x"}]
 
 
+def test_versions_come_from_the_registry(worker, kafka, store, registry, unique):
+    """A record's schema has the version that the topic's subject counts, unless it says one itself."""
+    old, new = record({"name": "a", "type": "int"}), record({"name": "a", "type": "int"}, {"name": "b", "type": "int", "default": 0})
+    own = new | {"fields": new["fields"][:1], "connect.version": 7}
+    subject = f"{unique}-value"
+    kafka.create_topic(unique)
+    rows = [(old, {"a": 1}), (new, {"a": 2, "b": 0}), (old, {"a": 3}), (own, {"a": 4})]
+    kafka.produce(unique, [("k", write(registry, schema, value, subject)) for schema, value in rows])
+    worker.run("s3", sink_config(store, registry, unique, **{"format.class": "AvroFormat"}))
+
+    def enough():
+        files = [fastavro.reader(io.BytesIO(store.get("lake", o.key))) for o in store.list("lake", f"topics/{unique}/")]
+        found = sorted((row["a"], json.loads(f.metadata["avro.schema"]).get("connect.version")) for f in files for row in f)
+        return found if len(found) >= 4 else None
+
+    assert wait_until(enough, 40, "four rows in Avro files") == [(1, 1), (2, 2), (3, 1), (4, 7)]
+
+
 def test_references(worker, kafka, store, registry, unique):
     """A schema that uses a type of another subject."""
     inner = {"type": "record", "name": "Inner", "namespace": "n", "fields": [{"name": "x", "type": "long"}]}

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AvroConverter: Confluent's wire format (a zero byte, the schema's id, Avro binary) over a schema registry. This file
  * keeps what each schema and topic, and each id, was compiled to, and asks the registry at first sight; the mapping is
- * in avro_from.c and avro_to.c, the rows in avro_write.c and avro_read.c. Unlike Confluent's, a schema read has the
- * version that connect.version gives it, not the one the registry counts. */
+ * in avro_from.c and avro_to.c, the rows in avro_write.c and avro_read.c. */
 #include "convert/avro.h"
 #include "convert/registry.h"
 #include "record/plans.h"
@@ -32,7 +31,7 @@ struct bound {
 /* What an id is read with; decoder NULL: why it can't be. */
 struct reader {
         int32_t id;
-        char *topic; /* with use.latest.version, where the reader's schema depends on it */
+        char *topic; /* the reader's schema, or its version, depends on it */
         size_t topic_len;
         struct sl_avro_decoder *decoder;
         struct sl_err err;
@@ -226,14 +225,18 @@ static struct sl_str reader_key(struct avro_state *st, int32_t id, struct sl_str
 {
         sl_buf_clear(&st->key);
         sl_buf_add(&st->key, &id, sizeof(id));
-        if (st->latest)
-                sl_buf_add_str(&st->key, topic);
+        sl_buf_add_str(&st->key, topic);
         return (struct sl_str){st->key.ptr, st->key.len};
 }
 
-static inline bool reads(const struct avro_state *st, const struct reader *r, int32_t id, struct sl_str topic)
+static inline bool reads(const struct reader *r, int32_t id, struct sl_str topic)
 {
-        return r->id == id && (!st->latest || sl_str_eq(topic, (struct sl_str){r->topic, r->topic_len}));
+        return r->id == id && sl_str_eq(topic, (struct sl_str){r->topic, r->topic_len});
+}
+
+static bool wants_version(const struct sl_avro *avro)
+{
+        return avro->type == SL_AVRO_RECORD && !json_object_get(avro->props, "connect.version") && !sl_avro_is_anything(avro);
 }
 
 /* The reader's schema with use.latest.version: the newest of the writer's subject. */
@@ -244,7 +247,31 @@ static enum sl_rc latest_schema(struct avro_state *st, struct sl_str topic, cons
         SL_TRY(subject_of(st, &st->latest_cfg, topic, writer, err));
         SL_TRY(sl_registry_write(st->latest, sl_buf_cstr(&st->subject), SL_REGISTRY_AVRO, SL_STR("\"null\""), NULL, 0,
                                  &latest, err));
-        return parse_registered(st, latest, doc, ret, err);
+        SL_TRY(parse_registered(st, latest, doc, ret, err));
+        if (latest->version > 0 && wants_version(*ret))
+                sl_avro_prop(doc, *ret, "connect.version", json_integer(latest->version));
+        return SL_OK;
+}
+
+/* A record's schema that does not say its version gets the one that its subject counts, as in Confluent's converter. A registry that
+ * does not know or tell it leaves it without one. */
+static enum sl_rc set_version(struct avro_state *st, const struct sl_registry_schema *s, struct sl_str topic,
+                              struct sl_avro_doc *doc, struct sl_avro *avro, struct sl_err *err)
+{
+        const struct sl_registry_schema *found;
+        struct sl_err why = {0};
+        if (!wants_version(avro))
+                return SL_OK;
+        SL_TRY(subject_of(st, &st->cfg->registry, topic, avro, err));
+        enum sl_rc rc = sl_registry_lookup(st->registry, sl_buf_cstr(&st->subject), s, &found, &why);
+        if (rc == SL_TRANSIENT) {
+                if (err)
+                        *err = why;
+                return rc;
+        }
+        if (rc == SL_OK && found->version > 0)
+                sl_avro_prop(doc, avro, "connect.version", json_integer(found->version));
+        return SL_OK;
 }
 
 static enum sl_rc compile_reader(struct avro_state *st, const struct sl_registry_schema *s, struct sl_str topic,
@@ -258,6 +285,7 @@ static enum sl_rc compile_reader(struct avro_state *st, const struct sl_registry
                 rc = latest_schema(st, topic, writer, other, &reader, err);
         } else if (rc == SL_OK) {
                 reader = writer;
+                rc = set_version(st, s, topic, doc, writer, err);
         }
         if (rc == SL_OK)
                 rc = sl_avro_decoder_new(&st->cfg->o, writer, reader, ret, err);
@@ -310,7 +338,7 @@ static enum sl_rc avro_decode(void *state, struct sl_str topic, struct sl_str by
         if (sl_unlikely(!sl_registry_split(bytes, &id, &rest)))
                 return failed(sl_fail(err, SL_E_DECODE, "Unknown magic byte!"), what, topic, " to Avro", err);
         const struct reader *r = st->last;
-        if (sl_unlikely(!r || !reads(st, r, id, topic))) {
+        if (sl_unlikely(!r || !reads(r, id, topic))) {
                 enum sl_rc rc = make_reader(st, id, topic, &r, err);
                 if (rc != SL_OK)
                         return failed(rc, what, topic, " to Avro", err);
@@ -332,7 +360,7 @@ static void avro_expect_decode(void *state, struct sl_str topic, struct sl_str b
         struct avro_state *st = state;
         struct sl_str rest;
         int32_t id;
-        if (!bytes.ptr || !sl_registry_split(bytes, &id, &rest) || (st->last && reads(st, st->last, id, topic)) ||
+        if (!bytes.ptr || !sl_registry_split(bytes, &id, &rest) || (st->last && reads(st->last, id, topic)) ||
             sl_map_get(&st->readers, reader_key(st, id, topic)))
                 return;
         sl_registry_expect_read(st->registry, id);

@@ -75,6 +75,9 @@ enum sl_rc sl_registry_read(struct sl_registry *r, int32_t id, const struct sl_r
 /* One version of a subject (a reference's). Waits. */
 enum sl_rc sl_registry_version(struct sl_registry *r, const char *subject, int32_t version, const struct sl_registry_schema **ret,
                                struct sl_err *err);
+/* What a subject has s as: its version is set. Registers nothing. Waits. */
+enum sl_rc sl_registry_lookup(struct sl_registry *r, const char *subject, const struct sl_registry_schema *s,
+                              const struct sl_registry_schema **ret, struct sl_err *err);
 /* The same questions asked ahead: the answer will be there, or on its way, when the waiting call comes. Never waits. */
 void sl_registry_expect_write(struct sl_registry *r, const char *subject, enum sl_registry_type type, struct sl_str text,
                               const struct sl_registry_ref *refs, uint32_t ref_count);
