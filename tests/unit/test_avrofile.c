@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "connectors/format/format.h"
+#include "tests/unit/allocations.h"
 
 static const struct sl_format_ops *const avro = &sl_format_avro;
 
@@ -255,12 +256,50 @@ static void schemas_that_avro_refuses(void **state)
         sl_buf_free(&out);
 }
 
+/* The second file of a schema: writers, compressors and blocks have their memory. (libsnappy, libbz2 and liblzma take theirs a
+ * block, liblz4 may a file.) */
+static void rows_allocate_nothing(void **state)
+{
+        (void)state;
+        static const struct {
+                const struct sl_format_ops *ops;
+                enum sl_format_codec codec;
+        } cases[] = {{&sl_format_avro, SL_CODEC_NONE},  {&sl_format_avro, SL_CODEC_DEFLATE}, {&sl_format_avro, SL_CODEC_ZSTD},
+                     {&sl_format_jsonl, SL_CODEC_NONE}, {&sl_format_jsonl, SL_CODEC_GZIP},   {&sl_format_jsonl, SL_CODEC_ZSTD},
+                     {&sl_format_jsonl, SL_CODEC_LZ4}};
+        for (size_t c = 0; c < sizeof(cases) / sizeof(*cases); c++) {
+                const struct sl_format_ops *ops = cases[c].ops;
+                void *w = ops->create(&(struct sl_format_opts){.codec = cases[c].codec, .level = -1});
+                struct sl_err err = {0};
+                struct sl_buf out = {0};
+                uint64_t before = 0;
+                for (int file = 0; file < 3; file++) {
+                        if (file == 1)
+                                before = allocations();
+                        sl_buf_clear(&out);
+                        bool ok = ops->begin(w, row_schema(), &out, &err) == SL_OK;
+                        for (int i = 0; ok && i < 20000; i++) {
+                                struct sl_value items[] = {sl_v_i64(SL_INT64, i * 7919 % 10007), sl_v_str(SL_STR("somebody"))};
+                                struct sl_value v = sl_v_items(SL_STRUCT, items, 2);
+                                ok = ops->append(w, &v, &err) == SL_OK;
+                        }
+                        assert_true(ok && ops->finish(w, &err) == SL_OK);
+                }
+                if (allocations() - before > (cases[c].codec == SL_CODEC_LZ4 ? 2 : 0))
+                        fail_msg("%s with codec %d: %llu allocations", ops->name, cases[c].codec,
+                                 (unsigned long long)(allocations() - before));
+                ops->destroy(w);
+                sl_buf_free(&out);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(rows_in_a_container),        cmocka_unit_test(same_records_same_bytes),
                 cmocka_unit_test(failed_record_leaves_nothing), cmocka_unit_test(blocks_end_where_avros_do),
                 cmocka_unit_test(values_that_are_no_records), cmocka_unit_test(schemas_that_avro_refuses),
+                cmocka_unit_test(rows_allocate_nothing),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "record/project.h"
+#include "tests/unit/allocations.h"
 
 static const struct sl_schema *row(int32_t version, enum sl_type number, const struct sl_field *more, uint32_t n)
 {
@@ -215,12 +216,39 @@ static void members_are_projected(void **state)
         sl_buf_free(&out);
 }
 
+static void rows_allocate_nothing(void **state)
+{
+        (void)state;
+        const struct sl_schema *from = list_of(1, row(1, SL_INT32, NULL, 0)), *to = list_of(2, row(2, SL_FLOAT64, NULL, 0));
+        struct sl_projector *p = sl_projector_new(SL_COMPATIBILITY_BACKWARD);
+        struct sl_arena arena = {0};
+        struct sl_value fields[] = {sl_v_i64(SL_INT32, 5), sl_v_str(SL_STR("x"))}, rows[10], ret;
+        struct sl_value v = sl_v_items(SL_ARRAY, rows, 10);
+        struct sl_err err = {0};
+        struct sl_fit f;
+        uint64_t before = 0;
+        for (int i = 0; i < 10; i++)
+                rows[i] = sl_v_items(SL_STRUCT, fields, 2);
+        for (int i = 0; i < 1000; i++) {
+                bool ok = sl_projector_fit(p, to, from, &f, &err) == SL_OK && f.action == SL_FIT_PROJECT &&
+                          sl_project(f.projection, &v, &arena, &ret, &err) == SL_OK;
+                assert_true(ok);
+                sl_arena_reset(&arena);
+                if (i == 0)
+                        before = allocations();
+        }
+        assert_int_equal(allocations(), before);
+        sl_arena_free(&arena);
+        sl_projector_free(p);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(versions_decide),    cmocka_unit_test(structure_decides),
                 cmocka_unit_test(symbols_may_be_fewer), cmocka_unit_test(refusals),
                 cmocka_unit_test(rows_are_projected), cmocka_unit_test(members_are_projected),
+                cmocka_unit_test(rows_allocate_nothing),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
