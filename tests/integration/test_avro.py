@@ -147,12 +147,41 @@ def test_versions_come_from_the_registry(worker, kafka, store, registry, unique)
     kafka.produce(unique, [("k", write(registry, schema, value, subject)) for schema, value in rows])
     worker.run("s3", sink_config(store, registry, unique, **{"format.class": "AvroFormat"}))
 
-    def enough():
-        files = [fastavro.reader(io.BytesIO(store.get("lake", o.key))) for o in store.list("lake", f"topics/{unique}/")]
-        found = sorted((row["a"], json.loads(f.metadata["avro.schema"]).get("connect.version")) for f in files for row in f)
-        return found if len(found) >= 4 else None
+    assert versions(store, unique, 4) == [(1, 1), (2, 2), (3, 1), (4, 7)]
 
-    assert wait_until(enough, 40, "four rows in Avro files") == [(1, 1), (2, 2), (3, 1), (4, 7)]
+
+def versions(store, topic, count):
+    """(a, connect.version of the file) of each row in the topic's Avro files."""
+
+    def enough():
+        files = [fastavro.reader(io.BytesIO(store.get("lake", o.key))) for o in store.list("lake", f"topics/{topic}/")]
+        found = sorted((row["a"], json.loads(f.metadata["avro.schema"]).get("connect.version")) for f in files for row in f)
+        return found if len(found) >= count else None
+
+    return wait_until(enough, 40, f"{count} rows in Avro files of {topic}")
+
+
+def test_versions_of_json_schema_and_protobuf(worker, kafka, store, registry, unique):
+    """The same for the other two; a version that the registry does not know (another subject's) leaves the schema without one."""
+    def proto(fields):
+        return 'syntax = "proto3"; message Row { ' + fields + " }"
+
+    def js(**properties):
+        return json.dumps({"type": "object", "title": "Row", "properties": {k: {"type": t} for k, t in properties.items()}})
+
+    kinds = {"json.JsonSchemaConverter": ("JSON", [js(a="integer"), js(a="integer", b="string"), js(a="integer", c="string")],
+                                         [b'{"a":1}', b'{"a":2,"b":"x"}', b'{"a":3,"c":"x"}']),
+             "protobuf.ProtobufConverter": ("PROTOBUF", [proto(f"int32 a = 1;{more}") for more in ("", " int32 b = 2;", " int32 c = 2;")],
+                                            [b"\0\x08\x01", b"\0\x08\x02", b"\0\x08\x03"])}
+    for converter, (kind, texts, values) in kinds.items():
+        topic = f"{unique}-{kind.lower()}"
+        kafka.create_topic(topic)
+        subjects = [f"{topic}-value", f"{topic}-value", f"{topic}-elsewhere"]
+        ids = [registry.register(subject, text, kind) for subject, text in zip(subjects, texts)]
+        kafka.produce(topic, [("k", b"\0" + i.to_bytes(4, "big") + v) for i, v in zip(ids, values)])
+        more = {"format.class": "AvroFormat", "value.converter": f"io.confluent.connect.{converter}"}
+        worker.run(kind.lower(), sink_config(store, registry, topic, **more))
+        assert versions(store, topic, 3) == [(1, 1), (2, 2), (3, None)]
 
 
 def test_references(worker, kafka, store, registry, unique):

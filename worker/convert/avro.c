@@ -258,19 +258,13 @@ static enum sl_rc latest_schema(struct avro_state *st, struct sl_str topic, cons
 static enum sl_rc set_version(struct avro_state *st, const struct sl_registry_schema *s, struct sl_str topic,
                               struct sl_avro_doc *doc, struct sl_avro *avro, struct sl_err *err)
 {
-        const struct sl_registry_schema *found;
-        struct sl_err why = {0};
+        int32_t version;
         if (!wants_version(avro))
                 return SL_OK;
         SL_TRY(subject_of(st, &st->cfg->registry, topic, avro, err));
-        enum sl_rc rc = sl_registry_lookup(st->registry, sl_buf_cstr(&st->subject), s, &found, &why);
-        if (rc == SL_TRANSIENT) {
-                if (err)
-                        *err = why;
-                return rc;
-        }
-        if (rc == SL_OK && found->version > 0)
-                sl_avro_prop(doc, avro, "connect.version", json_integer(found->version));
+        SL_TRY(sl_registry_version_of(st->registry, sl_buf_cstr(&st->subject), s, &version, err));
+        if (version > 0)
+                sl_avro_prop(doc, avro, "connect.version", json_integer(version));
         return SL_OK;
 }
 

@@ -32,9 +32,9 @@ struct jsonschema_state {
         struct sl_json_writer *writer;
         struct sl_json_reader reader;
         struct sl_plans encoders;
-        struct sl_map schemas; /* what to read: by id -> struct sl_schema */
+        struct sl_map schemas; /* what to read: by id and topic -> struct sl_schema */
         const struct sl_schema *last;
-        int32_t last_id;
+        struct sl_buf last_key, key; /* key: scratch */
         struct sl_buf subject;
 };
 
@@ -65,11 +65,11 @@ static enum sl_rc resolve(void *arg, const char *name, struct sl_str *ret, struc
         return SL_OK;
 }
 
-static enum sl_rc connect_of(struct jsonschema_state *st, const struct sl_registry_schema *schema, const struct sl_schema **ret,
-                             struct sl_err *err)
+static enum sl_rc connect_of(struct jsonschema_state *st, const struct sl_registry_schema *schema, int32_t version,
+                             const struct sl_schema **ret, struct sl_err *err)
 {
         struct references refs = {.registry = st->registry, .known = {schema}, .count = 1};
-        return sl_js_schema(&st->opt, schema->text, schema->version, resolve, &refs, ret, err);
+        return sl_js_schema(&st->opt, schema->text, version, resolve, &refs, ret, err);
 }
 
 /* ---- encode ---- */
@@ -115,7 +115,7 @@ static enum sl_rc check_fit(struct jsonschema_state *st, const struct encoder *e
         const struct sl_schema *latest;
         if (!sl_registry_strict(&st->cfg->registry))
                 return SL_OK;
-        SL_TRY(connect_of(st, schema, &latest, err));
+        SL_TRY(connect_of(st, schema, schema->version, &latest, err));
         const char *why = sl_js_differs(latest, e->schema);
         if (!why)
                 return SL_OK;
@@ -180,32 +180,52 @@ static void jsonschema_expect_encode(void *state, struct sl_str topic, const str
 
 /* ---- decode ---- */
 
-static sl_cold enum sl_rc new_schema(struct jsonschema_state *st, int32_t id, const struct sl_schema **ret, struct sl_err *err)
+/* The id and the topic, whose subject counts versions. */
+static struct sl_str key_of(struct jsonschema_state *st, int32_t id, struct sl_str topic)
+{
+        sl_buf_clear(&st->key);
+        sl_buf_add(&st->key, &id, sizeof(id));
+        sl_buf_add_str(&st->key, topic);
+        return (struct sl_str){st->key.ptr, st->key.len};
+}
+
+static sl_cold enum sl_rc new_schema(struct jsonschema_state *st, int32_t id, struct sl_str topic, const struct sl_schema **ret,
+                                     struct sl_err *err)
 {
         const struct sl_registry_schema *schema;
+        int32_t version = 0;
         SL_TRY(sl_registry_read(st->registry, id, &schema, err));
         if (schema->type != SL_REGISTRY_JSON)
                 return sl_fail(err, SL_E_DECODE, "the schema %d of the record is not a JSON Schema; use the converter of its format", id);
-        enum sl_rc rc = connect_of(st, schema, ret, err);
+        enum sl_rc rc = connect_of(st, schema, 0, ret, err);
         if (rc != SL_OK) {
                 sl_err_prefix(err, "schema %d", id);
                 return rc;
         }
-        sl_map_put(&st->schemas, (struct sl_str){(const char *)&id, sizeof(id)}, (void *)(uintptr_t)*ret);
+        if ((*ret)->type == SL_STRUCT && !(*ret)->version) {
+                SL_TRY(sl_registry_subject(&st->cfg->registry, st->is_key, topic, (*ret)->name, &st->subject, err));
+                SL_TRY(sl_registry_version_of(st->registry, sl_buf_cstr(&st->subject), schema, &version, err));
+        }
+        if (version > 0)
+                SL_TRY(connect_of(st, schema, version, ret, err));
+        sl_map_put(&st->schemas, key_of(st, id, topic), (void *)(uintptr_t)*ret);
         return SL_OK;
 }
 
-static enum sl_rc schema_of(struct jsonschema_state *st, int32_t id, const struct sl_schema **ret, struct sl_err *err)
+static enum sl_rc schema_of(struct jsonschema_state *st, int32_t id, struct sl_str topic, const struct sl_schema **ret,
+                            struct sl_err *err)
 {
-        if (sl_likely(st->last && st->last_id == id)) {
+        struct sl_str key = key_of(st, id, topic);
+        if (sl_likely(st->last && sl_str_eq(key, (struct sl_str){st->last_key.ptr, st->last_key.len}))) {
                 *ret = st->last;
                 return SL_OK;
         }
-        *ret = sl_map_get(&st->schemas, (struct sl_str){(const char *)&id, sizeof(id)});
+        *ret = sl_map_get(&st->schemas, key);
         if (!*ret)
-                SL_TRY(new_schema(st, id, ret, err));
+                SL_TRY(new_schema(st, id, topic, ret, err));
         st->last = *ret;
-        st->last_id = id;
+        sl_buf_clear(&st->last_key);
+        sl_buf_add_str(&st->last_key, key_of(st, id, topic));
         return SL_OK;
 }
 
@@ -232,7 +252,7 @@ static enum sl_rc jsonschema_decode(void *state, struct sl_str topic, struct sl_
                 return bad_bytes(sl_fail(err, SL_E_DECODE, "Unknown magic byte! The record does not begin with a schema id, as Confluent's "
                                                            "JSON Schema format does"),
                                  topic, err);
-        enum sl_rc rc = schema_of(st, id, &schema, err);
+        enum sl_rc rc = schema_of(st, id, topic, &schema, err);
         if (rc == SL_OK)
                 rc = sl_json_read(&st->reader, rest, true, arena, &tree, &missing, err);
         if (rc == SL_OK)
@@ -243,12 +263,12 @@ static enum sl_rc jsonschema_decode(void *state, struct sl_str topic, struct sl_
         return SL_OK;
 }
 
-static void jsonschema_expect_decode(void *state, struct sl_str topic sl_unused, struct sl_str bytes)
+static void jsonschema_expect_decode(void *state, struct sl_str topic, struct sl_str bytes)
 {
         struct jsonschema_state *st = state;
         struct sl_str rest;
         int32_t id;
-        if (bytes.ptr && sl_registry_split(bytes, &id, &rest) && !sl_map_get(&st->schemas, (struct sl_str){(const char *)&id, sizeof(id)}))
+        if (bytes.ptr && sl_registry_split(bytes, &id, &rest) && !sl_map_get(&st->schemas, key_of(st, id, topic)))
                 sl_registry_expect_read(st->registry, id);
 }
 
@@ -272,6 +292,8 @@ static void jsonschema_close(void *state)
         sl_map_free(&st->schemas, NULL);
         sl_json_reader_free(&st->reader);
         sl_json_writer_free(st->writer);
+        sl_buf_free(&st->last_key);
+        sl_buf_free(&st->key);
         sl_buf_free(&st->subject);
         sl_registry_close(st->registry);
         *st = (struct jsonschema_state){0};

@@ -43,9 +43,9 @@ struct protobuf_state {
         bool is_key;
         struct sl_registry *registry;
         struct sl_plans encoders;
-        struct sl_map decoders; /* by place */
-        struct place last_place;
+        struct sl_map decoders; /* by place and topic */
         const struct decoder *last;
+        struct sl_buf last_key, key; /* key: scratch */
         struct sl_buf scratch[2], subject;
 };
 
@@ -246,7 +246,17 @@ static enum sl_rc registered(struct protobuf_state *st, int32_t id, const struct
         return SL_OK;
 }
 
-static enum sl_rc make_decoder(struct protobuf_state *st, const struct place *place, struct decoder *d, struct sl_err *err)
+static enum sl_rc compile(struct protobuf_state *st, const struct sl_registry_schema *schema, const struct pb_message *m,
+                          struct sl_str topic, struct decoder *d, struct sl_err *err)
+{
+        int32_t version = 0;
+        SL_TRY(sl_registry_subject(&st->cfg->registry, st->is_key, topic, m->full, &st->subject, err));
+        SL_TRY(sl_registry_version_of(st->registry, sl_buf_cstr(&st->subject), schema, &version, err));
+        return sl_pb_schema(&st->cfg->opt, m, version, &d->arena, &d->reader, &d->schema, err);
+}
+
+static enum sl_rc make_decoder(struct protobuf_state *st, const struct place *place, struct sl_str topic, struct decoder *d,
+                               struct sl_err *err)
 {
         const struct sl_registry_schema *schema;
         struct sl_arena arena;
@@ -256,7 +266,7 @@ static enum sl_rc make_decoder(struct protobuf_state *st, const struct place *pl
         enum sl_rc rc = sl_pb_load(st->registry, schema, &arena, &file, err);
         if (rc == SL_OK) {
                 const struct pb_message *m = sl_pb_at(file, place->index, place->count);
-                rc = m ? sl_pb_schema(&st->cfg->opt, m, schema->version, &d->arena, &d->reader, &d->schema, err)
+                rc = m ? compile(st, schema, m, topic, d, err)
                        : sl_fail(err, SL_E_DECODE, "Invalid message indexes: the record names a message that the schema %d does not have",
                                  place->id);
         }
@@ -264,30 +274,40 @@ static enum sl_rc make_decoder(struct protobuf_state *st, const struct place *pl
         return rc;
 }
 
-static sl_cold enum sl_rc new_decoder(struct protobuf_state *st, const struct place *place, struct sl_err *err)
+/* The place and the topic, whose subject counts versions. */
+static struct sl_str key_of(struct protobuf_state *st, const struct place *place, struct sl_str topic)
+{
+        sl_buf_clear(&st->key);
+        sl_buf_add(&st->key, place, place_size(place));
+        sl_buf_add_str(&st->key, topic);
+        return (struct sl_str){st->key.ptr, st->key.len};
+}
+
+static sl_cold enum sl_rc new_decoder(struct protobuf_state *st, const struct place *place, struct sl_str topic,
+                                      const struct decoder **ret, struct sl_err *err)
 {
         struct decoder *d = sl_calloc(1, sizeof(*d));
         sl_arena_init(&d->arena, 0);
-        enum sl_rc rc = make_decoder(st, place, d, err);
+        enum sl_rc rc = make_decoder(st, place, topic, d, err);
         if (rc != SL_OK) {
                 decoder_free(d);
                 return rc;
         }
-        sl_map_put(&st->decoders, (struct sl_str){(const char *)place, place_size(place)}, d);
+        sl_map_put(&st->decoders, key_of(st, place, topic), d);
+        *ret = d;
         return SL_OK;
 }
 
-static enum sl_rc decoder_of(struct protobuf_state *st, const struct place *place, struct sl_err *err)
+static enum sl_rc decoder_of(struct protobuf_state *st, const struct place *place, struct sl_str topic, struct sl_err *err)
 {
-        size_t n = place_size(place);
-        if (sl_likely(st->last && place->count == st->last_place.count && memcmp(place, &st->last_place, n) == 0))
+        struct sl_str key = key_of(st, place, topic);
+        if (sl_likely(st->last && sl_str_eq(key, (struct sl_str){st->last_key.ptr, st->last_key.len})))
                 return SL_OK;
-        const struct decoder *d = sl_map_get(&st->decoders, (struct sl_str){(const char *)place, n});
-        if (!d) {
-                SL_TRY(new_decoder(st, place, err));
-                d = sl_map_get(&st->decoders, (struct sl_str){(const char *)place, n});
-        }
-        memcpy(&st->last_place, place, n);
+        const struct decoder *d = sl_map_get(&st->decoders, key);
+        if (!d)
+                SL_TRY(new_decoder(st, place, topic, &d, err));
+        sl_buf_clear(&st->last_key);
+        sl_buf_add_str(&st->last_key, key_of(st, place, topic));
         st->last = d;
         return SL_OK;
 }
@@ -322,7 +342,7 @@ static enum sl_rc protobuf_decode(void *state, struct sl_str topic, struct sl_st
                 return SL_OK;
         if (sl_unlikely(!read_place(bytes, &place, &rest)))
                 return bad_bytes(no_place(st, bytes, err), topic, err);
-        enum sl_rc rc = decoder_of(st, &place, err);
+        enum sl_rc rc = decoder_of(st, &place, topic, err);
         if (rc == SL_OK)
                 rc = sl_pb_read(st->last->reader, rest, arena, ret_value, err);
         if (sl_unlikely(rc != SL_OK))
@@ -331,13 +351,13 @@ static enum sl_rc protobuf_decode(void *state, struct sl_str topic, struct sl_st
         return SL_OK;
 }
 
-static void protobuf_expect_decode(void *state, struct sl_str topic sl_unused, struct sl_str bytes)
+static void protobuf_expect_decode(void *state, struct sl_str topic, struct sl_str bytes)
 {
         struct protobuf_state *st = state;
         struct place place;
         struct sl_str rest;
         if (bytes.ptr && read_place(bytes, &place, &rest) &&
-            !sl_map_get(&st->decoders, (struct sl_str){(const char *)&place, place_size(&place)}))
+            !sl_map_get(&st->decoders, key_of(st, &place, topic)))
                 sl_registry_expect_read(st->registry, place.id);
 }
 
@@ -358,6 +378,8 @@ static void protobuf_close(void *state)
         sl_map_free(&st->decoders, decoder_free);
         sl_buf_free(&st->scratch[0]);
         sl_buf_free(&st->scratch[1]);
+        sl_buf_free(&st->last_key);
+        sl_buf_free(&st->key);
         sl_buf_free(&st->subject);
         sl_registry_close(st->registry);
         *st = (struct protobuf_state){0};

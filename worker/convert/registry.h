@@ -75,9 +75,10 @@ enum sl_rc sl_registry_read(struct sl_registry *r, int32_t id, const struct sl_r
 /* One version of a subject (a reference's). Waits. */
 enum sl_rc sl_registry_version(struct sl_registry *r, const char *subject, int32_t version, const struct sl_registry_schema **ret,
                                struct sl_err *err);
-/* What a subject has s as: its version is set. Registers nothing. Waits. */
-enum sl_rc sl_registry_lookup(struct sl_registry *r, const char *subject, const struct sl_registry_schema *s,
-                              const struct sl_registry_schema **ret, struct sl_err *err);
+/* The version that a subject counts for s, which readers give to the schemas they make, as Confluent's do; 0: the registry does not
+ * know or tell it. Fails only when the answer may come later (SL_TRANSIENT). Waits. */
+enum sl_rc sl_registry_version_of(struct sl_registry *r, const char *subject, const struct sl_registry_schema *s, int32_t *ret,
+                                  struct sl_err *err);
 /* The same questions asked ahead: the answer will be there, or on its way, when the waiting call comes. Never waits. */
 void sl_registry_expect_write(struct sl_registry *r, const char *subject, enum sl_registry_type type, struct sl_str text,
                               const struct sl_registry_ref *refs, uint32_t ref_count);

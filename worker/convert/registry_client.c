@@ -570,12 +570,18 @@ enum sl_rc sl_registry_version(struct sl_registry *r, const char *subject, int32
         return put_question(r, &(struct sl_rquestion){.ask = SL_RASK_VERSION, .subject = subject, .number = version}, -1, ret, err);
 }
 
-enum sl_rc sl_registry_lookup(struct sl_registry *r, const char *subject, const struct sl_registry_schema *s,
-                              const struct sl_registry_schema **ret, struct sl_err *err)
+enum sl_rc sl_registry_version_of(struct sl_registry *r, const char *subject, const struct sl_registry_schema *s, int32_t *ret,
+                                  struct sl_err *err)
 {
         const struct sl_rquestion q = {.ask = SL_RASK_LOOKUP, .subject = subject, .type = s->type, .text = s->text,
                                        .refs = s->refs, .ref_count = s->ref_count};
-        return put_question(r, &q, -1, ret, err);
+        const struct sl_registry_schema *found;
+        struct sl_err why = {0};
+        enum sl_rc rc = put_question(r, &q, -1, &found, &why);
+        *ret = rc == SL_OK ? found->version : 0;
+        if (rc == SL_TRANSIENT && err)
+                *err = why;
+        return rc == SL_TRANSIENT ? rc : SL_OK;
 }
 
 void sl_registry_expect_write(struct sl_registry *r, const char *subject, enum sl_registry_type type, struct sl_str text,
