@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Parquet files: rows become row groups, which end by size, and a footer at the end.
  * Source of the format: apache/parquet-format, README.md and parquet.thrift.
- *   file = "PAR1", row groups (column chunks in schema order, then their bloom filters), column indexes, offset indexes,
- *          FileMetaData (Thrift), u32 its length, "PAR1"
- * What the schema becomes is in parquet_schema.c, how records are taken apart in parquet_shred.c, what a chunk looks like in
- * parquet_page.c. A row group goes out as it closes, so memory is one row group and, until the end, the metadata of the others.
- * The same records give the same bytes, whatever the writer wrote before and whichever records it refused in between. Not
- * written: encryption, sorting columns. */
+ *   file = "PAR1", row groups (column chunks in schema order, then their bloom filters), column indexes, offset
+ * indexes, FileMetaData (Thrift), u32 its length, "PAR1" What the schema becomes is in parquet_schema.c, how records
+ * are taken apart in parquet_shred.c, what a chunk looks like in parquet_page.c. A row group goes out as it closes, so
+ * memory is one row group and, until the end, the metadata of the others. The same records give the same bytes,
+ * whatever the writer wrote before and whichever records it refused in between. Not written: encryption, sorting
+ * columns. */
 #include <stdlib.h>
 
 #include "connectors/format/format.h"
@@ -22,7 +22,7 @@
 #define PAGE_ROWS 20000
 #define DICTIONARY_BYTES ((size_t)1 << 20)
 #define BLOOM_BYTES ((size_t)1 << 20)
-#define LOOK_ROWS 32                    /* rows between looks at the sizes of pages and of the row group */
+#define LOOK_ROWS 32                   /* rows between looks at the sizes of pages and of the row group */
 #define LOOK_BYTES ((size_t)128 << 10) /* ditto bytes */
 
 /* Metadata of finished chunks and row groups: where its Thrift bytes end in each of these buffers. */
@@ -40,9 +40,9 @@ struct parquet {
         uint32_t col_room;
         struct sl_pq_pages pages;
         struct sl_buf *out;
-        uint64_t pos; /* file position of the next byte to out */
-        uint64_t rows, group_rows, looked; /* looked: group_rows at the last look */
-        size_t held;                       /* memory at the last look */
+        uint64_t pos;                                                        /* file position of the next byte to out */
+        uint64_t rows, group_rows, looked;                                   /* looked: group_rows at the last look */
+        size_t held;                                                         /* memory at the last look */
         struct sl_buf metas, column_indexes, offset_indexes, chunks, groups; /* of finished row groups */
         struct sl_buf footer;
 };
@@ -279,9 +279,9 @@ static void parquet_destroy(void *writer)
         free(w->shred.cols);
         sl_pq_plan_free(&w->plan);
         sl_pq_codec_free(&w->pages.codec);
-        struct sl_buf *bufs[] = {&w->pages.body, &w->pages.packed,   &w->pages.levels,   &w->pages.idx, &w->pages.scratch,
-                                 &w->metas,      &w->column_indexes, &w->offset_indexes, &w->chunks,    &w->groups,
-                                 &w->footer};
+        struct sl_buf *bufs[] = {&w->pages.body,    &w->pages.packed, &w->pages.levels,   &w->pages.idx,
+                                 &w->pages.scratch, &w->metas,        &w->column_indexes, &w->offset_indexes,
+                                 &w->chunks,        &w->groups,       &w->footer};
         for (size_t i = 0; i < sizeof(bufs) / sizeof(*bufs); i++)
                 sl_buf_free(bufs[i]);
         free(w);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Split-block bloom filters: blocks of 8 words of 32 bits; the upper half of a value's xxHash64 chooses the block, the lower
- * half one bit in each word. The number of values is not known ahead, so a filter is filled at its largest size and folded:
- * the block of a half as large filter is the block number halved. Formats: BloomFilter.md; XXH64 of the xxHash specification. */
+/* Split-block bloom filters: blocks of 8 words of 32 bits; the upper half of a value's xxHash64 chooses the block, the
+ * lower half one bit in each word. The number of values is not known ahead, so a filter is filled at its largest size
+ * and folded: the block of a half as large filter is the block number halved. Formats: BloomFilter.md; XXH64 of the
+ * xxHash specification. */
 #include "connectors/format/parquet_bloom.h"
 
 #include <stdlib.h>

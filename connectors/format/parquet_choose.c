@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which encodings a column chunk gets, and whether it is compressed at all. The first values are written in each encoding that
- * may be used, compressed as pages are, and the smallest wins if it is clearly smaller than PLAIN. What does not get smaller
- * (numbers packed to their bits, mostly) is left uncompressed: the codec is a property of the chunk. A dictionary is weighed against that with an estimate of how many
- * distinct values there will be: of d different ones among n drawn from D equally frequent ones, d = D (1 - exp(-n / D)).
- * All of it depends on the row group's own values only, so the same records give the same bytes. */
+/* Which encodings a column chunk gets, and whether it is compressed at all. The first values are written in each
+ * encoding that may be used, compressed as pages are, and the smallest wins if it is clearly smaller than PLAIN. What
+ * does not get smaller (numbers packed to their bits, mostly) is left uncompressed: the codec is a property of the
+ * chunk. A dictionary is weighed against that with an estimate of how many distinct values there will be: of d
+ * different ones among n drawn from D equally frequent ones, d = D (1 - exp(-n / D)). All of it depends on the row
+ * group's own values only, so the same records give the same bytes. */
 #include <math.h>
 
 #include "connectors/format/parquet_column.h"
@@ -13,8 +14,9 @@
 /* How much smaller than the one before it an encoding must be: prefixes cost writers and readers time. */
 #define CLEARLY(encoding) ((encoding) == SL_PQ_DELTA_BYTES ? 0.85 : 0.97)
 
-#define PAYS 0.97      /* of the size before, for compression to be worth its time */
-#define RAW_COST 0.03  /* what a byte before compression counts: less to compress is less work for writers and readers */
+#define PAYS 0.97     /* of the size before, for compression to be worth its time */
+#define RAW_COST 0.03 /* what a byte before compression counts: less to compress is less work for writers and readers  \
+                       */
 
 struct cost {
         double packed, raw; /* bytes a value */
@@ -74,8 +76,8 @@ static double distinct(double d, double n)
 }
 
 /* Bytes a value with a dictionary, or INFINITY; the sample's entries are in it afterwards. */
-static enum sl_rc dictionary_cost(struct sl_pq_column *col, struct sl_pq_pages *pages, size_t n, bool last, struct cost *ret,
-                                  struct sl_err *err)
+static enum sl_rc dictionary_cost(struct sl_pq_column *col, struct sl_pq_pages *pages, size_t n, bool last,
+                                  struct cost *ret, struct sl_err *err)
 {
         *ret = (struct cost){INFINITY, INFINITY};
         sl_buf_clear(&pages->idx);
@@ -98,7 +100,8 @@ static enum sl_rc dictionary_cost(struct sl_pq_column *col, struct sl_pq_pages *
         SL_TRY(packed_size(pages, &pages->body, &indexes, err));
         SL_TRY(packed_size(pages, &col->dict.bytes, &entries, err));
         double wider = fmax(1, log2(found + 1) / width) / (double)n, share = found / d / ahead;
-        *ret = (struct cost){indexes.packed * wider + entries.packed * share, indexes.raw * wider + entries.raw * share};
+        *ret = (struct cost){indexes.packed * wider + entries.packed * share,
+                             indexes.raw * wider + entries.raw * share};
         return SL_OK;
 }
 
@@ -113,8 +116,8 @@ enum sl_rc sl_pq_choose(struct sl_pq_column *col, struct sl_pq_pages *pages, boo
         for (unsigned i = 0; i < count; i++) {
                 struct cost c;
                 sl_buf_clear(&pages->body);
-                sl_pq_encode_values(col->spec, (enum sl_pq_encoding)list[i], &col->vals, &col->lens, n,
-                                    &pages->scratch, &pages->body);
+                sl_pq_encode_values(col->spec, (enum sl_pq_encoding)list[i], &col->vals, &col->lens, n, &pages->scratch,
+                                    &pages->body);
                 SL_TRY(packed_size(pages, &pages->body, &c, err));
                 c.packed /= (double)n;
                 c.raw /= (double)n;

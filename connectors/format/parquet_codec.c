@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Page compression (apache/parquet-format, Compression.md) and page checksums. LZ4_RAW is a bare LZ4 block; the older LZ4
- * is not written, as its framing was never settled. zstd's default level is 1: on pages of mixed columns the levels up to 5
- * gave no smaller files and took up to twice the time. */
+/* Page compression (apache/parquet-format, Compression.md) and page checksums. LZ4_RAW is a bare LZ4 block; the older
+ * LZ4 is not written, as its framing was never settled. zstd's default level is 1: on pages of mixed columns the levels
+ * up to 5 gave no smaller files and took up to twice the time. */
 #include "connectors/format/parquet_codec.h"
 
 #include <lz4.h>
@@ -66,8 +66,8 @@ static enum sl_rc zstd_page(struct sl_pq_codec *c, const void *p, size_t n, stru
         size_t bound = ZSTD_compressBound(n);
         if (!c->state || !sl_buf_room(out, bound))
                 return no_memory(err);
-        size_t len = ZSTD_compressCCtx(c->state, out->ptr + out->len, bound, p, n,
-                                       c->level < 0 ? ZSTD_LEVEL : c->level);
+        size_t len =
+                ZSTD_compressCCtx(c->state, out->ptr + out->len, bound, p, n, c->level < 0 ? ZSTD_LEVEL : c->level);
         if (ZSTD_isError(len))
                 return sl_fail(err, SL_E_IO, "zstd could not compress a Parquet page: %s", ZSTD_getErrorName(len));
         out->len += len;

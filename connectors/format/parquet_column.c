@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of a column chunk: pages end by entries or bytes, a row group's end makes a chunk of them. What a page looks like
- * is in parquet_page.c, how it is encoded in parquet_choose.c, what is said about it in parquet_index.c. */
+/* The life of a column chunk: pages end by entries or bytes, a row group's end makes a chunk of them. What a page looks
+ * like is in parquet_page.c, how it is encoded in parquet_choose.c, what is said about it in parquet_index.c. */
 #include "connectors/format/parquet_column.h"
 
 static void clear_page(struct sl_pq_column *col)
@@ -129,8 +129,8 @@ void sl_pq_column_bloom(struct sl_pq_column *col, struct sl_buf *out, uint64_t *
 
 void sl_pq_column_free(struct sl_pq_column *col)
 {
-        struct sl_buf *bufs[] = {&col->defs, &col->reps,  &col->vals,   &col->lens, &col->chunk,
-                                 &col->min,  &col->max,   &col->notes, &col->bounds, &col->hists};
+        struct sl_buf *bufs[] = {&col->defs, &col->reps, &col->vals,  &col->lens,   &col->chunk,
+                                 &col->min,  &col->max,  &col->notes, &col->bounds, &col->hists};
         for (size_t i = 0; i < sizeof(bufs) / sizeof(*bufs); i++)
                 sl_buf_free(bufs[i]);
         sl_pq_dict_free(&col->dict);

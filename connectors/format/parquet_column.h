@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One column chunk being filled: levels and values of the current page as they came (staged), finished pages, and what is
- * known about them. Buffers are kept over row groups and files.
- * Values are staged PLAIN (booleans one byte each); byte arrays one behind the other with their lengths beside them. */
+/* One column chunk being filled: levels and values of the current page as they came (staged), finished pages, and what
+ * is known about them. Buffers are kept over row groups and files. Values are staged PLAIN (booleans one byte each);
+ * byte arrays one behind the other with their lengths beside them. */
 #ifndef SL_FORMAT_PARQUET_COLUMN_H
 #define SL_FORMAT_PARQUET_COLUMN_H
 #include "connectors/format/parquet_bloom.h"
@@ -27,9 +27,9 @@ struct sl_pq_column {
         uint64_t page_row;        /* its first row in the row group */
         /* the chunk */
         struct sl_pq_dict dict;
-        uint8_t encoding;    /* of values outside the dictionary */
+        uint8_t encoding; /* of values outside the dictionary */
         bool chosen, dict_on;
-        bool packed_pages; /* compressed */
+        bool packed_pages;              /* compressed */
         uint32_t used[SL_PQ_ENCODINGS]; /* data pages by encoding */
         struct sl_buf chunk;            /* finished data pages with headers */
         uint64_t uncompressed, entries, values, raw;
@@ -52,7 +52,8 @@ struct sl_pq_pages {
         struct sl_buf body, packed, levels, idx, scratch;
 };
 
-void sl_pq_column_begin(struct sl_pq_column *col, const struct sl_pq_column_spec *spec, const struct sl_pq_pages *pages);
+void sl_pq_column_begin(struct sl_pq_column *col, const struct sl_pq_column_spec *spec,
+                        const struct sl_pq_pages *pages);
 /* An entry without a value (null at level def), or the levels of the value that is staged next. */
 static inline void sl_pq_column_level(struct sl_pq_column *col, uint8_t rep, uint8_t def)
 {
@@ -122,7 +123,7 @@ enum sl_rc sl_pq_choose(struct sl_pq_column *col, struct sl_pq_pages *pages, boo
 /* --- parquet_index.c */
 
 /* ColumnMetaData as field 3 of the ColumnChunk that t is writing. */
-void sl_pq_put_metadata(const struct sl_pq_column *col, const struct sl_pq_pages *pages, struct sl_thrift *t);
+void sl_pq_put_metadata(const struct sl_pq_column *col, struct sl_pq_pages *pages, struct sl_thrift *t);
 /* Append the chunk's ColumnIndex (nothing when it can't have one) and OffsetIndex. */
 void sl_pq_put_column_index(const struct sl_pq_column *col, struct sl_buf *out);
 void sl_pq_put_offset_index(const struct sl_pq_column *col, struct sl_buf *out);

@@ -99,9 +99,7 @@ static inline bool entry_is(const struct sl_pq_dict *d, uint32_t entry, unsigned
 static inline __attribute__((always_inline)) uint32_t find(struct sl_pq_dict *d, unsigned width, const char *p,
                                                            uint32_t n)
 {
-        uint32_t h = width == 4   ? hash_number(load4(p))
-                     : width == 8 ? hash_number(load8(p))
-                                  : hash_bytes(p, n);
+        uint32_t h = width == 4 ? hash_number(load4(p)) : width == 8 ? hash_number(load8(p)) : hash_bytes(p, n);
         uint32_t s = h & (d->nslots - 1);
         for (; d->slots[s]; s = (s + 1) & (d->nslots - 1)) {
                 uint32_t entry = (uint32_t)d->slots[s] - 1;

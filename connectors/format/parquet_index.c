@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the footer says about a chunk: its metadata with statistics, and its page index (apache/parquet-format, parquet.thrift
- * and PageIndex.md). */
+/* What the footer says about a chunk: its metadata with statistics, and its page index (apache/parquet-format,
+ * parquet.thrift and PageIndex.md). */
 #include "connectors/format/parquet_column.h"
 #include "connectors/format/parquet_stats.h"
 
@@ -44,7 +44,8 @@ static void put_statistics(const struct sl_pq_column *col, struct sl_thrift *t, 
         size_t split = 0;
         sl_buf_clear(scratch);
         if (both) {
-                both = sl_pq_bound_cut(col->spec, (struct sl_str){col->min.ptr, col->min.len}, false, scratch, &exact[0]);
+                both = sl_pq_bound_cut(col->spec, (struct sl_str){col->min.ptr, col->min.len}, false, scratch,
+                                       &exact[0]);
                 split = scratch->len;
                 both = sl_pq_bound_cut(col->spec, (struct sl_str){col->max.ptr, col->max.len}, true, scratch,
                                        &exact[1]) &&
@@ -67,7 +68,7 @@ static void put_encodings(const struct sl_pq_column *col, struct sl_thrift *t)
         unsigned n = 0;
         for (int e = 0; e < SL_PQ_ENCODINGS; e++)
                 seen[e] = col->used[e];
-        seen[SL_PQ_PLAIN] |= dict;                                            /* the dictionary page */
+        seen[SL_PQ_PLAIN] |= dict;                                           /* the dictionary page */
         seen[SL_PQ_RLE] |= col->spec->max_def > 0 || col->spec->max_rep > 0; /* levels */
         for (int e = 0; e < SL_PQ_ENCODINGS; e++)
                 n += seen[e];
@@ -95,10 +96,9 @@ static void put_encoding_stats(const struct sl_pq_column *col, bool v2, struct s
         }
 }
 
-void sl_pq_put_metadata(const struct sl_pq_column *col, const struct sl_pq_pages *pages, struct sl_thrift *t)
+void sl_pq_put_metadata(const struct sl_pq_column *col, struct sl_pq_pages *pages, struct sl_thrift *t)
 {
         const struct sl_pq_column_spec *spec = col->spec;
-        struct sl_buf scratch = {0};
         sl_thrift_struct(t, 3);
         sl_thrift_i32(t, 1, spec->type);
         put_encodings(col, t);
@@ -111,7 +111,7 @@ void sl_pq_put_metadata(const struct sl_pq_column *col, const struct sl_pq_pages
         sl_thrift_i64(t, 9, (int64_t)col->data_start);
         if (col->used[SL_PQ_DICTIONARY])
                 sl_thrift_i64(t, 11, (int64_t)col->start);
-        put_statistics(col, t, &scratch);
+        put_statistics(col, t, &pages->scratch);
         put_encoding_stats(col, pages->opts->pages_v2, t);
         if (col->bloom_bytes) {
                 sl_thrift_i64(t, 14, (int64_t)col->bloom_start);
@@ -124,9 +124,7 @@ void sl_pq_put_metadata(const struct sl_pq_column *col, const struct sl_pq_pages
         put_histogram(col, true, true, 3, t);
         sl_thrift_end(t);
         sl_thrift_end(t);
-        if (!sl_buf_ok(&scratch))
-                t->out->bad = true;
-        sl_buf_free(&scratch);
+        t->out->bad |= pages->scratch.bad;
 }
 
 /* Do the bounds of pages with values go up or down all along? */

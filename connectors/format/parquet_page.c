@@ -212,7 +212,9 @@ enum sl_rc sl_pq_page_end(struct sl_pq_column *col, struct sl_pq_pages *pages, u
                             .entries = (int32_t)entries,
                             .nulls = (int32_t)(entries - values),
                             .rows = (int32_t)(next - col->page_row)};
-        struct sl_pq_note note = {.offset = col->chunk.len, .first_row = col->page_row, .nulls = entries - values,
+        struct sl_pq_note note = {.offset = col->chunk.len,
+                                  .first_row = col->page_row,
+                                  .nulls = entries - values,
                                   .raw = spec->width ? 0 : col->vals.len};
         take_range(col, values, &note);
         count_levels(col, &col->hists);
@@ -223,8 +225,8 @@ enum sl_rc sl_pq_page_end(struct sl_pq_column *col, struct sl_pq_pages *pages, u
         SL_TRY(encode_page(col, pages, values, &page.encoding, err));
         SL_TRY(put_page(col, pages, &page, &col->chunk, err));
         if (spec->bloom && !col->dict_on)
-                sl_pq_bloom_add(&col->bloom, spec->width, col->vals.ptr,
-                                (const uint32_t *)(const void *)col->lens.ptr, values);
+                sl_pq_bloom_add(&col->bloom, spec->width, col->vals.ptr, (const uint32_t *)(const void *)col->lens.ptr,
+                                values);
         note.size = (uint32_t)(col->chunk.len - note.offset);
         sl_buf_add(&col->notes, &note, sizeof(note));
         col->used[page.encoding]++;
@@ -239,7 +241,8 @@ enum sl_rc sl_pq_page_end(struct sl_pq_column *col, struct sl_pq_pages *pages, u
 enum sl_rc sl_pq_page_dictionary(struct sl_pq_column *col, struct sl_pq_pages *pages, struct sl_buf *out,
                                  struct sl_err *err)
 {
-        const struct page page = {.type = PAGE_DICTIONARY, .encoding = SL_PQ_PLAIN, .entries = (int32_t)col->dict.count};
+        const struct page page = {
+                .type = PAGE_DICTIONARY, .encoding = SL_PQ_PLAIN, .entries = (int32_t)col->dict.count};
         sl_buf_clear(&pages->levels);
         sl_buf_clear(&pages->body);
         sl_buf_add(&pages->body, col->dict.bytes.ptr, col->dict.bytes.len);

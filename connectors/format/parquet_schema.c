@@ -7,21 +7,19 @@
  *   STRING                          BYTE_ARRAY, STRING (enums: ENUM for those with an enum parameter)
  *   BYTES                           BYTE_ARRAY; with a name and connect.fixed.size: FIXED_LEN_BYTE_ARRAY
  *   Decimal                         DECIMAL(connect.decimal.precision or decimal_precision, scale) on BYTE_ARRAY, on
- *                                   FIXED_LEN_BYTE_ARRAY or on the smallest of INT32, INT64 and that. A value of more digits is
- *                                   refused. Precisions above 38 are written; Spark and Athena can't read them, pyarrow can
- *   Date, Time, Timestamp           INT32 DATE, INT32 TIME(ms, UTC), INT64 TIMESTAMP(ms, UTC)
- *   io.debezium.time.*              as the base type; exact_types: DATE, TIME and TIMESTAMP of ms, us or ns, not UTC
- *   io.debezium.data.Uuid           STRING; exact_types: UUID on FIXED_LEN_BYTE_ARRAY(16)
- *   STRUCT                          group
- *   ARRAY                           group f (LIST) { repeated group list { T element } }
- *                                   two_level: group f (LIST) { repeated T array }, unless an array of the schema has optional
+ *                                   FIXED_LEN_BYTE_ARRAY or on the smallest of INT32, INT64 and that. A value of more
+ * digits is refused. Precisions above 38 are written; Spark and Athena can't read them, pyarrow can Date, Time,
+ * Timestamp           INT32 DATE, INT32 TIME(ms, UTC), INT64 TIMESTAMP(ms, UTC) io.debezium.time.*              as the
+ * base type; exact_types: DATE, TIME and TIMESTAMP of ms, us or ns, not UTC io.debezium.data.Uuid           STRING;
+ * exact_types: UUID on FIXED_LEN_BYTE_ARRAY(16) STRUCT                          group ARRAY group f (LIST) { repeated
+ * group list { T element } } two_level: group f (LIST) { repeated T array }, unless an array of the schema has optional
  *                                   elements: then all have three levels, as parquet-avro has it
  *   MAP with required string keys   group f (MAP) { repeated group key_value { required key; V value } }
  *   other MAP                       a list of groups { key; value }
- * Field ids are written on demand only (field_ids), because files without ids can be added to any Iceberg table by name and
- * those with ids only to a table that has the same ones. They are those that Iceberg gives to a new table of this schema: from 1
- * on, the fields of a struct in order, then what is nested in each of them; of a list its element, of a map key and value.
- * Refused: anything but a struct at the top, a struct without fields, deep nesting. */
+ * Field ids are written on demand only (field_ids), because files without ids can be added to any Iceberg table by name
+ * and those with ids only to a table that has the same ones. They are those that Iceberg gives to a new table of this
+ * schema: from 1 on, the fields of a struct in order, then what is nested in each of them; of a list its element, of a
+ * map key and value. Refused: anything but a struct at the top, a struct without fields, deep nesting. */
 #include "connectors/format/parquet_schema.h"
 
 #include <stdlib.h>
@@ -30,8 +28,8 @@
 
 #define NAMES_MAX 180 /* three levels of names each at most, two of definition: fits a byte */
 
-enum { REQUIRED, OPTIONAL, REPEATED };                     /* FieldRepetitionType */
-enum { CONV_MAP = 1, CONV_LIST = 3 };                      /* ConvertedType */
+enum { REQUIRED, OPTIONAL, REPEATED };                                                       /* FieldRepetitionType */
+enum { CONV_MAP = 1, CONV_LIST = 3 };                                                        /* ConvertedType */
 enum { LOGICAL_DECIMAL = 5, LOGICAL_TIME = 7, LOGICAL_TIMESTAMP = 8, LOGICAL_INTEGER = 10 }; /* LogicalType */
 enum { LOGICAL_MAP = 2, LOGICAL_LIST = 3 };
 /* field ids of SchemaElement */
@@ -347,8 +345,8 @@ static bool has_optional_elements(const struct sl_schema *s, uint32_t depth)
         return found || (s->type == SL_MAP && has_optional_elements(s->key, depth + 1));
 }
 
-enum sl_rc sl_pq_plan_compile(struct sl_pq_plan *plan, const struct sl_schema *schema, const struct sl_parquet_opts *opts,
-                              struct sl_err *err)
+enum sl_rc sl_pq_plan_compile(struct sl_pq_plan *plan, const struct sl_schema *schema,
+                              const struct sl_parquet_opts *opts, struct sl_err *err)
 {
         struct compiler c = {.plan = plan, .opts = opts, .next_id = 1, .err = err};
         if (!schema || schema->type != SL_STRUCT)

@@ -27,9 +27,9 @@ enum sl_pq_op {
         SL_PQ_PUT_F32,
         SL_PQ_PUT_F64,
         SL_PQ_PUT_BYTES,
-        SL_PQ_PUT_FIXED,         /* exactly `width` bytes */
-        SL_PQ_PUT_DECIMAL,       /* bytes, checked against the precision */
-        SL_PQ_PUT_DECIMAL_I32,   /* ditto, as numbers */
+        SL_PQ_PUT_FIXED,       /* exactly `width` bytes */
+        SL_PQ_PUT_DECIMAL,     /* bytes, checked against the precision */
+        SL_PQ_PUT_DECIMAL_I32, /* ditto, as numbers */
         SL_PQ_PUT_DECIMAL_I64,
         SL_PQ_PUT_DECIMAL_FIXED, /* ditto, sign-extended to `width` */
         SL_PQ_PUT_UUID,          /* text to 16 bytes */
@@ -78,16 +78,16 @@ struct sl_pq_plan {
 };
 
 /* Compile; *plan is zeroed by the caller. SL_E_FORMAT when Parquet can't hold it. */
-enum sl_rc sl_pq_plan_compile(struct sl_pq_plan *plan, const struct sl_schema *schema, const struct sl_parquet_opts *opts,
-                              struct sl_err *err);
+enum sl_rc sl_pq_plan_compile(struct sl_pq_plan *plan, const struct sl_schema *schema,
+                              const struct sl_parquet_opts *opts, struct sl_err *err);
 void sl_pq_plan_free(struct sl_pq_plan *plan); /* accepts a zeroed struct */
 
 /* --- parquet_types.c: leaves */
 
 /* The Parquet type of a Connect leaf type and how it is annotated. */
 struct sl_pq_leaf {
-        uint8_t type;  /* enum sl_pq_type */
-        uint8_t op;    /* enum sl_pq_op */
+        uint8_t type; /* enum sl_pq_type */
+        uint8_t op;   /* enum sl_pq_op */
         bool decimal, text;
         uint32_t width; /* bytes of FIXED */
         int converted;  /* ConvertedType, -1 = none */

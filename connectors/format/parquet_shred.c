@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shreds records into columns with Dremel's levels (apache/parquet-format, README.md, Nested Encoding): a null at definition
- * level d leaves (repetition, d) in every column below it; an empty list the level of the list itself. A null in a required
- * field with a default becomes the default; elsewhere nulls stay nulls. */
+/* Shreds records into columns with Dremel's levels (apache/parquet-format, README.md, Nested Encoding): a null at
+ * definition level d leaves (repetition, d) in every column below it; an empty list the level of the list itself. A
+ * null in a required field with a default becomes the default; elsewhere nulls stay nulls. */
 #include "connectors/format/parquet_shred.h"
 
 /* def: definition level of the parent, rep: repetition level of the next entry. */

@@ -10,7 +10,7 @@ struct sl_pq_shred {
         size_t bytes; /* counts up: bytes of byte arrays and of repeated values */
 };
 
-/* Stage one value of the plan's schema. On failure (SL_E_VALUE, record scope) some columns may have been given entries: roll
- * them back. Allocates nothing but room in the columns. */
+/* Stage one value of the plan's schema. On failure (SL_E_VALUE, record scope) some columns may have been given entries:
+ * roll them back. Allocates nothing but room in the columns. */
 enum sl_rc sl_pq_shred(struct sl_pq_shred *w, const struct sl_value *value, struct sl_err *err);
 #endif

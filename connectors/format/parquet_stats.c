@@ -282,7 +282,8 @@ static size_t next_bytes(char *p, size_t n)
         return n;
 }
 
-bool sl_pq_bound_cut(const struct sl_pq_column_spec *spec, struct sl_str bound, bool max, struct sl_buf *out, bool *exact)
+bool sl_pq_bound_cut(const struct sl_pq_column_spec *spec, struct sl_str bound, bool max, struct sl_buf *out,
+                     bool *exact)
 {
         *exact = true;
         bool fixed = spec->type != SL_PQ_BYTES;

@@ -157,7 +157,10 @@ static void exact_leaf(struct sl_pq_leaf *l, const struct sl_schema *s)
                 return;
         }
         if (s->type == SL_STRING && s->name && strcmp(s->name, DEBEZIUM_UUID) == 0) {
-                *l = (struct sl_pq_leaf){.type = SL_PQ_FIXED, .op = SL_PQ_PUT_UUID, .width = 16, .converted = -1,
+                *l = (struct sl_pq_leaf){.type = SL_PQ_FIXED,
+                                         .op = SL_PQ_PUT_UUID,
+                                         .width = 16,
+                                         .converted = -1,
                                          .logical = LOGICAL_UUID};
         } else if (s->type == SL_INT8 || s->type == SL_INT16) {
                 l->converted = s->type == SL_INT8 ? CONV_INT_8 : CONV_INT_16;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How fast rows become Parquet on one core: builds rows of 12 columns in memory once and times append and finish of the sink's
- * writer over them. For tests/bench/run s3.
- *   bench_parquet [rows=1000000] [rounds=3] [out=FILE] [codec=none|snappy|zstd|gzip|lz4_raw] [level=-1] [v2=0]
- *                 [encodings=delta|plain|all] [group=BYTES]
- * One JSON line: rows, seconds of CPU of the best round, rows_per_s, bytes. Bytes are taken away as the sink does it; only with out=
+/* How fast rows become Parquet on one core: builds rows of 12 columns in memory once and times append and finish of the
+ * sink's writer over them. For tests/bench/run s3. bench_parquet [rows=1000000] [rounds=3] [out=FILE]
+ * [codec=none|snappy|zstd|gzip|lz4_raw] [level=-1] [v2=0] [encodings=delta|plain|all] [group=BYTES] One JSON line:
+ * rows, seconds of CPU of the best round, rows_per_s, bytes. Bytes are taken away as the sink does it; only with out=
  * they are kept, from the last round, so that a contender can read the very same columns. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,8 +26,8 @@ static uint64_t draw(uint64_t n)
 
 static const struct sl_schema *make_schema(void)
 {
-        const struct sl_schema *time = sl_schema_intern(
-                &(struct sl_schema){.type = SL_INT64, .name = SL_NAME_TIMESTAMP, .version = 1});
+        const struct sl_schema *time =
+                sl_schema_intern(&(struct sl_schema){.type = SL_INT64, .name = SL_NAME_TIMESTAMP, .version = 1});
         const struct sl_param params[] = {{"scale", "2"}, {"connect.decimal.precision", "12"}};
         const struct sl_schema *price = sl_schema_intern(&(struct sl_schema){
                 .type = SL_BYTES, .name = SL_NAME_DECIMAL, .version = 1, .params = params, .param_count = 2});

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON lines to a Parquet file, through the sink's own writer and the sink's own keys. For tests/conformance/parquet.
  *   parquet_lines OUT [key=value ...] < lines          keys: the S3 sink's (parquet.codec=zstd, ...)
- * First line: the schema as JsonConverter writes it. Every further line: a record's value in JsonConverter's payload form; what
- * plain JSON lacks is spelled as strings: "NaN", "Infinity", "-Infinity", "-0.0" where the schema says float or double.
- * Answers on stdout {"row":<from 0>,"id":...,"error":...} for each record that was refused and at the end {"rows":<written>,
- * "bytes":...,"pending":<most bytes held by the writer>}. A schema or a configuration that is refused: {"error":...} and
- * exit status 1. */
+ * First line: the schema as JsonConverter writes it. Every further line: a record's value in JsonConverter's payload
+ * form; what plain JSON lacks is spelled as strings: "NaN", "Infinity", "-Infinity", "-0.0" where the schema says float
+ * or double. Answers on stdout {"row":<from 0>,"id":...,"error":...} for each record that was refused and at the end
+ * {"rows":<written>, "bytes":...,"pending":<most bytes held by the writer>}. A schema or a configuration that is
+ * refused: {"error":...} and exit status 1. */
 #include "connectors/s3/config.h"
 #include "convert/json.h"
 #include "tests/support/lines.h"
@@ -127,7 +127,8 @@ static int write_file(struct run *r, struct sl_err *err)
         for (json_int_t row = 0; ok && (n = getline(&line, &cap, stdin)) > 0; row++) {
                 struct sl_err why = {0};
                 if (write_row(r, (struct sl_str){line, (size_t)n}, &why) != SL_OK) {
-                        json_t *o = json_pack("{s:I,s:s,s:s}", "row", row, "id", sl_errid_text(why.id), "error", why.msg);
+                        json_t *o =
+                                json_pack("{s:I,s:s,s:s}", "row", row, "id", sl_errid_text(why.id), "error", why.msg);
                         json_dumpf(o, stdout, JSON_COMPACT);
                         putchar('\n');
                         json_decref(o);

@@ -17,6 +17,7 @@
 #include "connectors/format/format.h"
 #include "connectors/format/parquet_encode.h"
 #include "connectors/format/parquet_thrift.h"
+#include "tests/unit/allocations.h"
 
 static const struct sl_format_ops *const pq = &sl_format_parquet;
 
@@ -260,6 +261,7 @@ static void extensions(void **state)
         assert_string_equal(pq->ext(&(struct sl_format_opts){.codec = SL_CODEC_NONE}), ".parquet");
         assert_string_equal(pq->ext(&(struct sl_format_opts){.codec = SL_CODEC_GZIP}), ".gz.parquet");
         assert_string_equal(pq->ext(&(struct sl_format_opts){.codec = SL_CODEC_ZSTD}), ".zstd.parquet");
+        assert_string_equal(pq->ext(&(struct sl_format_opts){.codec = SL_CODEC_LZ4_RAW}), ".lz4raw.parquet");
 }
 
 /* The same rows give the same bytes: whether records failed in between, whether bytes were taken away early, whether
@@ -372,9 +374,11 @@ static void memory_stays_bounded(void **state)
         struct sl_arena a;
         size_t most = 0, total = 0;
         sl_arena_init(&a, 0);
-        void *w = pq->create(
-                &(struct sl_format_opts){.codec = SL_CODEC_NONE, .row_group_bytes = 100000, .page_bytes = 10000,
-                                         .parquet = {.encodings = SL_PARQUET_PLAIN, .no_dictionary = true}});
+        void *w =
+                pq->create(&(struct sl_format_opts){.codec = SL_CODEC_NONE,
+                                                    .row_group_bytes = 100000,
+                                                    .page_bytes = 10000,
+                                                    .parquet = {.encodings = SL_PARQUET_PLAIN, .no_dictionary = true}});
         assert_int_equal(pq->begin(w, row_schema(), &out, &err), SL_OK);
         for (int i = 0; i < 100000; i++) {
                 struct sl_value v = make_row(&a, i);
@@ -391,6 +395,93 @@ static void memory_stays_bounded(void **state)
         sl_arena_free(&a);
 }
 
+/* A writer that has seen a file of its kind allocates nothing any more, for rows, pages or row groups. */
+static void rows_allocate_nothing(void **state)
+{
+        (void)state;
+        if (!ALLOC_COUNTED)
+                skip();
+        struct sl_err err = {0};
+        struct sl_buf out = {0};
+        struct sl_arena a;
+        sl_arena_init(&a, 0);
+        /* The libraries of snappy and zstd allocate for themselves, for each page or now and then. */
+        static const enum sl_format_codec codecs[] = {SL_CODEC_NONE, SL_CODEC_GZIP, SL_CODEC_LZ4_RAW};
+        for (size_t c = 0; c < sizeof(codecs) / sizeof(*codecs); c++) {
+                void *w = pq->create(&(struct sl_format_opts){
+                        .codec = codecs[c], .level = -1, .row_group_bytes = 200000, .page_bytes = 10000});
+                for (int file = 0; file < 2; file++) {
+                        uint64_t ours = 0;
+                        assert_int_equal(pq->begin(w, row_schema(), &out, &err), SL_OK);
+                        for (int i = 0; i < 60000; i++) {
+                                struct sl_value v = make_row(&a, i);
+                                uint64_t before = allocations();
+                                assert_int_equal(pq->append(w, &v, &err), SL_OK);
+                                ours += allocations() - before;
+                                sl_arena_reset(&a);
+                        }
+                        assert_int_equal(pq->finish(w, &err), SL_OK);
+                        sl_buf_clear(&out);
+                        if (file)
+                                assert_int_equal(ours, 0);
+                }
+                pq->destroy(w);
+        }
+        sl_buf_free(&out);
+        sl_arena_free(&a);
+}
+
+/* Values that their type can't hold are refused one by one, by name. */
+static void unfit_values(void **state)
+{
+        (void)state;
+        const struct sl_param decimal[] = {{"scale", "0"}, {"connect.decimal.precision", "2"}};
+        const struct sl_param size[] = {{"connect.fixed.size", "3"}};
+        const struct sl_field fields[] = {
+                {"d", 1,
+                 sl_schema_intern(&(struct sl_schema){.type = SL_BYTES,
+                                                      .name = SL_NAME_DECIMAL,
+                                                      .optional = true,
+                                                      .params = decimal,
+                                                      .param_count = 2})},
+                {"f", 1,
+                 sl_schema_intern(&(struct sl_schema){
+                         .type = SL_BYTES, .name = "F", .optional = true, .params = size, .param_count = 1})},
+                {"u", 1,
+                 sl_schema_intern(
+                         &(struct sl_schema){.type = SL_STRING, .name = "io.debezium.data.Uuid", .optional = true})}};
+        const struct sl_schema *s =
+                sl_schema_intern(&(struct sl_schema){.type = SL_STRUCT, .fields = fields, .field_count = 3});
+        static const struct {
+                struct sl_value v;
+                const char *text;
+        } bad[] = {{{.type = SL_BYTES, .len = 1, .ptr = "\x64"}, "Field d holds a decimal of more than the 2 digits"},
+                   {{.type = SL_BYTES, .len = 2, .ptr = "xx"}, "Field f holds 2 bytes where its schema says 3"},
+                   {{.type = SL_STRING, .len = 2, .ptr = "xx"}, "Field u holds a text that is no UUID"}};
+        for (int decimals = SL_PARQUET_DECIMAL_BYTES; decimals <= SL_PARQUET_DECIMAL_SMALLEST; decimals++) {
+                struct sl_format_opts opts = {.level = -1};
+                struct sl_buf out = {0};
+                struct sl_err err = {0};
+                opts.parquet.exact_types = true;
+                opts.parquet.decimals = (enum sl_parquet_decimals)decimals;
+                void *w = pq->create(&opts);
+                assert_int_equal(pq->begin(w, s, &out, &err), SL_OK);
+                for (int i = 0; i < 3; i++) {
+                        struct sl_value items[3] = {SL_V_NULL, SL_V_NULL, SL_V_NULL},
+                                        v = sl_v_items(SL_STRUCT, items, 3);
+                        struct sl_err why = {0};
+                        assert_int_equal(pq->append(w, &v, &err), SL_OK);
+                        items[i] = bad[i].v;
+                        assert_int_equal(pq->append(w, &v, &why), SL_SCHEMA);
+                        assert_int_equal(why.scope, SL_SCOPE_RECORD);
+                        assert_non_null(strstr(why.msg, bad[i].text));
+                }
+                assert_int_equal(pq->finish(w, &err), SL_OK);
+                pq->destroy(w);
+                sl_buf_free(&out);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -405,6 +496,8 @@ int main(void)
                 cmocka_unit_test(refused_schemas),
                 cmocka_unit_test(nulls_in_required_fields),
                 cmocka_unit_test(memory_stays_bounded),
+                cmocka_unit_test(rows_allocate_nothing),
+                cmocka_unit_test(unfit_values),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
