@@ -360,7 +360,7 @@ static void decimal_digits(void **state)
         struct sl_arena arena = {0};
         sl_arena_init(&arena, 0);
         for (int precision = 1; precision <= 18; precision++) {
-                char text[8];
+                char text[16];
                 snprintf(text, sizeof(text), "%d", precision);
                 const struct sl_param params[] = {{"scale", "0"}, {"connect.decimal.precision", text}};
                 const struct sl_schema *s = sl_schema_intern(&(struct sl_schema){
