@@ -130,5 +130,5 @@ void sl_pq_codec_free(struct sl_pq_codec *c)
 
 uint32_t sl_pq_crc(uint32_t crc, const void *p, size_t n)
 {
-        return (uint32_t)crc32_z(crc, p, n);
+        return n ? (uint32_t)crc32_z(crc, p, n) : crc; /* zlib takes a null pointer for a new start */
 }

@@ -70,7 +70,8 @@ static enum sl_rc encode_page(struct sl_pq_column *col, struct sl_pq_pages *page
                               struct sl_err *err)
 {
         if (!col->dict_on) {
-                *ret = col->encoding;
+                /* Readers want the heads of other encodings even where no value follows. */
+                *ret = values ? col->encoding : SL_PQ_PLAIN;
                 sl_pq_encode_values(col->spec, (enum sl_pq_encoding)col->encoding, &col->vals, &col->lens, values,
                                     &pages->scratch, &pages->body);
                 return SL_OK;

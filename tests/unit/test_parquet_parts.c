@@ -250,6 +250,7 @@ static void checksums(void **state)
         (void)state;
         assert_int_equal(sl_pq_crc(0, "123456789", 9), 0xCBF43926);
         assert_int_equal(sl_pq_crc(sl_pq_crc(0, "1234", 4), "56789", 5), 0xCBF43926);
+        assert_int_equal(sl_pq_crc(0xCBF43926, NULL, 0), 0xCBF43926);
 }
 
 /* --- bounds */
