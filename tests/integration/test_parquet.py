@@ -206,6 +206,41 @@ def test_wide_and_long(lake):
         assert column.statistics is None or not column.statistics.has_null_count or column.statistics.null_count == 0
 
 
+def test_keys_reach_the_writer(lake):
+    """One file with most of ParquetFormat's own keys away from their defaults."""
+    schema = struct(
+        field("id", "int64", False), field("tiny", "int8"), field("tags", array({"type": "string"}, optional=False)),
+        field("price", logical("bytes", "Decimal", scale="2", **{"connect.decimal.precision": "12"})),
+        field("free", logical("bytes", "Decimal", scale="2")),
+        field("at", {"type": "int64", "name": "io.debezium.time.MicroTimestamp", "version": 1}),
+        field("key", {"type": "string", "name": "io.debezium.data.Uuid", "version": 1}),
+        field("noise", "double"),
+    )
+    uuid = "0011aabb-4455-6677-8899-aabbccddeeff"
+    payloads = [{"id": i, "tiny": i % 100, "tags": ["x"] * (i % 3), "price": dec(f"{i}.25", 2), "free": dec("1.00", 2),
+                 "at": 1700000000000000 + i, "key": uuid, "noise": (i * 7919 % 4093) / 4093} for i in range(1500)]
+    keys = {"parquet.writer.version": "v2", "parquet.codec": "lz4_raw", "parquet.page.row.count.limit": "320",
+            "parquet.page.write-checksum.enabled": "true", "sluice.parquet.bloom.columns": "id,key",
+            "sluice.parquet.list.two.level": "true", "sluice.parquet.decimal": "smallest", "sluice.parquet.decimal.precision": "38",
+            "sluice.parquet.exact.types": "true", "sluice.parquet.field.ids": "iceberg", "sluice.parquet.encodings": "all",
+            "parquet.enable.dictionary": "false"}
+    objects = lake(schema, payloads, flush_size=1500, **keys)
+    file = pyarrow.parquet.ParquetFile(io.BytesIO(objects[0]), page_checksum_verification=True)
+    table = file.read()
+    table.validate(full=True)
+    kinds = {f.name: str(f.type) for f in table.schema}
+    assert kinds["tiny"] == "int8" and kinds["at"] == "timestamp[us]" and "uuid" in kinds["key"]
+    assert kinds["price"] == "decimal128(12, 2)" and kinds["free"] == "decimal128(38, 2)"
+    assert [int(f.metadata[b"PARQUET:field_id"]) for f in table.schema] == list(range(1, 9))
+    parts = {file.metadata.row_group(0).column(i).path_in_schema: file.metadata.row_group(0).column(i) for i in range(8)}
+    assert "tags.array" in parts and parts["price"].physical_type == "INT64" and parts["free"].physical_type == "FIXED_LEN_BYTE_ARRAY"
+    assert all(part.has_column_index and part.has_offset_index for part in parts.values())
+    assert all("RLE_DICTIONARY" not in part.encodings for part in parts.values())
+    assert "DELTA_BINARY_PACKED" in parts["id"].encodings and parts["key"].compression == "LZ4"
+    assert [row["id"] for row in table.to_pylist()] == list(range(1500)) and table["tags"].to_pylist() == [p["tags"] for p in payloads]
+    assert table["price"].to_pylist()[7] == decimal.Decimal("7.25") and table["noise"].to_pylist() == [p["noise"] for p in payloads]
+
+
 def test_schema_change_cuts_the_object(worker, kafka, store, unique):
     """schema.compatibility=NONE: another schema starts another object."""
     kafka.create_topic(unique)
