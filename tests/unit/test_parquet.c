@@ -482,6 +482,38 @@ static void unfit_values(void **state)
         }
 }
 
+/* Columns that never got a byte, in every encoding that may be chosen (the sanitizers look on). */
+static void nothing_but_empty_strings(void **state)
+{
+        (void)state;
+        const struct sl_field fields[] = {{"e", 1, sl_schema_of(SL_STRING, false)},
+                                          {"n", 1, sl_schema_of(SL_BYTES, true)}};
+        const struct sl_schema *s =
+                sl_schema_intern(&(struct sl_schema){.type = SL_STRUCT, .fields = fields, .field_count = 2});
+        const char *const bloom[] = {"e", "n"};
+        for (int way = 0; way < 12; way++) {
+                struct sl_format_opts opts = {.level = -1, .codec = way & 1 ? SL_CODEC_SNAPPY : SL_CODEC_NONE};
+                opts.parquet = (struct sl_parquet_opts){.pages_v2 = way & 2,
+                                                        .no_dictionary = way & 4,
+                                                        .encodings = (enum sl_parquet_encodings)(way % 3),
+                                                        .bloom_columns = bloom,
+                                                        .bloom_count = 2,
+                                                        .page_rows = 32};
+                struct sl_buf out = {0};
+                struct sl_err err = {0};
+                void *w = pq->create(&opts);
+                assert_int_equal(pq->begin(w, s, &out, &err), SL_OK);
+                for (int i = 0; i < 100; i++) {
+                        struct sl_value items[2] = {sl_v_str(SL_STR("")), i < 50 ? SL_V_NULL : sl_v_bytes("", 0)};
+                        struct sl_value v = sl_v_items(SL_STRUCT, items, 2);
+                        assert_int_equal(pq->append(w, &v, &err), SL_OK);
+                }
+                assert_int_equal(pq->finish(w, &err), SL_OK);
+                pq->destroy(w);
+                sl_buf_free(&out);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -498,6 +530,7 @@ int main(void)
                 cmocka_unit_test(memory_stays_bounded),
                 cmocka_unit_test(rows_allocate_nothing),
                 cmocka_unit_test(unfit_values),
+                cmocka_unit_test(nothing_but_empty_strings),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
