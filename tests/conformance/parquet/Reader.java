@@ -12,12 +12,14 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Random;
+import java.util.UUID;
 import org.apache.parquet.ParquetReadOptions;
 import org.apache.parquet.column.page.PageReadStore;
 import org.apache.parquet.column.values.bloomfilter.BloomFilter;
@@ -102,6 +104,9 @@ public final class Reader {
         byte[] bytes = value.getBytes();
         if (type.getLogicalTypeAnnotation() instanceof DecimalLogicalTypeAnnotation) {
             out.append(new BigInteger(bytes));
+        } else if (type.getLogicalTypeAnnotation() instanceof LogicalTypeAnnotation.UUIDLogicalTypeAnnotation) {
+            ByteBuffer uuid = ByteBuffer.wrap(bytes);
+            addText(new UUID(uuid.getLong(), uuid.getLong()).toString());
         } else if (isText(type)) {
             addText(new String(bytes, StandardCharsets.UTF_8));
         } else {

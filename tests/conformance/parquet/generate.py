@@ -5,11 +5,18 @@ unscaled integer. From that come the JSON that parquet_lines reads, and the cano
 import base64
 import math
 import struct
+import uuid
 
 KAFKA = "org.apache.kafka.connect.data."
 NAN = "NaN"
 DAY_MAX = 2_000_000_000
 MS_MAX = 9_000_000_000_000_000  # what DuckDB's microseconds in 64 bits hold
+
+# Debezium's: what integers they are, and how far apart from zero ours go (DuckDB has microseconds in 64 bits).
+TIMES = {"io.debezium.time.Date": ("int32", "date", DAY_MAX), "io.debezium.time.Timestamp": ("int64", "ms", MS_MAX),
+         "io.debezium.time.MicroTimestamp": ("int64", "us", MS_MAX * 1000), "io.debezium.time.NanoTimestamp": ("int64", "ns", 9 * 10**18),
+         "io.debezium.time.Time": ("int32", "time ms", 86_399_999), "io.debezium.time.MicroTime": ("int64", "time us", 86_399_999_999)}
+UUID = "io.debezium.data.Uuid"
 
 # Where hybrid runs, their bit-packed groups of 8 and miniblocks of delta encodings begin and end.
 BOUNDARIES = (0, 1, 2, 7, 8, 9, 31, 32, 33, 63, 64, 65, 127, 128, 129, 130, 255, 256, 257, 503, 504, 505, 512, 513)
@@ -25,7 +32,7 @@ def leaf_schema(rng, plain=False):
     """A schema without its optionality."""
     kinds = ["boolean", "int8", "int16", "int32", "int64", "float", "double", "string", "string", "bytes"]
     if not plain:
-        kinds += ["decimal", "decimal", "date", "time", "timestamp", "enum", "fixed", "micros"]
+        kinds += ["decimal", "decimal", "date", "time", "timestamp", "enum", "fixed", "debezium", "uuid"]
     kind = rng.choice(kinds)
     if kind == "decimal":
         precision = rng.choice((None, 1, 4, 9, 10, 18, 19, 28, 38, 39, 64, 76))
@@ -38,8 +45,11 @@ def leaf_schema(rng, plain=False):
         return {"type": "int32", "name": KAFKA + kind.capitalize(), "version": 1}
     if kind == "timestamp":
         return {"type": "int64", "name": KAFKA + "Timestamp", "version": 1}
-    if kind == "micros":
-        return {"type": "int64", "name": "io.debezium.time.MicroTimestamp", "version": 1}
+    if kind == "debezium":
+        name = rng.choice(list(TIMES))
+        return {"type": TIMES[name][0], "name": name, "version": 1}
+    if kind == "uuid":
+        return {"type": "string", "name": UUID, "version": 1}
     if kind == "enum":
         symbols = ["RED", "GREEN", "BLUE"]
         parameters = {"io.confluent.connect.avro.Enum": "Colour", **{f"io.confluent.connect.avro.Enum.{s}": s for s in symbols}}
@@ -97,8 +107,30 @@ def kind_of(schema):
     return name[len(KAFKA):].lower() if name.startswith(KAFKA) else schema["type"]
 
 
+def time_of(schema):
+    """What Debezium's integers count: "date", "ms", "time us"...; None for other schemas."""
+    return TIMES.get(schema.get("name") or "", (None, None))[1]
+
+
+default_precision = 64
+
+
+def use(options):
+    """What the options of a case change in what its schema means."""
+    global default_precision
+    default_precision = int(options.get("sluice.parquet.decimal.precision", 64))
+
+
+def one_member_lists(schema):
+    """Is there an array of structs with one member in it? As two-level lists DuckDB takes those for three-level ones."""
+    if schema["type"] == "array" and schema["items"]["type"] == "struct" and len(schema["items"]["fields"]) == 1:
+        return True
+    below = schema.get("fields") or [schema[name] for name in ("items", "keys", "values") if name in schema]
+    return any(map(one_member_lists, below))
+
+
 def precision_of(schema):
-    return int(schema["parameters"].get("connect.decimal.precision", 64))
+    return int(schema["parameters"].get("connect.decimal.precision", default_precision))
 
 
 def scale_of(schema):
@@ -139,6 +171,11 @@ def text(rng):
 def leaf(rng, schema):
     kind = kind_of(schema)
     small = rng.random() < 0.5
+    if time_of(schema):
+        most = TIMES[schema["name"]][2]
+        return rng.randint(0 if "time " in time_of(schema) else -most, most) if small else rng.randint(0, min(most, 10**6))
+    if schema.get("name") == UUID:
+        return str(uuid.UUID(bytes=rng.randbytes(16)))
     if kind == "boolean":
         return small
     if kind in ("int8", "int16", "int32", "int64"):
@@ -146,8 +183,6 @@ def leaf(rng, schema):
         edge = rng.random()
         if edge < 0.04:
             return rng.choice((-(2**bits), 2**bits - 1))
-        if schema.get("name"):  # micros
-            return rng.randint(-(10**15), 2 * 10**15)
         return rng.randint(-100, 100) if small else rng.randint(-(2**bits), 2**bits - 1)
     if kind in ("float", "double"):
         edge = rng.random()
@@ -194,7 +229,7 @@ class Source:
             self.sizes = rng.choice(((0,), (1,), (0, 1, 2), (0, 1, 2), (0, 0, 0, 0, 0, 40 if depth < 2 else 3)))
             self.children = [Source(rng, schema[name], depth + 1) for name in (("items",) if kind == "array" else ("keys", "values"))]
         else:
-            self.pool = [leaf(rng, schema) for _ in range(rng.choice((1, 2, 3, 17, 200, 2000)))]
+            self.pool = [leaf(rng, schema) for _ in range(rng.choice((1, 2, 3, 17, 200, 2000, 10_000)))]
             self.order = rng.choice(("random", "random", "up", "down"))
             if self.order != "random":
                 self.pool.sort(key=sort_key, reverse=self.order == "down")
@@ -230,6 +265,20 @@ def rows_of(rng, schema, count):
     for number, row in enumerate(rows):
         row["n"] = number
     return rows
+
+
+def wide_schema():
+    """For files of several row groups."""
+    fields = [{"type": "int64", "field": "n", "optional": False}, {"type": "bytes", "field": "noise", "optional": True},
+              {"type": "double", "field": "number", "optional": False}, {"type": "float", "field": "measure", "optional": True},
+              {"type": "string", "field": "text", "optional": False},
+              {"type": "array", "field": "list", "optional": True, "items": {"type": "int64", "optional": True}}]
+    return {"type": "struct", "optional": False, "fields": fields}
+
+
+def noise_rows(rng, schema, count):
+    return [{"n": n, "noise": rng.randbytes(rng.randint(0, 400)) if rng.random() < 0.9 else None, "number": rng.random(), "measure": float32(rng.gauss(20, 3)),
+             "text": f"row {n} {rng.random()}", "list": [rng.randrange(2**60) for _ in range(n % 4)] if n % 7 else None} for n in range(count)]
 
 
 # ---- other forms ----
@@ -293,7 +342,7 @@ def canon(schema, value):
 
 
 class Column:
-    """A leaf with its entries: (row, repetition level, definition level, value or None), as Dremel's shredding gives them."""
+    """A leaf with its name in the file (three-level lists), and with its entries: (row, repetition level, definition level, value or None), as Dremel's shredding gives them."""
 
     def __init__(self, schema, path, max_def, max_rep):
         self.schema, self.path, self.max_def, self.max_rep = schema, path, max_def, max_rep
@@ -314,9 +363,11 @@ def columns_of(schema, rows):
         if kind == "struct":
             return [compile_node(f, (*path, f["field"]), defs, reps) for f in node["fields"]]
         if kind == "array":
-            return [compile_node(node["items"], (*path, "[]"), defs + 1, reps + 1)]
+            return [compile_node(node["items"], (*path, "list", "element"), defs + 1, reps + 1)]
         if kind == "map":
-            return [compile_node(node[part], (*path, "{" + part + "}"), defs + 1, reps + 1) for part in ("keys", "values")]
+            plain = node["keys"]["type"] == "string" and not node["keys"]["optional"]
+            path += ("key_value",) if plain else ("list", "element")
+            return [compile_node(node[part], (*path, part[:-1]), defs + 1, reps + 1) for part in ("keys", "values")]
         columns.append(Column(node, path, defs, reps))
         return columns[-1]
 

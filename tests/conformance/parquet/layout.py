@@ -3,6 +3,7 @@
 rows that went in. Values are not decoded here: that is for the readers. Ids are parquet.thrift's."""
 import math
 import struct
+import uuid
 import zlib
 
 import generate
@@ -138,8 +139,10 @@ def ordered(leaf, raw):
     return int.from_bytes(raw, "big", signed=True) if leaf.decimal else raw
 
 
-def comparable(schema, value):
+def comparable(schema, value, leaf=None):
     """A model value in the same form."""
+    if leaf and leaf.type == "FIXED_LEN_BYTE_ARRAY" and schema.get("name") == generate.UUID:
+        return uuid.UUID(value).bytes
     if isinstance(value, str):
         return value.encode()
     if generate.kind_of(schema) == "decimal" and not generate.is_decimal(schema):
@@ -149,6 +152,12 @@ def comparable(schema, value):
 
 def is_nan(value):
     return isinstance(value, float) and math.isnan(value)
+
+
+def endless(values):
+    """Is the greatest of them longer than a bound may be, and not to be rounded up? Then there are no bounds."""
+    most = max(values)
+    return isinstance(most, bytes) and len(most) > 64 and (most[:64] == b"\xff" * 64 or most[:64] == b"\xf4\x8f\xbf\xbf" * 16)
 
 
 class Check:
@@ -199,7 +208,7 @@ class Check:
         except (ValueError, KeyError, IndexError) as error:
             return self.say(f"{where}: pages can't be walked: {error!r}")
         self.pages(where, leaf, column, chunk, pages, first, count)
-        self.statistics(where, leaf, column, meta.get(12), entries, self.want["stats"])
+        self.statistics(where, leaf, column, meta.get(12), entries)
         self.sizes(where, leaf, meta.get(16), entries)
 
     def pages(self, where, leaf, column, chunk, pages, first, count):
@@ -241,9 +250,7 @@ class Check:
 
     def indexes(self, where, leaf, column, chunk, data_pages, first, count):
         if 4 not in chunk:
-            if self.want["index"]:
-                self.say(f"{where}: no offset index")
-            return
+            return self.say(f"{where}: no offset index")
         offset_index = Thrift(self.file.data, chunk[4])
         locations = (index := offset_index.struct())[1]
         self.expect(f"{where}: length of the offset index", offset_index.at - chunk[4], chunk[5])
@@ -261,14 +268,19 @@ class Check:
                 self.expect(f"{where}: nulls, rows of the page at {at}", (data[2], data[3]), (nulls, rows))
         if 2 in index:
             self.expect(f"{where}: unencoded bytes of the pages", index[2], [plain_bytes(leaf, e) for e in by_page])
-        elif self.want["sizes"] and leaf.type == "BYTE_ARRAY":
+        elif leaf.type == "BYTE_ARRAY":
             self.say(f"{where}: no unencoded sizes in the offset index")
         if 6 in chunk:
             thrift = Thrift(self.file.data, chunk[6])
             self.column_index(where, leaf, column, thrift.struct(), by_page)
             self.expect(f"{where}: length of the column index", thrift.at - chunk[6], chunk[7])
-        elif self.want["index"] and not any(all(is_nan(e[3]) or e[3] is None for e in p) and any(is_nan(e[3]) for e in p) for p in by_page):
-            self.say(f"{where}: no column index")
+            return
+        for entries in by_page:
+            values = [comparable(column.schema, e[3], leaf) for e in entries if e[3] is not None]
+            numbers = [v for v in values if not is_nan(v)]
+            if values and not numbers or numbers and endless(numbers):
+                return
+        self.say(f"{where}: no column index")
 
     def column_index(self, where, leaf, column, index, by_page):
         where = f"{where}: column index"
@@ -297,7 +309,7 @@ class Check:
             self.say(f"{where}: boundary_order is unordered, but the pages are in order")
 
     def bounds(self, where, leaf, column, entries, low, high, low_exact, high_exact):
-        values = [comparable(column.schema, e[3]) for e in entries if e[3] is not None and not is_nan(e[3])]
+        values = [comparable(column.schema, e[3], leaf) for e in entries if e[3] is not None and not is_nan(e[3])]
         least, most = ordered(leaf, low), ordered(leaf, high)
         if is_nan(least) or is_nan(most):
             return self.say(f"{where}: a bound is NaN")
@@ -317,14 +329,11 @@ class Check:
         if len(low) > 200 or len(high) > 200:
             self.say(f"{where}: bounds of {len(low)} and {len(high)} bytes")
 
-    def statistics(self, where, leaf, column, stats, entries, wanted):
+    def statistics(self, where, leaf, column, stats, entries):
         where = f"{where}: statistics"
         if stats is None:
-            if wanted:
-                self.say(f"{where}: none")
-            return
-        if 3 in stats or wanted:
-            self.expect(f"{where}: null_count", stats.get(3), sum(e[3] is None for e in entries))
+            return self.say(f"{where}: none")
+        self.expect(f"{where}: null_count", stats.get(3), sum(e[3] is None for e in entries))
         if 9 in stats:
             self.expect(f"{where}: nan_count", stats[9], sum(is_nan(e[3]) for e in entries))
         values = [e[3] for e in entries if e[3] is not None and not is_nan(e[3])]
@@ -337,15 +346,13 @@ class Check:
             if not values:
                 return self.say(f"{where}: bounds without values")
             self.bounds(where, leaf, column, entries, stats[6], stats[5], stats.get(8, False), stats.get(7, False))
-        elif values and wanted:
+        elif values and not endless([comparable(column.schema, v, leaf) for v in values]):
             self.say(f"{where}: no bounds")
 
     def sizes(self, where, leaf, sizes, entries):
         where = f"{where}: size_statistics"
         if sizes is None:
-            if self.want["sizes"]:
-                self.say(f"{where}: none")
-            return
+            return self.say(f"{where}: none")
         if leaf.type == "BYTE_ARRAY":
             self.expect(f"{where}: unencoded bytes", sizes.get(1), plain_bytes(leaf, entries))
         for field, level, most in ((2, 1, leaf.max_rep), (3, 2, leaf.max_def)):

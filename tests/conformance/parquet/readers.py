@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import subprocess
+import uuid
 
 import duckdb
 import pyarrow
@@ -43,6 +44,8 @@ def in_unit(values, has, wanted):
 def instants(array, unit):
     if pyarrow.types.is_integer(array.type):
         return array.to_pylist()
+    if array.type.bit_width == 32:
+        return in_unit(array.cast(pyarrow.int32()).to_pylist(), array.type.unit, unit)
     return in_unit(array.cast(pyarrow.int64()).to_pylist(), array.type.unit, unit)
 
 
@@ -78,14 +81,19 @@ def leaves(array, schema, coarse):
     if kind == "time":
         if not pyarrow.types.is_time(of):
             raise Unlike(f"a time is {of}")
-        return instants(array if of.bit_width == 64 else array.cast(pyarrow.time64("us")), "ms")
+        return instants(array, "ms")
     if kind == "date":
         if of != pyarrow.date32():
             raise Unlike(f"a date is {of}")
         return array.cast(pyarrow.int32()).to_pylist()
-    if kind == "int64" and schema.get("name"):
-        return instants(array, "us")
+    counted = generate.time_of(schema)
+    if counted == "date":
+        return array.cast(pyarrow.int32()).to_pylist()
+    if counted:
+        return instants(array, counted.removeprefix("time "))
     values = array.to_pylist()
+    if schema.get("name") == generate.UUID:
+        return [str(uuid.UUID(bytes=v)) if isinstance(v, bytes) else v and str(v) for v in values]
     if kind == "string":
         return [v.decode() if isinstance(v, bytes) else v for v in values]
     if kind == "bytes":
@@ -197,7 +205,7 @@ def arrow_literal(spec, of):
     if pyarrow.types.is_timestamp(of):
         return pyarrow.scalar(spec.value, pyarrow.int64()).cast(of)
     if pyarrow.types.is_date(of) or pyarrow.types.is_time(of):
-        return pyarrow.scalar(spec.value, pyarrow.int32()).cast(of)
+        return pyarrow.scalar(spec.value, pyarrow.int32() if of.bit_width == 32 else pyarrow.int64()).cast(of)
     return pyarrow.scalar(spec.value, of)
 
 
@@ -266,7 +274,7 @@ class Duck:
                 condition = f"{column} is {'' if spec.op == 'eq' else 'not '}null"
             else:
                 literal = duck_literal(spec, parameters)
-                if literal is None or spec.micros:
+                if literal is None or generate.time_of(spec.schema):
                     continue
                 condition = f"{column} {OPERATORS[spec.op]} {literal}"
             got = self.db.execute(f"select n from read_parquet(?) t where {condition}", parameters).fetchall()
@@ -296,8 +304,8 @@ class Java:
         self.process.stdin.write(json.dumps({"file": str(path), "out": str(self.out), "filters": specs}) + "\n")
         self.process.stdin.flush()
 
-    def check(self, wanted, filters, blooms):
-        """The answer to what ask asked for."""
+    def check(self, wanted, filters, blooms, small):
+        """The answer to what ask asked for. small: bloom filters are too small to be of use."""
         line = self.process.stdout.readline()
         if not line:
             raise SystemExit("parquet-java: the JVM has ended")
@@ -316,11 +324,13 @@ class Java:
             self.blooms += 1
             if bloom["missing"]:
                 found.append(f"parquet-java: the bloom filter of {column} lacks {bloom['missing']} of {bloom['tested']} values")
-            if bloom["false"] > 0.1:
+            if bloom["false"] > 0.1 and not small:
                 found.append(f"parquet-java: the bloom filter of {column} says yes to {bloom['false']:.0%} of absent values")
         missing = set(blooms) - set(answer["bloom"])
         if missing and wanted:
             found.append(f"parquet-java: no bloom filter for {sorted(missing)}")
+        if extra := set(answer["bloom"]) - set(blooms):
+            found.append(f"parquet-java: a bloom filter for {sorted(extra)}")
         return found
 
     def close(self):
