@@ -233,7 +233,7 @@ def connector(args, parts, form, topic, name):
     config = {"connector.class": "io.confluent.connect.s3.S3SinkConnector", "tasks.max": "1", "topics": topic, "s3.bucket.name": BUCKET,
               "s3.region": "us-east-1", "store.url": parts.store.endpoint, "aws.access.key.id": parts.store.access_key,
               "aws.secret.access.key": parts.store.secret_key, "storage.class": "io.confluent.connect.s3.storage.S3Storage",
-              "format.class": "io.confluent.connect.s3.format.parquet.ParquetFormat", "parquet.codec": "zstd",
+              "format.class": "io.confluent.connect.s3.format.parquet.ParquetFormat", "parquet.codec": "zstd", "sluice.parquet.codec.level": str(args.level),
               "flush.size": str(args.flush), "s3.part.size": str(5 * MB), "topics.dir": name, "value.converter": converters[form],
               "consumer.override.queued.max.messages.kbytes": "8192"}
     if form == "envelope":
@@ -391,15 +391,58 @@ def sink(args, workdir):
     return results
 
 
+# ---- the encoder alone ----
+
+CODECS = {"zstd": 1.0, "snappy": 1.0, "none": 1.3}  # wanted: rows/s against pyarrow's
+
+
+def pinned(args, command):
+    """A child on one core."""
+    done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, check=True, preexec_fn=lambda: os.sched_setaffinity(0, {args.core}))
+    return json.loads(done.stdout)
+
+
+def encode_ours(args, codec, *more):
+    level = [f"level={args.level}"] if codec == "zstd" else []
+    return pinned(args, [args.tools / "bench_parquet", f"rows={args.encode_rows}", "rounds=2", f"codec={codec}", *level, *more])
+
+
+def encode_pyarrow(args, file, codec, indexes):
+    job = {"file": str(file), "codec": codec, "level": args.level if codec == "zstd" else None, "rounds": 2, "indexes": indexes}
+    return pinned(args, [sys.executable, HERE / "encode_peer.py", json.dumps(job)])
+
+
+def encoder(args, workdir):
+    """Ours and pyarrow's in turns, over the same columns: bench_parquet makes them and leaves them in a file."""
+    file, results = workdir / "columns.parquet", {}
+    encode_ours(args, "none", f"out={file}")
+    print(f"\nencoder, {args.encode_rows} rows of 12 columns, one core, zstd level {args.level}\n{'':28} {'rows/s, median':>15} {'bytes/row':>10} {'A/A':>6}")
+    for codec, wanted in CODECS.items():
+        runs = {"sluice": [], "pyarrow": [], "pyarrow, indexes and CRC": []}
+        for _ in range(args.runs):
+            runs["sluice"].append(encode_ours(args, codec))
+            runs["pyarrow"].append(encode_pyarrow(args, file, codec, False))
+            runs["pyarrow, indexes and CRC"].append(encode_pyarrow(args, file, codec, True))
+        for name, of in runs.items():
+            print(f"{codec + ', ' + name:28} {statistics.median(r['rows'] / r['seconds'] for r in of):15,.0f} {of[0]['bytes'] / of[0]['rows']:10.2f} {noise(of):6.2f}")
+        ratios = [p["seconds"] / o["seconds"] for p, o in zip(runs["pyarrow"], runs["sluice"])]
+        size = runs["sluice"][0]["bytes"] / runs["pyarrow"][0]["bytes"]
+        results[codec] = {"runs": runs, "ratio_to_pyarrow": spread(ratios), "size_to_pyarrow": size, "noise_a_a": {n: noise(of) for n, of in runs.items()},
+                          "wanted": [row(f"encoder, {codec}: times pyarrow's rows/s (median)", statistics.median(ratios), wanted),
+                                     row(f"encoder, {codec}: size by pyarrow's", size, 1.0, at_most=True)]}
+    return results
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--peer-runs", type=int, default=1, help="of the Python consumer, which takes longest")
     parser.add_argument("--forms", default="avro,json", help="of avro, json, envelope")
-    parser.add_argument("--level", type=int, default=3, help="zstd's level for pyarrow: what our default is")
+    parser.add_argument("--level", type=int, default=1, help="zstd's, for all contenders; 1 is the sink's default")
     parser.add_argument("--config", type=lambda text: tuple(text.split("=", 1)), action="append", default=[], help="KEY=VALUE for our connector")
     parser.add_argument("--timeout", type=int, default=900, help="seconds that one run may take")
+    parser.add_argument("--encode-rows", type=int, default=1_000_000, help="of the encoder alone")
     parser.add_argument("--only", choices=("sink", "encoder"))
     parser.add_argument("--out", type=pathlib.Path, default="build/bench/s3.json")
     args = parser.parse_args()
@@ -408,11 +451,15 @@ def main():
     if args.rows % (PARTITIONS * RUN):
         raise SystemExit(f"--rows must be a multiple of {PARTITIONS * RUN}")
     args.flush = each // next(n for n in range(max(1, each // 250_000), 0, -1) if each % n == 0)
+    args.core = max(os.sched_getaffinity(0))
     results = {}
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as tmp:
         if args.only != "encoder":
             results["sink"] = sink(args, pathlib.Path(tmp))
+        if args.only != "sink":
+            results["encoder"] = encoder(args, pathlib.Path(tmp))
     wanted = [w for form in results.get("sink", {}).values() if isinstance(form, dict) for w in form["summary"]["wanted"]]
+    wanted += [w for codec in results.get("encoder", {}).values() for w in codec["wanted"]]
     print()
     for w in wanted:
         sign = "<=" if w["at_most"] else ">="

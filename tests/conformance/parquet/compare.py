@@ -60,8 +60,8 @@ COVERAGE = {"none", "snappy", "gzip", "zstd", "lz4_raw", "v1", "v2", "bloom filt
 class Filter:
     """A predicate on a column outside of lists, with the n of the rows that pass."""
 
-    def __init__(self, path, schema, op, value, rows):
-        self.path, self.schema, self.op, self.value, self.rows = path, schema, op, value, rows
+    def __init__(self, path, schema, op, value, rows, nan=False):
+        self.path, self.schema, self.op, self.value, self.rows, self.nan = path, schema, op, value, rows, nan
 
 
 class Case:
@@ -97,7 +97,8 @@ class Case:
         op = rng.choice(("eq",) if odd else ("eq", "lt", "le") if nan else ("eq", "lt", "le", "gt", "ge"))
         a = layout.comparable(leaf, value)
         passes = {"eq": lambda v: v == a, "lt": lambda v: v < a, "le": lambda v: v <= a, "gt": lambda v: v > a, "ge": lambda v: v >= a}[op]
-        return Filter(path, leaf, op, value, [n for n, v in enumerate(values) if v is not None and passes(layout.comparable(leaf, v))])
+        return Filter(path, leaf, op, value, [n for n, v in enumerate(values) if v is not None and passes(layout.comparable(leaf, v))],
+                      nan)
 
 
 def flat_paths(schema, path):
