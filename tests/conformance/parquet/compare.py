@@ -139,7 +139,7 @@ class Tools:
     def write(self, case, path):
         command = [os.environ["SLUICE_PARQUET_LINES"], str(path), *(f"{k}={v}" for k, v in case.options.items())]
         done = subprocess.run(command, input="".join(line + "\n" for line in case.lines()).encode(), stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, check=False)
+                              stderr=subprocess.PIPE, check=False, env={**os.environ, "AGAIN": "1"})
         answers = [json.loads(line) for line in done.stdout.splitlines()]
         wrong = [f"writer: {a}" for a in answers if "error" in a][:3]
         if done.returncode or not answers:
@@ -253,7 +253,7 @@ def keep(case, found, name):
     KEEP.mkdir(parents=True, exist_ok=True)
     path = KEEP / f"{name}.jsonl"
     path.write_text("".join(line + "\n" for line in case.lines()))
-    command = ["build/dev/tests/support/parquet_lines", "/tmp/out.parquet", *(f"{k}={v}" for k, v in case.options.items())]
+    command = ["env", "AGAIN=1", "build/dev/tests/support/parquet_lines", "/tmp/out.parquet", *(f"{k}={v}" for k, v in case.options.items())]
     text = "\n".join(found) + f"\n\n{shlex.join(command)} <{path}\n"
     path.with_suffix(".txt").write_text(text)
     return text
