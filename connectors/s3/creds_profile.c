@@ -141,17 +141,21 @@ static int spawn(char **argv, int *ret_fd, pid_t *ret_pid)
         int ends[2];
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attr;
-        sigset_t none;
+        sigset_t none, pipes;
         *ret_fd = -1;
         if (pipe2(ends, O_CLOEXEC))
                 return errno;
         sigemptyset(&none);
+        sigemptyset(&pipes);
+        sigaddset(&pipes, SIGPIPE);
         posix_spawn_file_actions_init(&actions);
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
         posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
         posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3); /* libraries' sockets are not all close-on-exec */
         posix_spawnattr_init(&attr);
-        posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+        posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        posix_spawnattr_setsigdefault(&attr, &pipes);
         posix_spawnattr_setsigmask(&attr, &none);
         int failed = posix_spawnp(ret_pid, argv[0], &actions, &attr, argv, environ);
         posix_spawnattr_destroy(&attr);

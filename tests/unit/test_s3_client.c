@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -127,6 +128,11 @@ static void programs(void **state)
         struct sl_err err = {0};
         assert_int_equal(sl_s3_run_program(&f, "printf '%s-%s' a 'b c'", 5000, &out, &err), SL_OK);
         assert_string_equal(sl_buf_cstr(&out), "a-b c");
+        sl_buf_clear(&out);
+        assert_int_equal(dup2(0, 77), 77); /* it gets none of our descriptors */
+        assert_int_equal(sl_s3_run_program(&f, "sh -c 'test -e /proc/self/fd/77 || echo none'", 5000, &out, &err), SL_OK);
+        close(77);
+        assert_string_equal(sl_buf_cstr(&out), "none\n");
         sl_buf_clear(&out);
         assert_int_equal(sl_s3_run_program(&f, "/nonexistent/program x", 5000, &out, &err), SL_TRANSIENT);
         assert_non_null(strstr(err.msg, "can't be started"));
