@@ -178,7 +178,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tool", help="the program s3_paths of the build")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10 ** 9))
-    parser.add_argument("--count", type=int, default=20000, help="how many path formats")
+    parser.add_argument("--count", type=int, default=8000, help="how many path formats")
     args = parser.parse_args()
     print(f"seed {args.seed}", flush=True)
     lines = list(cases(random.Random(args.seed), args.count))
