@@ -617,6 +617,12 @@ uint64_t sl_s3_object_bytes(const struct sl_s3_object *o)
         return o->bytes;
 }
 
+size_t sl_s3_object_tail(const struct sl_s3_object *o, size_t *ret_memory)
+{
+        *ret_memory = o->tail.cap;
+        return o->tail.len;
+}
+
 size_t sl_s3_object_held(const struct sl_s3_object *o)
 {
         return o->held;

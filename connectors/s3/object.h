@@ -53,6 +53,8 @@ enum sl_s3_state sl_s3_object_state(const struct sl_s3_object *o, struct sl_err 
 bool sl_s3_object_retry(struct sl_s3_object *o);
 uint64_t sl_s3_object_bytes(const struct sl_s3_object *o); /* added so far */
 size_t sl_s3_object_held(const struct sl_s3_object *o);    /* of these, still in memory */
+/* Bytes of an open object that wait for more to become a part, and the memory that they take. */
+size_t sl_s3_object_tail(const struct sl_s3_object *o, size_t *ret_memory);
 /* NULL ok. An unfinished upload is aborted in the background (sl_s3_client_free gives that a moment). When complete()
  * was called and the state is still BUSY, the object may appear all the same. */
 void sl_s3_object_free(struct sl_s3_object *o);

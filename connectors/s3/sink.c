@@ -4,11 +4,11 @@
  * offsets that are durable, with the plans of what is not; nothing is cut because of a flush, a stop or a rebalance. Open
  * files are dropped when partitions are revoked or the task ends, and their records are read again.
  *
- * Memory (sluice.task.memory.bytes = M). What is finished and on its way may take M / 2: above that the sink is full and the
+ * Memory (sluice.task.memory.bytes = M). What is finished and on its way may take 3/4 M: above that the sink is full and the
  * core reads nothing more until uploads drain. What open files hold and only a cut sets free may take M, plus room for one
  * part of 5 MiB for each of up to 8 partitions: above that the files of the topic-partition that holds most are cut. Parquet
  * row groups and parts are made small enough for that to be rare: a row group is at most a topic-partition's share of M / 2
- * (and a page a 16th of that), a part at most M / 4.
+ * (and a page a 16th of that), a part at most M / 8 (but 5 MiB).
  *
  * Failures. An upload that fails is kept and tried again by the next puts, which the core spaces out; while there is one the
  * sink is full. No record is dead-lettered for it. A record that can't be written is reported, alone. */
@@ -113,10 +113,9 @@ static enum sl_rc s3_open(void *task, const void *arg, const struct sl_task_env 
         struct sl_s3_shared *sh = &t->shared;
         *cfg = *(const struct sl_s3_cfg *)arg;
         t->env = *env;
-        size_t part_max = env->memory_bytes / 4 > PART_MIN ? env->memory_bytes / 4 : PART_MIN;
+        size_t part_max = env->memory_bytes / 8 > PART_MIN ? env->memory_bytes / 8 : PART_MIN;
         if ((size_t)cfg->part_size > part_max)
                 cfg->part_size = (int32_t)part_max;
-        sh->part_size = (size_t)cfg->part_size;
         sh->names = (struct sl_s3_names){.topics_dir = cfg->topics_dir,
                                          .dir_delim = cfg->dir_delim,
                                          .file_delim = cfg->file_delim,
@@ -393,7 +392,7 @@ static unsigned s3_needs(void *task)
         const struct s3_task *t = task;
         const struct sl_s3_sets *sets = &t->shared.sets;
         unsigned needs = 0;
-        if (sets->failed || t->sending_bytes > t->env.memory_bytes / 2 || sets->sets > SETS_MAX)
+        if (sets->failed || t->sending_bytes > t->env.memory_bytes / 4 * 3 || sets->sets > SETS_MAX)
                 needs |= SL_SINK_FULL;
         if (sets->waiting && sl_mono_ms() - t->plan_ms >= PLAN_EVERY_MS)
                 needs |= SL_SINK_COMMIT;

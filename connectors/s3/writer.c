@@ -559,24 +559,20 @@ void sl_s3_part_committed(struct sl_s3_part *p)
         sl_s3_queue_stored(&p->queue);
 }
 
-static size_t tail_of(const struct sl_s3_object *o, size_t part_size)
-{
-        uint64_t bytes = sl_s3_object_bytes(o);
-        size_t held = sl_s3_object_held(o), tail = (size_t)(bytes <= part_size ? bytes : bytes % part_size);
-        return tail < held ? tail : held;
-}
-
 size_t sl_s3_part_held(const struct sl_s3_part *p, const struct sl_s3_shared *sh, size_t *ret_tails)
 {
-        size_t own = 0, tails = 0;
+        size_t sum = 0, memory;
+        *ret_tails = 0;
         for (uint32_t i = 0; i < p->open.files; i++)
                 for (int k = 0; k < SL_S3_VARIANTS; k++) {
                         const struct stream *s = &p->files[i]->streams[k];
-                        own += s->writer ? s->out.len + sh->kinds[k].ops->pending(s->writer) : 0;
-                        tails += s->object ? tail_of(s->object, sh->part_size) : 0;
+                        sum += s->writer ? s->out.len + sh->kinds[k].ops->pending(s->writer) : 0;
+                        if (!s->object)
+                                continue;
+                        sum += sl_s3_object_tail(s->object, &memory);
+                        *ret_tails += memory;
                 }
-        *ret_tails = tails;
-        return own + tails;
+        return sum;
 }
 
 void sl_s3_part_free(struct sl_s3_part *p, struct sl_s3_shared *sh)

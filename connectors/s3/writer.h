@@ -36,7 +36,6 @@ struct sl_s3_shared {
         struct sl_projector *projector;
         struct sl_s3_views views;
         struct sl_arena scratch;             /* of one record */
-        size_t part_size;
         bool tagged;                         /* s3.object.tagging */
         const struct sl_s3_pair *tags;       /* further tags, a NULL name ends; NULL = none */
 };
@@ -89,7 +88,7 @@ static inline bool sl_s3_part_replays(const struct sl_s3_part *p)
 {
         return p->replayed < p->replay.count;
 }
-/* Bytes that open files hold and that only a cut sets free; *ret_tails: of these, those that the client holds. */
+/* Bytes that open files hold and that only a cut sets free; *ret_tails: memory of the client that is among them. */
 size_t sl_s3_part_held(const struct sl_s3_part *p, const struct sl_s3_shared *sh, size_t *ret_tails);
 /* Drop the open files and abort uploads; frees what p owns. */
 void sl_s3_part_free(struct sl_s3_part *p, struct sl_s3_shared *sh);

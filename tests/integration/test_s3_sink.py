@@ -323,3 +323,13 @@ def test_many_open_files_in_little_memory(worker, kafka, store, unique):
 
     wait_until(agree, what="objects and offset to agree")
     assert worker.rss_peak_kb() < 200_000
+
+
+def test_large_open_files_do_not_stop_reading(worker, kafka, store, unique):
+    """What open files hold is not on its way: it must not count as that, or nothing would ever go on."""
+    kafka.create_topic(unique, 4)
+    pad = "x" * 10_000
+    produce(kafka, unique, [(i, None, json.dumps({"id": i, "pad": pad}), None, None) for i in range(1600)], 4)
+    worker.run("s3", s3_config(store, unique, flush_size=400, sluice_task_memory_bytes=4 << 20))
+    wait_until(lambda: sum(committed(kafka, "connect-s3", unique).values()) == 1600, what="all offsets")
+    assert ids(objects(store, f"topics/{unique}/")) == list(range(1600))
