@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "connectors/s3/client_internal.h"
 
@@ -18,6 +19,7 @@
 #define WRITE_ID "x-amz-meta-sluice-write"
 #define PARTS_A_STEP 1000
 #define PART_MAX ((size_t)1 << 30)
+#define ABORT_AGAIN_MS 500
 #define TAIL_MAX ((size_t)4 << 30)
 
 struct part {
@@ -630,11 +632,17 @@ size_t sl_s3_object_held(const struct sl_s3_object *o)
 
 /* --- giving up */
 
-void sl_s3_abort_loose(struct sl_s3_client *c, struct sl_str key, struct sl_str id)
+static void abort_in(struct sl_s3_client *c, struct sl_str key, struct sl_str id, int64_t ms)
 {
         struct sl_s3_call *call = sl_s3_call_new(c, "DELETE", key, "abort the upload of");
         sl_s3_call_upload(call, id);
+        call->not_before_ms = sl_mono_ms() + ms;
         sl_s3_call_start_loose(c, call);
+}
+
+void sl_s3_abort_loose(struct sl_s3_client *c, struct sl_str key, struct sl_str id)
+{
+        abort_in(c, key, id, 0);
 }
 
 /* The answer to a Create whose object is gone. */
@@ -654,8 +662,10 @@ void sl_s3_object_free(struct sl_s3_object *o)
         if (!o)
                 return;
         struct sl_s3_client *c = o->client;
+        bool broken_off = false;
         for (int32_t i = 0; i < o->count; i++) {
                 struct part *p = o->parts[i];
+                broken_off |= p->call && p->call->state == SL_S3_C_FLYING;
                 sl_s3_call_cancel(c, p->call);
                 unhold(o, &p->body);
                 sl_buf_free(&p->body);
@@ -672,6 +682,9 @@ void sl_s3_object_free(struct sl_s3_object *o)
         }
         if (o->upload.len)
                 sl_s3_abort_loose(c, str_of(&o->key), str_of(&o->upload));
+        /* A part that the server was still taking may be kept although the upload is gone: once more, when it is over. */
+        if (o->upload.len && broken_off)
+                abort_in(c, str_of(&o->key), str_of(&o->upload), ABORT_AGAIN_MS);
         unhold(o, &o->tail);
         sl_buf_free(&o->tail);
         free(o->parts);
