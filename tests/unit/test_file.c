@@ -223,7 +223,7 @@ static void sink_writes_then_names_offsets(void **state)
         struct sl_cfg_report report = {0};
         struct sl_err err = {0};
         static const char topic[] = "t";
-        struct sl_tp_offset parts[] = {{{topic, 0}, 5}, {{topic, 1}, 0}};
+        struct sl_tp_offset parts[] = {{.tp = {topic, 0}, .offset = 5}, {.tp = {topic, 1}}};
         void *cfg = sl_calloc(1, sl_file_sink.config_size), *task = sl_calloc(1, sl_file_sink.task_size);
         char text[200];
         sl_arena_init(&arena, 0);
