@@ -70,7 +70,7 @@ static bool parse_options(int argc, char **argv, struct sl_arena *arena, struct 
         sl_cfg_parse(sl_s3_defs, &props, &cfg, arena, &report);
         sl_cfg_check_unknown(tables, 1, &props, &report);
         sl_s3_check(&cfg, "parquet_lines", &report);
-        *ret = sl_s3_format_opts(&cfg);
+        *ret = sl_s3_format_opts(&cfg, cfg.format);
         bool ok = report.count == 0; /* warnings too: an option without effect would be a test without effect */
         if (!ok)
                 refuse(NULL, report.findings[0].text);

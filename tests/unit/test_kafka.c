@@ -493,7 +493,7 @@ static void test_consume_commit_seek_pause(void **state)
                 assert_ptr_equal(batch.records[i].topic.ptr, sl_consumer_intern(c, "t-con"));
         }
         assert_int_equal(sl_consumer_lag(c), 0);
-        struct sl_tp_offset item = {{sl_consumer_intern(c, "t-con"), 0}, 400};
+        struct sl_tp_offset item = {.tp = {sl_consumer_intern(c, "t-con"), 0}, .offset = 400};
         ok(sl_consumer_commit(c, &item, 1, 5000, &err));
         /* Back, with newer records fetched meanwhile. */
         fill("t-con", 1000, 1500);
