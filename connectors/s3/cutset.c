@@ -81,14 +81,19 @@ static enum sl_rc is_ours(struct sl_s3_sets *all, const struct sl_s3_set *set, c
         char id[17];
         snprintf(id, sizeof(id), "%016" PRIx64, set->plan.id);
         enum sl_rc rc = sl_s3_head(all->client, sl_str_c(key), &info, err);
-        if (rc == SL_OK && !info.found)
-                rc = sl_fail(err, SL_E_S3_RETRY, "The object %s existed a moment ago and is gone", key);
-        else if (rc == SL_OK && !sl_str_eqc(sl_s3_info_meta(&info, "sluice-cut"), id))
+        struct sl_str found = sl_s3_info_meta(&info, "sluice-cut");
+        if (rc == SL_OK && !info.found) {
+                rc = sl_fail(err, SL_E_S3_EXISTS, "The object %s existed a moment ago and is gone: its records are read again",
+                             key);
+        } else if (rc == SL_OK && !sl_str_eqc(found, id)) { /* asked again by the next put: stores may show metadata late */
                 rc = sl_fail(err, SL_E_S3_EXISTS,
                              "There is an object %s that this connector's last commits know nothing of (records from offset "
-                             "%" PRId64 " on). It is not replaced: remove it, choose another topics.dir, or set "
-                             "enable.conditional.writes=false to have such objects replaced",
-                             key, set->start);
+                             "%" PRId64 " on, cut %s; it has \"%.*s\"). It is not replaced: remove it, choose another "
+                             "topics.dir, or set enable.conditional.writes=false to have such objects replaced",
+                             key, set->start, id, SL_FMT(found));
+                if (err)
+                        err->scope = SL_SCOPE_BATCH;
+        }
         sl_s3_info_free(&info);
         return rc;
 }

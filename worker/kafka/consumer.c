@@ -66,10 +66,10 @@ const char *sl_consumer_intern(struct sl_consumer *c, const char *topic)
 /* --- Rebalances ------------------------------------------------------------------------------------------------------
  */
 
-/* librdkafka ends it with a NUL that is not counted. */
-static const char *metadata_of(const rd_kafka_topic_partition_t *part)
+/* With an end: librdkafka's has none, other bytes follow. The caller frees it. */
+static char *metadata_of(const rd_kafka_topic_partition_t *part)
 {
-        return part->metadata_size ? part->metadata : NULL;
+        return part->metadata_size ? sl_strndup(part->metadata, part->metadata_size) : NULL;
 }
 
 static void call_assigned(struct sl_consumer *c, const rd_kafka_topic_partition_list_t *parts)
@@ -83,6 +83,8 @@ static void call_assigned(struct sl_consumer *c, const rd_kafka_topic_partition_
                         .metadata = metadata_of(&parts->elems[i])};
         if (c->on_assigned)
                 c->on_assigned(c->arg, items, (uint32_t)parts->cnt);
+        for (int i = 0; i < parts->cnt; i++)
+                free((char *)items[i].metadata);
         free(items);
 }
 
