@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The small calls, each run to its end in the task's thread: what is in the bucket, and objects that are written while
- * the caller waits. */
+/* The small calls, each run to its end in the task's thread: what is in the bucket. */
 #include "connectors/s3/client_internal.h"
 
 #include <inttypes.h>

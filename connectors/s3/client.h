@@ -87,33 +87,6 @@ enum sl_rc sl_s3_get_tags(struct sl_s3_client *c, struct sl_str key,
  * upload gone (NoSuchUpload) and writes again or loses its partition: nothing is lost. */
 void sl_s3_sweep(struct sl_s3_client *c, struct sl_str prefix, const char *const *names, size_t n, const char *suffix);
 
-/* Objects written while the caller waits. */
-
-/* Write an object in one request; replaces what has the name. */
-enum sl_rc sl_s3_put(struct sl_s3_client *c, struct sl_str key, struct sl_str body, struct sl_err *err);
-
-/* Larger objects: start, parts 1, 2, ... of at least 5 MiB but the last, then complete or abort. */
-struct sl_s3_upload {
-        struct sl_buf id;    /* upload id; len 0 = not started */
-        struct sl_buf parts; /* <Part> elements of what is uploaded */
-        int32_t count;
-        uint64_t bytes;
-};
-enum sl_rc sl_s3_upload_start(struct sl_s3_client *c, struct sl_str key, struct sl_s3_upload *up, struct sl_err *err);
-enum sl_rc sl_s3_upload_part(struct sl_s3_client *c, struct sl_str key, struct sl_s3_upload *up, struct sl_str body,
-                             struct sl_err *err);
-/* The object exists after this; clears *up. */
-enum sl_rc sl_s3_upload_complete(struct sl_s3_client *c, struct sl_str key, struct sl_s3_upload *up,
-                                 struct sl_err *err);
-/* Forget the upload, one try, and clear *up (also when the server could not be told: it keeps the parts until its
- * lifecycle rule takes them). */
-enum sl_rc sl_s3_upload_abort(struct sl_s3_client *c, struct sl_str key, struct sl_s3_upload *up, struct sl_err *err);
-static inline bool sl_s3_upload_open(const struct sl_s3_upload *up)
-{
-        return up->id.len > 0;
-}
-void sl_s3_upload_free(struct sl_s3_upload *up); /* accepts a zeroed struct */
-
 /* Text of the first <tag> in an XML answer, entities resolved, appended to out; false if there is none. */
 bool sl_s3_xml_text(struct sl_str xml, const char *tag, struct sl_buf *out);
 /* Milliseconds to wait before try number `attempt` + 1, from 32 random bits: full jitter, doubling, at most 20 s. */
