@@ -292,15 +292,6 @@ def test_the_region_is_corrected_once(store, proxy, tool, unique):
     assert proxy.requests("put")[-1].headers["authorization"].split("/")[2] == "ap-south-1"
 
 
-def test_what_is_unfinished_is_aborted(store, proxy, unique):
-    with Tool(settings(store, proxy.url)) as tool:
-        tool.order("open", f"{unique}/a", 3 * PART)
-        tool.order("put", f"{unique}/b", 2 * PART)
-        assert tool.ask("stop", f"{unique}/c", 2 * PART)["state"] == "READY"
-        assert len(proxy.requests("create")) == 3 and not proxy.requests("complete")
-    assert not uploads(store, unique) and not store.list("lake", unique)
-
-
 def test_the_janitor_takes_what_a_crash_left(store, unique):
     names = [f"{unique}/topics/t/p=1/t+3+000000.json", f"{unique}/topics/t/p=1/t+13+000000.json",
              f"{unique}/topics/t/p=1/t+3+000000.avro", f"{unique}/elsewhere/t+3+0.json"]  # fmt: skip
@@ -372,6 +363,18 @@ def test_amazons_addresses(store, unique):
 
 
 # --- A server that knows more -----------------------------------------------------------------------------------------
+
+
+def test_what_is_unfinished_is_aborted(strict, unique):
+    """Not with s3proxy, whose abort can leave an upload in its lists when others end at the same time."""
+    with Faults(strict.endpoint) as proxy:
+        with Tool(settings(strict, proxy.url)) as tool:
+            tool.order("open", f"{unique}/a", 3 * PART)
+            tool.order("put", f"{unique}/b", 2 * PART)
+            assert tool.ask("stop", f"{unique}/c", 2 * PART)["state"] == "READY"
+        assert len(proxy.requests("create")) == 3 and not proxy.requests("complete")
+        assert {r.query["uploadId"] for r in proxy.requests("abort")} == {r.query["uploadId"] for r in proxy.requests("part")}
+        assert not uploads(strict, unique) and not strict.list("lake", unique)
 
 
 def test_who_comes_first_wins(strict, unique):
