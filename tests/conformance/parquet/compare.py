@@ -173,7 +173,9 @@ class Tools:
 
         attempt("layout", laid_out)
         attempt("pyarrow", lambda: readers.with_pyarrow(path, case.schema, wanted, filters))
-        if not ("sluice.parquet.list.two.level" in case.options and generate.one_member_lists(case.schema)):
+        # DuckDB lacks one encoding of those that only `all` has, and takes some two-level lists for three-level ones.
+        lacks = check and "FIXED_LEN_BYTE_ARRAY BYTE_STREAM_SPLIT" in check.seen
+        if not lacks and not ("sluice.parquet.list.two.level" in case.options and generate.one_member_lists(case.schema)):
             attempt("DuckDB", lambda: self.duck.check(path, case.schema, case.rows, filters))
         if check:  # a column of nulls has nothing to filter
             there = {".".join(leaf.path) for leaf, c in zip(check.file.leaves, check.columns) if any(e[3] is not None for e in c.entries)}
