@@ -94,12 +94,13 @@ def fill(args, kafka, registry, rows):
 
 
 class Worker(stand.Worker):
-    """Under a limit of its data, with small thread stacks, which count as that."""
+    """Under a limit of its data, if there is one, with small thread stacks, which count as that."""
 
     limit = 0
 
     def _command(self):
-        return ["prlimit", f"--data={self.limit}", "--stack=1048576", "--", *super()._command()]
+        held = ["prlimit", f"--data={self.limit}", "--stack=1048576", "--"] if self.limit else []
+        return [*held, *super()._command()]
 
     def _ready(self):
         return self.rest("GET", "/connectors", timeout=5).ok
@@ -190,7 +191,7 @@ def run(args, workdir):
                       **{f"{kind}.storage.topic": f"bench-{kind}" for kind in ("config", "offset", "status")},
                       **{f"{kind}.storage.replication.factor": 1 for kind in ("config", "offset", "status")}}  # fmt: skip
         worker = Worker(os.environ["SLUICE_BINARY"], workdir / "worker", properties)
-        worker.limit = limit
+        worker.limit = 0 if args.resident_only else limit
         worker.start()
         parts.append(worker)
         began = time.monotonic()
@@ -216,6 +217,7 @@ def main():
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--tasks", type=int, default=1)
     parser.add_argument("--limit", type=int, default=256, help="MB that the worker may have")
+    parser.add_argument("--resident-only", action="store_true", help="only look at what is resident; the kernel holds it to nothing")
     parser.add_argument("--flush", type=int, default=250_000, help="flush.size; the rows of a partition are a multiple of it")
     parser.add_argument("--compression", default="lz4", help="of the batches in Kafka")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="more of the connector's configuration")
