@@ -101,12 +101,19 @@ static void call_revoked(struct sl_consumer *c, const rd_kafka_topic_partition_l
 
 static void note_failure(struct sl_consumer *c, rd_kafka_resp_err_t code, const char *what)
 {
+        char text[512];
+
+        if (code == RD_KAFKA_RESP_ERR__FATAL) /* the client is done for, but the reason may be one that passes: a fence */
+                code = rd_kafka_fatal_error(c->rk, text, sizeof(text));
         enum sl_rc ignored = sl_kafka_fail(&c->failure, code, "%s", what);
         (void)ignored; /* kept; poll returns it */
 }
 
 static void forget_assignment(struct sl_consumer *c)
 {
+        /* librdkafka keeps a partition paused while it is away, and nobody would resume it when it comes back. */
+        if (c->assigned && c->paused)
+                rd_kafka_resume_partitions(c->rk, c->assigned);
         rd_kafka_resp_err_t code = rd_kafka_assign(c->rk, NULL);
 
         if (code)
@@ -185,10 +192,10 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
         struct sl_consumer *c = opaque;
-        char text[512];
 
+        (void)rk;
         if (code == RD_KAFKA_RESP_ERR__FATAL)
-                note_failure(c, rd_kafka_fatal_error(rk, text, sizeof(text)), "The consumer can't go on");
+                note_failure(c, code, "The consumer can't go on");
         else if (sl_kafka_no_token(code, reason))
                 return;
         else if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL)
