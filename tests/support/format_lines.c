@@ -5,7 +5,9 @@
  * JsonConverter's payload form; what plain JSON lacks is spelled as strings: "NaN", "Infinity", "-Infinity", "-0.0" where the
  * schema says float or double. Answers on stdout {"row":<from 0>,"id":...,"error":...} for each record that was refused and at
  * the end {"rows":<written>,"bytes":...,"pending":<most bytes held by the writer>,"ext":<what the name would end with>}. A schema
- * or a configuration that is refused: {"error":...} and exit status 1. */
+ * or a configuration that is refused: {"error":...} and exit status 1. With AGAIN=1 in the environment the writer then begins the
+ * file once more, is left in the middle of it, and writes it a third time, to OUT.again: {"error":...} unless that is the same
+ * bytes; then it is removed. */
 #include "connectors/s3/config.h"
 #include "convert/json.h"
 #include "tests/support/lines.h"
@@ -60,6 +62,8 @@ struct run {
         void *writer;
         struct sl_buf out;
         FILE *file;
+        struct sl_str *lines;
+        size_t line_count;
         json_int_t rows, bytes, pending;
 };
 
@@ -89,6 +93,20 @@ static bool parse_options(int argc, char **argv, struct sl_arena *arena, struct 
         sl_props_free(&props);
         sl_cfg_report_free(&report);
         return ok;
+}
+
+static void read_lines(struct run *r, struct sl_arena *arena)
+{
+        char *line = NULL;
+        size_t cap = 0, room = 0;
+        for (ssize_t n; (n = getline(&line, &cap, stdin)) > 0;) {
+                if (r->line_count == room) {
+                        room = room ? 2 * room : 256;
+                        r->lines = sl_realloc(r->lines, room * sizeof(*r->lines));
+                }
+                r->lines[r->line_count++] = (struct sl_str){sl_arena_strndup(arena, line, (size_t)n), (size_t)n};
+        }
+        free(line);
 }
 
 static enum sl_rc read_schema(struct run *r, struct sl_str line, struct sl_err *err)
@@ -122,17 +140,16 @@ static void drain(struct run *r)
         r->pending = held > r->pending ? held : r->pending;
 }
 
-static int write_file(struct run *r, struct sl_err *err)
+/* Rows up to the line `end`; finished when that is all. quiet: what is refused has been told before. */
+static int write_file(struct run *r, size_t end, bool quiet, struct sl_err *err)
 {
-        char *line = NULL;
-        size_t cap = 0;
-        ssize_t n = getline(&line, &cap, stdin);
-        bool ok = n > 0 && read_schema(r, (struct sl_str){line, (size_t)n}, err) == SL_OK &&
+        r->rows = r->bytes = r->pending = 0;
+        bool ok = r->line_count > 0 && read_schema(r, r->lines[0], err) == SL_OK &&
                   r->ops->begin(r->writer, r->schema, &r->out, err) == SL_OK;
-        for (json_int_t row = 0; ok && (n = getline(&line, &cap, stdin)) > 0; row++) {
+        for (size_t i = 1; ok && i < end; i++) {
                 struct sl_err why = {0};
-                if (write_row(r, (struct sl_str){line, (size_t)n}, &why) != SL_OK) {
-                        json_t *o = json_pack("{s:I,s:s,s:s}", "row", row, "id", sl_errid_text(why.id), "error", why.msg);
+                if (write_row(r, r->lines[i], &why) != SL_OK && !quiet) {
+                        json_t *o = json_pack("{s:I,s:s,s:s}", "row", (json_int_t)i - 1, "id", sl_errid_text(why.id), "error", why.msg);
                         json_dumpf(o, stdout, JSON_COMPACT);
                         putchar('\n');
                         json_decref(o);
@@ -140,11 +157,49 @@ static int write_file(struct run *r, struct sl_err *err)
                 drain(r);
                 sl_arena_reset(&r->arena);
         }
-        ok = ok && r->ops->finish(r->writer, err) == SL_OK;
+        ok = ok && (end < r->line_count || r->ops->finish(r->writer, err) == SL_OK);
         if (ok)
                 drain(r);
-        free(line);
         return ok ? 0 : refuse(sl_errid_text(err->id), err->id ? err->msg : "no schema on standard input");
+}
+
+static void slurp(const char *path, struct sl_buf *ret)
+{
+        char chunk[65536];
+        FILE *in = fopen(path, "rb");
+        for (size_t n; in && (n = fread(chunk, 1, sizeof(chunk), in)) > 0;)
+                sl_buf_add(ret, chunk, n);
+        if (in)
+                fclose(in);
+}
+
+/* The same file with the same writer, after one that was left in the middle. */
+static int write_again(struct run *r, const char *path, struct sl_err *err)
+{
+        struct sl_buf first = {0}, again = {0}, name = {0};
+        struct run before = *r;
+        sl_buf_printf(&name, "%s.again", path);
+        r->file = fopen("/dev/null", "wb");
+        int status = write_file(r, r->line_count / 2 + 1, true, err);
+        fclose(r->file);
+        sl_buf_clear(&r->out);
+        r->file = fopen(sl_buf_cstr(&name), "wb");
+        status = status ? status : write_file(r, r->line_count, true, err);
+        fclose(r->file);
+        slurp(path, &first);
+        slurp(sl_buf_cstr(&name), &again);
+        if (status == 0 && (again.len != first.len || (again.len && memcmp(again.ptr, first.ptr, again.len) != 0)))
+                status = refuse(NULL, "the same writer's next file is not the same");
+        else
+                remove(sl_buf_cstr(&name));
+        r->rows = before.rows;
+        r->bytes = before.bytes;
+        r->pending = before.pending;
+        r->file = NULL;
+        sl_buf_free(&first);
+        sl_buf_free(&again);
+        sl_buf_free(&name);
+        return status;
 }
 
 int main(int argc, char **argv)
@@ -160,11 +215,16 @@ int main(int argc, char **argv)
                 status = refuse(NULL, "the file can't be written");
         if (status == 0) {
                 r.writer = r.ops->create(&r.opts);
-                status = write_file(&r, &err);
-                r.ops->destroy(r.writer);
+                read_lines(&r, &options);
+                status = write_file(&r, r.line_count, false, &err);
         }
         if (r.file && fclose(r.file) != 0)
                 status = refuse(NULL, "the file could not be written");
+        if (status == 0 && getenv("AGAIN"))
+                status = write_again(&r, argv[1], &err);
+        if (r.writer)
+                r.ops->destroy(r.writer);
+        free(r.lines);
         if (status == 0)
                 printf("{\"rows\":%lld,\"bytes\":%lld,\"pending\":%lld,\"ext\":\"%s\"}\n", (long long)r.rows,
                        (long long)r.bytes, (long long)r.pending, r.ops->ext(&r.opts));

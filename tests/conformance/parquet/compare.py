@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random schemas and rows (generate.py), written by our Parquet writer with random options through parquet_lines, and held against
+"""Random schemas and rows (generate.py), written by our Parquet writer with random options through format_lines, and held against
 three readers - pyarrow, DuckDB, parquet-java: the rows, the rows that a filter on a column lets through, pyarrow's full validation,
 checksums, bloom filters - and against the rows themselves: statistics, page index, size statistics, page headers (layout.py).
 
@@ -137,7 +137,7 @@ class Tools:
         self.rows = self.leaves = self.filters = self.bytes = 0
 
     def write(self, case, path):
-        command = [os.environ["SLUICE_PARQUET_LINES"], str(path), *(f"{k}={v}" for k, v in case.options.items())]
+        command = [os.environ["SLUICE_FORMAT_LINES"], str(path), *(f"{k}={v}" for k, v in case.options.items())]
         done = subprocess.run(command, input="".join(line + "\n" for line in case.lines()).encode(), stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, check=False, env={**os.environ, "AGAIN": "1"})
         answers = [json.loads(line) for line in done.stdout.splitlines()]
@@ -255,7 +255,7 @@ def keep(case, found, name):
     KEEP.mkdir(parents=True, exist_ok=True)
     path = KEEP / f"{name}.jsonl"
     path.write_text("".join(line + "\n" for line in case.lines()))
-    command = ["env", "AGAIN=1", "build/dev/tests/support/parquet_lines", "/tmp/out.parquet", *(f"{k}={v}" for k, v in case.options.items())]
+    command = ["env", "AGAIN=1", "build/dev/tests/support/format_lines", "/tmp/out.parquet", *(f"{k}={v}" for k, v in case.options.items())]
     text = "\n".join(found) + f"\n\n{shlex.join(command)} <{path}\n"
     path.with_suffix(".txt").write_text(text)
     return text
@@ -303,7 +303,7 @@ def main():
     args = parser.parse_args()
     if args.seed is None:
         args.seed = random.randrange(10**6)
-    os.environ.setdefault("SLUICE_PARQUET_LINES", str(ROOT / "build/dev/tests/support/parquet_lines"))
+    os.environ.setdefault("SLUICE_FORMAT_LINES", str(ROOT / "build/dev/tests/support/format_lines"))
     print(f"seed {args.seed}, {len(args.only) if args.only else args.cases} cases; pyarrow {pyarrow.__version__}, "
           f"DuckDB {readers.duckdb.__version__}, parquet-java {os.environ['SLUICE_PARQUET_VERSION']}", flush=True)
     with tempfile.TemporaryDirectory(prefix="sluice-parquet-") as work:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random Connect schemas and rows of them, for compare.py. A value is kept in its model form: None, bool, int, float, str, bytes,
 dict (struct), list (array), list of pairs (map); logical types are the integers that Connect has under them, a Decimal is its
-unscaled integer. From that come the JSON that parquet_lines reads, and the canonical form that readers' values are compared in."""
+unscaled integer. From that come the JSON that format_lines reads, and the canonical form that readers' values are compared in."""
 import base64
 import math
 import struct
@@ -290,7 +290,7 @@ def decimal_bytes(value):
 
 
 def payload(schema, value):
-    """For parquet_lines: JsonConverter's payload, with what JSON lacks as strings."""
+    """For format_lines: JsonConverter's payload, with what JSON lacks as strings."""
     if value is None:
         return None
     kind = kind_of(schema)
