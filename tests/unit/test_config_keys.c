@@ -9,9 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "api/connector.h"
 #include "cluster/workercfg.h"
 #include "kafka/kconf.h"
 #include "pipeline/conncfg.h"
+
+extern const struct sl_source_ops sl_pg_source;
+extern const struct sl_sink_ops sl_s3_sink;
 
 static const char keys_file[] = "tests/data/connect-keys.tsv", docs_file[] = "docs/config.md";
 
@@ -135,10 +139,21 @@ static void sink_page(struct sl_buf *out)
         sl_cfg_markdown(sl_sink_common_defs, out);
 }
 
+static void postgres_page(struct sl_buf *out)
+{
+        sl_cfg_markdown(sl_pg_source.config, out);
+}
+
+static void s3_page(struct sl_buf *out)
+{
+        sl_cfg_markdown(sl_s3_sink.config, out);
+}
+
 static const struct {
         const char *name;
         void (*print)(struct sl_buf *out);
-} pages[] = {{"worker", worker_page}, {"source", source_page}, {"sink", sink_page}, {"clients", sl_kafka_markdown}};
+} pages[] = {{"worker", worker_page}, {"source", source_page}, {"sink", sink_page},
+             {"postgres", postgres_page}, {"s3", s3_page}, {"clients", sl_kafka_markdown}};
 
 static void read_all(const char *path, struct sl_buf *out)
 {
