@@ -271,12 +271,13 @@ def test_no_such_table(worker, kafka, database):
 
 def test_wrong_bucket(worker, kafka, store, unique):
     kafka.produce(unique, [(None, '{"a": 1}')])
-    failing(worker, "s3", s3_config(store, unique, s3_bucket_name="no-such-bucket"), "no-such-bucket")
+    config = s3_config(store, unique, s3_bucket_name="no-such-bucket", sluice_task_restart_max="0")
+    failing(worker, "s3", config, "no-such-bucket")
 
 
 def test_wrong_s3_secret(worker, kafka, store, unique):
     kafka.produce(unique, [(None, '{"a": 1}')] * 10)
-    config = {**s3_config(store, unique), "aws.secret.access.key": SECRET}
+    config = {**s3_config(store, unique, sluice_task_restart_max="0"), "aws.secret.access.key": SECRET}
     trace = failing(worker, "s3", config)
     assert SECRET not in trace
     assert SECRET not in worker.log_text()
