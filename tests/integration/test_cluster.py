@@ -59,7 +59,11 @@ def settled(workers, names, timeout=40):
         load = {i: list(seen[0].values()).count(i) for i in ids}
         return seen[0] if set(seen[0].values()) <= ids and max(load.values()) - min(load.values()) <= 1 else None
 
-    return wait_until(agree, timeout, f"{len(names)} connectors settled on {sorted(ids)}")
+    try:
+        return wait_until(agree, timeout, f"{len(names)} connectors settled on {sorted(ids)}")
+    except TimeoutError as failure:
+        told = [f"{worker.url}: {owners(worker, names)}\n{worker.log_text()[-4000:]}" for worker in workers]
+        raise TimeoutError("\n\n".join([str(failure), *told])) from None
 
 
 def measured(workers, names):
@@ -281,6 +285,27 @@ def test_status_before_its_config(cluster, kafka, tmp_path, unique):
     finally:
         os.kill(follower.pid, signal.SIGCONT)
     settled(workers, names + settled_names)
+
+
+def test_stale_status_is_corrected(cluster, kafka, tmp_path, unique):
+    """What a frozen worker had to say about a task that runs elsewhere now may arrive late. The last record counts for who
+    reads the topic later, so the owner says it once more."""
+    workers = cluster(2)
+    workers[0].start()
+    (tmp_path / unique).write_text("1\n")
+    workers[0].create(unique, source(tmp_path / unique, unique))
+    found = settled(workers[:1], [unique])
+    status_topic, key = workers[0].properties["status.storage.topic"], f"status-task-{unique}-0"
+    stale = {"state": "RUNNING", "trace": None, "worker_id": "127.0.0.1:1", "generation": 0}
+    kafka.produce(status_topic, [(key, json.dumps(stale))], partitioner="murmur2_random")
+
+    def last_word():
+        said = [json.loads(r.value) for r in kafka.consume_all(status_topic) if r.key == key.encode() and r.value]
+        return any(s["worker_id"] == "127.0.0.1:1" for s in said) and said[-1]["worker_id"] == found[unique, 0]
+
+    wait_until(last_word, 20, "the owner's word after the stale one")
+    workers[1].start()
+    settled(workers, [unique])
 
 
 def test_connector_of_an_unknown_class(cluster, kafka, unique):

@@ -70,8 +70,10 @@ static void take_slot(struct sl_herder *h, struct conn *c, uint32_t task, const 
         struct slot *slot = &c->slots[task];
         int n = status->state ? state_number(status->state) : -1;
         if (live && slot->run && slot->run->conn && sl_herder_owns(h, c, task)) {
-                /* Its last owner's farewell; ours stands. */
-                slot->status_dirty |= n == SL_TASK_UNASSIGNED || n == SL_TASK_FAILED || n < 0;
+                /* Its last owner's farewell, or what that said before it was frozen and only now arrived: ours stands, and is
+                 * said once more, because who reads the topic takes the last. */
+                bool told_here = status->worker_id && strcmp(status->worker_id, h->worker_id) == 0;
+                slot->status_dirty |= !told_here || n == SL_TASK_UNASSIGNED || n == SL_TASK_FAILED;
                 return;
         }
         if (n == SL_TASK_UNASSIGNED && slot->known && slot->state == SL_TASK_RUNNING &&
@@ -275,7 +277,7 @@ static void put_back(struct conn *c, const struct sl_status_change *change)
                 c->status_dirty = true;
         else if (!change->status.state)
                 c->told_tasks = c->told_tasks > change->task ? c->told_tasks : (uint32_t)change->task + 1;
-        else if ((uint32_t)change->task < c->nslots)
+        else if ((uint32_t)change->task < c->nslots && !c->slots[change->task].worker_id) /* else: said elsewhere meanwhile */
                 c->slots[change->task].status_dirty = true;
 }
 
