@@ -159,8 +159,8 @@ def test_stays_in_its_group_while_retrying(make_worker, kafka, store, unique):
 
 
 def test_target_away(make_worker, kafka, tmp_path, unique):
-    """A put that may pass later goes round with its batch, also over a rebalance: the task stays RUNNING and nothing is lost
-    or doubled."""
+    """A put that may pass later goes round with its batch, also over a rebalance: the task says what it waits for, and nothing
+    is lost or doubled."""
     with stand.S3(tmp_path / "s3") as own:
         own.create_bucket("lake")
         worker = make_worker().start()
@@ -173,7 +173,8 @@ def test_target_away(make_worker, kafka, tmp_path, unique):
         own.stop()
         kafka.produce(unique, [("k", json.dumps({"id": i}).encode(), []) for i in range(5, 10)])
         wait_until(lambda: worker.log_text().count("they are put again") >= 2, what="tries")
-        assert worker.status("s3")["tasks"][0]["state"] == "RUNNING"
+        task = worker.status("s3")["tasks"][0]
+        assert task["state"] == "RESTARTING" and "127.0.0.1" in task["trace"], task
         kafka.create_topic(f"{unique}-2")
         kafka.produce(f"{unique}-2", [("k", b'{"id": 7}', [])] * 5)
         wait_until(lambda: "assigned 2 partitions" in worker.log_text(), what="the rebalance")
@@ -182,9 +183,9 @@ def test_target_away(make_worker, kafka, tmp_path, unique):
         wait_until(lambda: list(json_objects(own, f"{unique}-2").values()) == [[{"id": 7}] * 5], 60, "the other topic")
         rows = [row["id"] for lines in json_objects(own, unique).values() for row in lines]
         assert rows == list(range(10))
-        # Puts that failed, and the time between them, don't count.
-        assert Metrics(worker).value("kafka_connect_sink_task_sink_record_send_total") == 15
-        assert worker.status("s3")["tasks"][0]["state"] == "RUNNING"
+        # Puts that failed, and the time between them, don't count; what is read again after a rebalance does.
+        assert Metrics(worker).value("kafka_connect_sink_task_sink_record_send_total") in (15, 20)
+        worker.wait_running("s3")
 
 
 def source_dlq(dlq):

@@ -352,3 +352,10 @@ enum sl_rc sl_errpolicy_flush(struct sl_errpolicy *p, struct sl_err *err)
         }
         return rc;
 }
+
+void sl_errpolicy_serve(struct sl_errpolicy *p)
+{
+        struct sl_err kept_by_the_producer = {0};
+        enum sl_rc rc = p->producer ? sl_producer_serve(p->producer, 0, &kept_by_the_producer) : SL_OK;
+        (void)rc;
+}

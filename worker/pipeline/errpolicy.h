@@ -50,4 +50,6 @@ enum sl_rc sl_errpolicy_resolve(struct sl_errpolicy *p, const struct sl_record *
                                 struct sl_err *err);
 /* Wait until all dead letters are stored. Cheap when there are none. */
 enum sl_rc sl_errpolicy_flush(struct sl_errpolicy *p, struct sl_err *err);
+/* About once a second: take what the dead-letter producer has to say (its statistics). A failure is found by the next flush. */
+void sl_errpolicy_serve(struct sl_errpolicy *p);
 #endif

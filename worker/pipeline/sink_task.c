@@ -588,6 +588,7 @@ static enum sl_rc one_round(struct line *l, struct sl_err *err)
         }
         if (sl_mono_ms() - l->flushed_ms >= FLUSH_MS || (needs(l) & SL_SINK_COMMIT)) {
                 SL_TRY(flush(l, false, err));
+                sl_errpolicy_serve(l->policy);
                 note_lag(l);
         }
         return SL_OK;
