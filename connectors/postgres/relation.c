@@ -380,6 +380,13 @@ static bool known(const struct sl_pg_relation *rel, const PGresult *cat)
         return true;
 }
 
+/* Is transaction $1 (its lower 32 bits) still running for others? It is in the snapshot's list, or not below its xmax: the
+ * newest one is in no list. */
+static const char running_sql[] =
+        "SELECT 1 FROM (SELECT s, pg_catalog.mod(pg_catalog.pg_snapshot_xmax(s)::text::numeric - $1::numeric, 4294967296) AS d"
+        " FROM (SELECT pg_catalog.pg_current_snapshot() AS s) a) b WHERE d <= 0 OR d > 2147483648"
+        " OR EXISTS (SELECT FROM pg_catalog.pg_snapshot_xip(s) x WHERE x::text::numeric % 4294967296 = $1::numeric)";
+
 /* A walsender sends a transaction before others see that it is over. One that made the table, or the column, is waited for. */
 static enum sl_rc await_catalog(struct sl_pg_relations *r, const struct sl_pg_relation *rel, PGresult **cat, struct sl_err *err)
 {
@@ -388,10 +395,7 @@ static enum sl_rc await_catalog(struct sl_pg_relations *r, const struct sl_pg_re
         snprintf(text, sizeof(text), "%u", r->xid);
         for (int i = 0; i < AWAIT_TRIES && r->xid && !known(rel, *cat) && PQserverVersion(*r->catalog) >= 130000; i++) {
                 sl_auto_pgresult *running = NULL;
-                SL_TRY(sl_pg_query(*r->catalog, r->who, &running, err,
-                                   "SELECT 1 FROM pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()) x"
-                                   " WHERE (x::text::numeric % 4294967296) = $1::numeric",
-                                   1, params));
+                SL_TRY(sl_pg_query(*r->catalog, r->who, &running, err, running_sql, 1, params));
                 bool was_running = PQntuples(running) > 0;
                 if (was_running)
                         SL_TRY(sl_pg_pause(r->who, AWAIT_MS, err));
