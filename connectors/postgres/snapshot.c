@@ -161,6 +161,9 @@ void sl_pg_snapshot_close(struct sl_pg_task *t)
                 sl_buf_free(&s->tables[i].held);
         s->count = s->reader_count = 0;
         memset(s->readers, 0, sizeof(s->readers));
+        if (t->data)
+                PQfinish(t->data);
+        t->data = NULL;
 }
 
 /* ---- rows ---- */
@@ -348,8 +351,6 @@ static enum sl_rc finish(struct sl_pg_task *t, struct sl_batch *b, struct sl_err
         SL_TRY(leave(t, b, true, err));
         tell(t, true);
         sl_pg_snapshot_close(t);
-        PQfinish(t->data);
-        t->data = NULL;
         t->must_hand = true;
         if (!t->only_snapshot && !t->cfg->streaming_delay_ms)
                 return sl_pg_follow(t, &s->after, err);
