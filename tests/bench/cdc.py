@@ -391,6 +391,19 @@ def workload_report(args, results, rows):
     return summary
 
 
+@contextlib.contextmanager
+def servers():
+    """Kafka and Postgres with the database `bench`, in a directory that goes away with them."""
+    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as tmp, contextlib.ExitStack() as stack:
+        workdir = pathlib.Path(tmp)
+        parts = types.SimpleNamespace(workdir=workdir, kafka=stand.Kafka(workdir / "kafka"),
+                                      postgres=stand.Postgres(workdir / "postgres"))
+        stack.callback(stand.stop_all, [parts.kafka, parts.postgres])
+        stand.start_all([parts.kafka, parts.postgres])
+        parts.postgres.create_db("bench")
+        yield parts
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, help="changes to write (1,000,000, or what the workload says)")
@@ -404,13 +417,7 @@ def main():
     parser.add_argument("--timeout", type=int, default=900, help="with --workload: seconds that one reading may take")
     args = parser.parse_args()
     if args.workload:
-        with tempfile.TemporaryDirectory(prefix="sluice-bench-") as tmp, contextlib.ExitStack() as stack:
-            workdir = pathlib.Path(tmp)
-            parts = types.SimpleNamespace(workdir=workdir, kafka=stand.Kafka(workdir / "kafka"),
-                                          postgres=stand.Postgres(workdir / "postgres"))
-            stack.callback(stand.stop_all, [parts.kafka, parts.postgres])
-            stand.start_all([parts.kafka, parts.postgres])
-            parts.postgres.create_db("bench")
+        with servers() as parts:
             summary = run_workload(args, parts)
         args.out.with_stem(f"cdc-{args.workload}").write_text(json.dumps(summary, indent=2) + "\n")
         print(json.dumps(summary))
@@ -419,12 +426,8 @@ def main():
     binary = os.environ["SLUICE_BINARY"]
     results = {"pg_recvlogical_tcp": [], "sluice_tcp": [], "pg_recvlogical_socket": [], "sluice_socket": [],
                "first_record": [], "first_record_backlog": []}
-    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as tmp, contextlib.ExitStack() as stack:
-        workdir = pathlib.Path(tmp)
-        kafka, postgres = stand.Kafka(workdir / "kafka"), stand.Postgres(workdir / "postgres")
-        stack.callback(stand.stop_all, [kafka, postgres])
-        stand.start_all([kafka, postgres])
-        postgres.create_db("bench")
+    with servers() as parts:
+        workdir, kafka, postgres = parts.workdir, parts.kafka, parts.postgres
         print(f"bench cdc: writing {args.rows} rows ...", flush=True)
         end = fill(postgres, args.rows)
         run_recvlogical(postgres, "warm_base", end)

@@ -7,16 +7,13 @@ JVM Kafka Connect with exactly-once and without (poll.interval.ms=5, so that its
 alternate. The first seconds of each run are left out. The same load with a plain INSERT ... RETURNING is not compared:
 what is measured begins at the commit."""
 import argparse
-import contextlib
 import json
 import multiprocessing
 import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 import time
-import types
 
 import cdc
 import jvm_connect
@@ -151,12 +148,7 @@ def main():
     parser.add_argument("--debezium", action="store_true")
     parser.add_argument("--out", type=pathlib.Path, required=True)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as tmp, contextlib.ExitStack() as stack:
-        workdir = pathlib.Path(tmp)
-        parts = types.SimpleNamespace(workdir=workdir, kafka=stand.Kafka(workdir / "kafka"), postgres=stand.Postgres(workdir / "postgres"))
-        stack.callback(stand.stop_all, [parts.kafka, parts.postgres])
-        stand.start_all([parts.kafka, parts.postgres])
-        parts.postgres.create_db("bench")
+    with cdc.servers() as parts:
         summary = run(args, parts)
     args.out.write_text(json.dumps(summary, indent=2) + "\n")
     print(json.dumps(summary))

@@ -6,15 +6,12 @@ Connect at its defaults and tuned. JSON without schemas; Sluice in one Kafka tra
 The clock runs from the POST of the connector, on a worker that is ready, to the table's last row as a read_committed
 consumer sees it; then every row must be there once. The contenders alternate; COPY's own spread is the noise (A/A)."""
 import argparse
-import contextlib
 import json
 import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 import time
-import types
 
 import cdc
 import jvm_connect
@@ -152,12 +149,7 @@ def main():
     parser.add_argument("--timeout", type=int, default=900)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as tmp, contextlib.ExitStack() as stack:
-        workdir = pathlib.Path(tmp)
-        parts = types.SimpleNamespace(workdir=workdir, kafka=stand.Kafka(workdir / "kafka"), postgres=stand.Postgres(workdir / "postgres"))
-        stack.callback(stand.stop_all, [parts.kafka, parts.postgres])
-        stand.start_all([parts.kafka, parts.postgres])
-        parts.postgres.create_db("bench")
+    with cdc.servers() as parts:
         summary = run(args, parts)
     args.out.write_text(json.dumps(summary, indent=2) + "\n")
     print(json.dumps(summary))
