@@ -373,7 +373,8 @@ def test_what_is_unfinished_is_aborted(strict, unique):
             tool.order("put", f"{unique}/b", 2 * PART)
             assert tool.ask("stop", f"{unique}/c", 2 * PART)["state"] == "READY"
         assert len(proxy.requests("create")) == 3 and not proxy.requests("complete")
-        assert {r.query["uploadId"] for r in proxy.requests("abort")} == {r.query["uploadId"] for r in proxy.requests("part")}
+        aborted = {r.query["uploadId"] for r in proxy.requests("abort")}  # also one that was created and has no part yet
+        assert aborted >= {r.query["uploadId"] for r in proxy.requests("part")} and len(aborted) <= 3
         assert not uploads(strict, unique) and not strict.list("lake", unique)
 
 
