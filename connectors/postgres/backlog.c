@@ -98,6 +98,11 @@ static enum sl_rc send_copy_slot(struct sl_pg_task *t, struct sl_pg_leg *leg, st
         return send(leg, SL_PG_LEG_SLOT, sql, err);
 }
 
+/* How far the server decodes: what it has flushed, or replayed. A step must not end behind it: the step would stop there,
+ * and the next one begin at its planned end, with changes between. */
+#define READABLE_SQL                                                                                                   \
+        "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END"
+
 /* To the place where the leg's next step begins. It may stand behind it, when one record reaches over a whole step. */
 static enum sl_rc send_jump(struct sl_pg_task *t, struct sl_pg_leg *leg, struct sl_err *err)
 {
@@ -106,7 +111,7 @@ static enum sl_rc send_jump(struct sl_pg_task *t, struct sl_pg_leg *leg, struct 
         sl_pg_lsn_text(lsn, t->bl.next);
         snprintf(sql, sizeof(sql),
                  "SELECT CASE WHEN confirmed_flush_lsn < '%s' THEN (pg_catalog.pg_replication_slot_advance(%s, "
-                 "'%s')).end_lsn END, restart_lsn, (" SL_PG_WAL_SQL ") FROM pg_catalog.pg_replication_slots WHERE "
+                 "'%s')).end_lsn END, restart_lsn, (" READABLE_SQL ") FROM pg_catalog.pg_replication_slots WHERE "
                  "slot_name = %s",
                  lsn, slot, lsn, slot);
         return send(leg, SL_PG_LEG_JUMP, sql, err);

@@ -60,7 +60,7 @@ struct sl_pg_leg {
         enum sl_pg_leg_state state;
         short events;  /* CONNECTING: what to wait for */
         char slot[64]; /* the temporary copy */
-        uint64_t restart, wal; /* where the copy's decoding begins, and the end of WAL: both as of the last jump */
+        uint64_t restart, wal; /* where the copy's decoding begins, and the end of what can be read: as of the last jump */
         bool header, trailer;
 };
 struct sl_pg_backlog {

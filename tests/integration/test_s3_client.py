@@ -103,14 +103,10 @@ def settings(server, url=None, **more):
     }
 
 
-@pytest.fixture(scope="module")
-def strict(tmp_path_factory):
+@pytest.fixture
+def strict(minio):
     """MinIO, which knows conditions on Complete, tags and customers' keys."""
-    if not stand.Minio.present():
-        pytest.skip("MinIO is not built: run tests/setup --minio")
-    with stand.Minio(tmp_path_factory.mktemp("strict")) as part:
-        part.create_bucket("lake")
-        yield part
+    return minio
 
 
 @pytest.fixture
