@@ -90,5 +90,18 @@
           "io.confluent.connect.storage.errors.PartitionException",                                                  \
           "a record's directory could not be told: a field is missing, has the wrong type or is no time")            \
         X(SL_E_FORMAT, "format", SL_SCHEMA, SL_SCOPE_RECORD, SL_JAVA_DATA, "a record can't be written in this format") \
+        /* connectors/snowflake */                                                                                   \
+        X(SL_E_SF_KEY, "sf.key", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONFIG,                                             \
+          "the private key or its passphrase can't be used")                                                         \
+        X(SL_E_SF_AUTH, "sf.auth", SL_TRANSIENT, SL_SCOPE_BATCH, SL_JAVA_CONNECT,                                     \
+          "Snowflake refused user, key, token or role until somebody puts them right")                               \
+        X(SL_E_SF_RETRY, "sf.retry", SL_TRANSIENT, SL_SCOPE_BATCH, SL_JAVA_RETRIABLE,                                 \
+          "Snowflake failed in a way that may pass")                                                                 \
+        X(SL_E_SF_MISSING, "sf.missing", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT,                                    \
+          "a database, schema, table or pipe is not there, or the role may not see it")                              \
+        X(SL_E_SF_SQL, "sf.sql", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT, "Snowflake refused a statement")           \
+        X(SL_E_SF_CHANNEL, "sf.channel", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT,                                    \
+          "a channel can't be used: its pipe is invalid, its token is not ours, or it is lost again and again")      \
+        X(SL_E_SF_REFUSED, "sf.refused", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT, "Snowflake refused a request")     \
         /* cluster, rest */                                                                                          \
         X(SL_E_STORE, "store", SL_TRANSIENT, SL_SCOPE_TASK, SL_JAVA_CONNECT, "an internal topic could not be used")
