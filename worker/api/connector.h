@@ -40,6 +40,11 @@ static inline void sl_wait_ms(struct sl_wait *w, int64_t ms)
                 w->timeout_ms = ms < 0 ? 0 : (int)ms;
 }
 
+struct sl_tp {
+        const char *topic; /* interned by the core for the life of the task: comparable by pointer */
+        int32_t partition;
+};
+
 struct sl_task_env {
         const char *connector; /* name */
         uint32_t task;
@@ -52,6 +57,9 @@ struct sl_task_env {
          * errors.tolerance=all); otherwise fail with the returned class. */
         enum sl_rc (*report)(void *report_arg, const struct sl_record *rec, const struct sl_err *why, struct sl_err *err);
         void *report_arg;
+        /* Sinks: where an assigned partition ends now: the offset behind its last record. Asks a broker, for at most some seconds. */
+        enum sl_rc (*topic_end)(void *end_arg, struct sl_tp tp, int64_t *ret, struct sl_err *err);
+        void *end_arg;
         size_t memory_bytes; /* sinks: sluice.task.memory.bytes, of which the batch takes a quarter */
         /* Records that fail go to a dead-letter topic. Sources: fill rec->raw_value and what `origin` needs; a change that can't be
          * made into a record becomes one with rec->failed set (a copy in the batch's arena) instead of a failed poll. */
@@ -101,10 +109,6 @@ struct sl_source_ops {
         void (*origin)(void *task, const struct sl_record *rec, sl_origin_add *add, void *arg);
 };
 
-struct sl_tp {
-        const char *topic; /* interned by the core for the life of the task: comparable by pointer */
-        int32_t partition;
-};
 struct sl_tp_offset {
         struct sl_tp tp;
         int64_t offset; /* next offset to read (last durable + 1) */

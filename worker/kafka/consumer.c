@@ -658,6 +658,15 @@ int64_t sl_consumer_lag(struct sl_consumer *c)
         return sum;
 }
 
+enum sl_rc sl_consumer_end(struct sl_consumer *c, struct sl_tp tp, int timeout_ms, int64_t *ret, struct sl_err *err)
+{
+        int64_t low;
+        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(c->rk, tp.topic, tp.partition, &low, ret, timeout_ms);
+        if (code)
+                return sl_kafka_fail(err, code, "The end of %s-%d could not be asked", tp.topic, tp.partition);
+        return SL_OK;
+}
+
 int sl_consumer_fd(const struct sl_consumer *c)
 {
         return c->fd;

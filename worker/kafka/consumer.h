@@ -48,6 +48,8 @@ enum sl_rc sl_consumer_commit(struct sl_consumer *c, const struct sl_tp_offset *
 const char *sl_consumer_intern(struct sl_consumer *c, const char *topic);
 /* Sum over the assigned partitions of (high watermark - position), from cached watermarks; -1 = unknown. */
 int64_t sl_consumer_lag(struct sl_consumer *c);
+/* Where a partition ends: the offset behind its last record (its high watermark, asked from its leader; waits at most timeout_ms). */
+enum sl_rc sl_consumer_end(struct sl_consumer *c, struct sl_tp tp, int timeout_ms, int64_t *ret, struct sl_err *err);
 /* Readable when poll has something to do. */
 int sl_consumer_fd(const struct sl_consumer *c);
 void sl_consumer_fd_clear(struct sl_consumer *c);

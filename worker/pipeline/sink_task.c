@@ -280,6 +280,12 @@ static enum sl_rc report(void *arg, const struct sl_record *rec, const struct sl
         return sl_errpolicy_resolve(l->policy, rec, &staged, err);
 }
 
+static enum sl_rc topic_end(void *arg, struct sl_tp tp, int64_t *ret, struct sl_err *err)
+{
+        struct line *l = arg;
+        return sl_consumer_end(l->consumer, tp, COMMIT_TIMEOUT_MS, ret, err);
+}
+
 static enum sl_rc raise_pending(struct line *l, struct sl_err *err)
 {
         if (l->pending.rc == SL_OK)
@@ -652,6 +658,8 @@ static enum sl_rc open_line(struct line *l, struct sl_err *err)
                                       .tick_arg = l,
                                       .report = report,
                                       .report_arg = l,
+                                      .topic_end = topic_end,
+                                      .end_arg = l,
                                       .memory_bytes = (size_t)l->common.memory_bytes,
                                       .dead_letters = sl_errpolicy_dead_letters(l->policy)};
         l->sink = sl_arena_zalloc(&l->arena, ops->task_size);
