@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluice.snowflake.cdc=true: Debezium's change events become rows of a change log (the table of the topic), and a dynamic table
+ * or a merge task makes the current rows of it. This file says which part of an event is the row, and writes the SQL.
+ * Not thread safe. */
+#ifndef SL_SF_CDC_H
+#define SL_SF_CDC_H
+#include "connectors/snowflake/types.h"
+#include "record/record.h"
+
+/* Columns of the change log beside those of the source's table. */
+#define SL_SF_CDC_OP "__OP"               /* c, u, d, r (read by a snapshot), t (truncate) */
+#define SL_SF_CDC_LSN "__LSN"             /* where the change stands in the log: NUMBER(38,0) */
+#define SL_SF_CDC_COMMIT_TS "__COMMIT_TS" /* when the source committed it: TIMESTAMP_NTZ(6), UTC */
+
+struct sl_sf_cdc_opts {
+        bool task;              /* a table that a task merges into, instead of a dynamic table */
+        const char *warehouse;  /* that refreshes */
+        const char *target_lag; /* "1 minute": also the task's schedule */
+        const char *suffix;     /* of the table of current rows: <table><suffix> */
+};
+
+/* A change event taken apart. */
+struct sl_sf_change {
+        const struct sl_schema *schema; /* of the row; NULL = schemaless */
+        const struct sl_value *row;     /* after, or before for a delete; NULL: none (truncate) */
+        struct sl_str op;
+        bool has_lsn, has_commit;
+        int64_t lsn, commit_us;
+};
+/* false: the value is no change event (no op, or neither before nor after). *ret_skip: it is one without a row for the table
+ * (a message, a heartbeat, a schema change). */
+bool sl_sf_cdc_change(const struct sl_schema *schema, const struct sl_value *value, struct sl_sf_change *ret, bool *ret_skip);
+
+/* The statements that make the current rows of a change log, in order, each appended to out and ended with NUL: one for a
+ * dynamic table, three for a task. keys: names of the key's columns (as stored). Columns are those of desc without RECORD_METADATA
+ * and the three above. */
+void sl_sf_cdc_sql(const struct sl_sf_cdc_opts *opts, const struct sl_sf_desc *desc, struct sl_str table,
+                   const struct sl_str *keys, uint32_t nkeys, struct sl_buf *out);
+#endif
