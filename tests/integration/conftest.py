@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+import sf
 import stand
 
 SLOW = int(os.environ.get("SLUICE_SLOW", "1"))  # how much longer things may take under sanitizers
@@ -61,6 +62,12 @@ def minio(tmp_path_factory):
         pytest.skip("MinIO is not built: run tests/setup --minio")
     with stand.Minio(tmp_path_factory.mktemp("minio")) as part:
         part.create_bucket("lake")
+        yield part
+
+
+@pytest.fixture(scope="session")
+def snowflake(tmp_path_factory):
+    with sf.Snowflake(tmp_path_factory.mktemp("snowflake")) as part:
         yield part
 
 
