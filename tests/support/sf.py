@@ -32,24 +32,27 @@ V3 = "com.snowflake.kafka.connector.SnowflakeSinkConnector"
 class Snowflake(stand.Part):
     """One account: user LOADER (role INGEST), database DB with schema PUBLIC, and two ingest hosts. mode: full, or count (rows are
     counted and nothing else, for benches). tls: a PEM file with key and certificate. users: {name: {"keys": [public PEM], "role",
-    "roles"}} besides. A restart forgets everything."""
+    "roles"}} besides. one_port: hosts are 127.0.0.1, 127.0.0.2 and 127.0.0.3, all with the account's port, and discovery
+    names none (as the official SDK wants it). A restart forgets everything."""
 
     name = "snowflake"
 
     def __init__(self, workdir, account="testacc", mode="full", users=None, tls=None, settings=None, oauth_clients=None, pats=None,
-                 databases=None):  # fmt: skip
+                 databases=None, one_port=False):  # fmt: skip
         super().__init__(workdir)
         self.account, self.user, self.role, self.db, self.schema = account, "LOADER", "INGEST", "DB", "PUBLIC"
-        self.port, self.ports, self.tls = stand.free_port(), [stand.free_port(), stand.free_port()], tls
+        self.port, self.tls = stand.free_port(), tls
+        self.ports = [self.port] * 2 if one_port else [stand.free_port(), stand.free_port()]
         scheme = "https" if tls else "http"
         self.control = f"{scheme}://{stand.HOST}:{self.port}"
-        self.host = f"{account.replace('_', '-')}.snowflake.localhost"
+        names = f"{account.replace('_', '-')}.snowflake.localhost", "east.ingest.localhost", "west.ingest.localhost"
+        self.host, *ingest = ("127.0.0.1", "127.0.0.2", "127.0.0.3") if one_port else names
         self.url = f"{scheme}://{self.host}:{self.port}"
         self.private_pem, public = sf_auth.make_key(self.workdir)
         self.key_file = self.workdir / "rsa_key.p8"
         self.private_key = "".join(line for line in self.private_pem.splitlines() if "-----" not in line)
         self.fingerprint = sf_auth.PublicKey(public).fingerprint
-        ingest = [{"host": f"{name}.ingest.localhost", "port": port} for name, port in zip(("east", "west"), self.ports)]
+        ingest = [{"host": name, "port": port} for name, port in zip(ingest, self.ports)]
         known = {self.user: {"keys": [public], "role": self.role, "roles": ["SECOND"]}, **(users or {})}
         self._config = {"port": self.port, "ingest": ingest, "account": account, "mode": mode, "users": known, "pats": pats or {},
                         "oauth_clients": oauth_clients or {}, "databases": databases or {"DB": ["PUBLIC", "OTHER"]},
@@ -105,6 +108,10 @@ class Snowflake(stand.Part):
     def violations(self):
         """What no client should have done."""
         return self.state()["violations"]
+
+    def log(self):
+        """The last 2000 requests: op, method, path, headers (without secrets), size, status (0: not answered)."""
+        return self.ask("log").json()["requests"]
 
     def channels(self):
         """{name: status}."""

@@ -8,6 +8,7 @@ its control endpoint; docs/snowflake-standin.md says what it does not know.
 Three listeners: the account's host, and two ingest hosts of which one is current (a pipe fails over by `failover`).
 /_control/... (on the account's port) is for tests: state, query, faults, switches."""
 
+import collections
 import gzip
 import http.server
 import io
@@ -143,10 +144,11 @@ class Account:
         self.ingest = config["ingest"]  # [{"host", "port"}, ...]
         self.current = 0
         self.rules, self.rng = [], random.Random(self.settings["seed"])
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.requests = {}  # op: count
         self.answers = {}  # "op status": count
         self.injected = {}
+        self.log = collections.deque(maxlen=2000)  # requests: op, method, path, headers without secrets, size; answer's status
 
     def ingest_hosts(self):
         return [f"{one['host']}:{one['port']}" for one in self.ingest]
@@ -155,7 +157,7 @@ class Account:
         if self.settings["hostname"] is not None:
             return self.settings["hostname"]
         one = self.ingest[self.current]
-        return f"{one['host']}:{one['port']}"
+        return one["host"] if one["port"] == self.config["port"] else f"{one['host']}:{one['port']}"
 
     def fault(self, op, channel):
         with self.lock:
@@ -275,9 +277,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _count(self, status):
         account = self.account
         if self.op != "control":
+            headers = {k.lower(): v if k.lower() != "authorization" else v.partition(" ")[0] for k, v in self.headers.items()}
             with account.lock:
                 key = f"{self.op} {status}"
                 account.answers[key] = account.answers.get(key, 0) + 1
+                account.log.append({"at": time.time(), "host": self.role, "op": self.op, "method": self.command, "path": self.path,
+                                    "headers": headers, "size": self.sent, "status": status})  # fmt: skip
 
     def _refuse(self, refused, retry_after=None):
         """Errors come in four shapes."""
@@ -416,7 +421,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         name = self.account.hostname()
         if self.account.settings["hostname_form"] == "json":
             return 200, {"hostname": name}
-        return 200, f"{name}\n", "text/plain"
+        return 200, name, "text/plain"
 
     def _token(self, _, data):
         self._want_type("application/x-www-form-urlencoded")
@@ -429,7 +434,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.account.users.access_token(self.headers, dict(urllib.parse.parse_qsl(data.decode("ascii"), strict_parsing=True)))
 
     def _telemetry(self, _, __):
-        return {"success": True}
+        return {"data": "Log Received", "code": None, "message": None, "success": True}
 
     # --- Streaming ----------------------------------------------------------------------------------------------------
 
@@ -475,6 +480,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                  "use_s3_regional_url": False, "storage_account": "", "storage_endpoint": "", "bucket_name": "none", "path_prefix": "",
                  "creds": {"AWS_KEY_ID": "none", "AWS_SECRET_KEY": "none", "AWS_TOKEN": ""}, "parameters": limits}  # fmt: skip
         return {"database": pipe.db, "schema": pipe.schema, "pipe": pipe.name, "owner": user["role"], "valid": True, "stage_location": stage,
+                "rowset_stage_location": stage, "durable_stage_location": stage,
                 "encryption_info": {"pipe_key": "", "pipe_key_id": "", "diversifier": ""}, "parameter_overrides": limits}  # fmt: skip
 
     # --- SQL ----------------------------------------------------------------------------------------------------------
@@ -546,6 +552,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     "requests": account.requests, "answers": account.answers, "injected": account.injected, "hostname": account.hostname(),
                     "tokens_issued": account.users.issued, "first_append": streaming.first_at, "last_append": streaming.last_at,
                     "tasks": [{"name": key, **task} for key, task in account.sql.tasks.items()]}  # fmt: skip
+        if what == "log":
+            with account.lock:
+                return {"requests": list(account.log)}
         if what == "channels":
             return {"channels": streaming.told()}
         if what == "tables":
@@ -618,10 +627,12 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     sys.setswitchinterval(0.001)
     account = Account(config)
-    listeners = [("control", config["port"]), *((number, one["port"]) for number, one in enumerate(config["ingest"]))]
+    listeners = [("control", "127.0.0.1", config["port"])]
+    for number, one in enumerate(config["ingest"]):
+        listeners.append((number, one["host"] if one["port"] == config["port"] else "127.0.0.1", one["port"]))
     servers = []
-    for role, port in listeners:
-        server = Server(("127.0.0.1", port), type("Bound", (Handler,), {"account": account, "role": role}))
+    for role, address, port in listeners:
+        server = Server((address, port), type("Bound", (Handler,), {"account": account, "role": role}))
         if config.get("certificate"):
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(config["certificate"])

@@ -112,8 +112,10 @@ class Users:
         issued, ends, now = body.get("iat"), body.get("exp"), self.now()
         if type(issued) is not int or type(ends) is not int:
             raise bad_jwt("iat and exp must be integers")
+        if issued > 10**11:  # the official SDK sends milliseconds
+            issued, ends = issued // 1000, ends // 1000
         if issued > now + SKEW or ends - issued > 3600:
-            raise bad_jwt("iat lies ahead, or more than one hour between iat and exp")
+            raise bad_jwt(f"iat {issued} lies ahead of {now:.0f}, or more than one hour between it and exp {ends}")
         if ends <= now:
             raise Denied(401, "390318", "Authentication token has expired. The user must authenticate again.")
         return user

@@ -63,7 +63,7 @@ class Channel:
         return {"database_name": pipe.db, "schema_name": pipe.schema, "pipe_name": pipe.name, "channel_name": self.name,
                 "channel_status_code": code, "last_committed_offset_token": self.committed, "created_on_ms": self.created,
                 "rows_inserted": self.inserted, "rows_parsed": self.parsed, counter: self.errors, "last_error_offset_upper_bound": upper,
-                "last_error_message": message, "last_error_timestamp": at, "snowflake_avg_processing_latency_ms": 120,
+                "last_error_message": message, "last_error_timestamp": at, "last_error_timestamp_ms": at, "snowflake_avg_processing_latency_ms": 120,
                 "last_refreshed_on_ms": int(time.time() * 1000)}  # fmt: skip
 
 
