@@ -62,8 +62,12 @@ void sl_sf_channel_open(struct sl_sf_channel *ch, bool forced);
 void sl_sf_channel_revoke(struct sl_sf_channel *ch);
 /* It must be reopened before the next append (its table was altered). From READY only, else nothing: becomes LOST. */
 void sl_sf_channel_lose(struct sl_sf_channel *ch);
+/* Drop it at the server with its offset token, and open it anew: OPENED comes again, with committed -1. From READY only, else
+ * nothing. For a token that belongs to a topic that is no more. */
+void sl_sf_channel_drop(struct sl_sf_channel *ch);
 
 enum sl_sf_channel_state sl_sf_channel_state(const struct sl_sf_channel *ch);
+/* Why it was lost the last time. */
 enum sl_sf_loss sl_sf_channel_loss(const struct sl_sf_channel *ch);
 /* FAILED: why. LOST, AMBIGUOUS, BACKPRESSURE, OPENING, WAIT_UNCOMMITTED: what is in the way (SL_E_SF_AUTH stands out), rc SL_OK = nothing. */
 const struct sl_err *sl_sf_channel_error(const struct sl_sf_channel *ch);
