@@ -35,4 +35,5 @@ int sl_cmd_validate(const struct sl_args *args);
 int sl_cmd_plugins(const struct sl_args *args);
 int sl_cmd_transform(const struct sl_args *args);
 int sl_cmd_version(const struct sl_args *args);
+int sl_cmd_dlq(int argc, char *const *argv); /* argv: what follows "dlq" */
 #endif

@@ -27,7 +27,8 @@ static const struct {
         {"plugins", sl_cmd_plugins, "plugins [--markdown NAME] [--worker worker.properties]",
          "list connectors, transforms and converters, or print the reference page of one"},
         {"version", sl_cmd_version, "version", "versions of the program and its libraries"},
-        {"dlq", NULL, "dlq", NULL},
+        {"dlq", NULL, "dlq COMMAND --bootstrap-server B --topic T ...",
+         "explain, repair, replay, quarantine the records of a dead-letter topic; sluice dlq --help lists the commands"},
 };
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -35,8 +36,7 @@ static void usage(FILE *out)
 {
         fputs("usage: sluice COMMAND ...\n\n", out);
         for (size_t i = 0; i < NCOMMANDS; i++)
-                if (commands[i].run)
-                        fprintf(out, "  sluice %s\n      %s\n", commands[i].usage, commands[i].text);
+                fprintf(out, "  sluice %s\n      %s\n", commands[i].usage, commands[i].text);
         fputs("\noptions of all commands: --log-format text|json, --log-level off|fatal|error|warn|info|debug|trace\n"
               "exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid configuration, 4 a needed service can't be "
               "reached, "
@@ -56,10 +56,8 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < NCOMMANDS; i++) {
                 if (strcmp(commands[i].name, name) != 0)
                         continue;
-                if (!commands[i].run) {
-                        fprintf(stderr, "sluice: this build does not have the command %s yet\n", name);
-                        return SL_EXIT_USAGE;
-                }
+                if (!commands[i].run) /* it has commands, and options, of its own */
+                        return sl_cmd_dlq(argc - 2, argv + 2);
                 struct sl_args args;
                 char why[200];
                 if (!sl_args_parse(argc - 2, argv + 2, &args, why, sizeof(why))) {

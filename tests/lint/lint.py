@@ -26,6 +26,7 @@ SAME_LAYER = {
     ("connectors/format", "worker/convert"),
     ("connectors/s3", "connectors/format"),
     ("worker/rest", "worker/cluster"),
+    ("dlq", "worker/pipeline"),
     ("worker/api", "worker/record"),
     ("worker/api", "worker/config"),
 }
@@ -102,7 +103,9 @@ def without_comments(text):
 
 def folder_of(name):
     """The library folder of a source file."""
-    return "worker" if name in REGISTRIES else str(pathlib.PurePath(name).parent)
+    if name in REGISTRIES or name.startswith("dlq/cmd"):  # the commands are part of the program
+        return "worker"
+    return str(pathlib.PurePath(name).parent)
 
 
 # --- Rules ------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "kafka/admin_call.h"
 
-#define METADATA_MS 1000
 
 /* What to do about a refused certificate. */
 static const char *cure(int x509)
@@ -362,57 +361,5 @@ enum sl_rc sl_admin_topic_config(struct sl_admin *a, const char *topic, const ch
                 rc = read_config(&call, topic, key, out, err);
         sl_admin_call_end(&call);
         rd_kafka_ConfigResource_destroy(resource);
-        return rc;
-}
-
-static enum sl_rc read_watermark(struct sl_admin_call *call, const char *topic, int32_t partition, int64_t *ret,
-                                 struct sl_err *err)
-{
-        size_t n = 0;
-        const rd_kafka_ListOffsetsResultInfo_t **infos =
-                rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(call->event), &n);
-        const rd_kafka_topic_partition_t *part = n ? rd_kafka_ListOffsetsResultInfo_topic_partition(infos[0]) : NULL;
-
-        if (!part || part->err)
-                return sl_kafka_fail(err, part ? part->err : RD_KAFKA_RESP_ERR__BAD_MSG,
-                                     "The end of %s-%d could not be read", topic, partition);
-        *ret = part->offset;
-        return SL_OK;
-}
-
-/* librdkafka goes on asking by the leader that it remembers until its metadata are of age; a restarted broker leads with a newer
- * epoch. */
-static void forget_leader(struct sl_admin *a, const struct sl_err *why)
-{
-        const struct rd_kafka_metadata *metadata;
-
-        if (why->native != RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH && why->native != RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH &&
-            why->native != RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION)
-                return;
-        if (rd_kafka_metadata(a->rk, 1, NULL, &metadata, METADATA_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
-                rd_kafka_metadata_destroy(metadata);
-}
-
-enum sl_rc sl_admin_high_watermark(struct sl_admin *a, const char *topic, int32_t partition, int timeout_ms,
-                                   int64_t *ret, struct sl_err *err)
-{
-        struct sl_admin_call call;
-        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-
-        rd_kafka_topic_partition_list_add(list, topic, partition)->offset = RD_KAFKA_OFFSET_SPEC_LATEST;
-        sl_admin_call_begin(&call, a, RD_KAFKA_ADMIN_OP_LISTOFFSETS, timeout_ms);
-        rd_kafka_error_t *e =
-                rd_kafka_AdminOptions_set_isolation_level(call.options, RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED);
-        enum sl_rc rc = e ? sl_kafka_fail_error(err, e, "A partition's end can't be asked for") : SL_OK;
-        if (rc == SL_OK) {
-                rd_kafka_ListOffsets(a->rk, list, call.options, call.queue);
-                rc = sl_admin_call_wait(&call, "A partition's end could not be read", err);
-        }
-        if (rc == SL_OK)
-                rc = read_watermark(&call, topic, partition, ret, err);
-        if (rc != SL_OK && err)
-                forget_leader(a, err);
-        sl_admin_call_end(&call);
-        rd_kafka_topic_partition_list_destroy(list);
         return rc;
 }

@@ -24,6 +24,12 @@ enum sl_rc sl_admin_create_topic(struct sl_admin *a, const struct sl_topic_spec 
 /* Value of one topic config, appended to out. */
 enum sl_rc sl_admin_topic_config(struct sl_admin *a, const char *topic, const char *key, int timeout_ms, struct sl_buf *out,
                                  struct sl_err *err);
+/* Offsets of n partitions of a topic: at their begin or end, or of the first record with a timestamp (ms) of at least `at`.
+ * committed: the end is the last stable offset, else the high watermark. ret[i] belongs to ids[i]; -1 = no such record. */
+#define SL_AT_EARLIEST (-2)
+#define SL_AT_LATEST (-1)
+enum sl_rc sl_admin_list_offsets(struct sl_admin *a, const char *topic, const int32_t *ids, uint32_t n, int64_t at, bool committed,
+                                 int timeout_ms, int64_t *ret, struct sl_err *err);
 /* The high watermark (ListOffsets read_uncommitted) of one partition. */
 enum sl_rc sl_admin_high_watermark(struct sl_admin *a, const char *topic, int32_t partition, int timeout_ms, int64_t *ret,
                                    struct sl_err *err);

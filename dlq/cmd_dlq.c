@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sluice dlq`: picks the command, and makes what all of them need: the options, a connection to the brokers, the rules. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "dlq/cmd.h"
+
+static const struct {
+        const char *name;
+        enum sl_dlq_cmd cmd;
+        int (*run)(struct sl_dlq_run *run);
+        const char *text;
+} commands[] = {
+        {"groups", SL_DLQ_GROUPS, sl_dlq_cmd_groups, "records that failed for the same reason, counted: begin here"},
+        {"list", SL_DLQ_LIST, sl_dlq_cmd_list, "the records, one a line"},
+        {"show", SL_DLQ_SHOW, sl_dlq_cmd_show, "records with all that is known: headers, bytes, evidence"},
+        {"explain", SL_DLQ_EXPLAIN, sl_dlq_cmd_explain,
+         "what to do about each group; with --connect the converters and transforms run again and the step that fails now is told"},
+        {"stats", SL_DLQ_STATS, sl_dlq_cmd_stats, "how many of which class, partitions, ages, what retention will take when"},
+        {"export", SL_DLQ_EXPORT, sl_dlq_cmd_export, "the records with their bytes as JSON lines, to keep or to hand on"},
+};
+#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static struct sl_dlq_run *running; /* for the signal handler */
+
+static void on_signal(int sig)
+{
+        if (atomic_exchange(&running->stop, true)) /* the second time */
+                _exit(128 + sig);
+}
+
+static void usage(FILE *out)
+{
+        fputs("usage: sluice dlq COMMAND --bootstrap-server B --topic T [options]\n\n", out);
+        for (size_t i = 0; i < NCOMMANDS; i++)
+                fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].text);
+        fputs("\nsluice dlq COMMAND --help shows its options. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid\n"
+              "configuration, 4 a needed service can't be reached, 75 try again.\n",
+              out);
+}
+
+static int help(size_t i)
+{
+        struct sl_buf text = {0};
+        sl_dlq_opts_help(commands[i].cmd, &text);
+        printf("usage: sluice dlq %s --bootstrap-server B --topic T [options]\n  %s\n\n%s", commands[i].name, commands[i].text,
+               sl_buf_cstr(&text));
+        sl_buf_free(&text);
+        return SL_EXIT_OK;
+}
+
+int sl_dlq_failed(struct sl_dlq_run *run)
+{
+        if (run->err.id == SL_E_STOPPED && atomic_load(&run->stop))
+                return 128 + SIGINT;
+        fprintf(stderr, "sluice: %s\n", run->err.msg);
+        switch ((int)run->err.id) {
+        case SL_E_KAFKA_UNREACHABLE:
+        case SL_E_HTTP_UNREACHABLE:
+        case SL_E_REGISTRY_UNREACHABLE:
+                return SL_EXIT_UNREACHABLE;
+        case SL_E_CONFIG:
+        case SL_E_CONFIG_PROVIDER:
+        case SL_E_JSON:
+                return SL_EXIT_CONFIG;
+        default:
+                return SL_EXIT_FAILED;
+        }
+}
+
+enum sl_rc sl_dlq_run_scan(struct sl_dlq_run *run, struct sl_dlq_scan **ret)
+{
+        struct sl_dlq_scan_opts opts = {.cfg = run->kafka,
+                                        .admin = run->admin,
+                                        .topic = run->opts.topic,
+                                        .filter = &run->opts.filter,
+                                        .rules = run->rules,
+                                        .stop = &run->stop};
+        return sl_dlq_scan_open(&opts, ret, &run->err);
+}
+
+static enum sl_rc connect(struct sl_dlq_run *run)
+{
+        struct sl_err *err = &run->err;
+        if (run->opts.rules)
+                SL_TRY(sl_dlq_rules_load(run->opts.rules, &run->rules, err));
+        run->kafka.worker = &run->opts.client;
+        SL_TRY(sl_admin_new(&run->kafka, "sluice-dlq-admin", &run->admin, err));
+        return sl_admin_ping(run->admin, 10000, NULL, err);
+}
+
+static int run_command(size_t i, int argc, char *const *argv)
+{
+        struct sl_dlq_run run = {.command = commands[i].name, .argc = argc, .argv = argv};
+        char why[600];
+        int code = SL_EXIT_USAGE;
+        bool good = sl_dlq_opts_parse(commands[i].cmd, argc, argv, &run.opts, why, sizeof(why));
+        if (good && run.opts.help) {
+                code = help(i);
+        } else if (!good) {
+                fprintf(stderr, "sluice: %s\nusage: sluice dlq %s --bootstrap-server B --topic T [options]; --help lists them\n",
+                        why, commands[i].name);
+        } else {
+                struct sigaction action = {.sa_handler = on_signal};
+                sl_log_init(run.opts.level, run.opts.json_log);
+                running = &run;
+                sigaction(SIGINT, &action, NULL);
+                sigaction(SIGTERM, &action, NULL);
+                code = connect(&run) == SL_OK ? commands[i].run(&run) : sl_dlq_failed(&run);
+                if (fflush(stdout) != 0 && code == SL_EXIT_OK) {
+                        fprintf(stderr, "sluice: the output could not be written: %s\n", strerror(errno));
+                        code = SL_EXIT_FAILED;
+                }
+        }
+        sl_admin_free(run.admin);
+        sl_dlq_rules_free(run.rules);
+        sl_dlq_opts_free(&run.opts);
+        return code;
+}
+
+int sl_cmd_dlq(int argc, char *const *argv)
+{
+        const char *name = argc > 0 ? argv[0] : "";
+        if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+                usage(stdout);
+                return SL_EXIT_OK;
+        }
+        for (size_t i = 0; i < NCOMMANDS; i++)
+                if (strcmp(commands[i].name, name) == 0)
+                        return run_command(i, argc - 1, argv + 1);
+        if (*name)
+                fprintf(stderr, "sluice: there is no command dlq %.100s\n\n", name);
+        usage(stderr);
+        return SL_EXIT_USAGE;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options of `sluice dlq ...`: one table, each row with the commands that take it. What they mean is in docs/dlq.md. */
+#ifndef SL_DLQ_OPTS_H
+#define SL_DLQ_OPTS_H
+#include "base/err.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "config/props.h"
+#include "dlq/filter.h"
+
+enum sl_dlq_cmd {
+        SL_DLQ_GROUPS = 1,
+        SL_DLQ_LIST = 2,
+        SL_DLQ_SHOW = 4,
+        SL_DLQ_EXPLAIN = 8,
+        SL_DLQ_REPLAY = 16,
+        SL_DLQ_QUARANTINE = 32,
+        SL_DLQ_RELEASE = 64,
+        SL_DLQ_DISCARD = 128,
+        SL_DLQ_EXPORT = 256,
+        SL_DLQ_STATS = 512,
+};
+#define SL_DLQ_ALL_COMMANDS 1023u
+
+/* The values of an option that may repeat, in their order. */
+struct sl_dlq_texts {
+        const char *items[32];
+        uint32_t count;
+};
+/* Texts point into argv. */
+struct sl_dlq_opts {
+        const char *bootstrap, *topic, *command_config, *connect, *rules;
+        struct sl_dlq_filter filter;
+        bool json, help;
+        int64_t limit;          /* --limit N: at most so many records; 0 = all */
+        bool find_origin;       /* --find-origin: search header-less records' origin by content */
+        const char *source;     /* --source TOPIC: where they may come from */
+        /* replay, quarantine, release, discard */
+        const char *to;         /* NULL = original */
+        const char *transforms;
+        const char *value_subject;
+        int32_t value_version;  /* 0 = latest */
+        struct sl_dlq_texts rename, defaults, cast, enums;
+        double rate;            /* records/s; 0 = as fast as it goes */
+        bool apply, allow_lossy, force;
+        const char *reason;     /* --reason TEXT: into the audit topic */
+        const char *output;     /* --output FILE of export; NULL = standard output */
+        bool json_log;
+        enum sl_log_level level; /* warn, unless --log-level */
+        struct sl_map names;    /* owns the names of --header and --where */
+        /* bootstrap.servers, and everything of --command-config: what Kafka clients are made from. Holds secrets. */
+        struct sl_props client;
+};
+/* argv: what follows the command's name. False with a sentence in why (at most n bytes): wrong usage. Reads the --command-config
+ * file. Free with sl_dlq_opts_free. */
+bool sl_dlq_opts_parse(enum sl_dlq_cmd cmd, int argc, char *const *argv, struct sl_dlq_opts *ret, char *why, size_t n);
+void sl_dlq_opts_free(struct sl_dlq_opts *o); /* accepts a zeroed struct */
+/* The options that a command takes, with their texts, as its help shows them. */
+void sl_dlq_opts_help(enum sl_dlq_cmd cmd, struct sl_buf *out);
+#endif
