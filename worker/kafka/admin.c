@@ -245,28 +245,50 @@ void sl_admin_call_end(struct sl_admin_call *call)
         rd_kafka_queue_destroy(call->queue);
 }
 
-static enum sl_rc read_partitions(struct sl_admin_call *call, const char *topic, int32_t *ret, struct sl_err *err)
+/* *ret NULL: there is no such topic. */
+static enum sl_rc described(struct sl_admin_call *call, const char *topic, const rd_kafka_TopicDescription_t **ret,
+                            struct sl_err *err)
 {
-        size_t n = 0, count = 0;
+        size_t n = 0;
         const rd_kafka_TopicDescription_t **topics =
                 rd_kafka_DescribeTopics_result_topics(rd_kafka_event_DescribeTopics_result(call->event), &n);
         const rd_kafka_error_t *e = n ? rd_kafka_TopicDescription_error(topics[0]) : NULL;
         rd_kafka_resp_err_t code = e ? rd_kafka_error_code(e) : RD_KAFKA_RESP_ERR_NO_ERROR;
+        bool missing = code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
 
-        if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
-                *ret = 0;
-                return SL_OK;
-        }
-        if (code)
+        *ret = n && !missing ? topics[0] : NULL;
+        if (code && !missing)
                 return sl_kafka_fail(err, code, "Topic %s could not be described", topic);
-        if (n)
-                rd_kafka_TopicDescription_partitions(topics[0], &count);
-        *ret = (int32_t)count;
         return SL_OK;
 }
 
-enum sl_rc sl_admin_topic_partitions(struct sl_admin *a, const char *topic, int timeout_ms, int32_t *ret,
-                                     struct sl_err *err)
+static enum sl_rc read_partitions(struct sl_admin_call *call, const char *topic, void *ret, struct sl_err *err)
+{
+        const rd_kafka_TopicDescription_t *d;
+        size_t count = 0;
+
+        SL_TRY(described(call, topic, &d, err));
+        if (d)
+                rd_kafka_TopicDescription_partitions(d, &count);
+        *(int32_t *)ret = (int32_t)count;
+        return SL_OK;
+}
+
+static enum sl_rc read_id(struct sl_admin_call *call, const char *topic, void *ret, struct sl_err *err)
+{
+        const rd_kafka_TopicDescription_t *d;
+
+        SL_TRY(described(call, topic, &d, err));
+        const rd_kafka_Uuid_t *id = d ? rd_kafka_TopicDescription_topic_id(d) : NULL;
+        if (id && (rd_kafka_Uuid_most_significant_bits(id) || rd_kafka_Uuid_least_significant_bits(id)))
+                sl_buf_adds(ret, rd_kafka_Uuid_base64str(id));
+        return SL_OK;
+}
+
+/* Describe one topic and have its answer read. */
+static enum sl_rc describe(struct sl_admin *a, const char *topic, int timeout_ms,
+                           enum sl_rc (*read)(struct sl_admin_call *call, const char *topic, void *ret, struct sl_err *err),
+                           void *ret, struct sl_err *err)
 {
         struct sl_admin_call call;
         rd_kafka_TopicCollection_t *topics = rd_kafka_TopicCollection_of_topic_names(&topic, 1);
@@ -275,10 +297,21 @@ enum sl_rc sl_admin_topic_partitions(struct sl_admin *a, const char *topic, int 
         rd_kafka_DescribeTopics(a->rk, topics, call.options, call.queue);
         enum sl_rc rc = sl_admin_call_wait(&call, "A topic could not be described", err);
         if (rc == SL_OK)
-                rc = read_partitions(&call, topic, ret, err);
+                rc = read(&call, topic, ret, err);
         sl_admin_call_end(&call);
         rd_kafka_TopicCollection_destroy(topics);
         return rc;
+}
+
+enum sl_rc sl_admin_topic_partitions(struct sl_admin *a, const char *topic, int timeout_ms, int32_t *ret,
+                                     struct sl_err *err)
+{
+        return describe(a, topic, timeout_ms, read_partitions, ret, err);
+}
+
+enum sl_rc sl_admin_topic_id(struct sl_admin *a, const char *topic, int timeout_ms, struct sl_buf *out, struct sl_err *err)
+{
+        return describe(a, topic, timeout_ms, read_id, out, err);
 }
 
 static enum sl_rc read_created(struct sl_admin_call *call, const char *topic, bool *ret_created, struct sl_err *err)

@@ -12,6 +12,9 @@ void sl_admin_free(struct sl_admin *a); /* NULL ok */
 enum sl_rc sl_admin_ping(struct sl_admin *a, int timeout_ms, struct sl_buf *ret_cluster_id, struct sl_err *err);
 /* *ret: number of partitions, 0 = no such topic (never created by asking). */
 enum sl_rc sl_admin_topic_partitions(struct sl_admin *a, const char *topic, int timeout_ms, int32_t *ret, struct sl_err *err);
+/* The topic's id as text, appended to out: another one when it was deleted and made again. "" when the brokers have none (before
+ * 2.8) or there is no such topic. */
+enum sl_rc sl_admin_topic_id(struct sl_admin *a, const char *topic, int timeout_ms, struct sl_buf *out, struct sl_err *err);
 struct sl_topic_spec {
         const char *name;
         int32_t partitions;   /* -1 = broker's default */

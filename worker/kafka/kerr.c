@@ -176,3 +176,8 @@ const char *sl_kafka_version(void)
 {
         return rd_kafka_version_str();
 }
+
+int32_t sl_kafka_partition_of(struct sl_str key, int32_t partitions)
+{
+        return rd_kafka_msg_partitioner_murmur2(NULL, key.ptr, key.len, partitions, NULL, NULL);
+}
