@@ -16,6 +16,7 @@ import time
 import cdc
 import jvm_connect
 import stand
+import workloads
 
 CHUNK = 100_000
 DEBEZIUM_TUNED = {**cdc.DEBEZIUM_TUNED, "snapshot.fetch.size": "20000"}
@@ -81,15 +82,10 @@ def with_debezium(args, parts, name, more):
     return result
 
 
-def check(args, parts, name):
-    ids = [json.loads(r.key)["id"] for r in stand.consume_all(parts.kafka.bootstrap, f"{name}.public.bench_rows")]
-    if len(ids) != args.rows or len(set(ids)) != args.rows:
-        raise SystemExit(f"bench: {name} has {len(ids)} rows, {len(set(ids))} of them different, of {args.rows}")
-
-
 def run(args, parts):
     print(f"bench snapshot: writing {args.rows} rows ...", flush=True)
     fill(parts.postgres, args.rows)
+    workload = workloads.W1()
     who = {"copy": lambda name: copy_out(args, parts, name)}
     for threads in args.threads:
         who[f"sluice_{threads}"] = lambda name, n=threads: with_sluice(args, parts, name, {"snapshot.max.threads": str(n)})
@@ -107,7 +103,7 @@ def run(args, parts):
                 parts.kafka.create_topic(topic)
             result = read(name)
             if w != "copy":
-                check(args, parts, name)
+                workloads.check(workload, parts.kafka, parts.postgres, name, args.rows)
                 cdc.drop_slot(parts.postgres, name)
                 admin = parts.kafka.admin()
                 for future in admin.delete_topics([topic]).values():
