@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines of NDJSON collected into the body of one append request: compressed as they come (zstd), cut before the body passes
- * its limit. Knows which Kafka offsets the body stands for. One a channel; not thread safe. */
+/* Lines of NDJSON collected into the body of one append request: compressed as they come (zstd), cut before the body
+ * passes its limit. Knows which Kafka offsets the body stands for. One a channel; not thread safe. */
 #ifndef SL_SF_BATCH_H
 #define SL_SF_BATCH_H
 #include "base/err.h"
 #include "base/str.h"
 
+/* zstd's contexts, about half a megabyte each, shared by the batches of a task: a batch holds one only while it has
+ * more than 64 KiB of lines. */
+struct sl_sf_zpool;
+struct sl_sf_zpool *sl_sf_zpool_new(int level); /* of zstd; 0 = 1 */
+void sl_sf_zpool_free(struct sl_sf_zpool *p);   /* after all batches; NULL ok */
+size_t sl_sf_zpool_bytes(const struct sl_sf_zpool *p);
+
 struct sl_sf_batch_opts {
-        size_t max_body;   /* compressed bytes at which a body is cut; 0 = 3,800,000 */
-        size_t hard_body;  /* compressed bytes that a body of one row may have; 0 = 4,000,000 */
-        uint64_t max_rows; /* 0 = any number */
-        size_t max_raw;    /* bytes before compression; 0 = 64 MiB */
-        int level;         /* of zstd; 0 = 1 */
+        struct sl_sf_zpool *pool; /* outlives the batch */
+        size_t max_body;          /* compressed bytes at which a body is cut; 0 = 3,800,000 */
+        size_t hard_body;         /* compressed bytes that a body of one row may have; 0 = 4,000,000 */
+        uint64_t max_rows;        /* 0 = any number */
+        size_t max_raw;           /* bytes before compression; 0 = 64 MiB */
 };
 /* Where a body can be cut: behind the row of this offset. */
 struct sl_sf_mark {
         int64_t offset;
-        uint32_t rows;
+        uint64_t rows;
         size_t raw;
 };
 struct sl_sf_body {
@@ -33,9 +40,9 @@ struct sl_sf_batch;
 struct sl_sf_batch *sl_sf_batch_new(const struct sl_sf_batch_opts *opts);
 void sl_sf_batch_free(struct sl_sf_batch *b); /* NULL ok */
 
-/* Add a line (with its line feed). *ret_full: it was not taken, the batch has to be taken first; a row is never refused by
- * an empty batch unless it is too large for any: SL_E_TOO_LARGE, record scope (the batch stays as it is).
- * now_ms: sl_mono_ms. */
+/* Add a line (with its line feed). *ret_full: it was not taken, the batch has to be taken first; a row is never refused
+ * by an empty batch unless it is too large for any: SL_E_TOO_LARGE, record scope (the batch stays as it is). now_ms:
+ * sl_mono_ms. */
 enum sl_rc sl_sf_batch_add(struct sl_sf_batch *b, struct sl_str line, int64_t offset, int64_t now_ms, bool *ret_full,
                            struct sl_err *err);
 /* The body stands for this record too, which has no row. Without rows in the batch it does nothing. */
@@ -51,7 +58,8 @@ size_t sl_sf_batch_bytes(const struct sl_sf_batch *b);
 enum sl_rc sl_sf_batch_take(struct sl_sf_batch *b, struct sl_sf_body *ret, struct sl_err *err);
 /* Forget all rows. */
 void sl_sf_batch_drop(struct sl_sf_batch *b);
-/* Cut a body into two (the server said 413). Takes body over. SL_E_TOO_LARGE: it is one row, or can't be cut; body stays. */
-enum sl_rc sl_sf_body_split(struct sl_sf_batch *b, struct sl_sf_body *body, struct sl_sf_body *left,
+/* Cut a body into two (the server said 413). Takes body over. SL_E_TOO_LARGE, batch scope: it is one row, or too
+ * small to be cut; body stays. */
+enum sl_rc sl_sf_body_split(struct sl_sf_zpool *p, struct sl_sf_body *body, struct sl_sf_body *left,
                             struct sl_sf_body *right, struct sl_err *err);
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sluice.snowflake.cdc=true: Debezium's change events become rows of a change log (the table of the topic), and a dynamic table
- * or a merge task makes the current rows of it. This file says which part of an event is the row, and writes the SQL.
- * Not thread safe. */
+/* sluice.snowflake.cdc=true: Debezium's change events become rows of a change log (the table of the topic), and a
+ * dynamic table or a merge task makes the current rows of it. This file says which part of an event is the row, and
+ * writes the SQL. Not thread safe. */
 #ifndef SL_SF_CDC_H
 #define SL_SF_CDC_H
 #include "connectors/snowflake/types.h"
-#include "record/record.h"
+#include "record/plans.h"
 
 /* Columns of the change log beside those of the source's table. */
 #define SL_SF_CDC_OP "__OP"               /* c, u, d, r (read by a snapshot), t (truncate) */
@@ -27,13 +27,15 @@ struct sl_sf_change {
         bool has_lsn, has_commit;
         int64_t lsn, commit_us;
 };
-/* false: the value is no change event (no op, or neither before nor after). *ret_skip: it is one without a row for the table
- * (a message, a heartbeat, a schema change). */
-bool sl_sf_cdc_change(const struct sl_schema *schema, const struct sl_value *value, struct sl_sf_change *ret, bool *ret_skip);
+/* false: the value is no change event (it has no op). *ret_skip: it is one without a row for the table (a message).
+ * plans: kept by the caller, freed with sl_plans_free(plans, free). */
+bool sl_sf_cdc_change(struct sl_plans *plans, const struct sl_schema *schema, const struct sl_value *value,
+                      struct sl_sf_change *ret, bool *ret_skip);
 
-/* The statements that make the current rows of a change log, in order, each appended to out and ended with NUL: one for a
- * dynamic table, three for a task. keys: names of the key's columns (as stored). Columns are those of desc without RECORD_METADATA
- * and the three above. */
-void sl_sf_cdc_sql(const struct sl_sf_cdc_opts *opts, const struct sl_sf_desc *desc, struct sl_str table,
-                   const struct sl_str *keys, uint32_t nkeys, struct sl_buf *out);
+/* Append the statements that make the table of current rows out of the change log, or make it follow it after columns
+ * came: each ended with NUL, in order, none when all is there. desc: the change log's columns, of which those with a
+ * name of ours and RECORD_METADATA are left out; current: the table's now, NULL = there is none; keys: names of the
+ * key's columns (as stored). */
+void sl_sf_cdc_sql(const struct sl_sf_cdc_opts *opts, const struct sl_sf_desc *desc, const struct sl_sf_desc *current,
+                   struct sl_str table, const struct sl_str *keys, uint32_t nkeys, struct sl_buf *out);
 #endif

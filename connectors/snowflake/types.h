@@ -41,7 +41,8 @@ void sl_sf_type_of_schema(const struct sl_schema *schema, bool cdc, struct sl_bu
 const char *sl_sf_type_of_value(const struct sl_value *v);
 
 struct sl_sf_column {
-        struct sl_str name; /* as stored: without quotes, case as it is */
+        struct sl_str name;    /* as stored: without quotes, case as it is */
+        struct sl_str spelled; /* the type as DESC TABLE says it */
         struct sl_sf_type type;
         bool nullable;
         bool filled; /* has a default or counts by itself: may be missing in a row though NOT NULL */
