@@ -18,8 +18,11 @@ import sys
 
 import pyarrow
 import requests
+import urllib3
 
 import stand
+
+urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # our own endpoint on loopback
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent / "snowflake"))
 import sf_auth  # noqa: E402

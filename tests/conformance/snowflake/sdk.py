@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does what it is told with Snowflake's own SDK: one JSON object a line in, one out. Runs in the SDK's environment."""
+
+import json
+import sys
+import time
+
+from snowflake.ingest.streaming import StreamingIngestClient
+
+clients, channels = {}, {}
+
+
+def shown(status):
+    return {"code": status.status_code, "committed": status.latest_committed_offset_token, "inserted": status.rows_inserted_count,
+            "errors": status.rows_error_count, "error": status.last_error_message, "channel": status.channel_name,
+            "upper": status.last_error_offset_token_upper_bound}  # fmt: skip
+
+
+def client(name, database, schema, pipe, properties):
+    clients[name] = StreamingIngestClient(name, database, schema, pipe, properties=properties)
+
+
+def open(name, channel):
+    channels[name, channel], status = clients[name].open_channel(channel)
+    return shown(status)
+
+
+def append(name, channel, rows):
+    for row, token in rows:
+        channels[name, channel].append_row(row, token)
+
+
+def many(name, channel, row, first, count):
+    """count rows with ids from first on, the SDK's backpressure waited out."""
+    ch, began, processor = channels[name, channel], time.time(), time.process_time()
+    for i in range(first, first + count):
+        row["ID"] = i
+        while True:
+            try:
+                ch.append_row(row, str(i))
+                break
+            except Exception as error:
+                if "Saturated" not in repr(error) and "MemoryThreshold" not in repr(error):
+                    raise
+                time.sleep(0.002)
+    return {"seconds": time.time() - began, "cpu": time.process_time() - processor}
+
+
+def flush(name, channel):
+    channels[name, channel].initiate_flush()
+
+
+def wait(name, channel, token, timeout=30):
+    deadline = time.monotonic() + timeout
+    while (found := channels[name, channel].get_latest_committed_offset_token()) != token and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def status(name, channel):
+    return shown(channels[name, channel].get_channel_status())
+
+
+def close(name, channel, drop=False):
+    channels.pop((name, channel)).close(drop=drop)
+
+
+def end(name):
+    clients.pop(name).close(wait_for_flush=False, timeout_seconds=0)
+
+
+def cpu():
+    return time.process_time()
+
+
+for line in sys.stdin:
+    order = json.loads(line)
+    what = order.pop("do")
+    try:
+        answer = {"result": globals()[what](**order)}
+    except Exception as error:
+        answer = {"error": repr(error)[:1500]}
+    print("=" + json.dumps(answer), flush=True)
