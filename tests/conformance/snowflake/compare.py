@@ -157,12 +157,12 @@ def walk(control, ingest, jwt):
     name = first.json()["channel_status"]["channel_name"]
     zero = first.json()["next_continuation_token"]
     one = append(zero)
-    seen["append"] = one.status_code
+    seen["append"] = one.status_code if one.ok else (one.status_code, one.text)
     seen["committed at once"] = status([name])[name]["last_committed_offset_token"] == "1"
     seen["append with a token that was used"] = append(zero).status_code
     second = opened(orders + channel)
     seen["open again"] = second.status_code
-    stale = append(one.json()["next_continuation_token"])
+    stale = append(one.json().get("next_continuation_token", "none"))
     seen["append of the old session"] = (stale.status_code, stale.json()["code"])
     seen["append that is no JSON"] = append(second.json()["next_continuation_token"], b"nonsense\n").status_code
     seen["append to a channel that is not there"] = append(zero, channel="/channels/none").status_code

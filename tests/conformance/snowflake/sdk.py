@@ -7,7 +7,7 @@ import time
 
 from snowflake.ingest.streaming import StreamingIngestClient
 
-clients, channels = {}, {}
+clients, channels_of = {}, {}
 
 
 def shown(status):
@@ -21,56 +21,51 @@ def client(name, database, schema, pipe, properties):
 
 
 def open(name, channel):
-    channels[name, channel], status = clients[name].open_channel(channel)
+    channels_of[name, channel], status = clients[name].open_channel(channel)
     return shown(status)
 
 
 def append(name, channel, rows):
     for row, token in rows:
-        channels[name, channel].append_row(row, token)
+        channels_of[name, channel].append_row(row, token)
 
 
-def many(name, channel, row, first, count):
-    """count rows with ids from first on, the SDK's backpressure waited out."""
-    ch, began, processor = channels[name, channel], time.time(), time.process_time()
-    for i in range(first, first + count):
+def spread(name, channels, rows, count, run):
+    """count rows with ids from 0 on, `run` at a time to each channel in turn; the SDK's backpressure is waited out."""
+    for i in range(count):
+        row, channel = rows[i % len(rows)], channels[i // run % len(channels)]
         row["ID"] = i
         while True:
             try:
-                ch.append_row(row, str(i))
+                channels_of[name, channel].append_row(row, str(i))
                 break
             except Exception as error:
                 if "Saturated" not in repr(error) and "MemoryThreshold" not in repr(error):
                     raise
                 time.sleep(0.002)
-    return {"seconds": time.time() - began, "cpu": time.process_time() - processor}
 
 
 def flush(name, channel):
-    channels[name, channel].initiate_flush()
+    channels_of[name, channel].initiate_flush()
 
 
 def wait(name, channel, token, timeout=30):
     deadline = time.monotonic() + timeout
-    while (found := channels[name, channel].get_latest_committed_offset_token()) != token and time.monotonic() < deadline:
+    while (found := channels_of[name, channel].get_latest_committed_offset_token()) != token and time.monotonic() < deadline:
         time.sleep(0.05)
     return found
 
 
 def status(name, channel):
-    return shown(channels[name, channel].get_channel_status())
+    return shown(channels_of[name, channel].get_channel_status())
 
 
 def close(name, channel, drop=False):
-    channels.pop((name, channel)).close(drop=drop)
+    channels_of.pop((name, channel)).close(drop=drop)
 
 
 def end(name):
     clients.pop(name).close(wait_for_flush=False, timeout_seconds=0)
-
-
-def cpu():
-    return time.process_time()
 
 
 for line in sys.stdin:

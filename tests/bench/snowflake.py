@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A topic of JSON records to a Snowflake table: the sink against the stand-in (tests/support/snowflake) in its counting mode, which checks
+tokens and sequencers, decompresses and counts lines; and Snowflake's own SDK (snowpipe-streaming, Python over a Rust core), which
+sends the same rows from memory to the same stand-in, without reading Kafka. All over TLS, one channel a partition.
+
+--freshness measures something else: Postgres, a topic of 12 partitions keyed by account_id, 4 sink tasks, the stand-in with its table:
+from the commit in Postgres to the commit of the row in the table."""
+import argparse
+import json
+import os
+import pathlib
+import random
+import statistics
+import sys
+import tempfile
+import time
+
+import confluent_kafka
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "conformance" / "snowflake"))
+import sdk_client  # noqa: E402
+import stand  # noqa: E402
+
+import sf  # noqa: E402
+
+JSON = "org.apache.kafka.connect.json.JsonConverter"
+COLUMNS = ("ID int, CUSTOMER int, ACCOUNT varchar, AMOUNT number(12,2), CURRENCY varchar, STATUS varchar, DEVICE varchar, SCORE float, ACTIVE boolean,"
+           " NOTE varchar, RECORD_METADATA variant")  # fmt: skip
+SETTINGS = {"commit_delay": [0.0, 0.1]}
+
+
+def rows(count, seed=7):
+    """Distinct rows but for their ids, as dicts."""
+    rng = random.Random(seed)
+    words = "payment order refund card transfer pending review customer north south invoice monthly rent salary gift".split()
+    return [{"ID": 0, "CUSTOMER": rng.randrange(200_000), "ACCOUNT": f"DE{rng.randrange(10**12):012}", "AMOUNT": rng.randrange(10**6) / 100,
+             "CURRENCY": rng.choice(("EUR", "USD", "CHF")), "STATUS": rng.choice(("NEW", "BOOKED", "FAILED")), "DEVICE": f"device-{rng.randrange(5000):05}",
+             "SCORE": rng.random(), "ACTIVE": rng.random() < 0.8, "NOTE": " ".join(rng.choices(words, k=rng.randint(3, 8)))}
+            for _ in range(count)]  # fmt: skip
+
+
+def cpu_of(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rss_peak(pid):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(text.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def fill(kafka, topic, partitions, count):
+    kafka.create_topic(topic, partitions, {"segment.bytes": 256 << 20, "retention.ms": "-1"})
+    texts = [json.dumps(row, separators=(",", ":")).partition("0")[2] for row in rows(20_011)]
+    producer = confluent_kafka.Producer({"bootstrap.servers": kafka.bootstrap, "linger.ms": 50, "compression.type": "lz4", "batch.size": 1 << 20,
+                                         "queue.buffering.max.messages": 500_000})  # fmt: skip
+    size = 0
+    for i in range(count):
+        value = f'{{"ID":{i}{texts[i % len(texts)]}'
+        size += len(value)
+        while True:
+            try:
+                producer.produce(topic, value, partition=i // 500 % partitions)
+                break
+            except BufferError:
+                producer.poll(0.1)
+        if i % 1000 == 0:
+            producer.poll(0)
+    if producer.flush(120):
+        raise stand.StandError("the topic could not be filled")
+    return size / count
+
+
+def worker_of(args, directory, kafka, env=None):
+    properties = {"bootstrap.servers": kafka.bootstrap, "offset.storage.file.filename": directory / "offsets", "offset.storage.topic": "bench-offsets",
+                  "key.converter": JSON, "value.converter": JSON, "key.converter.schemas.enable": "false", "value.converter.schemas.enable": "false",
+                  "consumer.auto.offset.reset": "earliest", "offset.flush.interval.ms": 5000}  # fmt: skip
+    if args.distributed:
+        del properties["offset.storage.file.filename"], properties["offset.storage.topic"]
+        properties |= {"group.id": "bench", **{f"{k}.storage.topic": f"bench-{k}" for k in ("config", "offset", "status")},
+                       **{f"{k}.storage.replication.factor": 1 for k in ("config", "offset", "status")}}  # fmt: skip
+    worker = stand.Worker(os.environ["SLUICE_BINARY"], directory, properties, env=env or {})
+    worker._ready = lambda: worker.rest("GET", "/connectors", timeout=5).ok
+    return worker
+
+
+def sluice(args, kafka, account, directory, name):
+    """One run of the sink over the whole topic."""
+    account.settings(hostname=f"127.0.0.2:{account.port}")
+    before = account.state()["counters"]
+    with worker_of(args, directory / name, kafka) as worker:
+        config = {**account.config("bench", tasks_max=args.tasks), "sluice.snowflake.ca.file": str(account.authority),
+                  "snowflake.topic2table.map": "bench:ORDERS"}  # fmt: skip
+        stand_cpu, cpu, began = cpu_of(account.pid), worker.cpu_seconds(), time.monotonic()
+        answer = worker.rest("POST", "/connectors", json={"name": name, "config": config})
+        if not answer.ok:
+            raise stand.StandError(answer.text)
+
+        def counted(key):
+            return account.state()["counters"].get(key, 0) - before.get(key, 0)
+
+        def first():
+            worker.wait_running(name, timeout=1)
+            return counted("appends")
+
+        stand.wait_until(first, 60, "the first append")
+        stand.wait_until(lambda: counted("committed_rows") >= args.rows, 170, "all rows", 0.02)
+        seconds = time.monotonic() - began
+        result = {"rows": counted("committed_rows"), "seconds": seconds, "rows_per_second": args.rows / seconds, "appends": counted("appends"),
+                  "cpu_per_million": (worker.cpu_seconds() - cpu) / args.rows * 1e6, "rss_mb": worker.rss_peak_kb() / 1024,
+                  "stand_in_cpu": cpu_of(account.pid) - stand_cpu, "sent_mb": counted("bytes") / 1e6, "row_bytes": counted("uncompressed_bytes") / args.rows}  # fmt: skip
+        if result["rows"] != args.rows or account.violations():
+            raise stand.StandError(f"{result['rows']} of {args.rows} rows; {account.violations()[:3]}")
+        return result
+
+
+def sdk(args, account, workdir, name):
+    """The same rows from the SDK's process, one thread that appends, channels in turn."""
+    account.settings(hostname=None)
+    before = account.state()["counters"]
+    count = min(args.rows, args.sdk_rows)
+    with sdk_client.Sdk(workdir) as one:
+        one.client(name, account)
+        channels = [f"{name}_{n}" for n in range(args.partitions)]
+        for channel in channels:
+            one.open(name=name, channel=channel)
+        stand_cpu, cpu, began = cpu_of(account.pid), cpu_of(one.process.pid), time.monotonic()
+        one.spread(name=name, channels=channels, rows=rows(20_011), count=count, run=500)
+
+        def counted(key):
+            return account.state()["counters"].get(key, 0) - before.get(key, 0)
+
+        stand.wait_until(lambda: counted("committed_rows") >= count, 170, "all rows", 0.02)
+        seconds = time.monotonic() - began
+        return {"rows": counted("committed_rows"), "seconds": seconds, "rows_per_second": count / seconds, "appends": counted("appends"),
+                "cpu_per_million": (cpu_of(one.process.pid) - cpu) / count * 1e6, "rss_mb": rss_peak(one.process.pid),
+                "stand_in_cpu": cpu_of(account.pid) - stand_cpu, "sent_mb": counted("bytes") / 1e6, "row_bytes": counted("uncompressed_bytes") / count}  # fmt: skip
+
+
+def show(results):
+    print(f"{'':10} {'rows/s':>10} {'CPU-s/1M':>9} {'RSS MB':>7} {'appends':>8} {'B/row':>6} {'sent MB':>8} {'stand-in CPU-s':>15}")
+    for name, one in results:
+        print(f"{name:10} {one['rows_per_second']:10,.0f} {one['cpu_per_million']:9.2f} {one['rss_mb']:7.0f} {one['appends']:8} {one['row_bytes']:6.0f} "
+              f"{one['sent_mb']:8.1f} {one['stand_in_cpu']:15.1f}", flush=True)  # fmt: skip
+
+
+def throughput(args, directory):
+    with stand.Kafka(directory / "kafka") as kafka:
+        size = fill(kafka, "bench", args.partitions, args.rows)
+        print(f"{args.rows:,} records of {size:.0f} bytes in {args.partitions} partitions; {args.tasks} tasks", flush=True)
+        results = []
+        for round_number in range(args.rounds):
+            for name, run in (("sluice", None), ("sdk", None)):
+                if name == "sdk" and args.without_sdk:
+                    continue
+                with sdk_client.account(directory / f"account-{name}-{round_number}", mode="count", settings=SETTINGS) as account:
+                    account.sql(f"create table ORDERS ({COLUMNS})")
+                    if name == "sluice":
+                        run = sluice(args, kafka, account, directory, f"sluice{round_number}")
+                    else:
+                        run = sdk(args, account, directory, f"sdk{round_number}")
+                results.append((name, run))
+                show(results[-1:])
+    return {"throughput": results, "rows": args.rows, "partitions": args.partitions, "tasks": args.tasks}
+
+
+# --- Freshness --------------------------------------------------------------------------------------------------------
+
+
+def freshness(args, directory):
+    kafka, postgres, account = stand.Kafka(directory / "kafka"), stand.Postgres(directory / "pg"), sf.Snowflake(directory / "account")
+    stand.start_all([kafka, postgres, account])
+    args.distributed = True
+    worker = worker_of(args, directory / "worker", kafka)
+    try:
+        postgres.create_db("bank")
+        postgres.sql("create table payments (id bigint primary key, account_id int, amount numeric(12,2), note text, written timestamptz)", "bank")
+        account.sql("create table PAYMENTS (id number(38,0), account_id int, amount varchar, note varchar, written varchar, RECORD_METADATA variant)")
+        worker.start()
+        source = {"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "database.hostname": stand.HOST,
+                  "database.port": str(postgres.port), "database.user": "postgres", "database.dbname": "bank", "topic.prefix": "bank",
+                  "plugin.name": "pgoutput", "slot.name": "s", "publication.name": "p", "message.key.columns": "public.payments:account_id",
+                  "decimal.handling.mode": "string", "topic.creation.default.partitions": "12", "topic.creation.default.replication.factor": "1",
+                  "snapshot.mode": "no_data", "transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState"}  # fmt: skip
+        sink = {**account.config("bank.public.payments", tasks_max=4), "snowflake.topic2table.map": "bank.public.payments:PAYMENTS",
+                "snowflake.compatibility.enable.column.identifier.normalization": "true"}  # fmt: skip
+        kafka.create_topic("bank.public.payments", 12)
+        for name, config, tasks in (("source", source, 1), ("sink", sink, 4)):
+            answer = worker.rest("POST", "/connectors", json={"name": name, "config": config})
+            if not answer.ok:
+                raise stand.StandError(answer.text)
+            worker.wait_running(name, tasks)
+        total = write(postgres, args)
+        stand.wait_until(lambda: account.rows("select count(*) from PAYMENTS")[0][0] >= total, 120, "all rows", 0.2)
+        late = [row[0] for row in account.rows(
+            "select c.landed - epoch(p.written::timestamptz) from (select rowid as r, written from PAYMENTS where id >= 0) p"
+            " join commits c on c.tbl = 'PAYMENTS' and p.r >= c.row_from and p.r < c.row_to order by 1")]  # fmt: skip
+        twice = account.rows("select count(*) from (select id from PAYMENTS group by id having count(*) > 1)")[0][0]
+        if len(late) != total or twice or account.violations():
+            raise stand.StandError(f"{len(late)} of {total} rows, {twice} twice, {account.violations()[:3]}")
+        told = {"rows": total, "rate": args.rate, "p50": late[total // 2], "p99": late[int(total * 0.99)], "max": late[-1], "mean": statistics.fmean(late)}
+        print(f"{total:,} rows at {args.rate:,} a second, from commit in Postgres to commit in the table (the stand-in's own delay of 50-300 ms included): "
+              f"p50 {told['p50']:.2f} s, p99 {told['p99']:.2f} s, max {told['max']:.2f} s; worker: {worker.cpu_seconds():.1f} CPU-s, "
+              f"{worker.rss_peak_kb() / 1024:.0f} MB", flush=True)  # fmt: skip
+        return {"freshness": told}
+    finally:
+        stand.stop_all([worker, account, kafka, postgres])
+
+
+def write(postgres, args):
+    """Transactions of 100 rows at an even pace; `written` is the clock when the insert ran, right before its commit."""
+    total, began = 0, time.monotonic()
+    with postgres.connect("bank", autocommit=False) as connection:
+        while total < args.rate * args.seconds:
+            pause = began + total / args.rate - time.monotonic()
+            if pause > 0:
+                time.sleep(pause)
+            connection.execute("insert into payments select i, (i * 7919) %% 10000, i / 100.0, 'payment ' || i, clock_timestamp()"
+                               " from generate_series(%s::bigint, %s) i", (total, total + 99))  # fmt: skip
+            connection.commit()
+            total += 100
+    return total
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--sdk-rows", type=int, default=500_000, help="the SDK sends that many at most")
+    parser.add_argument("--partitions", type=int, default=64)
+    parser.add_argument("--tasks", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--without-sdk", action="store_true")
+    parser.add_argument("--freshness", action="store_true")
+    parser.add_argument("--rate", type=int, default=10_000, help="rows a second, for --freshness")
+    parser.add_argument("--seconds", type=int, default=20, help="for --freshness")
+    parser.add_argument("--out", type=pathlib.Path)
+    args = parser.parse_args()
+    args.distributed = False
+    with tempfile.TemporaryDirectory(prefix="sluice-bench-sf-") as directory:
+        pathlib.Path(directory).chmod(0o755)
+        told = (freshness if args.freshness else throughput)(args, pathlib.Path(directory))
+    print(json.dumps(told))
+    if args.out:
+        args.out.write_text(json.dumps(told, indent=1))
+
+
+if __name__ == "__main__":
+    main()
