@@ -136,6 +136,10 @@ class Snowflake(stand.Part):
             raise stand.StandError(f"{answer['code']}: {answer['message']}")
         return answer["rows"]
 
+    def run_tasks(self):
+        """Runs every task that was resumed once, and says how many."""
+        return self.ask("run_tasks").json()["ran"]
+
     # --- Switches -----------------------------------------------------------------------------------------------------
 
     def settings(self, **changed):

@@ -563,6 +563,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                                 "columns": [{"name": c.name, "type": c.type.text, "not_null": c.not_null, "comment": c.comment,
                                              "physical": c.physical} for c in t.columns.values()]}
                                for t in account.store.tables.values()]}  # fmt: skip
+        if what == "run_tasks":
+            return {"ran": account.sql.run_tasks()}
         if what == "statements":
             return {"statements": [{"statement": s, "bindings": b, "role": r} for s, b, r in account.sql.log]}
         if what == "freeze_commits":

@@ -90,7 +90,8 @@ class Sql:
         self.answers = {}  # requestId: (fingerprint, handle)
         self.handles = {}  # handle: {"status", "body", "ready": when, "partitions"}
         self.log = []  # (statement, bindings, role)
-        self.dynamic = {}
+        self.dynamic = {}  # (db, schema, name): select
+        self.streams = {}  # (db, schema, name): [table, rows that were consumed]
         self.tasks = {}
         self.ones = [(re.compile(pattern, re.I | re.S), run) for pattern, run in self._statements()]
 
@@ -107,13 +108,15 @@ class Sql:
             (rf"create\s+(iceberg\s+)?table\s+(if\s+not\s+exists\s+)?({p})\s*\((.*)", self.create_table),
             (rf"alter\s+(iceberg\s+)?table\s+({p})\s+(add\s+column|add|alter|modify|set)\s+(.*)", self.alter_table),
             (rf"drop\s+table\s+(if\s+exists\s+)?({p})", self.drop_table),
-            (r"select\s+system\$migrate_ssv1_channel_offset\(\s*\?\s*,\s*\?\s*,\s*\?\s*,\s*\?\s*\)", self.migrate),
+            (r"select\s+system\$migrate_ssv1_channel_offset\(\s*\?\s*,\s*\?\s*,\s*\?\s*,\s*\?\s*\)(?:\s+as\s+(\w+))?", self.migrate),
             (r"select\s+current_role\(\)", lambda s: Result(["CURRENT_ROLE()"], [[s.role]])),
             (r"select\s+current_version\(\)", lambda s: Result(["CURRENT_VERSION()"], [["10.0.0"]])),
             (r"select\s+1", lambda s: Result([("1", "fixed")], [["1"]])),
             (rf"create\s+(or\s+replace\s+)?dynamic\s+table\s+(if\s+not\s+exists\s+)?({p})\s+(.*?)\s+as\s+(select\b.*)", self.create_dynamic),
             (rf"create\s+(or\s+replace\s+)?(?:dynamic\s+table|view)\s+(if\s+not\s+exists\s+)?({p})\s+as\s+(select\b.*)", self.create_view),
             (rf"create\s+(or\s+replace\s+)?task\s+(if\s+not\s+exists\s+)?({p})\s+(.*?)\s+as\s+(.*)", self.create_task),
+            (rf"create\s+stream\s+(if\s+not\s+exists\s+)?({p})\s+on\s+table\s+({p})\s+append_only\s*=\s*true\s+show_initial_rows\s*=\s*true",
+             self.create_stream),
             (rf"alter\s+task\s+(if\s+exists\s+)?({p})\s+(resume|suspend)", self.alter_task),
             (r"(?:select|with)\b.*", self.select),
         ]
@@ -151,11 +154,21 @@ class Sql:
     # --- Statements ---------------------------------------------------------------------------------------------------
 
     def desc_table(self, session, word):
+        if self.name(session, word) in self.dynamic:
+            return self._desc_dynamic(self.name(session, word))
         table = self.table(session, word)
         rows = [[c.name, c.type.text, "COLUMN", "N" if c.not_null else "Y", c.default if not c.autoincrement else "IDENTITY START 1 INCREMENT 1",
                  "N", "N", None, None, c.comment, None, None] for c in table.columns.values()]  # fmt: skip
         return Result(["name", "type", "kind", "null?", "default", "primary key", "unique key", "check", "expression", "comment",
                        "policy name", "privacy domain"], rows)  # fmt: skip
+
+    def _desc_dynamic(self, key):
+        kinds = {"VARCHAR": "VARCHAR(16777216)", "JSON": "VARIANT", "DOUBLE": "FLOAT", "BLOB": "BINARY(8388608)", "TIMESTAMP": "TIMESTAMP_NTZ(9)",
+                 "TIMESTAMP WITH TIME ZONE": "TIMESTAMP_LTZ(9)", "TIME": "TIME(9)"}  # fmt: skip
+        with self.store.lock:
+            found = self.store.duck.execute(f"describe {quoted(f'{key[0]}.{key[1]}')}.{quoted(key[2])}").fetchall()
+        return Result(["name", "type", "kind", "null?", "default", "comment"],
+                      [[name, kinds.get(kind, kind.replace("DECIMAL", "NUMBER")), "COLUMN", "Y", None, None] for name, kind, *_ in found])  # fmt: skip
 
     def desc_pipe(self, session, word):
         db, schema, name = self.name(session, word)
@@ -345,22 +358,21 @@ class Sql:
                 del self.streaming.pipes[pipe_key]
             self.store.drop(self.store.tables[key])
 
-    def migrate(self, session):
+    def migrate(self, session, alias):
+        """Channels of version 3 are known by their names in upper case."""
         table, old, channel, pipe = (self.bind(session) for _ in range(4))
         key = self.name(session, table)
-        offset = self.settings["v3_offsets"].get(old)
+        offset = {name.upper(): offset for name, offset in self.settings["v3_offsets"].items()}.get(old.upper())
         self.store.get(*key)
-        if offset is None:
-            raise SqlError("391911", "02000", f"SSv1 channel {old} does not exist.")
         made = self.streaming.pipe(key[0], key[1], f'"{parts(pipe)[-1] if NAME_RE.fullmatch(pipe) else pipe}"', session.role, create=True)
         with self.streaming.lock:
             found = made.channels.get(channel)
             if found is None:
                 self.streaming.open(made, channel, session.role, {})
                 found = made.channels[channel]
-            if found.committed is None:
-                found.committed = offset
-        return Result(["SYSTEM$MIGRATE_SSV1_CHANNEL_OFFSET"], [[json.dumps({"status": "SUCCESS", "offset_token": offset})]])
+            if found.committed is None and offset is not None:
+                found.committed = str(offset)
+        return Result([(alias or "SYSTEM$MIGRATE_SSV1_CHANNEL_OFFSET").upper()], [[json.dumps({"ssv1_channel_found": offset is not None, "migrated_offset": None if offset is None else int(offset)})]])
 
     # --- Queries ------------------------------------------------------------------------------------------------------
 
@@ -377,9 +389,12 @@ class Sql:
             key = tuple(parts(match[0]))
             key = tuple([session.db, session.schema][: 3 - len(key)]) + key
             table = self.store.tables.get(key)
-            return self.store.path(table) if table else f"{quoted(f'{key[0]}.{key[1]}')}.{quoted(key[2])}" if match[0].count(".") == 2 else match[0]
+            if table:
+                return self.store.path(table)
+            known = key in self.streams or key in self.dynamic
+            return f"{quoted(f'{key[0]}.{key[1]}')}.{quoted(key[2])}" if known else match[0]
 
-        return re.sub(rf"(?<=\bfrom\s)({NAME}(?:\.{NAME}){{0,2}})|(?<=\bjoin\s)({NAME}(?:\.{NAME}){{0,2}})", path, sql, flags=re.I)
+        return re.sub(rf"(?:(?<=\bfrom\s)|(?<=\bjoin\s)|(?<=\binto\s)){NAME}(?:\.{NAME}){{0,2}}", path, sql, flags=re.I)
 
     def _duck(self, session, sql):
         with self.store.lock:
@@ -412,6 +427,36 @@ class Sql:
         if replace or key not in self.tasks:
             self.tasks[key] = {"options": options, "body": body, "state": "suspended"}
         return said(f"Task {key[2]} successfully created.")
+
+    def create_stream(self, session, if_not_exists, word, table):
+        key = self.name(session, word)
+        if key in self.streams:
+            if not if_not_exists:
+                raise SqlError("002002", "42710", f"SQL compilation error:\nObject '{key[2]}' already exists.")
+            return said(f"{key[2]} already exists, statement succeeded.")
+        self.streams[key] = [self.table(session, table), 0]
+        return said(f"Stream {key[2]} successfully created.")
+
+    def run_tasks(self):
+        """Each task that was resumed, once: its statement sees what its streams have not given yet."""
+        ran = 0
+        for key, task in self.tasks.items():
+            if task["state"] != "started":
+                continue
+            session = Session("TASK", None, key[0], key[1], "WH", {})
+            sql = self.to_duck(session, task["body"])
+            with self.store.lock:
+                reach = {}
+                for name, (table, done) in self.streams.items():
+                    path = f"{quoted(f'{name[0]}.{name[1]}')}.{quoted(name[2])}"
+                    self._duck(session, f"create or replace view {path} as select * from {self.store.path(table)} where rowid >= {done}")
+                    if quoted(name[2]) in task["body"]:
+                        reach[name] = table.rows
+                self._duck(session, sql)
+                for name, rows in reach.items():
+                    self.streams[name][1] = rows
+            ran += 1
+        return ran
 
     def alter_task(self, session, if_exists, word, verb):
         key = self.name(session, word)
