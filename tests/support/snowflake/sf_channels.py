@@ -161,6 +161,7 @@ class Streaming:
                     raise Refused(409, "ERR_CHANNEL_HAS_UNCOMMITTED_DATA", "The channel has rows that are not committed yet.")
                 self.counters["discarded_rows"] += sum(b.lines for b in channel.pending)
                 channel.pending.clear()
+            channel.last_due = 0.0
             channel.client += 1
             channel.row = 0
             channel.code = "SUCCESS"

@@ -143,10 +143,12 @@ class Sql:
             raise SqlError("090105", "22000", "Cannot perform operation. This session does not have a current database. Call 'USE DATABASE', or use a qualified name.")
         return tuple([session.db, session.schema, None][: 3 - len(found)]) + tuple(found)
 
-    def table(self, session, word, privilege=None):
-        table = self.store.get(*self.name(session, word))
-        if privilege and not table.may(session.role, privilege):
-            raise SqlError("003001", "42501", f"SQL access control error:\nInsufficient privileges to operate on table '{table.name}'.")
+    def table(self, session, word):
+        return self.visible(session, self.name(session, word))
+
+    def visible(self, session, key):
+        """A table that is there and that the role may know of."""
+        table = self.store.get(*key)
         if not (table.grants.get(session.role) or table.owner == session.role):
             raise missing("Table", ".".join((table.db, table.schema, table.name)))
         return table
@@ -154,9 +156,10 @@ class Sql:
     # --- Statements ---------------------------------------------------------------------------------------------------
 
     def desc_table(self, session, word):
-        if self.name(session, word) in self.dynamic:
-            return self._desc_dynamic(self.name(session, word))
-        table = self.table(session, word)
+        key = self.name(session, word)
+        if key in self.dynamic:
+            return self._desc_dynamic(key)
+        table = self.visible(session, key)
         rows = [[c.name, c.type.text, "COLUMN", "N" if c.not_null else "Y", c.default if not c.autoincrement else "IDENTITY START 1 INCREMENT 1",
                  "N", "N", None, None, c.comment, None, None] for c in table.columns.values()]  # fmt: skip
         return Result(["name", "type", "kind", "null?", "default", "primary key", "unique key", "check", "expression", "comment",
