@@ -245,6 +245,13 @@ void sl_sf_channel_append(struct sl_sf_channel *ch, struct sl_buf *body, enum sl
                 set_due(ch, earliest);
 }
 
+void sl_sf_channel_take_back(struct sl_sf_channel *ch, struct sl_buf *body)
+{
+        sl_buf_free(body);
+        *body = ch->body;
+        ch->body = (struct sl_buf){0};
+}
+
 static bool take_token(struct sl_sf_channel *ch, const json_t *body)
 {
         const char *token = sl_json_str(body, "next_continuation_token");
@@ -312,7 +319,7 @@ static void append_done(struct sl_sf_call *call, void *arg)
                 sl_sf_channel_lost(ch, SL_SF_LOSS_MOVED, &call->err);
                 break;
         case SL_SF_V_TOO_LARGE:
-                drop_body(ch);
+                ch->has_body = false; /* see sl_sf_channel_take_back */
                 ch->state = SL_SF_READY;
                 add_event(ch, SL_SF_EV_TOO_LARGE, ch->first);
                 break;

@@ -76,6 +76,8 @@ const struct sl_err *sl_sf_channel_error(const struct sl_sf_channel *ch);
  * fills it next. first and last: Kafka offsets that the batch covers, records without a row included. Never with no rows. */
 void sl_sf_channel_append(struct sl_sf_channel *ch, struct sl_buf *body, enum sl_sf_encoding encoding, size_t plain_len,
                           int64_t first, int64_t last);
+/* After SL_SF_EV_TOO_LARGE, before the next append: the bytes of the batch that was refused. What body held is freed. */
+void sl_sf_channel_take_back(struct sl_sf_channel *ch, struct sl_buf *body);
 /* Offset of the last row that is durable, -1 = none known. Never goes back. */
 int64_t sl_sf_channel_committed(const struct sl_sf_channel *ch);
 /* Last offset of what was accepted (committed or not). committed == accepted and READY: nothing is pending. */
@@ -93,7 +95,7 @@ enum sl_sf_event_type {
         SL_SF_EV_NONE,
         SL_SF_EV_OPENED,    /* READY for the first time: committed (-1 = no token); skip records up to it. rewind is committed + 1, or -1 */
         SL_SF_EV_REOPENED,  /* READY again; rewind >= 0: rows from there on were lost with the last session, read them again */
-        SL_SF_EV_TOO_LARGE, /* the server refused a batch for its size (READY again): rewind to its first offset, make smaller ones */
+        SL_SF_EV_TOO_LARGE, /* the server refused a batch for its size (READY again): see sl_sf_channel_take_back, make smaller ones */
 };
 struct sl_sf_event {
         enum sl_sf_event_type type;

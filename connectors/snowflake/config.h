@@ -40,7 +40,6 @@ struct sl_sf_cfg {
         int nulls;      /* enum sl_sf_nulls */
         int binary;     /* enum sl_sf_binary */
         int validation; /* enum sl_sf_validation */
-        bool evolve;    /* sluice.snowflake.evolution */
         bool cache_tables, cache_pipes;
         int64_t cache_tables_ms, cache_pipes_ms;
         /* offsets */
@@ -55,7 +54,7 @@ struct sl_sf_cfg {
         /* change events */
         bool cdc;
         int cdc_target; /* enum sl_sf_cdc */
-        const char *cdc_lag, *cdc_warehouse;
+        const char *cdc_lag, *cdc_warehouse, *cdc_suffix;
         /* version 3's class */
         int classic_method; /* snowflake.ingestion.method; 0 = SNOWPIPE */
         const char *key_converter, *value_converter;

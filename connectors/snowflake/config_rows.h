@@ -57,8 +57,8 @@
         {SL_CFG_SECRET(CFG, proxy_password, "jvm.proxy.password"), .def = "", .importance = SL_LOW, .group = "Account", \
          .doc = "Password at the proxy."},                                                                             \
         {SL_CFG_STR(CFG, endpoint, "sluice.snowflake.endpoint"), .importance = SL_LOW, .group = "Account",             \
-         .doc = "For tests and gateways: this URL is called instead of the account's, and whatever ingest host it names is " \
-                "trusted. Unset, only hosts under the account's own domain get a token (Sluice only)."},               \
+         .doc = "For tests and gateways: this URL is called instead of the account's, and gets a token as the ingest host that it names "   \
+                "does when that ends in the same label. Unset, only hosts under the account's own domain get one (Sluice only)."}, \
         {                                                                                                              \
                 SL_CFG_STR(CFG, ca_file, "sluice.snowflake.ca.file"), .importance = SL_LOW, .group = "Account",        \
                         .doc = "PEM file of certificates to trust instead of the system's (Sluice only)."              \
@@ -98,9 +98,6 @@
         {SL_CFG_ENUM(CFG, binary, "sluice.snowflake.binary.format", binaries), .flags = SL_CFG_CASE_INSENSITIVE,       \
          .def = "hex", .importance = SL_LOW, .group = "Rows",                                                          \
          .doc = "How bytes are written: hex, which BINARY columns read, or base64 (Sluice only)."},                    \
-        {SL_CFG_BOOL(CFG, evolve, "sluice.snowflake.evolution"), .def = "true", .importance = SL_LOW, .group = "Rows", \
-         .doc = "Add the columns that records have and the table lacks, and lift NOT NULL where records have none, when the table " \
-                "allows it (ENABLE_SCHEMA_EVOLUTION) and the role may (Sluice only)."},                                \
         {SL_CFG_LONG(CFG, buffer_records, "buffer.count.records"), .flags = SL_CFG_HAS_MIN, .min = 0, .def = "0",      \
          .importance = SL_LOW, .group = "Batches",                                                                     \
          .doc = "A batch is sent when it has this many rows; 0 = only size and age count."},                           \
@@ -110,7 +107,7 @@
         {SL_CFG_LONG(CFG, buffer_seconds, "buffer.flush.time"), .flags = SL_CFG_HAS_MIN, .min = 1, .def = "1",         \
          .importance = SL_LOW, .group = "Batches", .doc = "A batch is sent when it is this many seconds old."},        \
         {SL_CFG_INT(CFG, compression_level, "sluice.snowflake.compression.level"), .flags = SL_CFG_HAS_MIN | SL_CFG_HAS_MAX, \
-         .min = 1, .max = 19, .def = "3", .importance = SL_LOW, .group = "Batches",                                    \
+         .min = 1, .max = 19, .def = "1", .importance = SL_LOW, .group = "Batches",                                    \
          .doc = "Level of zstd (Sluice only)."},                                                                       \
         {SL_CFG_ENUM(CFG, ahead, "sluice.snowflake.offset.ahead", aheads), .flags = SL_CFG_CASE_INSENSITIVE, .def = "fail", \
          .importance = SL_LOW, .group = "Offsets",                                                                     \
@@ -126,6 +123,9 @@
          .group = "Change events", .doc = "Its TARGET_LAG, or how often the task runs (Sluice only)."},                \
         {SL_CFG_STR(CFG, cdc_warehouse, "sluice.snowflake.cdc.warehouse"), .def = "", .importance = SL_LOW,            \
          .group = "Change events", .doc = "The warehouse that computes it (Sluice only)."},                            \
+        {SL_CFG_STR(CFG, cdc_suffix, "sluice.snowflake.cdc.suffix"), .flags = SL_CFG_NONEMPTY, .def = "_CURRENT",      \
+         .importance = SL_LOW, .group = "Change events",                                                               \
+         .doc = "The table of current rows is named <table> and this (Sluice only)."},                            \
         /* Every connector's, which shows them: read here, too. */                                                    \
         {SL_CFG_STR(CFG, tolerance, "errors.tolerance"), .flags = SL_CFG_HIDDEN, .def = "none"},                       \
         {SL_CFG_STR(CFG, key_converter, "key.converter"), .flags = SL_CFG_HIDDEN},                                     \

@@ -3,6 +3,8 @@
  * that a number without a schema gets NUMBER(38,0) or DOUBLE, whatever its first value was. */
 #include "connectors/snowflake/types.h"
 
+#include <stdatomic.h>
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -248,7 +250,10 @@ const char *sl_sf_type_of_value(const struct sl_value *v)
 
 struct sl_sf_desc *sl_sf_desc_new(void)
 {
-        return sl_calloc(1, sizeof(struct sl_sf_desc));
+        static atomic_uint_fast64_t made;
+        struct sl_sf_desc *d = sl_calloc(1, sizeof(*d));
+        d->serial = atomic_fetch_add(&made, 1) + 1;
+        return d;
 }
 
 void sl_sf_desc_add(struct sl_sf_desc *d, struct sl_str name, struct sl_str type, bool nullable, bool filled)

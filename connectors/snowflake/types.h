@@ -49,6 +49,7 @@ struct sl_sf_column {
         uint32_t index;
 };
 struct sl_sf_desc {
+        uint64_t serial; /* no other description of the process has it */
         struct sl_map by_name; /* struct sl_sf_column */
         struct sl_sf_column **columns;
         uint32_t count, cap;

@@ -102,8 +102,6 @@
         X(SL_E_SF_SQL, "sf.sql", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT, "Snowflake refused a statement")           \
         X(SL_E_SF_CHANNEL, "sf.channel", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT,                                    \
           "a channel can't be used: its pipe is invalid, its token is not ours, or it is lost again and again")      \
-        X(SL_E_SF_RECORD, "sf.record", SL_SCHEMA, SL_SCOPE_RECORD, SL_JAVA_DATA,                                      \
-          "a record can't be made into a row, or the table can't take it")                                           \
         X(SL_E_SF_REFUSED, "sf.refused", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT, "Snowflake refused a request")     \
         X(SL_E_SF_LOST, "sf.lost", SL_TRANSIENT, SL_SCOPE_TASK, SL_JAVA_RETRIABLE,                                    \
           "a channel lost rows that were not committed: they are read again")                                        \
