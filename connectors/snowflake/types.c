@@ -89,9 +89,9 @@ static struct sl_str trimmed(struct sl_str s)
 /* Up to two numbers out of "38,0"; how many, or -1 for anything else. */
 static int numbers(struct sl_str s, int64_t *a, int64_t *b)
 {
+        s = trimmed(s);
         const char *comma = s.len ? memchr(s.ptr, ',', s.len) : NULL;
         struct sl_str first = comma ? (struct sl_str){s.ptr, (size_t)(comma - s.ptr)} : s;
-        s = trimmed(s);
         if (!s.len)
                 return 0;
         if (!sl_parse_i64(trimmed(first), a))
