@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of codes and statuses (Snowflake's documentation of Snowpipe Streaming's errors, and codes that users of other
- * clients have reported). */
+/* The table of codes and statuses (Snowflake's documentation of Snowpipe Streaming's errors, and codes that users of
+ * other clients have reported). */
 #include "connectors/snowflake/answer.h"
 
 #include <stdlib.h>
@@ -91,12 +91,12 @@ static enum sl_sf_verdict of_status(int status)
 
 static bool token_char(char c)
 {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' ||
-               c == '=' || c == '+' || c == '/';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+               c == '.' || c == '=' || c == '+' || c == '/';
 }
 
-/* At most TEXT_MAX bytes, control characters as blanks. Tokens begin with eyJ, base64 of {": one that a server or a proxy
- * repeats goes no further. */
+/* At most TEXT_MAX bytes, control characters as blanks. Tokens begin with eyJ, base64 of {": one that a server or a
+ * proxy repeats goes no further. */
 static void add_clean(struct sl_buf *out, const char *p, size_t n)
 {
         for (size_t i = 0; i < n && out->len < TEXT_MAX;) {
@@ -128,6 +128,38 @@ static void take(struct sl_buf *out, const json_t *body, const char *name)
                 sl_buf_add_i64(out, json_integer_value(v));
 }
 
+/* "CODE: what happened" is both; a text without a code in front is a message. */
+static void split_text(struct sl_sf_answer *a, const char *p, size_t n)
+{
+        const char *colon = memchr(p, ':', n);
+        size_t code = colon ? (size_t)(colon - p) : n;
+        if (!looks_like_code(p, code)) {
+                add_clean(&a->message, p, n);
+                return;
+        }
+        sl_buf_clear(&a->code);
+        add_clean(&a->code, p, code);
+        for (code += colon != NULL; code < n && p[code] == ' ';)
+                code++;
+        add_clean(&a->message, p + code, n - code);
+}
+
+static bool is_number(const struct sl_buf *b)
+{
+        int64_t v;
+        return sl_parse_i64((struct sl_str){b->ptr, b->len}, &v);
+}
+
+/* The code stands in the message, as with a numeric status_code. */
+static void split_message(struct sl_sf_answer *a)
+{
+        struct sl_buf text = a->message;
+        a->message = (struct sl_buf){0};
+        if (text.len)
+                split_text(a, text.ptr, text.len);
+        sl_buf_free(&text);
+}
+
 static void read_texts(struct sl_sf_answer *a, struct sl_str text)
 {
         static const char *const code_names[] = {"code", "error_code", "status_code", "error"};
@@ -137,11 +169,13 @@ static void read_texts(struct sl_sf_answer *a, struct sl_str text)
                         take(&a->code, a->body, code_names[i]);
                 for (size_t i = 0; i < sizeof(message_names) / sizeof(*message_names); i++)
                         take(&a->message, a->body, message_names[i]);
+                if (!a->code.len || is_number(&a->code))
+                        split_message(a);
                 return;
         }
         const char *p = json_is_string(a->body) ? json_string_value(a->body) : text.ptr;
         size_t n = json_is_string(a->body) ? json_string_length(a->body) : text.len;
-        add_clean(looks_like_code(p, n) ? &a->code : &a->message, p, n);
+        split_text(a, p, n);
 }
 
 /* HTTP 200 that says no all the same. */
@@ -158,7 +192,7 @@ static enum sl_sf_verdict judge(const struct sl_sf_answer *a)
         if (v == SL_SF_V_OK && !no)
                 return v;
         struct sl_str code = {a->code.ptr, a->code.len}, message = {a->message.ptr, a->message.len};
-        if (find_code(code, &by_code) || find_code(message, &by_code))
+        if (find_code(code, &by_code) || find_code(message, &by_code)) /* 429 says it in the message */
                 return by_code == SL_SF_V_OK ? SL_SF_V_REFUSED : by_code;
         return no ? SL_SF_V_REOPEN : v; /* a rejection of an unknown kind: what holds is what a reopened channel says */
 }
@@ -173,7 +207,8 @@ void sl_sf_answer_free(struct sl_sf_answer *a)
 
 void sl_sf_answer_read(struct sl_sf_answer *a, const struct sl_http_response *resp)
 {
-        struct sl_str text = {resp->body.ptr ? resp->body.ptr : "", resp->body.len}, after = sl_http_header(resp, "Retry-After");
+        struct sl_str text = {resp->body.ptr ? resp->body.ptr : "", resp->body.len},
+                      after = sl_http_header(resp, "Retry-After");
         int64_t seconds;
         sl_sf_answer_free(a);
         a->status = resp->status;
@@ -208,7 +243,8 @@ static enum sl_errid id_of(enum sl_sf_verdict v)
 static const char *advice(const struct sl_sf_answer *a)
 {
         static const char *const texts[][2] = {
-                {"390144", "; the token was not taken: check snowflake.user.name, the account in snowflake.url.name, that the user has "
+                {"390144", "; the token was not taken: check snowflake.user.name, the account in snowflake.url.name, "
+                           "that the user has "
                            "the public key (DESC USER shows RSA_PUBLIC_KEY_FP), and this machine's clock"},
                 {"390303", "; the OAuth token was not taken: check the integration and snowflake.oauth.*"},
                 {"390309", "; the account does not take tokens of this kind"},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tokens: made, kept, renewed, dropped. Forms: RFC 7523 (the grant for a scoped token), RFC 6749 (OAuth). How long a token holds
- * is read from it or said with it, never assumed longer than five minutes. */
+/* Tokens: made, kept, renewed, dropped. Forms: RFC 7523 (the grant for a scoped token), RFC 6749 (OAuth). How long a
+ * token holds is read from it or said with it, never assumed longer than five minutes. */
 #include "connectors/snowflake/auth.h"
 
 #include <openssl/crypto.h>
@@ -21,8 +21,8 @@ void sl_sf_encode(struct sl_buf *out, struct sl_str s)
 {
         for (size_t i = 0; i < s.len; i++) {
                 char c = s.ptr[i];
-                bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-                             c == '_' || c == '~';
+                bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                             c == '.' || c == '_' || c == '~';
                 if (plain)
                         sl_buf_addc(out, c);
                 else
@@ -59,7 +59,8 @@ static bool due(const struct sl_sf_token *t)
         return !t->text.len || sl_mono_ms() >= t->renew_ms;
 }
 
-enum sl_rc sl_sf_auth_init(struct sl_sf_auth *a, const struct sl_sf_client_opts *opts, const char *account, struct sl_err *err)
+enum sl_rc sl_sf_auth_init(struct sl_sf_auth *a, const struct sl_sf_client_opts *opts, const char *account,
+                           struct sl_err *err)
 {
         a->opts = opts;
         a->account = sl_strdup(account);
@@ -105,7 +106,8 @@ bool sl_sf_auth_own(struct sl_sf_auth *a, struct sl_err *err)
         if (!a->key || !due(&a->own))
                 return alive(&a->own);
         sl_sf_wipe(&a->own.text);
-        if (sl_sf_jwt_make(a->key, a->account, a->opts->user, server_s(a) - JWT_BACKDATE_S, &a->own.text, err) != SL_OK) {
+        if (sl_sf_jwt_make(a->key, a->account, a->opts->user, server_s(a) - JWT_BACKDATE_S, &a->own.text, err) !=
+            SL_OK) {
                 sl_sf_wipe(&a->own.text);
                 return false;
         }
@@ -136,7 +138,9 @@ bool sl_sf_auth_direct(const struct sl_sf_auth *a)
 
 const char *sl_sf_auth_type(const struct sl_sf_auth *a)
 {
-        return a->key ? "KEYPAIR_JWT" : a->opts->authenticator == SL_SF_AUTH_PAT ? "PROGRAMMATIC_ACCESS_TOKEN" : "OAUTH";
+        return a->key                                     ? "KEYPAIR_JWT"
+               : a->opts->authenticator == SL_SF_AUTH_PAT ? "PROGRAMMATIC_ACCESS_TOKEN"
+                                                          : "OAUTH";
 }
 
 bool sl_sf_auth_drop_own(struct sl_sf_auth *a, uint32_t generation)
@@ -203,7 +207,8 @@ static struct sl_str trim(struct sl_str s)
 {
         while (s.len && (s.ptr[0] == ' ' || s.ptr[0] == '\n' || s.ptr[0] == '\r' || s.ptr[0] == '\t'))
                 s.ptr++, s.len--;
-        while (s.len && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\n' || s.ptr[s.len - 1] == '\r' || s.ptr[s.len - 1] == '\t'))
+        while (s.len && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\n' || s.ptr[s.len - 1] == '\r' ||
+                         s.ptr[s.len - 1] == '\t'))
                 s.len--;
         return s;
 }
@@ -228,7 +233,8 @@ static bool take(struct sl_sf_auth *a, struct sl_sf_token *t, struct sl_str toke
         if (sl_sf_jwt_exp(token, &exp))
                 life = exp - server_s(a);
         if (life <= 0) {
-                (void)sl_fail(err, SL_E_SF_AUTH, "ERROR_1004: %s gave a token that has ended already: check the clocks", from);
+                (void)sl_fail(err, SL_E_SF_AUTH, "ERROR_1004: %s gave a token that has ended already: check the clocks",
+                              from);
                 return false;
         }
         set_text(t, token);
@@ -260,7 +266,8 @@ bool sl_sf_auth_take_oauth(struct sl_sf_auth *a, struct sl_str answer, struct sl
                 token = sl_json_str(j, "access_token");
                 refresh = sl_json_str(j, "refresh_token");
         }
-        if (!take(a, &a->own, sl_str_c(token ? token : ""), j ? sl_json_int(j, "expires_in", 0) : 0, "the OAuth token endpoint", err))
+        if (!take(a, &a->own, sl_str_c(token ? token : ""), j ? sl_json_int(j, "expires_in", 0) : 0,
+                  "the OAuth token endpoint", err))
                 return false;
         if (is_set(refresh) && a->refresh.len) { /* the old one may hold no more */
                 sl_sf_wipe(&a->refresh);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The channel's state machine (channel.h has the picture). What keeps every row there once:
- *  1. One append in flight, with the token that the last answer gave. In doubt the same bytes go with the same token: the server
- *     took it before (then the token is stale) or takes it now.
+ *  1. One append in flight, with the token that the last answer gave. In doubt the same bytes go with the same token:
+ * the server took it before (then the token is stale) or takes it now.
  *  2. A stale token is settled by an open, never by a guess: its committed offset decides about the batch in doubt.
- *  3. An open waits for accepted rows of the last session (fail_on_uncommitted_rows), or by force drops them: either way the
- *     committed offset that it gives is final, as all older tokens are stale from then on.
- * The writer decides when to open, as that fences. */
+ *  3. An open waits for accepted rows of the last session (fail_on_uncommitted_rows), or by force drops them: either
+ * way the committed offset that it gives is final, as all older tokens are stale from then on. The writer decides when
+ * to open, as that fences. */
 #include "connectors/snowflake/client_internal.h"
 
 #include <stdlib.h>
@@ -13,27 +13,28 @@
 #include "base/clock.h"
 #include "base/json.h"
 
-#define OPEN_POLL_MS 500       /* rows of the last session are on their way */
-#define OPEN_RACE_MS 2000      /* two opens race: 2, 4, 8, 8 s */
+#define OPEN_POLL_MS 500  /* rows of the last session are on their way */
+#define OPEN_RACE_MS 2000 /* two opens race: 2, 4, 8, 8 s */
 #define OPEN_RACE_MAX_MS 8000
 #define BACKOFF_MAX_MS 10000
 #define AUTH_BACKOFF_MAX_MS 60000
-#define DOUBT_TRIES 6          /* of one append, before the channel is opened again to find out */
-#define OPEN_TRIES 5           /* with answers that another try seldom changes */
+#define DOUBT_TRIES 6 /* of one append, before the channel is opened again to find out */
+#define OPEN_TRIES 5  /* with answers that another try seldom changes */
 #define RECOVERIES_MAX 5
-#define FENCES_MAX 20          /* by other sessions, within LOSS_WINDOW_MS, appends between them or not */
+#define FENCES_MAX 20 /* by other sessions, within LOSS_WINDOW_MS, appends between them or not */
 #define LOSS_WINDOW_MS 600000
-#define APPEND_GAP_MS 100      /* a channel may be asked ten times a second */
+#define APPEND_GAP_MS 100 /* a channel may be asked ten times a second */
 
 const char *sl_sf_channel_state_name(enum sl_sf_channel_state s)
 {
-        static const char *const names[] = {"CLOSED",    "OPENING",      "WAIT_UNCOMMITTED", "READY",  "SENDING",
-                                            "AMBIGUOUS", "BACKPRESSURE", "LOST",             "FAILED", "REVOKED"};
+        static const char *const names[] = {"CLOSED",  "OPENING",   "WAIT_UNCOMMITTED", "READY",
+                                            "SENDING", "AMBIGUOUS", "BACKPRESSURE",     "LOST",
+                                            "FAILED",  "REVOKED"};
         return names[s];
 }
 
-struct sl_sf_channel *sl_sf_channel_new(struct sl_sf_client *c, const char *database, const char *schema, const char *pipe,
-                                        const char *name)
+struct sl_sf_channel *sl_sf_channel_new(struct sl_sf_client *c, const char *database, const char *schema,
+                                        const char *pipe, const char *name)
 {
         struct sl_sf_channel *ch = sl_calloc(1, sizeof(*ch));
         ch->client = c;
@@ -70,7 +71,6 @@ void sl_sf_channel_free(struct sl_sf_channel *ch)
         sl_sf_pipe_put(c, ch->pipe);
         sl_buf_free(&ch->token);
         sl_buf_free(&ch->body);
-        sl_buf_free(&ch->spare);
         sl_buf_free(&ch->row_error);
         free(ch->name);
         free(ch->server_name);
@@ -91,10 +91,7 @@ static void set_due(struct sl_sf_channel *ch, int64_t ms)
 
 static void drop_body(struct sl_sf_channel *ch)
 {
-        struct sl_buf done = ch->body;
-        ch->body = ch->spare;
-        ch->spare = done;
-        sl_buf_clear(&ch->spare);
+        sl_buf_free(&ch->body); /* not kept: a thousand idle channels would hold gigabytes */
         ch->has_body = false;
 }
 
@@ -117,7 +114,7 @@ static void fail_with(struct sl_sf_channel *ch, const struct sl_err *why)
         break_off(ch);
         ch->err = *why;
         ch->state = SL_SF_FAILED;
-        ch->has_body = false;
+        drop_body(ch);
 }
 
 /* Lost too often? What is long ago doesn't count, and an append that was taken forgives all but fences. */
@@ -151,15 +148,17 @@ void sl_sf_channel_lost(struct sl_sf_channel *ch, enum sl_sf_loss loss, const st
                 return;
         struct sl_err err = {0};
         (void)sl_fail(&err, SL_E_SF_CHANNEL,
-                      "ERROR_5028: channel %s is lost again and again, lately: %s. Another connector of this name that writes the same table "
-                      "takes its channels: give each its own name", ch->name, ch->err.msg);
+                      "ERROR_5028: channel %s is lost again and again, lately: %s. Another connector of this name that "
+                      "writes the same table "
+                      "takes its channels: give each its own name",
+                      ch->name, ch->err.msg);
         fail_with(ch, &err);
 }
 
 void sl_sf_channel_revoke(struct sl_sf_channel *ch)
 {
         break_off(ch);
-        ch->has_body = false;
+        drop_body(ch);
         ch->event.type = SL_SF_EV_NONE;
         ch->state = SL_SF_REVOKED;
 }
@@ -223,12 +222,11 @@ static void send_body(struct sl_sf_channel *ch)
 void sl_sf_channel_append(struct sl_sf_channel *ch, struct sl_buf *body, enum sl_sf_encoding encoding, size_t plain_len,
                           int64_t first, int64_t last)
 {
-        struct sl_buf given = *body;
         if (ch->state != SL_SF_READY || !body->len || last < first)
                 return; /* against the rules of the header: the bytes stay the caller's */
-        *body = ch->body;
-        sl_buf_clear(body);
-        ch->body = given;
+        sl_buf_free(&ch->body);
+        ch->body = *body;
+        *body = (struct sl_buf){0};
         ch->has_body = true;
         ch->encoding = encoding;
         ch->plain_len = plain_len;
@@ -247,6 +245,8 @@ void sl_sf_channel_append(struct sl_sf_channel *ch, struct sl_buf *body, enum sl
 
 void sl_sf_channel_take_back(struct sl_sf_channel *ch, struct sl_buf *body)
 {
+        if (ch->has_body)
+                return;
         sl_buf_free(body);
         *body = ch->body;
         ch->body = (struct sl_buf){0};
@@ -265,7 +265,8 @@ static bool take_token(struct sl_sf_channel *ch, const json_t *body)
 static void accepted(struct sl_sf_channel *ch, struct sl_sf_call *call)
 {
         if (!take_token(ch, call->answer.body)) {
-                (void)sl_fail(&call->err, SL_E_SF_RETRY, "Snowflake took rows for channel %s and gave no next token", ch->name);
+                (void)sl_fail(&call->err, SL_E_SF_RETRY, "Snowflake took rows for channel %s and gave no next token",
+                              ch->name);
                 sl_sf_channel_lost(ch, SL_SF_LOSS_INVALID, &call->err);
                 return;
         }
@@ -319,7 +320,7 @@ static void append_done(struct sl_sf_call *call, void *arg)
                 sl_sf_channel_lost(ch, SL_SF_LOSS_MOVED, &call->err);
                 break;
         case SL_SF_V_TOO_LARGE:
-                ch->has_body = false; /* see sl_sf_channel_take_back */
+                ch->has_body = false; /* the bytes stay for take_back */
                 ch->state = SL_SF_READY;
                 add_event(ch, SL_SF_EV_TOO_LARGE, ch->first);
                 break;
@@ -341,8 +342,9 @@ static void open_done(struct sl_sf_call *call, void *arg);
 
 static void send_open(struct sl_sf_channel *ch)
 {
-        struct sl_sf_call *call = sl_sf_call_new(ch->dropping ? "DELETE" : "PUT", ch->dropping ? "drop channel" : "open channel",
-                                                 ch->name, SL_SF_T_INGEST);
+        struct sl_sf_call *call =
+                sl_sf_call_new(ch->dropping ? "DELETE" : "PUT", ch->dropping ? "drop channel" : "open channel",
+                               ch->name, SL_SF_T_INGEST);
         char id[SL_SF_UUID];
         sl_sf_uuid(id);
         sl_buf_adds(&call->path, "/v2/streaming");
@@ -418,13 +420,16 @@ static bool read_offset(struct sl_sf_channel *ch, const json_t *status, int64_t 
         *ret = -1;
         if (!v || json_is_null(v))
                 return true;
-        struct sl_str text = json_is_string(v) ? (struct sl_str){json_string_value(v), json_string_length(v)} : SL_STR("");
+        struct sl_str text =
+                json_is_string(v) ? (struct sl_str){json_string_value(v), json_string_length(v)} : SL_STR("");
         bool digits = text.len && text.ptr[0] >= '0' && text.ptr[0] <= '9';
         if (digits && sl_parse_i64(text, ret))
                 return true;
         (void)sl_fail(err, SL_E_SF_CHANNEL,
-                      "ERROR_5028: the offset token \"%.60s\" of channel %s is no Kafka offset: another program writes to this channel. Give the "
-                      "connector another name, or drop the channel", text.ptr, ch->name);
+                      "ERROR_5028: the offset token \"%.60s\" of channel %s is no Kafka offset: another program writes "
+                      "to this channel. Give the "
+                      "connector another name, or drop the channel",
+                      text.ptr, ch->name);
         return false;
 }
 
@@ -462,14 +467,18 @@ static void opened(struct sl_sf_channel *ch, struct sl_sf_call *call)
         struct sl_err err = {0};
         if (status_verdict(status, &code) != SL_SF_V_OK)
                 (void)sl_fail(&err, SL_E_SF_CHANNEL,
-                              "ERROR_5028: channel %s of pipe %s opened with status %.*s: its rows would be thrown away. Create the pipe again, "
-                              "or drop it so that the default pipe is used", ch->name, ch->pipe->name, SL_FMT(code));
+                              "ERROR_5028: channel %s of pipe %s opened with status %.*s: its rows would be thrown "
+                              "away. Create the pipe again, "
+                              "or drop it so that the default pipe is used",
+                              ch->name, ch->pipe->name, SL_FMT(code));
         else if (!json_is_object(status) || !take_token(ch, call->answer.body))
-                (void)sl_fail(&err, SL_E_SF_REFUSED, "ERROR_5028: Snowflake opened channel %s without saying its status and token", ch->name);
+                (void)sl_fail(&err, SL_E_SF_REFUSED,
+                              "ERROR_5028: Snowflake opened channel %s without saying its status and token", ch->name);
         else if (read_offset(ch, status, &offset, &err) && offset >= 0 && offset < ch->committed)
                 (void)sl_fail(&err, SL_E_SF_CHANNEL,
-                              "ERROR_5028: the offset token of channel %s went back from %lld to %lld: somebody else has set it", ch->name,
-                              (long long)ch->committed, (long long)offset);
+                              "ERROR_5028: the offset token of channel %s went back from %lld to %lld: somebody else "
+                              "has set it",
+                              ch->name, (long long)ch->committed, (long long)offset);
         if (err.rc != SL_OK) {
                 fail_with(ch, &err);
                 return;
@@ -511,9 +520,12 @@ static void open_refused(struct sl_sf_channel *ch, struct sl_sf_call *call, enum
         }
         struct sl_err err = {0};
         (void)sl_fail(&err, v == SL_SF_V_GONE ? SL_E_SF_MISSING : SL_E_SF_CHANNEL,
-                      "ERROR_5028: channel %s of pipe %s can't be opened, tried %d times: %s%s", ch->name, ch->pipe->name, (int)tries, call->err.msg,
-                      v == SL_SF_V_GONE ? ". Check the names of database, schema and table and the role's rights: INSERT on the table, OPERATE on "
-                                          "its pipe, CREATE PIPE for a default pipe" : "");
+                      "ERROR_5028: channel %s of pipe %s can't be opened, tried %d times: %s%s", ch->name,
+                      ch->pipe->name, (int)tries, call->err.msg,
+                      v == SL_SF_V_GONE ? ". Check the names of database, schema and table and the role's rights: "
+                                          "INSERT on the table, OPERATE on "
+                                          "its pipe, CREATE PIPE for a default pipe"
+                                        : "");
         fail_with(ch, &err);
 }
 
@@ -537,7 +549,9 @@ static void open_done(struct sl_sf_call *call, void *arg)
         case SL_SF_V_OPENING: {
                 int64_t wait = OPEN_RACE_MS << (ch->tries < 2 ? ch->tries : 2);
                 ch->tries++;
-                open_later(ch, call, wait / 2 + sl_sf_backoff_ms(ch->client, 8, wait < OPEN_RACE_MAX_MS ? wait : OPEN_RACE_MAX_MS));
+                open_later(ch, call,
+                           wait / 2 +
+                                   sl_sf_backoff_ms(ch->client, 8, wait < OPEN_RACE_MAX_MS ? wait : OPEN_RACE_MAX_MS));
                 break;
         }
         case SL_SF_V_NO_ANSWER:
@@ -570,8 +584,11 @@ static void open_done(struct sl_sf_call *call, void *arg)
 static void stalled(struct sl_sf_channel *ch)
 {
         struct sl_err err = {0};
-        (void)sl_fail(&err, SL_E_SF_RETRY, "channel %s: rows up to offset %lld were accepted, and after %lld s no more than %lld is committed", ch->name,
-                      (long long)ch->accepted, (long long)(ch->client->opts.stall_ms / 1000), (long long)ch->committed);
+        (void)sl_fail(
+                &err, SL_E_SF_RETRY,
+                "channel %s: rows up to offset %lld were accepted, and after %lld s no more than %lld is committed",
+                ch->name, (long long)ch->accepted, (long long)(ch->client->opts.stall_ms / 1000),
+                (long long)ch->committed);
         sl_sf_channel_lost(ch, SL_SF_LOSS_STALLED, &err);
 }
 
@@ -628,7 +645,11 @@ void sl_sf_channel_status(struct sl_sf_channel *ch, const json_t *status)
                 return;
         (void)sl_fail(&err, SL_E_SF_RETRY, "Snowflake says %.*s about channel %s", SL_FMT(code), ch->name);
         if (ch->state == SL_SF_READY)
-                sl_sf_channel_lost(ch, v == SL_SF_V_STALE ? SL_SF_LOSS_FENCED : v == SL_SF_V_GONE ? SL_SF_LOSS_GONE : SL_SF_LOSS_INVALID, &err);
+                sl_sf_channel_lost(ch,
+                                   v == SL_SF_V_STALE  ? SL_SF_LOSS_FENCED
+                                   : v == SL_SF_V_GONE ? SL_SF_LOSS_GONE
+                                                       : SL_SF_LOSS_INVALID,
+                                   &err);
 }
 
 /* --- what the writer asks */

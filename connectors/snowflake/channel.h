@@ -72,11 +72,10 @@ enum sl_sf_loss sl_sf_channel_loss(const struct sl_sf_channel *ch);
 /* FAILED: why. LOST, AMBIGUOUS, BACKPRESSURE, OPENING, WAIT_UNCOMMITTED: what is in the way (SL_E_SF_AUTH stands out), rc SL_OK = nothing. */
 const struct sl_err *sl_sf_channel_error(const struct sl_sf_channel *ch);
 
-/* Send rows; READY only. Takes the bytes of body over and gives back memory of a body that is done, cleared, so that the caller
- * fills it next. first and last: Kafka offsets that the batch covers, records without a row included. Never with no rows. */
+/* Send rows; READY only. Takes the bytes of body over, which is zeroed, and keeps them until their fate is known. first and last: Kafka offsets that the batch covers, records without a row included. Never with no rows. */
 void sl_sf_channel_append(struct sl_sf_channel *ch, struct sl_buf *body, enum sl_sf_encoding encoding, size_t plain_len,
                           int64_t first, int64_t last);
-/* After SL_SF_EV_TOO_LARGE, before the next append: the bytes of the batch that was refused. What body held is freed. */
+/* After TOO_LARGE: the bytes that were refused go to *body, whose own are freed. */
 void sl_sf_channel_take_back(struct sl_sf_channel *ch, struct sl_buf *body);
 /* Offset of the last row that is durable, -1 = none known. Never goes back. */
 int64_t sl_sf_channel_committed(const struct sl_sf_channel *ch);
@@ -95,7 +94,7 @@ enum sl_sf_event_type {
         SL_SF_EV_NONE,
         SL_SF_EV_OPENED,    /* READY for the first time: committed (-1 = no token); skip records up to it. rewind is committed + 1, or -1 */
         SL_SF_EV_REOPENED,  /* READY again; rewind >= 0: rows from there on were lost with the last session, read them again */
-        SL_SF_EV_TOO_LARGE, /* the server refused a batch for its size (READY again): see sl_sf_channel_take_back, make smaller ones */
+        SL_SF_EV_TOO_LARGE, /* the server refused a batch for its size (READY again): take it back, send smaller ones; rewind: its first offset */
 };
 struct sl_sf_event {
         enum sl_sf_event_type type;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests on their way. All wait in one list until what they need is there (a token, the ingest host: fetch.c) and it is
- * their turn; each is tried once, but a token that the server refuses is replaced and the request sent again. Never blocks but in
- * sl_sf_client_step. Does not know what requests mean (channel.c, status.c, sql.c). */
+/* Requests on their way. All wait in one list until what they need is there (a token, the ingest host: fetch.c) and it
+ * is their turn; each is tried once, but a token that the server refuses is replaced and the request sent again. Never
+ * blocks but in sl_sf_client_step. Does not know what requests mean (channel.c, status.c, sql.c). */
 #include "connectors/snowflake/client_internal.h"
 
 #include <openssl/crypto.h>
@@ -19,8 +19,8 @@
 #define STALL_MS 120000
 #define ANSWER_MS 30000
 #define REQUEST_MS 300000
-#define PARALLEL 16       /* requests with rows beside each other */
-#define HOST_FAILURES 3   /* without an answer, before the host is asked for again */
+#define PARALLEL 16     /* requests with rows beside each other */
+#define HOST_FAILURES 3 /* without an answer, before the host is asked for again */
 
 static int64_t or_else(int64_t value, int64_t fallback)
 {
@@ -204,7 +204,9 @@ void sl_sf_call_cancel(struct sl_sf_client *c, struct sl_sf_call *call)
 
 static const char *host_of(struct sl_sf_client *c, enum sl_sf_target target)
 {
-        return target == SL_SF_T_INGEST ? sl_buf_cstr(&c->ingest) : target == SL_SF_T_CONTROL ? c->url.host : "its OAuth endpoint";
+        return target == SL_SF_T_INGEST    ? sl_buf_cstr(&c->ingest)
+               : target == SL_SF_T_CONTROL ? c->url.host
+                                           : "its OAuth endpoint";
 }
 
 void sl_sf_call_explain(struct sl_sf_client *c, struct sl_sf_call *call)
@@ -242,8 +244,8 @@ static void no_answer(struct sl_sf_client *c, struct sl_sf_call *call, const str
         call->answer.verdict = SL_SF_V_NO_ANSWER;
         call->answer.status = 0;
         if (why->id == SL_E_HTTP_UNREACHABLE)
-                (void)sl_fail(&call->err, SL_E_SF_RETRY, "ERROR_1001: Snowflake could not be asked to %s %s: %s", call->what,
-                              call->subject ? call->subject : "", why->msg);
+                (void)sl_fail(&call->err, SL_E_SF_RETRY, "ERROR_1001: Snowflake could not be asked to %s %s: %s",
+                              call->what, call->subject ? call->subject : "", why->msg);
         else
                 call->err = *why;
         if (call->target == SL_SF_T_INGEST && ++c->ingest_failures >= HOST_FAILURES)
@@ -318,7 +320,8 @@ static void token_line(struct sl_sf_client *c, struct sl_sf_call *call)
         sl_buf_adds(&c->auth_line, "Authorization: Bearer ");
         sl_buf_add(&c->auth_line, t->text.ptr, t->text.len);
         sl_buf_clear(&c->type_line);
-        sl_buf_printf(&c->type_line, "X-Snowflake-Authorization-Token-Type: %s", scoped ? "OAUTH" : sl_sf_auth_type(&c->auth));
+        sl_buf_printf(&c->type_line, "X-Snowflake-Authorization-Token-Type: %s",
+                      scoped ? "OAUTH" : sl_sf_auth_type(&c->auth));
 }
 
 static enum sl_rc send_call(struct sl_sf_client *c, struct sl_sf_call *call, struct sl_err *err)
@@ -354,7 +357,8 @@ static enum sl_rc send_call(struct sl_sf_client *c, struct sl_sf_call *call, str
         return sl_http_start(c->http, &req, &call->resp, &call->transfer, err);
 }
 
-/* Something that all need can't be got: who waits for it is told. Fetches themselves wait for nothing else but the own token. */
+/* Something that all need can't be got: who waits for it is told. Fetches themselves wait for nothing else but the own
+ * token. */
 static void fail_waiting(struct sl_sf_client *c, enum sl_sf_target target, const struct sl_err *why)
 {
         for (struct sl_sf_call *call = c->waiting, *next; call; call = next) {

@@ -130,7 +130,7 @@ struct sl_sf_channel {
         struct sl_err err;
         struct sl_buf token; /* continuation token, opaque */
         struct sl_sf_call *call;
-        struct sl_buf body, spare;
+        struct sl_buf body;
         bool has_body;
         enum sl_sf_encoding encoding;
         size_t plain_len;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What requests need before they can go: the OAuth access token, the ingest host (hostname discovery), the scoped token. Each
- * is fetched by one call that all others wait for, begun when it is missing or will end soon, and with backoff after a failure: what
- * waits is told the reason at once, and its next try fetches again. */
+/* What requests need before they can go: the OAuth access token, the ingest host (hostname discovery), the scoped
+ * token. Each is fetched by one call that all others wait for, begun when it is missing or will end soon, and with
+ * backoff after a failure: what waits is told the reason at once, and its next try fetches again. */
 #include "connectors/snowflake/client_internal.h"
 
 #include "base/clock.h"
@@ -25,7 +25,8 @@ static void ended(struct sl_sf_client *c, struct sl_sf_fetch *f, struct sl_sf_ca
         } else {
                 bool login = call->err.id == SL_E_SF_AUTH;
                 f->failures++;
-                f->not_before_ms = sl_mono_ms() + sl_sf_backoff_ms(c, f->failures, login ? AUTH_BACKOFF_MAX_MS : BACKOFF_MAX_MS);
+                f->not_before_ms =
+                        sl_mono_ms() + sl_sf_backoff_ms(c, f->failures, login ? AUTH_BACKOFF_MAX_MS : BACKOFF_MAX_MS);
                 f->err = c->trouble = call->err;
         }
         sl_sf_call_free(call);
@@ -53,12 +54,15 @@ static void host_done(struct sl_sf_call *call, void *arg)
         struct sl_buf host = {0};
         if (call->answer.status == 404) {
                 sl_err_clear(&call->err);
-                (void)sl_fail(&call->err, SL_E_SF_AUTH,
-                              "ERROR_1001: %s knows no account with Snowpipe Streaming: check snowflake.url.name (HTTP 404)", c->url.host);
+                (void)sl_fail(
+                        &call->err, SL_E_SF_AUTH,
+                        "ERROR_1001: %s knows no account with Snowpipe Streaming: check snowflake.url.name (HTTP 404)",
+                        c->url.host);
         }
         if (call->err.rc == SL_OK &&
             sl_sf_host_take(body_of(call), c->url.host, c->opts.ingest_suffix, &host, &call->err) == SL_OK) {
-                bool other = !sl_str_eq((struct sl_str){host.ptr, host.len}, (struct sl_str){c->ingest.ptr, c->ingest.len});
+                bool other =
+                        !sl_str_eq((struct sl_str){host.ptr, host.len}, (struct sl_str){c->ingest.ptr, c->ingest.len});
                 sl_buf_clear(&c->ingest);
                 sl_buf_add(&c->ingest, host.ptr, host.len);
                 c->ingest_generation++;

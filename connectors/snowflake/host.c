@@ -46,7 +46,9 @@ enum sl_rc sl_sf_url_parse(const char *text, struct sl_sf_url *ret, struct sl_er
                 n--;
         if (!add_host(&host, (struct sl_str){p, n}) || !memchr(host.ptr, '.', host.len)) {
                 sl_buf_free(&host);
-                return sl_fail(err, SL_E_CONFIG, "ERROR_0007: snowflake.url.name must be [http(s)://]account.snowflakecomputing.com[:port]");
+                return sl_fail(
+                        err, SL_E_CONFIG,
+                        "ERROR_0007: snowflake.url.name must be [http(s)://]account.snowflakecomputing.com[:port]");
         }
         sl_buf_cstr(&host);
         *ret = (struct sl_sf_url){.tls = !plain, .host = host.ptr, .account = sl_strndup(p, strcspn(p, "."))};
@@ -95,7 +97,8 @@ static struct sl_str hostname_of(struct sl_str answer, const json_t *j)
         return s;
 }
 
-enum sl_rc sl_sf_host_take(struct sl_str answer, const char *account_host, const char *also, struct sl_buf *out, struct sl_err *err)
+enum sl_rc sl_sf_host_take(struct sl_str answer, const char *account_host, const char *also, struct sl_buf *out,
+                           struct sl_err *err)
 {
         sl_auto_json *j = NULL;
         struct sl_buf host = {0};
@@ -105,12 +108,16 @@ enum sl_rc sl_sf_host_take(struct sl_str answer, const char *account_host, const
         struct sl_str name = hostname_of(answer, j);
         enum sl_rc rc = SL_OK;
         if (name.len > 255 || !add_host(&host, name))
-                rc = sl_fail(err, SL_E_SF_REFUSED, "Snowflake at %s answered the question for the ingest host with something that is no host name",
-                             account_host);
+                rc = sl_fail(
+                        err, SL_E_SF_REFUSED,
+                        "Snowflake at %s answered the question for the ingest host with something that is no host name",
+                        account_host);
         else if (!allowed(sl_buf_cstr(&host), account_host, also))
                 rc = sl_fail(err, SL_E_SF_REFUSED,
-                             "Snowflake at %s named %s as its ingest host, which is not in the account's domain: no token is sent there. A "
-                             "proxy that rewrites answers does such things", account_host, host.ptr);
+                             "Snowflake at %s named %s as its ingest host, which is not in the account's domain: no "
+                             "token is sent there. A "
+                             "proxy that rewrites answers does such things",
+                             account_host, host.ptr);
         if (rc == SL_OK)
                 sl_buf_add_str(out, (struct sl_str){host.ptr, host.len});
         sl_buf_free(&host);

@@ -48,8 +48,8 @@ static void add_subject(struct sl_buf *out, const char *account, const char *use
         add_upper(out, user, strlen(user));
 }
 
-enum sl_rc sl_sf_jwt_make(const struct sl_sf_key *key, const char *account, const char *user, int64_t now_s, struct sl_buf *out,
-                          struct sl_err *err)
+enum sl_rc sl_sf_jwt_make(const struct sl_sf_key *key, const char *account, const char *user, int64_t now_s,
+                          struct sl_buf *out, struct sl_err *err)
 {
         struct sl_buf claims = {0}, name = {0}, sig = {0};
         add_subject(&name, account, user);

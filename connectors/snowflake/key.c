@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading and using private keys with OpenSSL. Formats: RFC 7468 (armour), RFC 5208/5958 (PKCS#8), RFC 8017 (PKCS#1), and
- * RFC 1421's Proc-Type header for PKCS#1 keys that are encrypted the old way. Does not read files. All copies of the key's text
- * are wiped; OpenSSL wipes its own. */
+/* Reading and using private keys with OpenSSL. Formats: RFC 7468 (armour), RFC 5208/5958 (PKCS#8), RFC 8017 (PKCS#1),
+ * and RFC 1421's Proc-Type header for PKCS#1 keys that are encrypted the old way. Does not read files. All copies of
+ * the key's text are wiped; OpenSSL wipes its own. */
 #include "connectors/snowflake/key.h"
 
 #include <ctype.h>
@@ -84,10 +84,12 @@ static enum sl_rc of_der(const struct sl_buf *der, const char *passphrase, EVP_P
                 *ret = given ? decrypt(sig, passphrase) : NULL;
                 X509_SIG_free(sig);
                 if (!given)
-                        return sl_fail(err, SL_E_SF_KEY, BAD_KEY "it is encrypted; set snowflake.private.key.passphrase");
+                        return sl_fail(err, SL_E_SF_KEY,
+                                       BAD_KEY "it is encrypted; set snowflake.private.key.passphrase");
                 return *ret ? SL_OK
-                            : sl_fail(err, SL_E_SF_KEY, BAD_KEY "snowflake.private.key.passphrase does not open it, or it is "
-                                                                "encrypted with an algorithm that OpenSSL no longer takes");
+                            : sl_fail(err, SL_E_SF_KEY,
+                                      BAD_KEY "snowflake.private.key.passphrase does not open it, or it is "
+                                              "encrypted with an algorithm that OpenSSL no longer takes");
         }
         p = start;
         *ret = d2i_AutoPrivateKey(NULL, &p, (long)der->len);
@@ -96,9 +98,10 @@ static enum sl_rc of_der(const struct sl_buf *der, const char *passphrase, EVP_P
         p = start;
         EVP_PKEY *public = d2i_PUBKEY(NULL, &p, (long)der->len);
         EVP_PKEY_free(public);
-        return sl_fail(err, SL_E_SF_KEY, BAD_KEY "%s",
-                       public ? "it is the public key; the private one belongs here"
-                              : "it is neither PKCS#8 nor PKCS#1; make one with openssl genrsa 2048 | openssl pkcs8 -topk8");
+        return sl_fail(
+                err, SL_E_SF_KEY, BAD_KEY "%s",
+                public ? "it is the public key; the private one belongs here"
+                       : "it is neither PKCS#8 nor PKCS#1; make one with openssl genrsa 2048 | openssl pkcs8 -topk8");
 }
 
 static int give_passphrase(char *buf, int size, int rwflag, void *arg)
@@ -122,8 +125,9 @@ static enum sl_rc of_old_pem(const char *text, const char *passphrase, EVP_PKEY 
         if (*ret)
                 return SL_OK;
         return sl_fail(err, SL_E_SF_KEY, BAD_KEY "%s",
-                       passphrase && *passphrase ? "snowflake.private.key.passphrase does not open it, or its line breaks were lost"
-                                                 : "it is encrypted; set snowflake.private.key.passphrase");
+                       passphrase && *passphrase
+                               ? "snowflake.private.key.passphrase does not open it, or its line breaks were lost"
+                               : "it is encrypted; set snowflake.private.key.passphrase");
 }
 
 static enum sl_rc read_key(const char *text, const char *passphrase, EVP_PKEY **ret, struct sl_err *err)
@@ -134,13 +138,15 @@ static enum sl_rc read_key(const char *text, const char *passphrase, EVP_PKEY **
         if (memmem(label.ptr, label.len, "PUBLIC", 6))
                 return sl_fail(err, SL_E_SF_KEY, BAD_KEY "it is the public key; the private one belongs here");
         if (memmem(label.ptr, label.len, "OPENSSH", 7))
-                return sl_fail(err, SL_E_SF_KEY, BAD_KEY "OpenSSH's own format is not taken; convert it with ssh-keygen -p -m PKCS8");
+                return sl_fail(err, SL_E_SF_KEY,
+                               BAD_KEY "OpenSSH's own format is not taken; convert it with ssh-keygen -p -m PKCS8");
         if (memmem(body.ptr, body.len, "Proc-Type:", 10))
                 return of_old_pem(text, passphrase, ret, err);
         struct sl_buf der = {0};
         enum sl_rc rc = decode(body, &der)
                                 ? of_der(&der, passphrase, ret, err)
-                                : sl_fail(err, SL_E_SF_KEY, BAD_KEY "it is not base64, with or without PEM's first and last line");
+                                : sl_fail(err, SL_E_SF_KEY,
+                                          BAD_KEY "it is not base64, with or without PEM's first and last line");
         sl_sf_wipe(&der);
         return rc;
 }
@@ -151,7 +157,8 @@ static enum sl_rc check(EVP_PKEY *pkey, struct sl_err *err)
         if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_RSA)
                 return sl_fail(err, SL_E_SF_KEY, BAD_KEY "it is not an RSA key");
         if (bits < SL_SF_KEY_BITS_MIN)
-                return sl_fail(err, SL_E_SF_KEY, BAD_KEY "it has %d bits, Snowflake wants at least %d", bits, SL_SF_KEY_BITS_MIN);
+                return sl_fail(err, SL_E_SF_KEY, BAD_KEY "it has %d bits, Snowflake wants at least %d", bits,
+                               SL_SF_KEY_BITS_MIN);
         return SL_OK;
 }
 
@@ -211,7 +218,8 @@ enum sl_rc sl_sf_key_sign(const struct sl_sf_key *k, struct sl_str text, struct 
         size_t n = (size_t)EVP_PKEY_get_size(k->pkey);
         EVP_MD_CTX *ctx = EVP_MD_CTX_new();
         bool ok = ctx && sl_buf_room(out, n) && EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, k->pkey) == 1 &&
-                  EVP_DigestSign(ctx, (unsigned char *)out->ptr + out->len, &n, (const unsigned char *)text.ptr, text.len) == 1;
+                  EVP_DigestSign(ctx, (unsigned char *)out->ptr + out->len, &n, (const unsigned char *)text.ptr,
+                                 text.len) == 1;
         EVP_MD_CTX_free(ctx);
         if (!ok) {
                 ERR_clear_error();

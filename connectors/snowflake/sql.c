@@ -24,7 +24,7 @@ struct run {
         struct sl_sf_call *call; /* the one that has ended, or is on its way */
         bool ended;
         char id[SL_SF_UUID];
-        struct sl_buf handle;    /* of a statement that is still running */
+        struct sl_buf handle; /* of a statement that is still running */
         int64_t next_tick;
 };
 
@@ -133,8 +133,9 @@ static enum sl_rc refused(const struct run *r, struct sl_err *err)
                         *err = r->call->err;
                 rc = r->call->err.rc;
         } else {
-                rc = sl_fail(err, a->verdict == SL_SF_V_MISSING ? SL_E_SF_MISSING : SL_E_SF_SQL, "ERROR_2001: %.*s%s%.*s (statement: %.120s)",
-                             SL_FMT(a->code), a->code.len ? ": " : "", SL_FMT(a->message), r->s->text);
+                rc = sl_fail(err, a->verdict == SL_SF_V_MISSING ? SL_E_SF_MISSING : SL_E_SF_SQL,
+                             "ERROR_2001: %.*s%s%.*s (statement: %.120s)", SL_FMT(a->code), a->code.len ? ": " : "",
+                             SL_FMT(a->message), r->s->text);
                 if (first)
                         err->native = a->status;
         }
@@ -180,7 +181,8 @@ static enum sl_rc run_it(struct run *r, struct sl_err *err)
         }
 }
 
-enum sl_rc sl_sf_sql_run(struct sl_sf_client *c, const struct sl_sf_statement *s, struct sl_sf_rows *ret, struct sl_err *err)
+enum sl_rc sl_sf_sql_run(struct sl_sf_client *c, const struct sl_sf_statement *s, struct sl_sf_rows *ret,
+                         struct sl_err *err)
 {
         struct run r = {.c = c, .s = s, .next_tick = sl_mono_ms() + TICK_MS};
         sl_sf_uuid(r.id);
@@ -215,7 +217,8 @@ bool sl_sf_rows_has(const struct sl_sf_rows *r, const char *column)
 struct sl_str sl_sf_rows_get(const struct sl_sf_rows *r, uint32_t row, const char *column)
 {
         int i = column_of(r, column);
-        const json_t *v = i < 0 ? NULL : json_array_get(json_array_get(json_object_get(r->body, "data"), row), (size_t)i);
+        const json_t *v =
+                i < 0 ? NULL : json_array_get(json_array_get(json_object_get(r->body, "data"), row), (size_t)i);
         return json_is_string(v) ? (struct sl_str){json_string_value(v), json_string_length(v)} : SL_STR_NULL;
 }
 

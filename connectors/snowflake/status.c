@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bulk status: what is committed, one call a pipe for all its open channels. Often while rows wait for their commit, seldom
- * otherwise: a channel that was invalidated is found without traffic, too. */
+/* Bulk status: what is committed, one call a pipe for all its open channels. Often while rows wait for their commit,
+ * seldom otherwise: a channel that was invalidated is found without traffic, too. */
 #include "connectors/snowflake/client_internal.h"
 
 #include <stdlib.h>
@@ -120,7 +120,8 @@ static void done(struct sl_sf_call *call, void *arg)
 
 static void ask(struct sl_sf_client *c, struct sl_sf_pipe *p)
 {
-        struct sl_sf_call *call = sl_sf_call_new("POST", "tell the status of the channels of pipe", p->name, SL_SF_T_INGEST);
+        struct sl_sf_call *call =
+                sl_sf_call_new("POST", "tell the status of the channels of pipe", p->name, SL_SF_T_INGEST);
         char comma = '[';
         sl_buf_adds(&call->path, "/v2/streaming");
         sl_buf_add(&call->path, p->path.ptr, p->path.len);
