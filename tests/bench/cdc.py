@@ -288,13 +288,14 @@ def read_with_sluice(args, parts, name, more):
     watch = WalsenderWatch(parts.postgres, name)
     with stand.Worker(os.environ["SLUICE_BINARY"], parts.workdir / name, worker_properties(parts.kafka, name)) as worker:
         stand.wait_until(lambda: " is ready after " in worker.log_path.read_text(), timeout=30, what="the worker", interval=0.02)
-        started = time.monotonic()
+        broker, started = process_cpu(parts.kafka.pid), time.monotonic()
         answer = worker.rest("POST", "/connectors", json={"name": name, "config": workload_config(parts.postgres, name, **more)})
         if answer.status_code != 201:
             raise SystemExit(f"bench: the connector was refused: {answer.text}")
         wait_for_end(parts.kafka, name, args.timeout)
         result = {"seconds": time.monotonic() - started, "cpu_seconds": worker.cpu_seconds(),
-                  "rss_peak_mb": worker.rss_peak_kb() / 1024, "walsender_cpu_seconds": watch.stop()}
+                  "rss_peak_mb": worker.rss_peak_kb() / 1024, "walsender_cpu_seconds": watch.stop(),
+                  "broker_cpu_seconds": process_cpu(parts.kafka.pid) - broker}
         worker.rest("DELETE", f"/connectors/{name}")
     return result
 
@@ -305,13 +306,13 @@ def read_with_debezium(args, parts, name, more):
     heap = "2g" if more else "1g"
     own = {"connector.client.config.override.policy": "All"}
     with jvm_connect.Distributed(parts.workdir / name, parts.kafka.bootstrap, name, own, ("debezium",), heap) as worker:
-        before, started = process_cpu(worker.pid), time.monotonic()
+        before, broker, started = process_cpu(worker.pid), process_cpu(parts.kafka.pid), time.monotonic()
         answer = worker.rest("POST", "/connectors", json={"name": name, "config": workload_config(parts.postgres, name, **more)})
         if answer.status_code != 201:
             raise SystemExit(f"bench: Debezium was refused: {answer.text}")
         wait_for_end(parts.kafka, name, args.timeout)
         result = {"seconds": time.monotonic() - started, "cpu_seconds": process_cpu(worker.pid) - before,
-                  "rss_peak_mb": process_peak_mb(worker.pid)}
+                  "rss_peak_mb": process_peak_mb(worker.pid), "broker_cpu_seconds": process_cpu(parts.kafka.pid) - broker}
         worker.rest("DELETE", f"/connectors/{name}")
     return result
 
@@ -349,6 +350,8 @@ def run_workload(args, parts):
     if args.debezium:
         contenders["debezium"] = lambda name: read_with_debezium(args, parts, name, {})
         contenders["debezium_tuned"] = lambda name: read_with_debezium(args, parts, name, DEBEZIUM_TUNED)
+    if args.only:
+        contenders = {who: read for who, read in contenders.items() if who in ("pg_recvlogical", *args.only)}
     results = {who: [] for who in contenders}
     for i in range(args.runs + (not args.no_warm_up)):
         for who, read in contenders.items():
@@ -376,11 +379,11 @@ def workload_report(args, results, rows):
     summary = {"workload": args.workload, "rows": rows, "runs": args.runs,
                "noise_a_a": max(r["seconds"] for r in base) / min(r["seconds"] for r in base)}
     print(f"\n{args.workload}, {rows} changes, medians (fastest to slowest)")
-    print(f"{'':18} {'seconds':>24} {'rate : pg_recvlogical':>22} {'CPU-s/M':>8} {'walsender':>9} {'RSS MB':>7}")
+    print(f"{'':18} {'seconds':>24} {'rate : pg_recvlogical':>22} {'CPU-s/M':>8} {'walsender':>9} {'broker':>7} {'RSS MB':>7}")
     for who, runs in results.items():
         seconds = spread([r["seconds"] for r in runs])
         row = {"seconds": seconds, "rate_to_pg_recvlogical": spread([b["seconds"] / r["seconds"] for b, r in zip(base, runs)])}
-        for key in ("cpu_seconds", "walsender_cpu_seconds", "rss_peak_mb"):
+        for key in ("cpu_seconds", "walsender_cpu_seconds", "broker_cpu_seconds", "rss_peak_mb"):
             if key in runs[0]:
                 scale = 1 if key == "rss_peak_mb" else 1e6 / rows
                 row[key if scale == 1 else key + "_per_million"] = spread([r[key] * scale for r in runs])
@@ -388,7 +391,7 @@ def workload_report(args, results, rows):
         cell = lambda key, pick="median": f"{row[key][pick]:.2f}" if key in row else ""  # noqa: E731
         wall = f"{seconds['median']:.2f} ({seconds['min']:.2f}-{seconds['max']:.2f})"
         print(f"{who:18} {wall:>24} {cell('rate_to_pg_recvlogical'):>22} {cell('cpu_seconds_per_million'):>8}"
-              f" {cell('walsender_cpu_seconds_per_million'):>9} {cell('rss_peak_mb', 'max'):>7}")
+              f" {cell('walsender_cpu_seconds_per_million'):>9} {cell('broker_cpu_seconds_per_million'):>7} {cell('rss_peak_mb', 'max'):>7}")
     print(f"A/A noise (slowest / fastest pg_recvlogical run): {summary['noise_a_a']:.2f}")
     return summary
 
@@ -415,6 +418,7 @@ def main():
     parser.add_argument("--workload", choices=sorted(workloads.ALL), help="; ".join(
         f"{name}: {cls.__doc__}" for name, cls in workloads.ALL.items()).replace("%", "%%"))
     parser.add_argument("--debezium", action="store_true", help="with --workload: Debezium as a contender, twice")
+    parser.add_argument("--only", nargs="*", help="with --workload: these contenders (and pg_recvlogical), as the table names them")
     parser.add_argument("--no-warm-up", action="store_true", help="with --workload: count the first round too")
     parser.add_argument("--timeout", type=int, default=900, help="with --workload: seconds that one reading may take")
     args = parser.parse_args()
