@@ -109,5 +109,7 @@
           "a channel's offset token does not belong to the topic as it is")                                          \
         X(SL_E_SF_ROWS, "sf.rows", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT,                                          \
           "Snowflake rejected rows after it had taken them, and errors.tolerance is none")                           \
+        X(SL_E_SF_RECORD, "sf.record", SL_SCHEMA, SL_SCOPE_RECORD, SL_JAVA_DATA,                                      \
+          "a record can't be made into a row, or the table can't take it")                                           \
         /* cluster, rest */                                                                                          \
         X(SL_E_STORE, "store", SL_TRANSIENT, SL_SCOPE_TASK, SL_JAVA_CONNECT, "an internal topic could not be used")
