@@ -113,7 +113,7 @@ static const char *label(const char *p)
         return p;
 }
 
-bool sl_sf_url_parse(const char *url, struct sl_buf *host, struct sl_buf *account, int *port, bool *tls)
+bool sl_sf_account_url(const char *url, struct sl_buf *host, struct sl_buf *account, int *port, bool *tls)
 {
         *tls = strncasecmp(url, "http://", 7) != 0;
         const char *p = url + (!*tls ? 7 : strncasecmp(url, "https://", 8) == 0 ? 8 : 0), *start = p, *end;
@@ -150,7 +150,7 @@ static void check_url(const struct sl_sf_cfg *cfg, struct sl_cfg_report *r)
         struct sl_buf host = {0}, account = {0};
         int port;
         bool tls;
-        if (cfg->url && *cfg->url && !sl_sf_url_parse(cfg->url, &host, &account, &port, &tls))
+        if (cfg->url && *cfg->url && !sl_sf_account_url(cfg->url, &host, &account, &port, &tls))
                 sl_cfg_add_error(r, "snowflake.url.name",
                                  "snowflake.url.name is no account URL (ERROR_0007): write [https://]<account>.<region>."
                                  "snowflakecomputing.com[:443], without path, user or password");

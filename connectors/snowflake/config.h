@@ -70,5 +70,5 @@ void sl_sf_classic_check(const void *cfg, const char *connector, struct sl_cfg_r
 void sl_sf_cfg_settle(struct sl_sf_cfg *cfg, bool classic);
 /* The account's host and port out of snowflake.url.name ("[https://]a.b.c[:port]"), lower-cased. False: it is none.
  * host: as given but for case; account: the first label. *port: 443 or 80 unless named. */
-bool sl_sf_url_parse(const char *url, struct sl_buf *host, struct sl_buf *account, int *port, bool *tls);
+bool sl_sf_account_url(const char *url, struct sl_buf *host, struct sl_buf *account, int *port, bool *tls);
 #endif

@@ -102,7 +102,7 @@ static enum sl_rc open_client(struct sf_task *t, struct sl_err *err)
         struct sl_buf account = {0};
         int port;
         bool tls;
-        if (!sl_sf_url_parse(cfg->url, &t->host, &account, &port, &tls))
+        if (!sl_sf_account_url(cfg->url, &t->host, &account, &port, &tls))
                 return sl_fail(err, SL_E_CONFIG, "snowflake.url.name is no account URL (ERROR_0007)");
         struct sl_sf_client_opts opts = {
                 .url = set(cfg->endpoint) ? cfg->endpoint : cfg->url,
@@ -209,7 +209,7 @@ static struct sl_sf_part *weigh(struct sf_task *t)
 {
         struct sl_sf_part *most = NULL;
         size_t max = 0;
-        t->held = sl_sf_zpool_bytes(t->shared.batch.pool);
+        t->held = 0;
         for (uint32_t i = 0; i < t->count; i++) {
                 struct sl_sf_part *p = &t->parts[i];
                 size_t rows = p->batch && sl_sf_batch_rows(p->batch) && !p->cut ? sl_sf_batch_bytes(p->batch) : 0;
@@ -250,7 +250,7 @@ static void tell(struct sf_task *t)
                 open += t->parts[i].opened;
         }
         struct sl_sf_counts now = sl_sf_client_counts(t->shared.client);
-        sl_metric_set(t->m_held, (int64_t)t->held);
+        sl_metric_set(t->m_held, (int64_t)(t->held + sl_sf_zpool_bytes(t->shared.batch.pool)));
         sl_metric_set(t->m_pending, pending);
         sl_metric_set(t->m_channels, open);
         sl_metric_add(t->m_requests, (int64_t)(now.requests - t->told.requests));
@@ -288,12 +288,6 @@ static enum sl_rc trouble(struct sf_task *t, struct sl_err *err)
         if (!why) {
                 t->trouble_ms = 0;
                 return SL_OK;
-        }
-        if (why->id == SL_E_SF_AUTH && t->cfg.fail_on_auth) {
-                *err = *why;
-                sl_err_prefix(err, "ERROR_1005, as enable.task.fail.on.authorization.errors is true");
-                err->scope = SL_SCOPE_TASK;
-                return err->rc = SL_FATAL;
         }
         if (!t->trouble_ms)
                 t->trouble_ms = now;
@@ -370,9 +364,8 @@ static enum sl_rc put_records(struct sf_task *t, const struct sl_batch *batch, s
         return SL_OK;
 }
 
-static enum sl_rc sf_put(void *task, const struct sl_batch *batch, struct sl_err *err)
+static enum sl_rc put(struct sf_task *t, const struct sl_batch *batch, struct sl_err *err)
 {
-        struct sf_task *t = task;
         t->shared.push_ms = sl_wall_ms();
         SL_TRY(prepare(t, err));
         SL_TRY(work(t, err));
@@ -381,6 +374,21 @@ static enum sl_rc sf_put(void *task, const struct sl_batch *batch, struct sl_err
         for (uint32_t i = 0; batch->count && t->cfg.cdc && i < t->shared.dests.count; i++)
                 sl_sf_dest_current(&t->shared.dests, t->shared.dests.items[i]);
         return batch->count ? work(t, err) : SL_OK;
+}
+
+static enum sl_rc sf_put(void *task, const struct sl_batch *batch, struct sl_err *err)
+{
+        struct sf_task *t = task;
+        struct sl_err why = {0};
+        enum sl_rc rc = put(t, batch, &why);
+        if (rc == SL_TRANSIENT && why.id == SL_E_SF_AUTH && t->cfg.fail_on_auth) {
+                sl_err_prefix(&why, "ERROR_1005, as enable.task.fail.on.authorization.errors is true");
+                why.scope = SL_SCOPE_TASK;
+                rc = why.rc = SL_FATAL;
+        }
+        if (rc != SL_OK && err && err->rc == SL_OK)
+                *err = why;
+        return rc;
 }
 
 static enum sl_rc sf_flush(void *task, bool closing, struct sl_offsets *durable, struct sl_err *err)

@@ -236,6 +236,7 @@ static enum sl_rc check_end(struct sl_sf_part *p, struct sl_sf_shared *sh, bool 
 static enum sl_rc on_opened(struct sl_sf_part *p, struct sl_sf_shared *sh, int64_t committed, struct sl_err *err)
 {
         p->token = committed;
+        p->errors = 0;
         if (committed < 0 && !p->dropped && sh->cfg->migration != SL_SF_MIGRATE_SKIP)
                 SL_TRY(migrate(p, sh, err));
         bool dropped = false;
@@ -388,6 +389,10 @@ enum sl_rc sl_sf_part_work(struct sl_sf_part *p, struct sl_sf_shared *sh, struct
         if (state != SL_SF_FAILED)
                 return SL_OK;
         *err = *sl_sf_channel_error(p->channel);
+        if (err->id == SL_E_SF_MISSING) { /* somebody can put it right: the task opens again until they did */
+                err->rc = SL_TRANSIENT;
+                err->scope = SL_SCOPE_TASK;
+        }
         return err->rc;
 }
 
