@@ -111,11 +111,14 @@ static void add_clean(struct sl_buf *out, const char *p, size_t n)
         }
 }
 
+/* One word that begins with a capital or a digit. */
 static bool looks_like_code(const char *p, size_t n)
 {
-        for (size_t i = 0; i < n; i++)
-                if (!((p[i] >= 'A' && p[i] <= 'Z') || (p[i] >= '0' && p[i] <= '9') || p[i] == '_'))
+        for (size_t i = 0; i < n; i++) {
+                bool letter = (p[i] >= 'A' && p[i] <= 'Z') || (i && p[i] >= 'a' && p[i] <= 'z');
+                if (!letter && p[i] != '_' && !(p[i] >= '0' && p[i] <= '9'))
                         return false;
+        }
         return n > 0;
 }
 
@@ -144,12 +147,6 @@ static void split_text(struct sl_sf_answer *a, const char *p, size_t n)
         add_clean(&a->message, p + code, n - code);
 }
 
-static bool is_number(const struct sl_buf *b)
-{
-        int64_t v;
-        return sl_parse_i64((struct sl_str){b->ptr, b->len}, &v);
-}
-
 /* The code stands in the message, as with a numeric status_code. */
 static void split_message(struct sl_sf_answer *a)
 {
@@ -169,7 +166,7 @@ static void read_texts(struct sl_sf_answer *a, struct sl_str text)
                         take(&a->code, a->body, code_names[i]);
                 for (size_t i = 0; i < sizeof(message_names) / sizeof(*message_names); i++)
                         take(&a->message, a->body, message_names[i]);
-                if (!a->code.len || is_number(&a->code))
+                if (!json_object_get(a->body, "code") && !json_object_get(a->body, "error_code"))
                         split_message(a);
                 return;
         }

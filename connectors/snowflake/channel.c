@@ -21,7 +21,7 @@
 #define DOUBT_TRIES 6 /* of one append, before the channel is opened again to find out */
 #define OPEN_TRIES 5  /* with answers that another try seldom changes */
 #define RECOVERIES_MAX 5
-#define FENCES_MAX 20 /* by other sessions, within LOSS_WINDOW_MS, appends between them or not */
+#define FENCES_MAX 10 /* by other sessions, within LOSS_WINDOW_MS, appends between them or not */
 #define LOSS_WINDOW_MS 600000
 #define APPEND_GAP_MS 100 /* a channel may be asked ten times a second */
 

@@ -279,6 +279,7 @@ static void answered(struct sl_sf_client *c, struct sl_sf_call *call)
                 unlink_call(c, call);
                 sl_http_transfer_free(call->transfer);
                 call->transfer = NULL;
+                call->sent = false; /* refused: not done */
                 c->counts.retries++;
                 sl_sf_call_start(c, call);
                 return;

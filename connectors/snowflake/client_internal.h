@@ -26,7 +26,7 @@ struct sl_sf_call {
         enum sl_sf_target target;
         bool bulk;                      /* rows: waits for its turn behind others */
         bool renewed;                   /* a new token was got for it */
-        bool sent;                      /* at least once */
+        bool sent;                      /* it may have been done */
         struct sl_buf path;             /* with the query, encoded */
         struct sl_buf own_body;
         struct sl_str body;             /* ptr NULL: none. own_body, or bytes that stay where they are */
