@@ -270,7 +270,8 @@ static void answered(struct sl_sf_client *c, struct sl_sf_call *call)
 {
         if (call->target == SL_SF_T_INGEST)
                 c->ingest_failures = 0;
-        sl_sf_auth_clock(&c->auth, &call->resp);
+        if (call->target != SL_SF_T_ENDPOINT) /* which may be another company's */
+                sl_sf_auth_clock(&c->auth, &call->resp);
         sl_sf_answer_read(&call->answer, &call->resp);
         c->counts.throttled += call->resp.status == 429 || call->resp.status == 503;
         if (call->target == SL_SF_T_ENDPOINT && call->answer.verdict > SL_SF_V_AUTH)
