@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import queue
+import random
 import subprocess
 import threading
 
@@ -455,6 +456,54 @@ def test_two_that_fight_end(account):
                 assert at < 200
         told = a("state", "C")
         assert (told["error"], "its own name" in told["message"]) == ("sf.channel", True), told
+
+
+def test_seeded_faults(account):
+    """Random faults on everything, lost, late and doubled requests among them: in the end each row is there once."""
+    seed = int(os.environ.get("SLUICE_SEED", 0)) or random.randrange(1, 1 << 31)
+    print(f"SLUICE_SEED={seed}")
+    rng = random.Random(seed)
+    account.settings(resend=rng.choice(["stale", "same"]), commit_delay=[0.0, 0.3])
+    bad = ["lose", "drop", "late", "503", "500", "429", "401", "409_gap", "409_reopen", "400_stale", "404_channel", "200_rejected"]
+    rules = [{"action": action, "op": "append", "chance": 0.04, "times": None, "delay": rng.uniform(0.05, 0.5)} for action in bad]
+    rules += [{"action": action, "op": "open", "chance": 0.05, "times": None, "delay": 0.3} for action in ("lose", "drop", "late", "503", "409_uncommitted")]
+    rules += [{"action": action, "op": "status", "chance": 0.1, "times": None} for action in ("503", "drop", "401")]
+    account.faults(rules, seed=rng.randrange(1 << 30))
+    with tool(account, safe_open_ms=rng.choice([200, 5000]), stall_ms=5000) as t:
+        at, sent = 0, 0
+        t("open", "C")
+        while sent < 60:
+            told = t.until("C", "READY", "LOST", "FAILED")
+            event = t("event", "C")
+            if event["event"] != "NONE" and event["rewind"] >= 0:
+                at = event["rewind"]
+            elif event["event"] == "OPENED":
+                at = 0
+            if told["state"] == "FAILED":  # the task opens anew
+                assert told["error"] == "sf.channel", told
+                t("free", "C")
+                told["state"] = "LOST"
+            if told["state"] == "LOST":
+                t("open", "C", *rng.choice([[], ["forced"]]))
+            elif event["event"] == "NONE":
+                at = max(at, told["accepted"] + 1)
+                last = at + rng.randrange(1, 20)
+                t("append", "C", at, last, rng.choice(["plain", "zstd"]))
+                at, sent = last + 1, sent + 1
+                if rng.random() < 0.1:
+                    account.invalidate("C")
+        account.quiet()
+        while (told := t("commit", "C", at - 1))["committed"] < at - 1:
+            assert told["state"] in ("LOST", "FAILED"), told
+            if told["state"] == "FAILED":
+                t("free", "C")
+            t("open", "C")
+            t.until("C", "READY")
+            event = t("event", "C")
+            first = max(event["rewind"], 0) if event["event"] == "OPENED" else event["rewind"]
+            if 0 <= first < at:
+                t("append", "C", first, at - 1)
+    landed(account, at - 1)
 
 
 # --- What can't be cured ----------------------------------------------------------------------------------------------
