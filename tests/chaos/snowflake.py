@@ -33,6 +33,7 @@ SESSION = 3.0  # of workers and of the sinks' consumers
 PARTITIONS = 3
 WORKERS = 3
 JSON = "org.apache.kafka.connect.json.JsonConverter"
+STRING = "org.apache.kafka.connect.storage.StringConverter"
 # kind: (weight, seconds that it lasts)
 FAULTS = {
     "kill": (3, (0.0, 2.0)),
@@ -92,8 +93,8 @@ class Run:
 
     def config(self):
         more = {"buffer_count_records": self.batch} if self.batch else {}
-        return {**self.account.config(self.topic, tasks_max=self.tasks, **more), "key.converter": JSON, "value.converter": JSON,
-                "key.converter.schemas.enable": "false", "value.converter.schemas.enable": "false"}  # fmt: skip
+        return {**self.account.config(self.topic, tasks_max=self.tasks, **more), "key.converter": STRING, "value.converter": JSON,
+                "value.converter.schemas.enable": "false"}  # fmt: skip
 
     def row(self, p, n):
         """None: a tombstone, which is a row with its metadata only."""
@@ -134,13 +135,22 @@ class Run:
         parts = self.chaos.admin.list_consumer_group_offsets([asked])[asked.group_id].result(10).topic_partitions
         return {part.partition: part.offset for part in parts if part.topic == self.topic}
 
+    def failed(self):
+        tasks = self.chaos.ask("GET", f"/connectors/{self.name}/status").json()["tasks"]
+        return [task["trace"][:1500] for task in tasks if task["state"] == "FAILED"]
+
     def finish(self):
         self.thread.join(120)
         if self.failure:
             raise self.failure
         wanted = {p: self.rows for p in range(PARTITIONS)}
+
+        def done():
+            return self.committed() == wanted or self.failed()
+
         try:
-            stand.wait_until(lambda: self.committed() == wanted, 60 * SLOW, "offsets at the end", 0.1)
+            stand.wait_until(done, 60 * SLOW, "offsets at the end", 0.1)
+            self.expect("tasks that failed", self.failed())
         except TimeoutError:
             status = self.chaos.ask("GET", f"/connectors/{self.name}/status").json()
             self.violations.append(f"the sink does not come to its end: {self.committed()} of {wanted}; {json.dumps(status)[:3000]}")

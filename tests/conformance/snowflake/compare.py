@@ -33,7 +33,7 @@ DIFFERENCES = {
     "append that is no JSON": (200, 400, "documented: 200 means accepted, rows are validated later"),
     "open with a pipe whose table is not there": (404, 200, "documented as ERR_TABLE_DOES_NOT_EXIST_NOT_AUTHORIZED"),
     "open without a token": (401, 200, "snowduck does not check tokens"),
-    "bulk status in another case": ([], ["CH_0"], "the names in this body are case-sensitive"),
+    "bulk status in another case": ([], ["ch_0"], "the names in this body are case-sensitive"),
     "committed at once": (False, True, "Snowflake commits later; snowduck at once"),
 }  # fmt: skip
 
