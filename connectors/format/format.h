@@ -86,6 +86,8 @@ struct sl_format_ops {
         enum sl_rc (*append)(void *writer, const struct sl_value *value, struct sl_err *err);
         /* Bytes held inside the writer that are not in out yet (an estimate, for budgets and sizes). */
         size_t (*pending)(const void *writer);
+        /* The memory of its buffers, used or not. NULL: about what is pending. */
+        size_t (*memory)(const void *writer);
         /* The rest of the file goes to out. */
         enum sl_rc (*finish)(void *writer, struct sl_err *err);
         void (*destroy)(void *writer); /* NULL ok */

@@ -42,7 +42,7 @@ struct parquet {
         struct sl_buf *out;
         uint64_t pos;                                                        /* file position of the next byte to out */
         uint64_t rows, group_rows, looked;                                   /* looked: group_rows at the last look */
-        size_t held;                                                         /* memory at the last look */
+        size_t held, memory;                                                 /* at the last look */
         struct sl_buf metas, column_indexes, offset_indexes, chunks, groups; /* of finished row groups */
         struct sl_buf footer;
 };
@@ -132,6 +132,14 @@ static size_t parquet_pending(const void *writer)
         return w->held + w->shred.bytes + (w->group_rows - w->looked) * w->plan.fixed_bytes;
 }
 
+static size_t parquet_memory(const void *writer)
+{
+        const struct parquet *w = writer;
+        const struct sl_pq_pages *p = &w->pages;
+        return w->memory + w->shred.bytes + p->body.cap + p->packed.cap + p->levels.cap + p->idx.cap + p->scratch.cap +
+               w->metas.cap + w->column_indexes.cap + w->offset_indexes.cap + w->chunks.cap + w->groups.cap;
+}
+
 /* The ColumnChunk up to its metadata; the places of the indexes are known in the end only. */
 static void keep_chunk(struct parquet *w, const struct sl_pq_column *col)
 {
@@ -169,12 +177,14 @@ static enum sl_rc flush_group(struct parquet *w, struct sl_err *err)
 
 static enum sl_rc look(struct parquet *w, struct sl_err *err)
 {
-        size_t held = 0;
+        size_t held = 0, memory = 0;
         for (uint32_t i = 0; i < w->plan.column_count; i++) {
                 SL_TRY(sl_pq_column_cut(&w->shred.cols[i], &w->pages, w->group_rows, err));
-                held += sl_pq_column_memory(&w->shred.cols[i]);
+                held += sl_pq_column_bytes_held(&w->shred.cols[i]);
+                memory += sl_pq_column_memory(&w->shred.cols[i]);
         }
         w->held = held;
+        w->memory = memory;
         w->looked = w->group_rows;
         w->shred.bytes = 0;
         if (w->group_rows >= ROW_GROUP_ROWS || held >= w->opts.row_group_bytes)
@@ -294,6 +304,7 @@ const struct sl_format_ops sl_format_parquet = {
         .begin = parquet_begin,
         .append = parquet_append,
         .pending = parquet_pending,
+        .memory = parquet_memory,
         .finish = parquet_finish,
         .destroy = parquet_destroy,
 };

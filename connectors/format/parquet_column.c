@@ -3,6 +3,8 @@
  * like is in parquet_page.c, how it is encoded in parquet_choose.c, what is said about it in parquet_index.c. */
 #include "connectors/format/parquet_column.h"
 
+#define CHUNK_KEPT ((size_t)64 << 10)
+
 static void clear_page(struct sl_pq_column *col)
 {
         sl_buf_clear(&col->defs);
@@ -87,11 +89,21 @@ enum sl_rc sl_pq_column_cut(struct sl_pq_column *col, struct sl_pq_pages *pages,
         return SL_OK;
 }
 
-size_t sl_pq_column_memory(const struct sl_pq_column *col)
+size_t sl_pq_column_bytes_held(const struct sl_pq_column *col)
 {
         return col->chunk.len + col->dict.bytes.len + col->dict.offsets.len + col->vals.len + col->lens.len +
                col->defs.len + col->reps.len + col->notes.len + col->bounds.len + col->hists.len +
                (col->spec->bloom ? (size_t)col->bloom.blocks * 32 : 0);
+}
+
+size_t sl_pq_column_memory(const struct sl_pq_column *col)
+{
+        const struct sl_buf *bufs[] = {&col->chunk, &col->dict.bytes, &col->dict.offsets, &col->vals,   &col->lens,
+                                       &col->defs,  &col->reps,       &col->notes,        &col->bounds, &col->hists};
+        size_t sum = col->dict.nslots * sizeof(*col->dict.slots) + (col->spec->bloom ? (size_t)col->bloom.blocks * 32 : 0);
+        for (size_t i = 0; i < sizeof(bufs) / sizeof(*bufs); i++)
+                sum += bufs[i]->cap;
+        return sum;
 }
 
 enum sl_rc sl_pq_column_finish(struct sl_pq_column *col, struct sl_pq_pages *pages, struct sl_buf *out, uint64_t *pos,
@@ -111,6 +123,8 @@ enum sl_rc sl_pq_column_finish(struct sl_pq_column *col, struct sl_pq_pages *pag
         if (!sl_buf_ok(out) || !sl_buf_ok(&col->chunk) || !sl_buf_ok(&col->notes) || !sl_buf_ok(&col->bounds) ||
             !sl_buf_ok(&col->hists))
                 return sl_fail(err, SL_E_IO, "No memory for a Parquet row group");
+        if (col->chunk.cap > CHUNK_KEPT) /* the next one begins small; other files can use the memory meanwhile */
+                sl_buf_free(&col->chunk);
         col->packed = out->len - at;
         *pos += col->packed;
         return SL_OK;

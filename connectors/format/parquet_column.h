@@ -94,7 +94,9 @@ static inline size_t sl_pq_column_entries(const struct sl_pq_column *col)
 void sl_pq_column_rollback(struct sl_pq_column *col, uint64_t row);
 /* End the page if it is large enough (call between records); row: the next record's number in the row group. */
 enum sl_rc sl_pq_column_cut(struct sl_pq_column *col, struct sl_pq_pages *pages, uint64_t row, struct sl_err *err);
-/* Bytes in memory. */
+/* Bytes that wait in memory: the same for the same records. */
+size_t sl_pq_column_bytes_held(const struct sl_pq_column *col);
+/* The memory that they take, with what is kept for the next ones. */
 size_t sl_pq_column_memory(const struct sl_pq_column *col);
 /* End the chunk: its pages go to out at file position *pos, which moves on. */
 enum sl_rc sl_pq_column_finish(struct sl_pq_column *col, struct sl_pq_pages *pages, struct sl_buf *out, uint64_t *pos,
