@@ -400,7 +400,7 @@ void sl_s3_client_free(struct sl_s3_client *c)
                 sl_s3_call_cancel(c, c->waiting);
         sl_http_free(c->http);
         sl_s3_creds_free(c->creds);
-        struct sl_buf *bufs[] = {&c->base, &c->host, &c->path, &c->url, &c->auth, &c->headers, &c->spare[0], &c->spare[1]};
+        struct sl_buf *bufs[] = {&c->base, &c->host, &c->path, &c->url, &c->auth, &c->headers};
         for (size_t i = 0; i < sizeof(bufs) / sizeof(*bufs); i++)
                 sl_buf_free(bufs[i]);
         if (c->sse_md5)

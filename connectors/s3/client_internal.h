@@ -71,7 +71,6 @@ struct sl_s3_client {
         int64_t paused_until_ms, next_ms; /* next_ms: when a waiting one may go; INT64_MAX = none */
         int32_t loose;      /* calls that nobody waits for: aborts */
         size_t held, part_size;
-        struct sl_buf spare[2]; /* memory of bodies that were sent */
         uint64_t random;
         bool keys_pending;
         int32_t sweeping;   /* sweeps that have not read their lists: no upload is started */

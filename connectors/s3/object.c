@@ -86,30 +86,10 @@ static void must_fit(const struct sl_buf *b)
                 abort();
 }
 
-/* Keep the memory of a body that was sent for the next one. */
-static void recycle(struct sl_s3_object *o, struct sl_buf *b)
+static void drop(struct sl_s3_object *o, struct sl_buf *b)
 {
-        struct sl_s3_client *c = o->client;
         unhold(o, b);
-        for (int i = 0; i < 2; i++) {
-                if (b->cap && !c->spare[i].cap && b->cap <= c->part_size * 2) {
-                        c->spare[i] = *b;
-                        c->spare[i].len = 0;
-                        *b = (struct sl_buf){0};
-                        return;
-                }
-        }
         sl_buf_free(b);
-}
-
-static struct sl_buf take_spare(struct sl_s3_client *c)
-{
-        struct sl_buf b = {0};
-        for (int i = 0; i < 2 && !b.cap; i++) {
-                b = c->spare[i];
-                c->spare[i] = (struct sl_buf){0};
-        }
-        return b;
 }
 
 /* --- making one */
@@ -195,9 +175,9 @@ static void set_end(struct sl_s3_object *o, enum sl_s3_state state)
         if (state == SL_S3_EXISTS && o->upload.len)
                 sl_s3_abort_loose(o->client, str_of(&o->key), str_of(&o->upload));
         sl_buf_clear(&o->upload);
-        recycle(o, &o->tail);
+        drop(o, &o->tail);
         for (int32_t i = 0; i < o->count; i++)
-                recycle(o, &o->parts[i]->body);
+                drop(o, &o->parts[i]->body);
 }
 
 static struct sl_s3_call *request(struct sl_s3_object *o, const char *method, const char *what)
@@ -239,7 +219,7 @@ static void part_done(struct sl_s3_call *call, void *arg)
         if (call->rc == SL_OK) {
                 p->etag = sl_strndup(etag.ptr, etag.len);
                 memcpy(p->crc, call->crc, sizeof(p->crc));
-                recycle(o, &p->body);
+                drop(o, &p->body);
                 o->there++;
         } else if (sl_s3_code_is(call, "NoSuchUpload")) {
                 set_lost(o);
@@ -303,20 +283,14 @@ static void create(struct sl_s3_object *o)
         start(o, call, created);
 }
 
-/* The first n bytes of the tail become a part. */
-static void cut_part(struct sl_s3_object *o, size_t n)
+/* The tail becomes a part. */
+static void cut_part(struct sl_s3_object *o)
 {
-        struct sl_buf rest = o->tail.len > n ? take_spare(o->client) : (struct sl_buf){0};
         struct part *p = sl_calloc(1, sizeof(*p));
-        rest.max = TAIL_MAX;
-        sl_buf_add(&rest, o->tail.ptr + n, o->tail.len - n);
-        must_fit(&rest);
         p->object = o;
         p->number = o->count + 1;
         p->body = o->tail;
-        p->body.len = n;
-        o->tail = rest;
-        hold(o, &rest);
+        o->tail = (struct sl_buf){0};
         if (o->count == o->cap) {
                 o->cap = o->cap ? o->cap * 2 : 8;
                 o->parts = sl_realloc(o->parts, (size_t)o->cap * sizeof(struct part *));
@@ -330,44 +304,37 @@ static void cut_part(struct sl_s3_object *o, size_t n)
                 create(o);
 }
 
-static void cut_parts(struct sl_s3_object *o)
+static void set_too_large(struct sl_s3_object *o)
 {
-        for (;;) {
-                size_t n = sl_s3_part_bytes(o->client->part_size, o->count + 1);
-                if (o->tail.len <= n)
-                        return;
-                if (o->count >= SL_S3_PARTS_MAX - 1) {
-                        struct sl_err why = {0};
-                        (void)sl_fail(&why, SL_E_S3_REFUSED,
-                                      "Object %.*s needs more than %d parts: raise s3.part.size or lower flush.size",
-                                      SL_FMT(str_of(&o->key)), SL_S3_PARTS_MAX);
-                        set_failed(o, &why);
-                        return;
-                }
-                cut_part(o, n);
-        }
+        struct sl_err why = {0};
+        (void)sl_fail(&why, SL_E_S3_REFUSED, "Object %.*s needs more than %d parts: raise s3.part.size or lower flush.size",
+                      SL_FMT(str_of(&o->key)), SL_S3_PARTS_MAX);
+        set_failed(o, &why);
 }
 
+/* A full tail is cut when more comes: the last part must not be empty. */
 void sl_s3_object_add(struct sl_s3_object *o, struct sl_buf *piece)
 {
         assert(o->step == COLLECTING);
         o->bytes += piece->len;
-        if (o->tail.len == 0 && piece->cap) {
-                struct sl_buf memory = o->tail;
-                unhold(o, &memory);
-                memory.max = piece->max;
-                o->tail = *piece;
-                o->tail.max = TAIL_MAX;
-                hold(o, &o->tail);
-                *piece = memory;
-        } else {
+        for (size_t at = 0; at < piece->len;) {
+                size_t full = sl_s3_part_bytes(o->client->part_size, o->count + 1), n = piece->len - at;
+                if (o->tail.len >= full && o->count < SL_S3_PARTS_MAX - 1) {
+                        cut_part(o);
+                        continue;
+                }
+                if (o->tail.len >= full)
+                        set_too_large(o);
+                else if (n > full - o->tail.len)
+                        n = full - o->tail.len;
                 unhold(o, &o->tail);
-                sl_buf_add(&o->tail, piece->ptr, piece->len);
+                o->tail.max = full >= o->tail.len + n ? full : TAIL_MAX; /* doubling ends at a part's size */
+                sl_buf_add(&o->tail, piece->ptr + at, n);
                 must_fit(&o->tail);
                 hold(o, &o->tail);
+                at += n;
         }
         sl_buf_clear(piece);
-        cut_parts(o);
 }
 
 void sl_s3_object_finish(struct sl_s3_object *o)
@@ -375,7 +342,7 @@ void sl_s3_object_finish(struct sl_s3_object *o)
         o->finished = true;
         o->step = UPLOADING;
         if (o->count && o->tail.len)
-                cut_part(o, o->tail.len);
+                cut_part(o);
 }
 
 /* --- the end */
@@ -619,10 +586,9 @@ uint64_t sl_s3_object_bytes(const struct sl_s3_object *o)
         return o->bytes;
 }
 
-size_t sl_s3_object_tail(const struct sl_s3_object *o, size_t *ret_memory)
+size_t sl_s3_object_tail(const struct sl_s3_object *o)
 {
-        *ret_memory = o->tail.cap;
-        return o->tail.len;
+        return o->tail.cap;
 }
 
 size_t sl_s3_object_held(const struct sl_s3_object *o)

@@ -39,7 +39,7 @@ bool sl_s3_object_set_meta(struct sl_s3_object *o, const char *name, const char 
 /* Object tags, at most 10; any time before complete(). A PUT carries them in a header; after a multipart upload they
  * are set by a request of their own, before DONE. Whether its failure counts: tag_errors_fail of the client. */
 void sl_s3_object_set_tag(struct sl_s3_object *o, const char *name, const char *value);
-/* Take the bytes over; *piece is left empty (perhaps with other memory that may be used again). State OPEN only (or
+/* Take the bytes over; *piece is left empty, and keeps its memory. State OPEN only (or
  * FAILED: the bytes are kept for retry). */
 void sl_s3_object_add(struct sl_s3_object *o, struct sl_buf *piece);
 /* No more bytes. State BUSY, READY as soon as all parts (or, for a PUT, all bytes) are there. */
@@ -53,8 +53,8 @@ enum sl_s3_state sl_s3_object_state(const struct sl_s3_object *o, struct sl_err 
 bool sl_s3_object_retry(struct sl_s3_object *o);
 uint64_t sl_s3_object_bytes(const struct sl_s3_object *o); /* added so far */
 size_t sl_s3_object_held(const struct sl_s3_object *o);    /* of these, still in memory */
-/* Bytes of an open object that wait for more to become a part, and the memory that they take. */
-size_t sl_s3_object_tail(const struct sl_s3_object *o, size_t *ret_memory);
+/* The memory of an open object's bytes that wait for more to become a part. */
+size_t sl_s3_object_tail(const struct sl_s3_object *o);
 /* NULL ok. An unfinished upload is aborted in the background (sl_s3_client_free gives that a moment). When complete()
  * was called and the state is still BUSY, the object may appear all the same. */
 void sl_s3_object_free(struct sl_s3_object *o);

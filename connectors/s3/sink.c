@@ -4,9 +4,10 @@
  * offsets that are durable, with the plans of what is not; nothing is cut because of a flush, a stop or a rebalance. Open
  * files are dropped when partitions are revoked or the task ends, and their records are read again.
  *
- * Memory (sluice.task.memory.bytes = M). What is finished and on its way may take 3/4 M: above that the sink is full and the
- * core reads nothing more until uploads drain. What open files hold and only a cut sets free may take M, plus room for one
- * part of 5 MiB for each of up to 8 partitions: above that the files of the topic-partition that holds most are cut. Parquet
+ * Memory (sluice.task.memory.bytes = M). What open files hold and only a cut sets free may take M, plus room for one
+ * part of 5 MiB for each of up to 8 partitions: above that the files of the topic-partition that holds most are cut. What is
+ * finished and on its way may take what open files leave of that, at least M / 4 and at most 3/4 M: above that the sink is full
+ * and the core reads nothing more until uploads drain. All of it is counted by the room that buffers have. Parquet
  * row groups and parts are made small enough for that to be rare: a row group is at most a topic-partition's share of M / 2
  * (and a page a 16th of that), a part at most M / 8 (but 5 MiB).
  *
@@ -350,6 +351,14 @@ static enum sl_rc work(struct s3_task *t, struct sl_err *err)
         return failed;
 }
 
+/* What may be on its way before nothing more is read. */
+static size_t sending_limit(const struct s3_task *t)
+{
+        size_t quarter = t->env.memory_bytes / 4, all = open_limit(t);
+        size_t left = all > t->open_bytes ? all - t->open_bytes : 0;
+        return left < quarter ? quarter : left > quarter * 3 ? quarter * 3 : left;
+}
+
 static enum sl_rc s3_put(void *task, const struct sl_batch *batch, struct sl_err *err)
 {
         struct s3_task *t = task;
@@ -392,7 +401,7 @@ static unsigned s3_needs(void *task)
         const struct s3_task *t = task;
         const struct sl_s3_sets *sets = &t->shared.sets;
         unsigned needs = 0;
-        if (sets->failed || t->sending_bytes > t->env.memory_bytes / 4 * 3 || sets->sets > SETS_MAX)
+        if (sets->failed || t->sending_bytes > sending_limit(t) || sets->sets > SETS_MAX)
                 needs |= SL_SINK_FULL;
         if (sets->waiting && sl_mono_ms() - t->plan_ms >= PLAN_EVERY_MS)
                 needs |= SL_SINK_COMMIT;

@@ -49,6 +49,7 @@
 #include "base/clock.h"
 
 #define PIECE ((size_t)256 << 10) /* encoded bytes are handed to the upload in pieces of about this size */
+#define OUT_KEPT (4 * PIECE)      /* memory of that size stays with a file for its next bytes */
 #define FEW_FILES 8               /* up to here names are compared one by one */
 #define SIZE_EVERY 16             /* records between two looks at a file's size */
 
@@ -213,6 +214,8 @@ static void hand_over(struct sl_s3_part *p, struct sl_s3_shared *sh, struct stre
         }
         if (s->out.len)
                 sl_s3_object_add(s->object, &s->out);
+        if (s->out.cap > OUT_KEPT) /* a row group at once */
+                sl_buf_free(&s->out);
 }
 
 /* ---- cuts ---- */
@@ -566,10 +569,10 @@ size_t sl_s3_part_held(const struct sl_s3_part *p, const struct sl_s3_shared *sh
         for (uint32_t i = 0; i < p->open.files; i++)
                 for (int k = 0; k < SL_S3_VARIANTS; k++) {
                         const struct stream *s = &p->files[i]->streams[k];
-                        sum += s->writer ? s->out.len + sh->kinds[k].ops->pending(s->writer) : 0;
-                        if (!s->object)
-                                continue;
-                        sum += sl_s3_object_tail(s->object, &memory);
+                        const struct sl_format_ops *ops = sh->kinds[k].ops;
+                        sum += s->writer ? s->out.cap + (ops->memory ? ops->memory : ops->pending)(s->writer) : 0;
+                        memory = s->object ? sl_s3_object_tail(s->object) : 0;
+                        sum += memory;
                         *ret_tails += memory;
                 }
         return sum;
