@@ -216,7 +216,12 @@ static const struct def defaults[] = {
         {SL_KR_C, "isolation.level", "read_committed"},
         {SL_KR_C, "allow.auto.create.topics", "true"},            /* as in Java: a sink may start before its source */
         {SL_KR_C, "topic.metadata.refresh.interval.ms", "10000"}, /* how soon a new topic is seen */
-        {SL_KR_C, "queued.max.messages.kbytes", "16384"},
+        /* What is fetched ahead. librdkafka counts the bytes of the values only, and each message takes 320 more: small ones are
+         * bounded by their number. It stops asking when a bound is passed, so a whole fetch comes on top, uncompressed: Java's
+         * fetch.max.bytes of 50 MB is much for that. All three are far more than what is read while a fetch is on its way. */
+        {SL_KR_C, "queued.max.messages.kbytes", "8192"},
+        {SL_KR_C, "queued.min.messages", "10000"},
+        {SL_KR_C, "fetch.max.bytes", "2097152"},
         {SL_KR_C, "fetch.queue.backoff.ms", "10"}, /* a full queue is looked at again soon: it drains in milliseconds */
         {SL_KR_C, "fetch.error.backoff.ms", "100"},
 };

@@ -369,7 +369,7 @@ const struct sl_krow sl_krows[] = {
         {"partition.assignment.strategy", C, "partition.assignment.strategy", assignors, NULL,
          "RangeAssignor and RoundRobinAssignor; others in a list are left out"},
         {"fetch.min.bytes", C, "fetch.min.bytes", clamp, "1,100000000", NULL},
-        {"fetch.max.bytes", C, "fetch.max.bytes", clamp, "1000,2147483135", NULL},
+        {"fetch.max.bytes", C, "fetch.max.bytes", clamp, "1000,2147483135", "default here: 2 MiB"},
         {"fetch.max.wait.ms", C, "fetch.wait.max.ms", clamp, "0,300000", NULL},
         {"max.partition.fetch.bytes", C, "max.partition.fetch.bytes", clamp, "1,1000000000", NULL},
         {"max.poll.records", C, NULL, sl_krow_take, NULL, "batches are cut by sluice.task.memory.bytes"},
