@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The program: picks the command. What each does is in cmd_*.c; the plugin arrays are handed down from here. */
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include "cmd.h"
@@ -44,8 +45,28 @@ static void usage(FILE *out)
               out);
 }
 
+/* A stack for every thread, librdkafka's and curl's too. glibc gives each 8 MB (ulimit -s), and a worker has some thirty threads:
+ * a limit on data (RLIMIT_DATA, systemd's LimitDATA=) counts all of that, used or not. The deepest of ours are nested values, 200 levels
+ * of a few hundred bytes, and Lua, whose parser nests 200 levels of about 1.5 KB: under 400 KB. PCRE2 keeps its
+ * backtracking on the heap. Twice that is left for name services, TLS and plugins; the JVM gives its threads as much. Sanitizers' frames are
+ * several times as large. */
+#define STACK_BYTES ((size_t)1 << 20)
+
+static void set_stacks(void)
+{
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+        pthread_attr_t attr;
+        if (pthread_attr_init(&attr) != 0)
+                return;
+        if (pthread_attr_setstacksize(&attr, STACK_BYTES) == 0)
+                pthread_setattr_default_np(&attr); /* refused: threads keep the large ones */
+        pthread_attr_destroy(&attr);
+#endif
+}
+
 int main(int argc, char **argv)
 {
+        set_stacks();
         const char *name = argc > 1 ? argv[1] : "";
         if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
                 usage(stdout);

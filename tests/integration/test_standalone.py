@@ -1,11 +1,12 @@
 """The standalone worker: connectors from files, file source and sink, where it left off."""
 
 import json
+import pathlib
 
 import confluent_kafka
 import pytest
 
-from conftest import STRING, wait_until
+from conftest import SLOW, STRING, wait_until
 
 SOURCE = "org.apache.kafka.connect.file.FileStreamSourceConnector"
 SINK = "org.apache.kafka.connect.file.FileStreamSinkConnector"
@@ -94,6 +95,15 @@ def test_wrong_connector_file(make_worker, tmp_path, body):
     done = subprocess.run(list(map(str, worker._command())), capture_output=True, text=True, timeout=60)
     assert done.returncode == 3, done.stderr
     assert "wrong.json" in done.stderr
+
+
+@pytest.mark.skipif(SLOW > 1, reason="sanitizers need large stacks")
+def test_threads_have_small_stacks(make_worker):
+    """Limits on data count all of them."""
+    worker = make_worker(STRINGS).start()
+    status = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{worker.pid}/status").read_text().splitlines())
+    threads = int(status["Threads"])
+    assert threads > 5 and int(status["VmData"].split()[0]) < threads * 8 << 10
 
 
 def test_json_log(make_worker, tmp_path):
