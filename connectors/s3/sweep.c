@@ -4,7 +4,10 @@
  * this task has none there yet (none is started until the list is read), and who had the partition before does not own it any more. Were that one only frozen, its
  * next part fails with NoSuchUpload, and so it does with a lifecycle rule: it writes the object again from its records,
  * or finds that the partition is gone. What can't be told apart is another connector that writes the same topic under the
- * same topics.dir and with the same extension: see sluice.s3.abort.orphans. */
+ * same topics.dir and with the same extension: see sluice.s3.abort.orphans.
+ *
+ * MinIO takes the prefix for a key and lists that key's uploads; without one it lists all of the bucket that were started since its own
+ * start (others it removes after a day). So it is asked again without. s3proxy says of each upload that it was started just now. */
 #include "connectors/s3/client_internal.h"
 
 #include <ctype.h>
@@ -17,6 +20,7 @@
 #include "base/log.h"
 
 #define SKEW_MS 5000
+#define JUST_NOW_MS 2000 /* sooner nobody else gets the partition and starts uploads of its own */
 
 struct sweep {
         struct sl_s3_client *client;
@@ -24,6 +28,7 @@ struct sweep {
         size_t n;
         int64_t before_ms; /* our clock, then the server's */
         bool corrected;
+        bool whole; /* asks without the prefix */
         struct sl_buf key_marker, id_marker;
         int32_t aborted;
 };
@@ -43,11 +48,11 @@ static void sweep_free(void *arg)
         free(s);
 }
 
-/* "<anything><name><digits><suffix>" */
+/* "<prefix><anything><name><digits><suffix>" */
 static bool ours(const struct sweep *s, struct sl_str key)
 {
-        size_t tail = strlen(s->suffix), digits = 0;
-        if (key.len < tail || memcmp(key.ptr + key.len - tail, s->suffix, tail) != 0)
+        size_t head = strlen(s->prefix), tail = strlen(s->suffix), digits = 0;
+        if (key.len < head + tail || memcmp(key.ptr, s->prefix, head) != 0 || memcmp(key.ptr + key.len - tail, s->suffix, tail) != 0)
                 return false;
         size_t end = key.len - tail;
         while (digits < end && isdigit((unsigned char)key.ptr[end - digits - 1]))
@@ -92,7 +97,7 @@ static void look_through(struct sweep *s, struct sl_str xml)
                 sl_buf_clear(&key), sl_buf_clear(&id), sl_buf_clear(&when);
                 if (sl_s3_xml_text(one, "Key", &key) && sl_s3_xml_text(one, "UploadId", &id) &&
                     sl_s3_xml_text(one, "Initiated", &when) && ours(s, (struct sl_str){key.ptr, key.len}) &&
-                    iso_ms(sl_buf_cstr(&when)) < s->before_ms) {
+                    iso_ms(sl_buf_cstr(&when)) < s->before_ms + JUST_NOW_MS) {
                         sl_s3_abort_loose(s->client, (struct sl_str){key.ptr, key.len}, (struct sl_str){id.ptr, id.len});
                         s->aborted++;
                 }
@@ -101,6 +106,12 @@ static void look_through(struct sweep *s, struct sl_str xml)
         sl_buf_free(&key);
         sl_buf_free(&id);
         sl_buf_free(&when);
+}
+
+static bool is_minio(struct sl_s3_call *call)
+{
+        struct sl_str server = sl_http_header(&call->resp, "Server");
+        return server.len && memmem(server.ptr, server.len, "MinIO", 5);
 }
 
 static void listed(struct sl_s3_call *call, void *arg)
@@ -121,7 +132,9 @@ static void listed(struct sl_s3_call *call, void *arg)
                         s->before_ms += skew_ms;
                 s->corrected = true;
                 look_through(s, sl_s3_body_of(call));
-                if (next_page(s, sl_s3_body_of(call))) {
+                bool more = next_page(s, sl_s3_body_of(call)), again = !more && !s->whole && is_minio(call);
+                s->whole |= again;
+                if (more || again) {
                         sl_s3_call_free(call);
                         ask(s);
                         return;
@@ -142,13 +155,17 @@ static void ask(struct sweep *s)
                 sl_sigv4_encode(q, (struct sl_str){s->key_marker.ptr, s->key_marker.len}, false);
                 sl_buf_addc(q, '&');
         }
-        sl_buf_adds(q, "prefix=");
-        sl_sigv4_encode(q, sl_str_c(s->prefix), false);
-        if (s->id_marker.len) {
-                sl_buf_adds(q, "&upload-id-marker=");
-                sl_sigv4_encode(q, (struct sl_str){s->id_marker.ptr, s->id_marker.len}, false);
+        if (!s->whole) {
+                sl_buf_adds(q, "prefix=");
+                sl_sigv4_encode(q, sl_str_c(s->prefix), false);
+                sl_buf_addc(q, '&');
         }
-        sl_buf_adds(q, "&uploads=");
+        if (s->id_marker.len) {
+                sl_buf_adds(q, "upload-id-marker=");
+                sl_sigv4_encode(q, (struct sl_str){s->id_marker.ptr, s->id_marker.len}, false);
+                sl_buf_addc(q, '&');
+        }
+        sl_buf_adds(q, "uploads=");
         sl_s3_call_start_loose(s->client, call);
         call->done = listed;
         call->drop = sweep_free;
