@@ -94,12 +94,12 @@ def fill(args, kafka, registry, rows):
 
 
 class Worker(stand.Worker):
-    """Under a limit of its data, if there is one, with small thread stacks, which count as that."""
+    """Under a limit of its data, if there is one: heap and thread stacks."""
 
     limit = 0
 
     def _command(self):
-        held = ["prlimit", f"--data={self.limit}", "--stack=1048576", "--"] if self.limit else []
+        held = ["prlimit", f"--data={self.limit}", "--"] if self.limit else []
         return [*held, *super()._command()]
 
     def _ready(self):

@@ -242,9 +242,10 @@ def connector(args, parts, form, topic, name):
 
 
 def run_sluice(args, parts, form, topic, name):
-    """From the connector's creation to the last object's being there."""
+    """From the connector's creation, on a worker that is ready, to the last object's being there."""
     objects, servers = args.rows // args.flush, {}
     with stand.Worker(os.environ["SLUICE_BINARY"], parts.workdir / name, worker_properties(parts.kafka, name)) as worker:
+        stand.wait_until(lambda: worker.rest("GET", "/connectors").ok, 60, "a worker that is ready")
         started = time.monotonic()
         answer = worker.rest("POST", "/connectors", json={"name": name, "config": connector(args, parts, form, topic, name)})
         if answer.status_code != 201:
