@@ -3,11 +3,13 @@
  * standard output, with --json one object a line. cmd_dlq.c has the table and makes what they share. */
 #ifndef SL_DLQ_CMD_H
 #define SL_DLQ_CMD_H
-#include "cmd.h"
+#include "worker/cmd.h"
 #include "dlq/opts.h"
 #include "dlq/rules.h"
 #include "dlq/scan.h"
 
+struct sl_dlq_lenders;
+struct sl_dlq_found;
 struct sl_dlq_run {
         const char *command;           /* "replay" */
         int argc;
@@ -17,11 +19,15 @@ struct sl_dlq_run {
         struct sl_admin *admin;        /* connected */
         struct sl_dlq_rules *rules;    /* NULL = none */
         atomic_bool stop;              /* SIGINT or SIGTERM came */
+        struct sl_dlq_lenders *lenders; /* --connect; NULL = none */
+        struct sl_dlq_found *found;    /* origins that were searched; NULL = not asked for */
         struct sl_err err;             /* of a command that returns sl_dlq_failed */
 };
 /* Print run->err to standard error; its exit code: SL_EXIT_UNREACHABLE, SL_EXIT_CONFIG or SL_EXIT_FAILED. */
 int sl_dlq_failed(struct sl_dlq_run *run);
-/* A scan of --topic with the options' filter and rules. */
+/* What a scan of --topic with the options' filter and rules is opened with; its improve finds origins and runs records again as the
+ * options say. The first call makes ready for that: it asks --connect's worker and searches origins. */
+enum sl_rc sl_dlq_run_opts(struct sl_dlq_run *run, struct sl_dlq_scan_opts *ret);
 enum sl_rc sl_dlq_run_scan(struct sl_dlq_run *run, struct sl_dlq_scan **ret);
 
 int sl_dlq_cmd_groups(struct sl_dlq_run *run);

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "dlq/cmd.h"
+#include "dlq/cmd_lend.h"
+#include "dlq/origin.h"
 
 static const struct {
         const char *name;
@@ -70,14 +71,77 @@ int sl_dlq_failed(struct sl_dlq_run *run)
         }
 }
 
+/* Below this confidence a second run says more than the headers do. */
+#define UNSURE 50
+
+static void improve(void *arg, struct sl_dlq_item *it, struct sl_arena *arena)
+{
+        struct sl_dlq_run *run = arg;
+        if (run->found)
+                sl_dlq_origin_apply(run->found, it);
+        if (!run->lenders || it->confidence >= UNSURE)
+                return;
+        const struct sl_dlq_lender *l = sl_dlq_lender_of(run->lenders, it);
+        struct sl_dlq_rerun again;
+        if (!l)
+                return;
+        sl_dlq_rerun(l, it, arena, &again);
+        sl_dlq_rerun_judge(it, &again, UNSURE, arena);
+}
+
+/* The topics that records without origin may come from: --source, those of --connect's connectors, the name's. */
+static enum sl_rc find_origins(struct sl_dlq_run *run, const struct sl_dlq_scan_opts *scan)
+{
+        const char *topics[66];
+        char named[250];
+        size_t n = 0;
+        if (run->opts.source)
+                topics[n++] = run->opts.source;
+        for (uint32_t i = 0; run->lenders && i < run->lenders->count; i++)
+                for (const char *const *t = run->lenders->items[i].topics; t && *t && n < 64; t++) {
+                        size_t k = 0;
+                        while (k < n && strcmp(topics[k], *t) != 0)
+                                k++;
+                        if (k == n)
+                                topics[n++] = *t;
+                }
+        if (run->opts.find_origin) {
+                if (!sl_dlq_named_after(run->opts.topic, named, sizeof(named)))
+                        return sl_fail(&run->err, SL_E_CONFIG, "%s is not named after a topic: say where its records come from with --source",
+                                       run->opts.topic);
+                topics[n++] = named;
+        }
+        topics[n] = NULL;
+        return n ? sl_dlq_origin_search(scan, topics, &run->found, &run->err) : SL_OK;
+}
+
+enum sl_rc sl_dlq_run_opts(struct sl_dlq_run *run, struct sl_dlq_scan_opts *ret)
+{
+        *ret = (struct sl_dlq_scan_opts){.cfg = run->kafka,
+                                         .admin = run->admin,
+                                         .topic = run->opts.topic,
+                                         .filter = &run->opts.filter,
+                                         .rules = run->rules,
+                                         .stop = &run->stop};
+        if (run->opts.connect && !run->lenders)
+                SL_TRY(sl_dlq_lenders_open(run, &run->lenders, &run->err));
+        if (!run->found) {
+                /* All records, whatever their class: that may change by the second run. */
+                struct sl_dlq_filter all = {.range_count = run->opts.filter.range_count};
+                memcpy(all.ranges, run->opts.filter.ranges, sizeof(all.ranges));
+                struct sl_dlq_scan_opts search = *ret;
+                search.filter = &all;
+                SL_TRY(find_origins(run, &search));
+        }
+        ret->improve = run->lenders || run->found ? improve : NULL;
+        ret->improve_arg = run;
+        return SL_OK;
+}
+
 enum sl_rc sl_dlq_run_scan(struct sl_dlq_run *run, struct sl_dlq_scan **ret)
 {
-        struct sl_dlq_scan_opts opts = {.cfg = run->kafka,
-                                        .admin = run->admin,
-                                        .topic = run->opts.topic,
-                                        .filter = &run->opts.filter,
-                                        .rules = run->rules,
-                                        .stop = &run->stop};
+        struct sl_dlq_scan_opts opts;
+        SL_TRY(sl_dlq_run_opts(run, &opts));
         return sl_dlq_scan_open(&opts, ret, &run->err);
 }
 
@@ -114,6 +178,8 @@ static int run_command(size_t i, int argc, char *const *argv)
                         code = SL_EXIT_FAILED;
                 }
         }
+        sl_dlq_lenders_free(run.lenders);
+        sl_dlq_found_free(run.found);
         sl_admin_free(run.admin);
         sl_dlq_rules_free(run.rules);
         sl_dlq_opts_free(&run.opts);

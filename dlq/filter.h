@@ -2,6 +2,7 @@
 /* Which dead letters a command is about. All that is given must hold. */
 #ifndef SL_DLQ_FILTER_H
 #define SL_DLQ_FILTER_H
+#include "base/arena.h"
 #include "dlq/item.h"
 #include "kafka/reader.h"
 

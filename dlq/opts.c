@@ -9,7 +9,7 @@
 #include <time.h>
 #include "base/clock.h"
 
-#define READS (SL_DLQ_ALL_COMMANDS & ~(unsigned)SL_DLQ_RELEASE)
+#define READS SL_DLQ_ALL_COMMANDS
 #define ACTS (SL_DLQ_REPLAY | SL_DLQ_QUARANTINE | SL_DLQ_RELEASE | SL_DLQ_DISCARD)
 
 enum option {
@@ -44,7 +44,7 @@ static const struct {
         {"--source", "T", O_SOURCE, READS, "where records without headers may come from: their origin is searched there by content"},
         {"--find-origin", NULL, O_FIND_ORIGIN, READS,
          "the same in the topic that T is named after (T-dlt, T.DLT, T-dlq, T.dlq, dlq.T, T-dead-letters)"},
-        {"--to", "TARGET", O_TO, SL_DLQ_REPLAY | SL_DLQ_RELEASE, "original (the default), topic:NAME or connector:NAME"},
+        {"--to", "TARGET", O_TO, SL_DLQ_REPLAY, "original (the default), topic:NAME or connector:NAME"},
         {"--transforms", "F", O_TRANSFORMS, SL_DLQ_REPLAY, "connector-like file: its transforms run on each record first"},
         {"--value-subject", "S", O_SUBJECT, SL_DLQ_REPLAY, "re-serialise values with the schema of this registry subject"},
         {"--value-version", "N", O_VERSION, SL_DLQ_REPLAY, "its version (default: latest)"},
@@ -53,11 +53,11 @@ static const struct {
         {"--cast", "F=TYPE", O_CAST, SL_DLQ_REPLAY, "change a field's type (may repeat)"},
         {"--enum", "OLD=NEW", O_ENUM, SL_DLQ_REPLAY, "a symbol's new name (may repeat)"},
         {"--allow-lossy", NULL, O_LOSSY, SL_DLQ_REPLAY, "repairs may lose something (a field, digits)"},
-        {"--force", NULL, O_FORCE, SL_DLQ_REPLAY | SL_DLQ_RELEASE, "replay values that a newer record of their key has replaced"},
-        {"--rate", "N/s", O_RATE, SL_DLQ_REPLAY | SL_DLQ_RELEASE, "records a second at most"},
+        {"--force", NULL, O_FORCE, SL_DLQ_REPLAY, "replay values that a newer record of their key has replaced"},
+        {"--rate", "N/s", O_RATE, SL_DLQ_REPLAY, "records a second at most"},
         {"--reason", "TEXT", O_REASON, ACTS, "why: kept in the audit topic"},
-        {"--apply", NULL, O_APPLY, ACTS, "do it"},
-        {"--dry-run", NULL, O_DRY_RUN, ACTS, "only say what would be done (the default)"},
+        {"--apply", NULL, O_APPLY, ACTS, "do it (the default of the others)"},
+        {"--dry-run", NULL, O_DRY_RUN, ACTS, "only say what would be done (the default of replay)"},
         {"--output", "F", O_OUTPUT, SL_DLQ_EXPORT, "write to this file, not to standard output"},
         {"--json", NULL, O_JSON, SL_DLQ_ALL_COMMANDS, "one JSON object a line"},
         {"--log-format", "F", O_LOG_FORMAT, SL_DLQ_ALL_COMMANDS, "text or json, for messages on standard error"},
@@ -424,6 +424,7 @@ static bool finish(struct parse *p)
                 return REFUSE(p, "--command-config: %.400s", err.msg);
         if (o->bootstrap)
                 sl_props_set(&o->client, "bootstrap.servers", o->bootstrap);
+        o->dry_run = p->dry_run;
         return sl_props_get(&o->client, "bootstrap.servers") || REFUSE(p, "--bootstrap-server is missing: host:port of a broker");
 }
 

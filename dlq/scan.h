@@ -4,11 +4,13 @@
  * @thread one at a time. */
 #ifndef SL_DLQ_SCAN_H
 #define SL_DLQ_SCAN_H
+#include "base/arena.h"
 #include "dlq/filter.h"
 #include "dlq/item.h"
 #include "kafka/reader.h"
 
 struct sl_dlq_rules;
+
 struct sl_dlq_scan;
 struct sl_dlq_scan_opts {
         struct sl_kafka_cfg cfg;           /* borrowed for the life of the scan, as all that follows is */
@@ -20,6 +22,10 @@ struct sl_dlq_scan_opts {
         const struct sl_reader_part *ranges;
         uint32_t range_count;
         const atomic_bool *stop;           /* may be NULL */
+        /* Called for each record that passes the early filters, after its verdict: may better origin, class, code, confidence, evidence
+         * and fingerprint (a search of origins, a second run through the converters). May be NULL. */
+        void (*improve)(void *arg, struct sl_dlq_item *it, struct sl_arena *arena);
+        void *improve_arg;
 };
 enum sl_rc sl_dlq_scan_open(const struct sl_dlq_scan_opts *opts, struct sl_dlq_scan **ret, struct sl_err *err);
 /* The next records that pass the filter: those of one partition in the order of their offsets. They live until the next call.
@@ -32,6 +38,6 @@ void sl_dlq_scan_close(struct sl_dlq_scan *s);          /* NULL ok */
 
 /* Fill an item from a record: what it says (headers, wrapper, origin), and what we make of it. No allocation; what a rule or a
  * wrapper needs is taken from arena. */
-void sl_dlq_item_read(struct sl_dlq_item *it, const struct sl_kmsg *m, const char *topic, const struct sl_dlq_rules *rules,
+void sl_dlq_item_read(struct sl_dlq_item *it, const struct sl_kmsg *m, const struct sl_dlq_rules *rules,
                       struct sl_arena *arena);
 #endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* --connect: which connectors of a worker write their dead letters to the topic, and what they lend. Asked once, by
+ * GET /connectors?expand=info, which a JVM worker answers as ours does, for connectors of every state. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/http.h"
+#include "base/json.h"
+#include "cluster/validate.h"
+#include "dlq/cmd.h"
+#include "dlq/cmd_lend.h"
+
+static enum sl_rc ask(const char *url, json_t **ret, struct sl_err *err)
+{
+        struct sl_buf address = {0};
+        struct sl_http *http = sl_http_new(&(struct sl_http_opts){.timeout_ms = 30000});
+        struct sl_http_response resp = {0};
+        size_t len = strlen(url);
+        sl_buf_printf(&address, "%.*s/connectors?expand=info", (int)(url[len - 1] == '/' ? len - 1 : len), url);
+        struct sl_http_request req = {.method = "GET", .url = sl_buf_cstr(&address)};
+        enum sl_rc rc = sl_http_do(http, &req, &resp, err);
+        if (rc == SL_OK && resp.status != 200)
+                rc = sl_fail(err, SL_E_HTTP_UNREACHABLE, "%s answers with status %d: is it the address of a Connect worker's REST?",
+                             url, resp.status);
+        if (rc == SL_OK)
+                rc = sl_json_parse((struct sl_str){resp.body.ptr, resp.body.len}, ret, err);
+        sl_http_response_free(&resp);
+        sl_http_free(http);
+        sl_buf_free(&address);
+        return rc;
+}
+
+static void add_topics(struct sl_dlq_lenders *all, struct sl_dlq_lender *l, const char *list)
+{
+        size_t n = 1;
+        for (const char *p = list; p && *p; p++)
+                n += *p == ',';
+        const char **topics = sl_arena_zalloc(&all->arena, (n + 1) * sizeof(*topics));
+        size_t count = 0;
+        for (const char *p = list; p && *p;) {
+                size_t len = strcspn(p, ",");
+                while (len && *p == ' ') {
+                        p++;
+                        len--;
+                }
+                size_t end = len;
+                while (end && p[end - 1] == ' ')
+                        end--;
+                if (end)
+                        topics[count++] = sl_arena_strndup(&all->arena, p, end);
+                p += len + (p[len] == ',');
+        }
+        l->topics = topics;
+}
+
+/* Converters and transforms of one connector. What this build doesn't have is said, and the rest is lent. */
+static enum sl_rc open_lender(struct sl_dlq_run *run, struct sl_dlq_lenders *all, const char *name, const struct sl_props *config,
+                              struct sl_err *err)
+{
+        struct sl_dlq_lender *l = &all->items[all->count];
+        struct sl_validation *v = &all->checks[all->count];
+        struct sl_validate_opts opts = {.plugins = &sl_built_in, .providers = all->providers, .offline = true};
+        memset(l, 0, sizeof(*l));
+        memset(v, 0, sizeof(*v));
+        l->connector = sl_arena_strdup(&all->arena, name);
+        enum sl_rc checked = sl_validate_chain(&opts, config, v);
+        all->count++;
+        add_topics(all, l, sl_props_get(&v->resolved, "topics"));
+        if (!sl_props_get(&v->resolved, "value.converter") && !sl_props_get(&run->opts.client, "value.converter"))
+                fprintf(stderr, "sluice: %s uses its worker's converters, which REST does not tell: JsonConverter is assumed. Name them in "
+                                "--command-config, as key.converter and value.converter\n", name);
+        enum sl_rc rc = sl_codec_open(&l->codec, &(struct sl_converter_env){0}, &run->opts.client, &v->resolved, err);
+        if (rc != SL_OK) {
+                sl_codec_close(&l->codec);
+                return rc;
+        }
+        struct sl_err why = {0};
+        if (checked == SL_OK && sl_chain_new(&sl_built_in, &v->resolved, &v->common, &l->chain, &why) == SL_OK)
+                return SL_OK;
+        for (uint32_t i = 0; i < v->report.count && why.id == SL_E_NONE; i++)
+                if (!v->report.findings[i].warning)
+                        fprintf(stderr, "sluice: %s: %s\n", name, v->report.findings[i].text);
+        fprintf(stderr, "sluice: %s lends its converters only: its transforms can't run here%s%s\n", name, why.id ? ": " : "",
+                why.id ? why.msg : "");
+        return SL_OK;
+}
+
+static bool writes_to(const struct sl_props *config, const char *topic)
+{
+        static const char *const keys[] = {"errors.deadletterqueue.topic.name", "sluice.errors.deadletterqueue.topic.name"};
+        for (size_t i = 0; i < 2; i++) {
+                const char *v = sl_props_get(config, keys[i]);
+                if (v && strcmp(v, topic) == 0)
+                        return true;
+        }
+        return false;
+}
+
+enum sl_rc sl_dlq_lenders_open(struct sl_dlq_run *run, struct sl_dlq_lenders **ret, struct sl_err *err)
+{
+        sl_auto_json *answer = NULL;
+        struct sl_props none = {0};
+        const char *name;
+        json_t *one;
+        SL_TRY(ask(run->opts.connect, &answer, err));
+        struct sl_dlq_lenders *all = sl_calloc(1, sizeof(*all));
+        sl_arena_init(&all->arena, 0);
+        size_t n = json_object_size(answer);
+        all->items = sl_calloc(n + 1, sizeof(*all->items));
+        all->checks = sl_calloc(n + 1, sizeof(*all->checks));
+        enum sl_rc rc = sl_providers_new(&none, &all->providers, err);
+        json_object_foreach(answer, name, one) {
+                struct sl_props config = {0};
+                struct sl_err why = {0};
+                if (rc == SL_OK && sl_props_from_json(&config, json_object_get(json_object_get(one, "info"), "config"), &why) == SL_OK &&
+                    writes_to(&config, run->opts.topic) && open_lender(run, all, name, &config, &why) != SL_OK)
+                        fprintf(stderr, "sluice: %s can't lend its converters: %s\n", name, why.msg);
+                sl_props_free(&config);
+        }
+        if (rc == SL_OK && !all->count)
+                rc = sl_fail(err, SL_E_CONFIG, "No connector of %s has errors.deadletterqueue.topic.name=%s", run->opts.connect, run->opts.topic);
+        if (rc != SL_OK) {
+                sl_dlq_lenders_free(all);
+                return rc;
+        }
+        *ret = all;
+        return SL_OK;
+}
+
+void sl_dlq_lenders_free(struct sl_dlq_lenders *all)
+{
+        if (!all)
+                return;
+        for (uint32_t i = 0; i < all->count; i++) {
+                sl_chain_free(all->items[i].chain);
+                sl_codec_close(&all->items[i].codec);
+                sl_validation_free(&all->checks[i]);
+        }
+        sl_providers_free(all->providers);
+        sl_arena_free(&all->arena);
+        free(all->items);
+        free(all->checks);
+        free(all);
+}
+
+const struct sl_dlq_lender *sl_dlq_lender_of(const struct sl_dlq_lenders *all, const struct sl_dlq_item *it)
+{
+        for (uint32_t i = 0; i < all->count; i++)
+                if (it->connector.ptr && sl_str_eqc(it->connector, all->items[i].connector))
+                        return all->items[i].codec.value.ops ? &all->items[i] : NULL;
+        for (uint32_t i = 0; i < all->count; i++) {
+                const char *const *t = all->items[i].topics;
+                while (t && *t && it->origin.topic.ptr && !sl_str_eqc(it->origin.topic, *t))
+                        t++;
+                if (t && *t && it->origin.topic.ptr && all->items[i].codec.value.ops)
+                        return &all->items[i];
+        }
+        /* Of one connector it must be; of several nobody knows. */
+        return all->count == 1 && all->items[0].codec.value.ops ? &all->items[0] : NULL;
+}

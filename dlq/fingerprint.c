@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What makes two failures the same: stage, class of the root cause, message with its values taken out, and the topmost frames of
+ * the application's own code. Replaced are numbers, times, uuids, hexadecimal and other ids, hosts, addresses, quoted values and
+ * pieces of payloads. Kept are words, the names of fields, columns, tables, constraints and types also where they are quoted, and
+ * numbers that say that they are codes. One pass, no allocation. */
+#include "base/map.h"
+#include "dlq/internal.h"
+
+struct norm {
+        const char *p, *end, *start;
+        char *out;
+        size_t len, cap;
+        const char *word; /* the last word that was kept, in out */
+        size_t word_len;
+};
+
+static inline bool is_digit(char c)
+{
+        return c >= '0' && c <= '9';
+}
+static inline bool is_alpha(char c)
+{
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
+}
+static inline bool is_hex(char c)
+{
+        return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+static inline bool is_word(char c)
+{
+        return is_alpha(c) || is_digit(c) || c == '_' || c == '$';
+}
+
+static void put(struct norm *n, const char *s, size_t len)
+{
+        len = len < n->cap - n->len ? len : n->cap - n->len;
+        memcpy(n->out + n->len, s, len);
+        n->len += len;
+}
+
+static void put_mark(struct norm *n, const char *mark)
+{
+        size_t len = strlen(mark);
+        if (n->len >= len && memcmp(n->out + n->len - len, mark, len) == 0)
+                return; /* values in a row are one */
+        put(n, mark, len);
+}
+
+static bool one_of(const char *p, size_t len, const char *const *list)
+{
+        for (; *list; list++)
+                if (strlen(*list) == len && strncasecmp(*list, p, len) == 0)
+                        return true;
+        return false;
+}
+
+/* Words before a quoted name: what follows them is no value. */
+static const char *const names_follow[] = {
+        "field",     "fields",   "column",   "columns",  "constraint", "table",    "relation", "index",     "property",  "attribute",
+        "parameter", "type",     "schema",   "class",    "function",   "sequence", "record",   "operator",  "into",      "update",
+        "from",      "instance", "required", "collection", "view",     "trigger",  "schema.registry.subject", "properties", "keyword",
+        "member",    "element",  "enum",     "method",   "endpoint",   "bean",     "database", "option",    "setting",   "kind", NULL};
+/* Words before a number that is a code. */
+static const char *const codes_follow[] = {"code", "status", "state", "sqlstate", "http", "errno", "statuscode", "errorcode", "error_code",
+                                           "httpstatus", NULL};
+/* Words before a word that is a value. */
+static const char *const values_follow[] = {"topic", "value", "user", "host", "hostname", "bucket", "subject", "tenant", "customer", "key",
+                                            NULL};
+static const char *const small_words[] = {"is",   "in",   "of", "to",  "for",   "was",  "has",  "not",  "and",  "or",     "does",  "must", "with",
+                                          "from", "violates", "too", "out", "the", "a", "an", "on", "at", "by", "type", "types", "can", "cannot",
+                                          "should", "already", "exists", "contains", "could", "did", "schema", "subject", "version", "are", "be",
+                                          "null", "as", "name", "names", "used", "required", "because", "field", "expected", "may", "but",
+                                          "serializer", "deserializer", "converter", "conversion", "constraint", "class", "column", "long",
+                                          "larger", "exceeds", "passed", "invalid", "partition", "one", NULL};
+
+static bool last_word_in(const struct norm *n, const char *const *list)
+{
+        return n->word && one_of(n->word, n->word_len, list);
+}
+
+/* Digits, and what holds numbers of one value together: 2026-11-22T10:00:00.5Z, 1.2.3.4:5432, -12,500.00, 1e-9. */
+static const char *end_of_number(const char *p, const char *end)
+{
+        while (p < end) {
+                if (is_digit(*p)) {
+                        p++;
+                        continue;
+                }
+                bool joins = *p == '.' || *p == ',' || *p == ':' || *p == '-' || *p == '/' || *p == 'T' || *p == 'E' || *p == 'e' || *p == '+' ||
+                             *p == ' ';
+                if (!joins || p + 1 >= end || !is_digit(p[1]))
+                        break;
+                if (*p == ' ' && !(p + 3 < end && is_digit(p[2]) && p[3] == ':')) /* only a date's time */
+                        break;
+                p++;
+        }
+        if (p < end && (*p == 'Z' || *p == 'L') && (p + 1 == end || !is_word(p[1])))
+                p++;
+        return p;
+}
+
+static bool take_uuid(struct norm *n)
+{
+        static const uint8_t groups[] = {8, 4, 4, 4, 12};
+        const char *p = n->p;
+        for (size_t g = 0; g < 5; g++) {
+                for (uint8_t i = 0; i < groups[g]; i++, p++)
+                        if (p >= n->end || !is_hex(*p))
+                                return false;
+                if (g < 4 && (p >= n->end || *p++ != '-'))
+                        return false;
+        }
+        if (p < n->end && is_word(*p))
+                return false;
+        put_mark(n, "<id>");
+        n->p = p;
+        return true;
+}
+
+static bool take_number(struct norm *n)
+{
+        const char *e = end_of_number(n->p, n->end);
+        if (last_word_in(n, codes_follow) && e - n->p <= 5)
+                put(n, n->p, (size_t)(e - n->p));
+        else {
+                if (n->len && n->out[n->len - 1] == '-') /* its sign */
+                        n->len--;
+                put_mark(n, "<n>");
+        }
+        n->p = e;
+        return true;
+}
+
+/* A name in quotes, or a value. */
+static void take_quoted(struct norm *n)
+{
+        char q = *n->p;
+        const char *e = n->p + 1;
+        while (e < n->end && *e != q) {
+                if (*e == '\\' && e + 1 < n->end)
+                        e++;
+                e++;
+        }
+        char before = n->p > n->start ? n->p[-1] : ' ';
+        bool lone = q == '\'' && is_alpha(before); /* don't */
+        if (lone || e >= n->end) {
+                put(n, n->p++, 1);
+                return;
+        }
+        bool sql_code = last_word_in(n, codes_follow) && e - n->p <= 6;
+        bool name = q == '`' || before == '[' || before == '.' || last_word_in(n, names_follow);
+        bool looks = e - n->p - 1 <= 80 && !memchr(n->p, ' ', (size_t)(e - n->p));
+        if ((name && looks) || sql_code)
+                put(n, n->p, (size_t)(e + 1 - n->p));
+        else
+                put_mark(n, "<v>");
+        n->p = e + 1;
+}
+
+/* {...} of a payload, and (...) behind words that a row follows. */
+static void take_nested(struct norm *n, char open, char close)
+{
+        int depth = 0;
+        const char *p = n->p;
+        for (; p < n->end; p++) {
+                depth += *p == open ? 1 : *p == close ? -1 : 0;
+                if (!depth)
+                        break;
+        }
+        put_mark(n, "<v>");
+        n->p = p < n->end ? p + 1 : n->end;
+}
+
+static bool has_tld(const char *p, size_t len)
+{
+        static const char *const tlds[] = {"com", "net", "org", "io", "local", "internal", "svc", "cluster", "cloud", "dev", "lan", "corp", "home", NULL};
+        static const char *const packages[] = {"com.", "org.", "net.", "io.", "java.", "javax.", "dev.", NULL};
+        const char *dot = memrchr(p, '.', len);
+        if (!dot || !one_of(dot + 1, (size_t)(p + len - dot - 1), tlds))
+                return false;
+        for (const char *const *k = packages; *k; k++)
+                if (len > strlen(*k) && strncmp(p, *k, strlen(*k)) == 0)
+                        return false;
+        return true;
+}
+
+/* A run of letters, digits, dots, dashes: a word, a class, a host or an id. */
+static const char *end_of_token(const char *p, const char *end)
+{
+        while (p < end && (is_word(*p) || ((*p == '.' || *p == '-' || *p == '@') && p + 1 < end && is_word(p[1]))))
+                p++;
+        return p;
+}
+
+static bool is_url(const struct norm *n, const char *e)
+{
+        return n->end - e > 3 && e[0] == ':' && e[1] == '/' && e[2] == '/';
+}
+
+/* Letters and digits mixed as no word is. */
+static bool is_id(const char *p, size_t len)
+{
+        size_t digits = 0, hex = 0, turns = 0;
+        for (size_t i = 0; i < len; i++) {
+                digits += is_digit(p[i]);
+                hex += is_hex(p[i]);
+                turns += i && is_digit(p[i]) != is_digit(p[i - 1]);
+        }
+        return (hex == len && digits && len >= 7) || (len >= 16 && digits >= 3 && turns >= 4) || (len >= 10 && turns >= 5);
+}
+
+/* A word with its digits replaced, but for one or two at its end as in int32, utf8, address2. */
+static void put_word(struct norm *n, const char *p, size_t len)
+{
+        for (size_t i = 0; i < len;) {
+                if (!is_digit(p[i])) {
+                        put(n, p + i++, 1);
+                        continue;
+                }
+                size_t k = i;
+                while (k < len && is_digit(p[k]))
+                        k++;
+                bool keep = k - i <= 2 && i && (is_alpha(p[i - 1]) || p[i - 1] == '_');
+                if (keep)
+                        put(n, p + i, k - i);
+                else
+                        put_mark(n, "<n>");
+                i = k;
+        }
+}
+
+/* Java's: Foo$$Lambda$14/0x00.., Foo$$SpringCGLIB$$0, Foo@1b2c3d. */
+static const char *skip_generated(const char *p, const char *end)
+{
+        while (p < end && (is_word(*p) || *p == '/' || *p == '.'))
+                p++;
+        return p;
+}
+
+static void take_token(struct norm *n)
+{
+        const char *e = end_of_token(n->p, n->end), *s = n->p;
+        size_t len = (size_t)(e - s);
+        const char *gen = memmem(s, len, "$$", 2), *at = memchr(s, '@', len);
+        if (is_url(n, e)) {
+                while (e < n->end && *e != ' ' && *e != '"' && *e != ')' && *e != ',' && *e != ']' && *e != '>')
+                        e++;
+                put_mark(n, "<url>");
+        } else if (gen) {
+                put_word(n, s, (size_t)(gen - s));
+                e = skip_generated(gen, n->end);
+        } else if (at) {
+                if (memchr(at, '.', (size_t)(e - at))) /* an address of mail */
+                        put_mark(n, "<v>");
+                else {
+                        put_word(n, s, (size_t)(at - s));
+                        put_mark(n, "@<id>");
+                }
+        } else if ((e < n->end && *e == ':' && e + 2 < n->end && is_digit(e[1]) && is_digit(e[2]) &&
+                    (memchr(s, '.', len) || memchr(s, '-', len) || (len == 9 && memcmp(s, "localhost", 9) == 0))) ||
+                   has_tld(s, len)) {
+                if (e < n->end && *e == ':')
+                        e = end_of_number(e + 1, n->end);
+                put_mark(n, "<host>");
+        } else if (is_id(s, len)) {
+                put_mark(n, "<id>");
+        } else if (last_word_in(n, values_follow) && !one_of(s, len, small_words) && n->len && n->out[n->len - 1] == ' ') {
+                put_mark(n, "<v>");
+                n->word = NULL;
+                n->p = e;
+                return;
+        } else {
+                char *kept = n->out + n->len;
+                put_word(n, s, len);
+                n->word = kept;
+                n->word_len = (size_t)(n->out + n->len - kept);
+                n->p = e;
+                return;
+        }
+        n->p = e;
+        n->word = NULL;
+}
+
+/* Jackson's "[Source: (byte[])"...payload..."; line: 1, column: 5]". */
+static bool take_source(struct norm *n)
+{
+        static const char head[] = "[Source: ";
+        if (*n->p != '[' || (size_t)(n->end - n->p) < sizeof(head) || memcmp(n->p, head, sizeof(head) - 1) != 0)
+                return false;
+        const char *line = memmem(n->p, (size_t)(n->end - n->p), "; line:", 7);
+        put(n, "[<v>", 4);
+        n->p = line ? line : n->end;
+        n->word = NULL;
+        return true;
+}
+
+/* What follows "=(" of a key, "VALUES (", "contains (", "Value (". */
+static bool row_follows(const struct norm *n)
+{
+        static const char *const words[] = {"values", "contains", "value", NULL};
+        return *n->p == '(' && ((n->p > n->start && n->p[-1] == '=') || last_word_in(n, words));
+}
+
+/* name=value: the value. */
+static bool take_assigned(struct norm *n)
+{
+        const char *p = n->p + 1;
+        if (*n->p != '=' || p >= n->end || !is_word(*p))
+                return false;
+        put(n, "=", 1);
+        if (last_word_in(n, codes_follow)) {
+                n->p = p;
+                return true;
+        }
+        p = end_of_token(p, n->end);
+        put_mark(n, "<v>");
+        n->p = p;
+        n->word = NULL;
+        return true;
+}
+
+size_t sl_dlq_normalise(struct sl_str text, char *out, size_t cap)
+{
+        struct norm n = {.p = text.ptr, .end = text.ptr + text.len, .start = text.ptr, .out = out, .cap = cap};
+        while (n.p < n.end && n.len < n.cap) {
+                char c = *n.p;
+                if (is_hex(c) && take_uuid(&n))
+                        continue;
+                if (is_digit(c)) {
+                        const char *e = end_of_token(n.p, n.end);
+                        if (is_id(n.p, (size_t)(e - n.p)) && memchr(n.p, '.', (size_t)(e - n.p)) == NULL && end_of_number(n.p, n.end) < e) {
+                                put_mark(&n, "<id>");
+                                n.p = e;
+                        } else {
+                                (void)take_number(&n);
+                        }
+                } else if (is_alpha(c) || c == '_' || c == '$') {
+                        take_token(&n);
+                } else if (c == '"' || c == '\'' || c == '`') {
+                        take_quoted(&n);
+                } else if (c == '{') {
+                        take_nested(&n, '{', '}');
+                } else if (row_follows(&n)) {
+                        take_nested(&n, '(', ')');
+                } else if (take_source(&n) || take_assigned(&n)) {
+                        continue;
+                } else {
+                        if (c == '\n' || c == '\t' || c == '\r')
+                                c = ' ';
+                        if (c != ' ' || (n.len && n.out[n.len - 1] != ' '))
+                                put(&n, &c, 1);
+                        n.p++;
+                }
+        }
+        while (n.len && n.out[n.len - 1] == ' ')
+                n.len--;
+        return n.len;
+}
+
+/* ---- the shape ---- */
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+        h ^= v + 0x9E3779B97F4A7C15u + (h << 12) + (h >> 4);
+        h *= 0xBF58476D1CE4E5B9u;
+        return h ^ h >> 31;
+}
+
+static uint64_t mix_text(uint64_t h, struct sl_str text)
+{
+        char out[1024];
+        struct sl_str t = {text.ptr, text.len < 2048 ? text.len : 2048};
+        if (!t.ptr)
+                return mix(h, 1);
+        size_t n = sl_dlq_normalise(t, out, sizeof(out));
+        return mix(h, sl_hash(out, n));
+}
+
+/* Without what a compiler or a framework numbers. */
+static uint64_t mix_frame(uint64_t h, struct sl_str f)
+{
+        char out[200];
+        size_t n = 0;
+        for (size_t i = 0; i < f.len && n < sizeof(out); i++) {
+                if (f.len - i >= 2 && f.ptr[i] == '$' && f.ptr[i + 1] == '$') /* Foo$$Lambda..., Foo$$SpringCGLIB... */
+                        break;
+                if (!is_digit(f.ptr[i]) && f.ptr[i] != '$')
+                        out[n++] = f.ptr[i];
+        }
+        return mix(h, sl_hash(out, n));
+}
+
+static bool generated(struct sl_str frame)
+{
+        return sl_str_has(frame, "$$") || sl_str_has(frame, "lambda$") || sl_str_has(frame, "$Proxy") || sl_str_has(frame, "GeneratedMethodAccessor");
+}
+
+uint64_t sl_dlq_shape(const struct sl_dlq_item *it, const struct sl_dlq_link *links, uint32_t n)
+{
+        uint64_t h = mix(it->stage, it->pointer);
+        h = mix(h, sl_hash(it->operation.ptr, it->operation.len));
+        if (!n)
+                return mix_text(mix(h, it->family), it->message);
+        const struct sl_dlq_link *root = &links[n - 1];
+        h = mix(h, sl_hash(root->class.ptr, root->class.len));
+        if (n > 1)
+                h = mix(h, sl_hash(links[0].class.ptr, links[0].class.len));
+        h = mix_text(h, root->message.ptr ? root->message : it->cause_message);
+        if (n > 1 && it->message.ptr && !sl_str_eq(it->message, root->message)) /* it may name the field */
+                h = mix_text(h, it->message);
+        if (sl_str_starts(links[0].frames, "\tat sluice.")) { /* our worker's typed code */
+                struct sl_str id = sl_dlq_own_id(it->trace);
+                h = mix(h, sl_hash(id.ptr, id.len));
+        }
+        uint32_t own = 0;
+        for (uint32_t i = n; i-- > 0 && !own;) { /* the deepest that has any */
+                struct sl_str frames = links[i].frames, f;
+                while (own < 3 && sl_dlq_next_frame(&frames, &f))
+                        if (sl_dlq_own_frame(f) && !generated(f)) {
+                                h = mix_frame(h, f);
+                                own++;
+                        }
+        }
+        return mix(h, it->value.ptr ? 1 : 2);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The chain of exceptions of a dead letter: out of a Java stack trace ("Caused by: "), else out of the class and message headers, with
+ * what messages quote of the exception under them ("nested exception is ...", "<class>: <message>"). Suppressed exceptions are
+ * left out. Other languages' traces are taken when their last line says class and text (Python). */
+#include "dlq/internal.h"
+
+static inline bool is_name(char c)
+{
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '$';
+}
+
+/* The name of a Java class at the begin of text, followed by ": " or its end; ptr NULL when there is none. */
+static struct sl_str class_at(struct sl_str text)
+{
+        size_t n = 0, dots = 0, last = 0;
+        while (n < text.len && is_name(text.ptr[n])) {
+                if (text.ptr[n] == '.') {
+                        dots++;
+                        last = n + 1;
+                }
+                n++;
+        }
+        bool ends = n == text.len || text.ptr[n] == '\n' || text.ptr[n] == '\r' || text.ptr[n] == ':';
+        bool upper = last < n && text.ptr[last] >= 'A' && text.ptr[last] <= 'Z';
+        return n && n < 300 && dots && ends && upper ? (struct sl_str){text.ptr, n} : SL_STR_NULL;
+}
+
+static struct sl_str trim(struct sl_str s)
+{
+        while (s.len && (s.ptr[s.len - 1] == '\n' || s.ptr[s.len - 1] == '\r' || s.ptr[s.len - 1] == ' '))
+                s.len--;
+        return s;
+}
+
+/* "class: message" or "class"; without a class name nothing. */
+static bool split(struct sl_str head, struct sl_dlq_link *ret)
+{
+        struct sl_str class = class_at(head);
+        if (!class.ptr)
+                return false;
+        size_t at = class.len;
+        if (at < head.len && head.ptr[at] == ':')
+                at++;
+        while (at < head.len && head.ptr[at] == ' ')
+                at++;
+        *ret = (struct sl_dlq_link){.class = class};
+        if (at < head.len)
+                ret->message = trim((struct sl_str){head.ptr + at, head.len - at});
+        return true;
+}
+
+/* Add a link; of too many the middle goes. */
+static uint32_t add(struct sl_dlq_link *links, uint32_t n, const struct sl_dlq_link *link)
+{
+        uint32_t at = n < SL_DLQ_LINKS_MAX ? n : SL_DLQ_LINKS_MAX - 1;
+        links[at] = *link;
+        return at + 1;
+}
+
+static bool starts(const char *p, const char *end, const char *prefix)
+{
+        size_t n = strlen(prefix);
+        return (size_t)(end - p) >= n && memcmp(p, prefix, n) == 0;
+}
+
+/* Where the frames of the exception that begins at p begin: the end of its message, which may have several lines. */
+static const char *skip_message(const char *p, const char *end)
+{
+        while (p < end) {
+                const char *nl = memchr(p, '\n', (size_t)(end - p));
+                if (!nl)
+                        return end;
+                p = nl + 1;
+                if (starts(p, end, "\tat ") || starts(p, end, "\t... ") || starts(p, end, "Caused by: ") ||
+                    starts(p, end, "\tSuppressed: "))
+                        return p;
+        }
+        return end;
+}
+
+static const char *skip_frames(const char *p, const char *end)
+{
+        while (p < end && *p == '\t') { /* also what is suppressed, which stands further in */
+                const char *nl = memchr(p, '\n', (size_t)(end - p));
+                p = nl ? nl + 1 : end;
+        }
+        return p;
+}
+
+/* Python's last line. */
+static uint32_t python(struct sl_str trace, struct sl_dlq_link *links)
+{
+        struct sl_str t = trim(trace);
+        const char *nl = memrchr(t.ptr, '\n', t.len);
+        struct sl_str last = nl ? (struct sl_str){nl + 1, t.len - (size_t)(nl + 1 - t.ptr)} : t;
+        size_t n = 0;
+        while (n < last.len && is_name(last.ptr[n]))
+                n++;
+        if (!n || (n < last.len && last.ptr[n] != ':'))
+                return 0;
+        links[0] = (struct sl_dlq_link){.class = {last.ptr, n}};
+        if (n + 2 <= last.len)
+                links[0].message = (struct sl_str){last.ptr + n + 2, last.len - n - 2};
+        return 1;
+}
+
+static uint32_t from_trace(struct sl_str trace, struct sl_dlq_link *links)
+{
+        const char *p = trace.ptr, *end = p + trace.len;
+        uint32_t n = 0;
+        if (sl_str_starts(trace, "Traceback (most recent call last)"))
+                return python(trace, links);
+        while (p < end) {
+                const char *frames = skip_message(p, end), *next = skip_frames(frames, end);
+                struct sl_dlq_link link;
+                if (!split(trim((struct sl_str){p, (size_t)(frames - p)}), &link))
+                        return n;
+                link.frames = (struct sl_str){frames, (size_t)(next - frames)};
+                n = add(links, n, &link);
+                if (!starts(next, end, "Caused by: "))
+                        return n;
+                p = next + strlen("Caused by: ");
+        }
+        return n;
+}
+
+/* What a message quotes of the exception under its own. */
+static uint32_t add_nested(struct sl_dlq_link *links, uint32_t n)
+{
+        while (n && n < SL_DLQ_LINKS_MAX) {
+                struct sl_str m = links[n - 1].message;
+                const char *nested = m.ptr ? memmem(m.ptr, m.len, "nested exception is ", 20) : NULL;
+                struct sl_str rest = nested ? (struct sl_str){nested + 20, m.len - (size_t)(nested + 20 - m.ptr)} : m;
+                struct sl_dlq_link link;
+                if (!rest.ptr || !split(rest, &link) || sl_str_eq(link.class, links[n - 1].class))
+                        return n;
+                links[n++] = link;
+        }
+        return n;
+}
+
+static uint32_t from_headers(const struct sl_dlq_item *it, struct sl_dlq_link *links)
+{
+        uint32_t n = 0;
+        if (it->exception.ptr && it->exception.len) {
+                struct sl_dlq_link link;
+                if (!split(it->exception, &link))
+                        link = (struct sl_dlq_link){.class = it->exception};
+                if (it->message.ptr)
+                        link.message = it->message;
+                n = add(links, n, &link);
+        } else if (it->message.ptr) {
+                struct sl_dlq_link link;
+                if (split(it->message, &link))
+                        n = add(links, n, &link);
+        }
+        return n;
+}
+
+uint32_t sl_dlq_chain(const struct sl_dlq_item *it, struct sl_dlq_link links[SL_DLQ_LINKS_MAX])
+{
+        uint32_t n = it->trace.ptr ? from_trace(it->trace, links) : 0;
+        if (!n)
+                n = from_headers(it, links);
+        n = add_nested(links, n);
+        if (it->cause.ptr && it->cause.len && (!n || !sl_str_eq(links[n - 1].class, it->cause)) && !it->trace.ptr)
+                n = add(links, n, &(struct sl_dlq_link){.class = it->cause, .message = it->cause_message});
+        return n;
+}
+
+struct sl_str sl_dlq_simple_name(struct sl_str class)
+{
+        const char *dot = class.len ? memrchr(class.ptr, '.', class.len) : NULL;
+        return dot ? (struct sl_str){dot + 1, class.len - (size_t)(dot + 1 - class.ptr)} : class;
+}
+
+bool sl_dlq_next_frame(struct sl_str *frames, struct sl_str *ret)
+{
+        while (frames->len) {
+                const char *nl = memchr(frames->ptr, '\n', frames->len);
+                size_t line = nl ? (size_t)(nl - frames->ptr) : frames->len;
+                struct sl_str s = {frames->ptr, line};
+                frames->ptr += nl ? line + 1 : line;
+                frames->len -= nl ? line + 1 : line;
+                if (!sl_str_starts(s, "\tat "))
+                        continue;
+                s = (struct sl_str){s.ptr + 4, s.len - 4};
+                const char *paren = memchr(s.ptr, '(', s.len);
+                if (paren)
+                        s.len = (size_t)(paren - s.ptr);
+                const char *slash = memrchr(s.ptr, '/', s.len); /* java.base/java.util ..., app//com ... */
+                const char *lambda = slash ? memmem(s.ptr, s.len, "$$Lambda", 8) : NULL;
+                if (slash && !lambda) {
+                        s.len -= (size_t)(slash + 1 - s.ptr);
+                        s.ptr = slash + 1;
+                }
+                *ret = s;
+                return true;
+        }
+        return false;
+}
+
+bool sl_dlq_own_frame(struct sl_str frame)
+{
+        static const char *const others[] = {
+                "java.",           "javax.",         "jakarta.",        "jdk.",           "sun.",           "com.sun.",
+                "kotlin.",         "scala.",         "groovy.",         "org.apache.",    "org.springframework.",
+                "com.fasterxml.",  "io.confluent.",  "org.postgresql.", "com.zaxxer.",    "org.hibernate.", "com.amazonaws.",
+                "software.amazon.", "com.google.",   "io.netty.",       "io.smallrye.",   "io.quarkus.",    "io.vertx.",
+                "io.micrometer.",  "io.opentelemetry.", "reactor.",     "rx.",            "io.reactivex.",  "io.debezium.",
+                "com.mysql.",      "oracle.",        "com.microsoft.sqlserver.", "com.mongodb.", "org.bson.", "org.elasticsearch.",
+                "co.elastic.",     "com.snowflake.", "net.snowflake.",  "org.everit.",    "org.json.",      "com.squareup.",
+                "okhttp3.",        "retrofit2.",     "feign.",          "io.grpc.",       "org.jboss.",     "net.bytebuddy.",
+                "org.aspectj.",    "org.slf4j.",     "ch.qos.",         "org.junit.",     "io.strimzi.",    "io.apicurio.",
+                "sluice.",         "worker",         "app//",
+        };
+        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+                if (sl_str_starts(frame, others[i]))
+                        return false;
+        return frame.len && !sl_str_starts(frame, "$Proxy");
+}
+
+struct sl_str sl_dlq_own_id(struct sl_str trace)
+{
+        const char *at = trace.ptr ? memmem(trace.ptr, trace.len, "\tat sluice.", 11) : NULL;
+        if (!at)
+                return SL_STR_NULL;
+        const char *end = trace.ptr + trace.len, *nl = memchr(at, '\n', (size_t)(end - at));
+        struct sl_str line = {at, (size_t)((nl ? nl : end) - at)};
+        const char *open = memrchr(line.ptr, '[', line.len);
+        const char *close = open ? memchr(open, ']', (size_t)(line.ptr + line.len - open)) : NULL;
+        return close ? (struct sl_str){open + 1, (size_t)(close - open - 1)} : SL_STR_NULL;
+}
