@@ -139,24 +139,26 @@ static bool find_sqlstate(const char *p, const char *end, struct sl_dlq_says *re
         return false;
 }
 
-/* A status behind a word that names it. */
+/* A status behind a word that names it; from this place on the words are everybody's. */
+#define LOOSE 19
 static bool find_status(const char *p, const char *end, struct sl_dlq_says *ret)
 {
         static const char *const heads[] = {"status code", "statuscode", "status_code", "http status", "response code", "responsecode",
                                             "error code", "error_code", "errorcode", "http/1.1", "http/1.0", "http/2", "http code",
-                                            "http error", "with status", "status", "http", "code", "returned", "responded with", "server error", "client error"};
+                                            "http error", "with status", "status", "http", ", code=", "{code=", "returned", "responded with",
+                                            "server error", "client error"};
         for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
                 for (const char *at = p; (at = find(at, end, heads[i])); at++) {
                         const char *code = skip(at + strlen(heads[i]), end), *e = code;
                         while (e < end && is_digit(*e))
                                 e++;
-                        bool apart = (at == p || !is_alnum(at[-1])) && (e == end || !is_alnum(*e)) && !(e + 1 < end && *e == '.' && is_digit(e[1]));
+                        bool apart = (at == p || !is_alnum(*at) || !is_alnum(at[-1])) && (e == end || !is_alnum(*e)) && !(e + 1 < end && *e == '.' && is_digit(e[1]));
                         if (!apart)
                                 continue;
                         if (e - code == 5 && exact(registry, code, 5, ret))
                                 return true;
                         /* "returned 500 rows" is no status. */
-                        bool loose = i >= 18 && e < end && *e == ' ' && e + 1 < end && e[1] >= 'a' && e[1] <= 'z';
+                        bool loose = i >= LOOSE && e < end && *e == ' ' && e + 1 < end && e[1] >= 'a' && e[1] <= 'z';
                         if (e - code == 3 && !loose && exact(statuses, code, 3, ret))
                                 return true;
                 }

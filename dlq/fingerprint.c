@@ -46,34 +46,49 @@ static void put_mark(struct norm *n, const char *mark)
         put(n, mark, len);
 }
 
-static bool one_of(const char *p, size_t len, const char *const *list)
+struct word {
+        uint8_t len;
+        const char *text; /* in lower case; NULL ends a list */
+};
+#define W(text) {sizeof(text) - 1, text}
+
+static bool one_of(const char *p, size_t len, const struct word *list)
 {
-        for (; *list; list++)
-                if (strlen(*list) == len && strncasecmp(*list, p, len) == 0)
+        for (; list->text; list++) /* most differ in length or first letter */
+                if (list->len == len && (*p | 0x20) == list->text[0] && strncasecmp(list->text, p, len) == 0)
                         return true;
         return false;
 }
 
 /* Words before a quoted name: what follows them is no value. */
-static const char *const names_follow[] = {
-        "field",     "fields",   "column",   "columns",  "constraint", "table",    "relation", "index",     "property",  "attribute",
-        "parameter", "type",     "schema",   "class",    "function",   "sequence", "record",   "operator",  "into",      "update",
-        "from",      "instance", "required", "collection", "view",     "trigger",  "schema.registry.subject", "properties", "keyword",
-        "member",    "element",  "enum",     "method",   "endpoint",   "bean",     "database", "option",    "setting",   "kind", NULL};
+static const struct word names_follow[] = {
+        W("field"), W("fields"), W("column"), W("columns"), W("constraint"), W("table"), W("relation"), W("index"),
+        W("property"), W("attribute"), W("parameter"), W("type"), W("schema"), W("class"), W("function"), W("sequence"),
+        W("record"), W("operator"), W("into"), W("update"), W("from"), W("instance"), W("required"), W("collection"),
+        W("view"), W("trigger"), W("properties"), W("keyword"), W("member"), W("element"),
+        W("enum"), W("method"), W("endpoint"), W("bean"), W("database"), W("option"), W("setting"), W("kind"), {0, NULL},
+};
 /* Words before a number that is a code. */
-static const char *const codes_follow[] = {"code", "status", "state", "sqlstate", "http", "errno", "statuscode", "errorcode", "error_code",
-                                           "httpstatus", NULL};
+static const struct word codes_follow[] = {
+        W("code"), W("status"), W("state"), W("sqlstate"), W("http"), W("errno"), W("statuscode"), W("errorcode"),
+        W("error_code"), W("httpstatus"), {0, NULL},
+};
 /* Words before a word that is a value. */
-static const char *const values_follow[] = {"topic", "value", "user", "host", "hostname", "bucket", "subject", "tenant", "customer", "key",
-                                            NULL};
-static const char *const small_words[] = {"is",   "in",   "of", "to",  "for",   "was",  "has",  "not",  "and",  "or",     "does",  "must", "with",
-                                          "from", "violates", "too", "out", "the", "a", "an", "on", "at", "by", "type", "types", "can", "cannot",
-                                          "should", "already", "exists", "contains", "could", "did", "schema", "subject", "version", "are", "be",
-                                          "null", "as", "name", "names", "used", "required", "because", "field", "expected", "may", "but",
-                                          "serializer", "deserializer", "converter", "conversion", "constraint", "class", "column", "long",
-                                          "larger", "exceeds", "passed", "invalid", "partition", "one", NULL};
+static const struct word values_follow[] = {
+        W("topic"), W("value"), W("user"), W("host"), W("hostname"), W("bucket"), W("subject"), W("tenant"), W("customer"),
+        W("key"), {0, NULL},
+};
+static const struct word small_words[] = {
+        W("is"), W("in"), W("of"), W("to"), W("for"), W("was"), W("has"), W("not"), W("and"), W("or"), W("does"), W("must"),
+        W("with"), W("from"), W("violates"), W("too"), W("out"), W("the"), W("a"), W("an"), W("on"), W("at"), W("by"),
+        W("type"), W("types"), W("can"), W("cannot"), W("should"), W("already"), W("exists"), W("contains"), W("could"),
+        W("did"), W("schema"), W("subject"), W("version"), W("are"), W("be"), W("null"), W("as"), W("name"), W("names"),
+        W("used"), W("required"), W("because"), W("field"), W("expected"), W("may"), W("but"), W("serializer"),
+        W("deserializer"), W("converter"), W("conversion"), W("constraint"), W("class"), W("column"), W("long"), W("larger"),
+        W("exceeds"), W("passed"), W("invalid"), W("partition"), W("one"), {0, NULL},
+};
 
-static bool last_word_in(const struct norm *n, const char *const *list)
+static bool last_word_in(const struct norm *n, const struct word *list)
 {
         return n->word && one_of(n->word, n->word_len, list);
 }
@@ -173,7 +188,10 @@ static void take_nested(struct norm *n, char open, char close)
 
 static bool has_tld(const char *p, size_t len)
 {
-        static const char *const tlds[] = {"com", "net", "org", "io", "local", "internal", "svc", "cluster", "cloud", "dev", "lan", "corp", "home", NULL};
+        static const struct word tlds[] = {
+        W("com"), W("net"), W("org"), W("io"), W("local"), W("internal"), W("svc"), W("cluster"), W("cloud"), W("dev"),
+        W("lan"), W("corp"), W("home"), {0, NULL},
+};
         static const char *const packages[] = {"com.", "org.", "net.", "io.", "java.", "javax.", "dev.", NULL};
         const char *dot = memrchr(p, '.', len);
         if (!dot || !one_of(dot + 1, (size_t)(p + len - dot - 1), tlds))
@@ -297,7 +315,9 @@ static bool take_source(struct norm *n)
 /* What follows "=(" of a key, "VALUES (", "contains (", "Value (". */
 static bool row_follows(const struct norm *n)
 {
-        static const char *const words[] = {"values", "contains", "value", NULL};
+        static const struct word words[] = {
+        W("values"), W("contains"), W("value"), {0, NULL},
+};
         return *n->p == '(' && ((n->p > n->start && n->p[-1] == '=') || last_word_in(n, words));
 }
 
@@ -359,6 +379,8 @@ size_t sl_dlq_normalise(struct sl_str text, char *out, size_t cap)
 
 /* ---- the shape ---- */
 
+#define FRAMES 60 /* looked at for the application's own, of all exceptions together */
+
 static uint64_t mix(uint64_t h, uint64_t v)
 {
         h ^= v + 0x9E3779B97F4A7C15u + (h << 12) + (h >> 4);
@@ -413,9 +435,9 @@ uint64_t sl_dlq_shape(const struct sl_dlq_item *it, const struct sl_dlq_link *li
                 h = mix(h, sl_hash(id.ptr, id.len));
         }
         uint32_t own = 0;
-        for (uint32_t i = n; i-- > 0 && !own;) { /* the deepest that has any */
+        for (uint32_t i = n, left = FRAMES; i-- > 0 && !own;) { /* the deepest that has any */
                 struct sl_str frames = links[i].frames, f;
-                while (own < 3 && sl_dlq_next_frame(&frames, &f))
+                while (own < 3 && left && left-- && sl_dlq_next_frame(&frames, &f))
                         if (sl_dlq_own_frame(f) && !generated(f)) {
                                 h = mix_frame(h, f);
                                 own++;

@@ -214,10 +214,12 @@ bool sl_dlq_own_frame(struct sl_str frame)
                 "org.aspectj.",    "org.slf4j.",     "ch.qos.",         "org.junit.",     "io.strimzi.",    "io.apicurio.",
                 "sluice.",         "worker",         "app//",
         };
+        if (frame.len < 2)
+                return false;
         for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-                if (sl_str_starts(frame, others[i]))
+                if (others[i][0] == frame.ptr[0] && others[i][1] == frame.ptr[1] && sl_str_starts(frame, others[i]))
                         return false;
-        return frame.len && !sl_str_starts(frame, "$Proxy");
+        return !sl_str_starts(frame, "$Proxy");
 }
 
 struct sl_str sl_dlq_own_id(struct sl_str trace)
