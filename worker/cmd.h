@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "cluster/plugload.h"
 
-enum { SL_EXIT_OK = 0, SL_EXIT_FAILED = 1, SL_EXIT_USAGE = 2, SL_EXIT_CONFIG = 3, SL_EXIT_UNREACHABLE = 4 };
+enum { SL_EXIT_OK = 0, SL_EXIT_FAILED = 1, SL_EXIT_USAGE = 2, SL_EXIT_CONFIG = 3, SL_EXIT_UNREACHABLE = 4, SL_EXIT_AGAIN = 75 };
 
 #define SL_ARGS_MAX 64
 struct sl_args {

@@ -24,8 +24,8 @@ void sl_kafka_markdown(struct sl_buf *out);
 void sl_kafka_metrics_print(struct sl_buf *out);
 #define SL_KAFKA_STATS_KEY "sluice.kafka.statistics.interval.ms"
 #define SL_KAFKA_STATS_DEFAULT "0"
-/* Where Java's partitioner puts a key: murmur2, whatever its length. */
-int32_t sl_kafka_partition_of(struct sl_str key, int32_t partitions);
+/* Java's partitioner puts a key into partition hash % count. */
+uint32_t sl_kafka_key_hash(struct sl_str key);
 /* librdkafka's version text. */
 const char *sl_kafka_version(void);
 #endif

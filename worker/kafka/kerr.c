@@ -177,7 +177,11 @@ const char *sl_kafka_version(void)
         return rd_kafka_version_str();
 }
 
-int32_t sl_kafka_partition_of(struct sl_str key, int32_t partitions)
+uint32_t sl_kafka_key_hash(struct sl_str key)
 {
-        return rd_kafka_msg_partitioner_murmur2(NULL, key.ptr, key.len, partitions, NULL, NULL);
+        /* Modulo 2^31 - 1 all but one of the 31-bit hashes are themselves. */
+        int32_t h = rd_kafka_msg_partitioner_murmur2(NULL, key.ptr, key.len, INT32_MAX, NULL, NULL);
+        if (!h && rd_kafka_msg_partitioner_murmur2(NULL, key.ptr, key.len, 2, NULL, NULL))
+                h = INT32_MAX;
+        return (uint32_t)h;
 }
