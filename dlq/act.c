@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One writer a dead-letter topic (see act.h). Does not repeat what failed: the command opens everything again from what the ledger
+ * says, so there is one way on after every fault. */
+#include "dlq/act.h"
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/clock.h"
+
+#define ASK_MS 15000
+#define PAUSE_MS 50
+#define TXN_TIMEOUT_MS 30000
+#define CUT_BYTES (4 << 20)
+#define CUT_MS 250
+#define RECORD_OVERHEAD 70
+#define QUEUE_BYTES (8u << 20)
+
+struct sl_dlq_act {
+        struct sl_dlq_act_opts opts;
+        struct sl_producer *producer;
+        struct sl_dlq_ledger *ledger;
+        const char *audit_topic;
+        bool open;
+        size_t bytes;
+        int64_t began_ms;
+};
+
+const char *sl_dlq_act_topic(const struct sl_props *client, const char *key, const char *fallback)
+{
+        const char *name = sl_props_get(client, key);
+        return name && *name ? name : fallback;
+}
+
+enum sl_rc sl_dlq_ensure_topic(struct sl_admin *admin, const struct sl_topic_spec *spec, int32_t *ret_partitions, struct sl_err *err)
+{
+        int64_t deadline = sl_mono_ms() + ASK_MS;
+        bool created = false;
+
+        SL_TRY(sl_admin_topic_partitions(admin, spec->name, ASK_MS, ret_partitions, err));
+        if (*ret_partitions)
+                return SL_OK;
+        SL_TRY(sl_admin_create_topic(admin, spec, ASK_MS, &created, err));
+        while (!*ret_partitions) { /* not every broker knows it at once */
+                SL_TRY(sl_admin_topic_partitions(admin, spec->name, ASK_MS, ret_partitions, err));
+                if (*ret_partitions)
+                        break;
+                if (sl_mono_ms() >= deadline)
+                        return sl_fail(err, SL_E_KAFKA, "Topic %s is still unknown to the brokers after its creation", spec->name);
+                nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
+        }
+        return SL_OK;
+}
+
+static enum sl_rc stopped(const struct sl_dlq_act *a, struct sl_err *err)
+{
+        if (a->opts.stop && atomic_load_explicit(a->opts.stop, memory_order_relaxed))
+                return sl_fail(err, SL_E_STOPPED, "stopped: the same command line goes on where this one ended");
+        return SL_OK;
+}
+
+static enum sl_rc tick(void *arg, struct sl_err *err)
+{
+        return stopped(arg, err);
+}
+
+static enum sl_rc open_producer(struct sl_dlq_act *a, struct sl_err *err)
+{
+        struct sl_buf id = {0};
+        struct sl_producer_opts opts = {.cfg = a->opts.cfg,
+                                        .client_id = "sluice-dlq",
+                                        .txn_timeout_ms = TXN_TIMEOUT_MS,
+                                        .queue_bytes = QUEUE_BYTES,
+                                        .tick = tick,
+                                        .tick_arg = a};
+        sl_buf_printf(&id, "sluice-dlq-%s", a->opts.topic);
+        opts.transactional_id = sl_buf_cstr(&id);
+        enum sl_rc rc = sl_producer_new(&opts, &a->producer, err);
+        if (rc == SL_OK)
+                rc = sl_producer_init(a->producer, err);
+        sl_buf_free(&id);
+        return rc;
+}
+
+static enum sl_rc open_all(struct sl_dlq_act *a, struct sl_err *err)
+{
+        const struct sl_props *client = a->opts.cfg.worker;
+        struct sl_topic_spec audit = {.partitions = 1, .replication = -1};
+        struct sl_dlq_ledger_opts ledger = {.cfg = a->opts.cfg,
+                                            .admin = a->opts.admin,
+                                            .topic = a->opts.topic,
+                                            .target = a->opts.target,
+                                            .ledger_topic = sl_dlq_act_topic(client, SL_DLQ_LEDGER_KEY, "sluice-dlq-ledger"),
+                                            .write = a->opts.write,
+                                            .stop = a->opts.stop};
+        int32_t partitions;
+
+        a->audit_topic = sl_dlq_act_topic(client, SL_DLQ_AUDIT_KEY, "sluice-dlq-audit");
+        audit.name = a->audit_topic;
+        if (a->opts.write) {
+                SL_TRY(sl_dlq_ensure_topic(a->opts.admin, &audit, &partitions, err));
+                SL_TRY(open_producer(a, err));
+        }
+        return sl_dlq_ledger_open(&ledger, &a->ledger, err);
+}
+
+enum sl_rc sl_dlq_act_open(const struct sl_dlq_act_opts *opts, struct sl_dlq_act **ret, struct sl_err *err)
+{
+        struct sl_dlq_act *a = sl_calloc(1, sizeof(*a));
+        a->opts = *opts;
+        enum sl_rc rc = open_all(a, err);
+        if (rc != SL_OK) {
+                sl_dlq_act_close(a);
+                return rc;
+        }
+        *ret = a;
+        return SL_OK;
+}
+
+void sl_dlq_act_close(struct sl_dlq_act *a)
+{
+        struct sl_err ignored = {0};
+        if (!a)
+                return;
+        if (a->open && sl_producer_abort(a->producer, &ignored) != SL_OK)
+                a->open = false; /* then its timeout ends it, or the next one who acts on this topic */
+        sl_producer_free(a->producer);
+        sl_dlq_ledger_close(a->ledger);
+        free(a);
+}
+
+struct sl_dlq_ledger *sl_dlq_act_ledger(const struct sl_dlq_act *a)
+{
+        return a->ledger;
+}
+
+enum sl_rc sl_dlq_act_begin(struct sl_dlq_act *a, struct sl_err *err)
+{
+        SL_TRY(stopped(a, err));
+        if (a->open)
+                return SL_OK;
+        SL_TRY(sl_producer_begin(a->producer, err));
+        a->open = true;
+        a->bytes = 0;
+        a->began_ms = sl_mono_ms();
+        return SL_OK;
+}
+
+enum sl_rc sl_dlq_act_send(struct sl_dlq_act *a, const struct sl_message *m, struct sl_err *err)
+{
+        for (;;) {
+                bool full;
+                SL_TRY(sl_producer_send(a->producer, m, &full, err));
+                if (!full)
+                        break;
+                SL_TRY(sl_producer_serve(a->producer, 100, err));
+                SL_TRY(stopped(a, err));
+        }
+        a->bytes += m->key.len + m->value.len + RECORD_OVERHEAD;
+        return SL_OK;
+}
+
+static enum sl_rc send(void *arg, const struct sl_message *m, struct sl_err *err)
+{
+        return sl_dlq_act_send(arg, m, err);
+}
+
+bool sl_dlq_act_due(const struct sl_dlq_act *a)
+{
+        return a->open && (a->bytes >= CUT_BYTES || sl_mono_ms() - a->began_ms >= CUT_MS);
+}
+
+enum sl_rc sl_dlq_act_commit(struct sl_dlq_act *a, struct sl_err *err)
+{
+        SL_TRY(sl_dlq_act_begin(a, err));
+        SL_TRY(sl_dlq_ledger_write(a->ledger, send, a, err));
+        SL_TRY(sl_producer_commit(a->producer, err));
+        a->open = false;
+        return SL_OK;
+}
+
+enum sl_rc sl_dlq_act_wait(struct sl_dlq_act *a, int timeout_ms, struct sl_err *err)
+{
+        SL_TRY(sl_producer_serve(a->producer, timeout_ms, err));
+        return stopped(a, err);
+}
+
+/* --- Audit ----------------------------------------------------------------------------------------------------------- */
+
+void sl_dlq_who(struct sl_buf *out)
+{
+        char host[256] = "";
+        struct passwd found, *pw = NULL;
+        char room[2048];
+        getpwuid_r(geteuid(), &found, room, sizeof(room), &pw);
+        if (gethostname(host, sizeof(host) - 1) != 0)
+                host[0] = '\0';
+        if (pw)
+                sl_buf_adds(out, pw->pw_name);
+        else
+                sl_buf_printf(out, "%u", geteuid());
+        sl_buf_printf(out, "@%s", host);
+}
+
+void sl_dlq_act_time(int64_t ms, struct sl_buf *out)
+{
+        time_t seconds = (time_t)(ms / 1000);
+        struct tm tm;
+        char text[40];
+        gmtime_r(&seconds, &tm);
+        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+        sl_buf_printf(out, "%s.%03dZ", text, (int)(ms % 1000));
+}
+
+enum sl_rc sl_dlq_act_audit(struct sl_dlq_act *a, const char *action, const char *reason, const json_t *result, struct sl_err *err)
+{
+        struct sl_buf who = {0}, now = {0}, text = {0};
+        sl_dlq_who(&who);
+        sl_dlq_act_time(sl_wall_ms(), &now);
+        sl_auto_json *entry = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s*, s:O}", "at", sl_buf_cstr(&now), "who", sl_buf_cstr(&who),
+                                        "action", action, "topic", a->opts.topic, "target", a->opts.target, "why", reason, "result",
+                                        result);
+        sl_json_dump(entry, &text);
+        struct sl_message m = {.topic = sl_str_c(a->audit_topic),
+                               .partition = -1,
+                               .key = sl_str_c(a->opts.topic),
+                               .value = {text.ptr, text.len},
+                               .timestamp_ms = -1};
+        enum sl_rc rc = sl_dlq_act_begin(a, err);
+        if (rc == SL_OK)
+                rc = sl_dlq_act_send(a, &m, err);
+        sl_buf_free(&who);
+        sl_buf_free(&now);
+        sl_buf_free(&text);
+        return rc;
+}

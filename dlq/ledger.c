@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ledger (see ledger.h). One record a bucket of 4096 offsets, with ranges as text, so that kcat shows it readably; one record a
+ * job. Keys name the dead-letter topic and its id: a topic that was deleted and made again begins with nothing closed.
+ * Does not decide what is to be done with a record. */
+#include "dlq/ledger.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/map.h"
+#include "kafka/reader.h"
+
+#define CREATE_MS 15000
+#define SETTLE_MS 90000 /* longer than another replayer's transaction can stay open */
+#define GLANCE_MS 2000  /* a dry run only lets a transaction end that is just being committed */
+#define PAUSE_MS 50
+
+enum scope { ALL, ORIGINAL, OTHER, SCOPES };
+struct bucket {
+        enum scope scope;
+        int32_t partition;
+        int64_t number;
+        bool dirty;
+        uint8_t states[SL_DLQ_BUCKET];
+};
+struct job {
+        struct sl_buf json;
+        bool dirty;
+};
+struct sl_dlq_ledger {
+        struct sl_dlq_ledger_opts opts;
+        struct sl_buf topic_id;
+        struct sl_map buckets; /* "scope partition number" -> struct bucket */
+        struct sl_map jobs;    /* id -> struct job */
+        const struct bucket *last[SCOPES]; /* found before: neighbours are asked for together */
+        struct sl_buf key, value;
+};
+
+static const char *const state_names[SL_DLQ_STATE_COUNT] = {"open", "replayed", "duplicate", "obsolete", "quarantined", "discarded"};
+
+const char *sl_dlq_state_name(enum sl_dlq_state s)
+{
+        return state_names[s];
+}
+
+/* --- Text ------------------------------------------------------------------------------------------------------------ */
+
+static void print_state(const uint8_t *states, uint8_t state, struct sl_buf *out)
+{
+        bool first = true;
+        for (int i = 0; i < SL_DLQ_BUCKET; i++) {
+                if (states[i] != state)
+                        continue;
+                int end = i;
+                while (end + 1 < SL_DLQ_BUCKET && states[end + 1] == state)
+                        end++;
+                if (first)
+                        sl_buf_printf(out, "%s\"%s\":\"", out->ptr[out->len - 1] == '{' ? "" : ",", state_names[state]);
+                else
+                        sl_buf_addc(out, ',');
+                first = false;
+                sl_buf_add_i64(out, i);
+                if (end > i) {
+                        sl_buf_addc(out, '-');
+                        sl_buf_add_i64(out, end);
+                }
+                i = end;
+        }
+        if (!first)
+                sl_buf_addc(out, '"');
+}
+
+void sl_dlq_states_print(const uint8_t *states, struct sl_buf *out)
+{
+        bool has[256] = {0};
+        for (int i = 0; i < SL_DLQ_BUCKET; i++)
+                has[states[i]] = true;
+        sl_buf_addc(out, '{');
+        for (uint8_t s = SL_DLQ_REPLAYED; s < SL_DLQ_STATE_COUNT; s++)
+                if (has[s])
+                        print_state(states, s, out);
+        sl_buf_addc(out, '}');
+}
+
+static bool parse_ranges(const char *text, uint8_t state, uint8_t *states)
+{
+        while (*text) {
+                char *end;
+                long from = strtol(text, &end, 10), to = from;
+                if (end == text)
+                        return false;
+                if (*end == '-') {
+                        text = end + 1;
+                        to = strtol(text, &end, 10);
+                        if (end == text)
+                                return false;
+                }
+                if (from < 0 || to < from || to >= SL_DLQ_BUCKET || (*end && *end != ','))
+                        return false;
+                memset(states + from, state, (size_t)(to - from + 1));
+                text = *end ? end + 1 : end;
+        }
+        return true;
+}
+
+enum sl_rc sl_dlq_states_parse(struct sl_str text, uint8_t *states, struct sl_err *err)
+{
+        sl_auto_json *obj = NULL;
+        SL_TRY(sl_json_parse(text, &obj, err));
+        memset(states, 0, SL_DLQ_BUCKET);
+        for (uint8_t s = SL_DLQ_REPLAYED; s < SL_DLQ_STATE_COUNT; s++) {
+                const char *ranges = sl_json_str(obj, state_names[s]);
+                if (ranges && !parse_ranges(ranges, s, states))
+                        return sl_fail(err, SL_E_JSON, "\"%s\" of a ledger record has no ranges of offsets: %.100s", state_names[s],
+                                       ranges);
+        }
+        return SL_OK;
+}
+
+/* --- Buckets --------------------------------------------------------------------------------------------------------- */
+
+static struct bucket *find(const struct sl_dlq_ledger *l, enum scope scope, int32_t partition, int64_t number)
+{
+        char key[64];
+        int n = snprintf(key, sizeof(key), "%d %d %ld", (int)scope, partition, number);
+        return sl_map_get(&l->buckets, (struct sl_str){key, (size_t)n});
+}
+
+static struct bucket *make(struct sl_dlq_ledger *l, enum scope scope, int32_t partition, int64_t number)
+{
+        struct bucket *b = find(l, scope, partition, number);
+        char key[64];
+        if (b)
+                return b;
+        b = sl_calloc(1, sizeof(*b));
+        b->scope = scope;
+        b->partition = partition;
+        b->number = number;
+        int n = snprintf(key, sizeof(key), "%d %d %ld", (int)scope, partition, number);
+        sl_map_put(&l->buckets, (struct sl_str){key, (size_t)n}, b);
+        return b;
+}
+
+static uint8_t state_in(struct sl_dlq_ledger *l, enum scope scope, int32_t partition, int64_t offset)
+{
+        const struct bucket *b = l->last[scope];
+        int64_t number = offset / SL_DLQ_BUCKET;
+        if (!b || b->number != number || b->partition != partition)
+                b = find(l, scope, partition, number);
+        if (!b)
+                return SL_DLQ_OPEN;
+        l->last[scope] = b;
+        return b->states[offset % SL_DLQ_BUCKET];
+}
+
+enum sl_dlq_state sl_dlq_ledger_state(const struct sl_dlq_ledger *cl, int32_t partition, int64_t offset)
+{
+        struct sl_dlq_ledger *l = (struct sl_dlq_ledger *)cl; /* only what was found last changes */
+        for (int scope = ALL; scope < SCOPES; scope++) {
+                uint8_t s = state_in(l, (enum scope)scope, partition, offset);
+                if (s != SL_DLQ_OPEN)
+                        return (enum sl_dlq_state)s;
+        }
+        return SL_DLQ_OPEN;
+}
+
+static enum scope own_scope(const struct sl_dlq_ledger *l)
+{
+        return strcmp(l->opts.target, "original") == 0 ? ORIGINAL : OTHER;
+}
+
+void sl_dlq_ledger_mark(struct sl_dlq_ledger *l, int32_t partition, int64_t offset, enum sl_dlq_state state)
+{
+        bool all = state == SL_DLQ_OPEN || state >= SL_DLQ_QUARANTINED;
+        struct bucket *b = make(l, all ? ALL : own_scope(l), partition, offset / SL_DLQ_BUCKET);
+        b->states[offset % SL_DLQ_BUCKET] = (uint8_t)state;
+        b->dirty = true;
+}
+
+/* --- Jobs ------------------------------------------------------------------------------------------------------------ */
+
+struct sl_str sl_dlq_ledger_job(const struct sl_dlq_ledger *l, const char *id)
+{
+        struct job *j = sl_map_get(&l->jobs, sl_str_c(id));
+        return j ? (struct sl_str){j->json.ptr, j->json.len} : SL_STR_NULL;
+}
+
+static struct job *put_job(struct sl_dlq_ledger *l, const char *id, struct sl_str json)
+{
+        struct job *j = sl_map_get(&l->jobs, sl_str_c(id));
+        if (!j) {
+                j = sl_calloc(1, sizeof(*j));
+                sl_map_put(&l->jobs, sl_str_c(id), j);
+        }
+        sl_buf_clear(&j->json);
+        sl_buf_add_str(&j->json, json);
+        return j;
+}
+
+void sl_dlq_ledger_put_job(struct sl_dlq_ledger *l, const char *id, struct sl_str json)
+{
+        put_job(l, id, json)->dirty = true;
+}
+
+/* --- Writing --------------------------------------------------------------------------------------------------------- */
+
+static const char *scope_name(const struct sl_dlq_ledger *l, enum scope scope)
+{
+        return scope == ALL ? "*" : scope == ORIGINAL ? "original" : l->opts.target;
+}
+
+static void begin_key(struct sl_dlq_ledger *l, const char *kind)
+{
+        sl_buf_clear(&l->key);
+        sl_buf_printf(&l->key, "[\"%s\",", kind);
+        sl_buf_add_json_str(&l->key, l->opts.topic, strlen(l->opts.topic));
+        sl_buf_printf(&l->key, ",\"%s\",", sl_buf_cstr(&l->topic_id));
+}
+
+static enum sl_rc send_record(struct sl_dlq_ledger *l, struct sl_str value,
+                              enum sl_rc (*send)(void *arg, const struct sl_message *m, struct sl_err *err), void *arg,
+                              struct sl_err *err)
+{
+        struct sl_message m = {.topic = sl_str_c(l->opts.ledger_topic),
+                               .partition = -1,
+                               .key = {l->key.ptr, l->key.len},
+                               .value = value,
+                               .timestamp_ms = -1};
+        return send(arg, &m, err);
+}
+
+enum sl_rc sl_dlq_ledger_write(struct sl_dlq_ledger *l, enum sl_rc (*send)(void *arg, const struct sl_message *m, struct sl_err *err),
+                               void *arg, struct sl_err *err)
+{
+        struct sl_map_entry *e;
+        for (size_t i = 0; sl_map_next(&l->buckets, &i, &e);) {
+                struct bucket *b = e->value;
+                if (!b->dirty)
+                        continue;
+                begin_key(l, "closed");
+                const char *scope = scope_name(l, b->scope);
+                sl_buf_add_json_str(&l->key, scope, strlen(scope));
+                sl_buf_printf(&l->key, ",%d,%ld]", b->partition, b->number);
+                sl_buf_clear(&l->value);
+                sl_dlq_states_print(b->states, &l->value);
+                SL_TRY(send_record(l, (struct sl_str){l->value.ptr, l->value.len}, send, arg, err));
+                b->dirty = false;
+        }
+        for (size_t i = 0; sl_map_next(&l->jobs, &i, &e);) {
+                struct job *j = e->value;
+                if (!j->dirty)
+                        continue;
+                begin_key(l, "job");
+                sl_buf_printf(&l->key, "\"%s\"]", e->key);
+                SL_TRY(send_record(l, (struct sl_str){j->json.ptr, j->json.len}, send, arg, err));
+                j->dirty = false;
+        }
+        return SL_OK;
+}
+
+/* --- Reading --------------------------------------------------------------------------------------------------------- */
+
+static const char *item_str(const json_t *array, size_t i)
+{
+        const char *s = json_string_value(json_array_get(array, i));
+        return s ? s : "";
+}
+
+static enum sl_rc apply_closed(struct sl_dlq_ledger *l, const json_t *key, struct sl_str value, struct sl_err *err)
+{
+        const char *name = item_str(key, 3);
+        enum scope scope = strcmp(name, "*") == 0 ? ALL : strcmp(name, "original") == 0 ? ORIGINAL : OTHER;
+        if (scope == OTHER && strcmp(name, l->opts.target) != 0)
+                return SL_OK;
+        struct bucket *b = make(l, scope, (int32_t)json_integer_value(json_array_get(key, 4)),
+                                json_integer_value(json_array_get(key, 5)));
+        memset(b->states, 0, sizeof(b->states));
+        return value.ptr ? sl_dlq_states_parse(value, b->states, err) : SL_OK;
+}
+
+/* A record of this dead-letter topic; others' are passed over. */
+static enum sl_rc apply(struct sl_dlq_ledger *l, struct sl_str key_text, struct sl_str value, struct sl_err *err)
+{
+        sl_auto_json *key = NULL;
+        struct sl_err ignored = {0};
+        if (sl_json_parse(key_text, &key, &ignored) != SL_OK)
+                return SL_OK;
+        if (strcmp(item_str(key, 1), l->opts.topic) != 0 || strcmp(item_str(key, 2), sl_buf_cstr(&l->topic_id)) != 0)
+                return SL_OK;
+        if (strcmp(item_str(key, 0), "job") == 0)
+                put_job(l, item_str(key, 3), value);
+        else if (strcmp(item_str(key, 0), "closed") == 0)
+                return apply_closed(l, key, value, err);
+        return SL_OK;
+}
+
+/* Read to the end. *ret_blocked: another transaction is open before the high watermark. */
+static enum sl_rc read_all(struct sl_dlq_ledger *l, bool *ret_blocked, struct sl_err *err)
+{
+        struct sl_reader_opts opts = {.cfg = l->opts.cfg,
+                                      .admin = l->opts.admin,
+                                      .client_id = "sluice-dlq-ledger",
+                                      .topic = l->opts.ledger_topic,
+                                      .no_headers = true,
+                                      .stop = l->opts.stop};
+        struct sl_reader *r;
+        const struct sl_kmsg *messages;
+        uint32_t n;
+
+        SL_TRY(sl_reader_open(&opts, &r, err));
+        enum sl_rc rc;
+        while ((rc = sl_reader_next(r, &messages, &n, err)) == SL_OK && n)
+                for (uint32_t i = 0; i < n && rc == SL_OK; i++)
+                        rc = apply(l, messages[i].key, messages[i].value, err);
+        const struct sl_reader_part *parts = sl_reader_parts(r, &n);
+        *ret_blocked = false;
+        for (uint32_t i = 0; i < n; i++)
+                *ret_blocked |= parts[i].end < parts[i].high;
+        sl_reader_close(r);
+        return rc;
+}
+
+static enum sl_rc read_settled(struct sl_dlq_ledger *l, struct sl_err *err)
+{
+        int64_t deadline = sl_mono_ms() + (l->opts.write ? SETTLE_MS : GLANCE_MS);
+        bool blocked;
+        for (;;) {
+                SL_TRY(read_all(l, &blocked, err));
+                bool over = sl_mono_ms() >= deadline;
+                if (!blocked || (over && !l->opts.write))
+                        return SL_OK;
+                if (over)
+                        return sl_fail(err, SL_E_KAFKA, "Another producer keeps a transaction open in topic %s: its end can't be read",
+                                       l->opts.ledger_topic);
+                nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
+        }
+}
+
+static enum sl_rc ensure_topic(struct sl_dlq_ledger *l, bool *ret_there, struct sl_err *err)
+{
+        static const char *const config[] = {"cleanup.policy", "compact", "segment.bytes", "16777216", NULL};
+        struct sl_topic_spec spec = {.name = l->opts.ledger_topic, .partitions = 1, .replication = -1, .config = config};
+        int64_t deadline = sl_mono_ms() + CREATE_MS;
+        int32_t partitions = 0;
+        bool created = false;
+
+        SL_TRY(sl_admin_topic_partitions(l->opts.admin, l->opts.ledger_topic, CREATE_MS, &partitions, err));
+        if (!partitions && l->opts.write)
+                SL_TRY(sl_admin_create_topic(l->opts.admin, &spec, CREATE_MS, &created, err));
+        while (!partitions && l->opts.write && sl_mono_ms() < deadline) { /* not every broker knows it at once */
+                SL_TRY(sl_admin_topic_partitions(l->opts.admin, l->opts.ledger_topic, CREATE_MS, &partitions, err));
+                if (!partitions)
+                        nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
+        }
+        *ret_there = partitions > 0;
+        return SL_OK;
+}
+
+enum sl_rc sl_dlq_ledger_open(const struct sl_dlq_ledger_opts *opts, struct sl_dlq_ledger **ret, struct sl_err *err)
+{
+        struct sl_dlq_ledger *l = sl_calloc(1, sizeof(*l));
+        bool there = false;
+
+        l->opts = *opts;
+        enum sl_rc rc = sl_admin_topic_id(opts->admin, opts->topic, CREATE_MS, &l->topic_id, err);
+        if (rc == SL_OK)
+                rc = ensure_topic(l, &there, err);
+        if (rc == SL_OK && there)
+                rc = read_settled(l, err);
+        if (rc != SL_OK) {
+                sl_dlq_ledger_close(l);
+                return rc;
+        }
+        *ret = l;
+        return SL_OK;
+}
+
+static void free_job(void *p)
+{
+        struct job *j = p;
+        sl_buf_free(&j->json);
+        free(j);
+}
+
+void sl_dlq_ledger_close(struct sl_dlq_ledger *l)
+{
+        if (!l)
+                return;
+        sl_map_free(&l->buckets, free);
+        sl_map_free(&l->jobs, free_job);
+        sl_buf_free(&l->topic_id);
+        sl_buf_free(&l->key);
+        sl_buf_free(&l->value);
+        free(l);
+}
+
+const char *sl_dlq_ledger_topic_id(const struct sl_dlq_ledger *l)
+{
+        return sl_buf_cstr((struct sl_buf *)&l->topic_id);
+}
