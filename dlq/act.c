@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One writer a dead-letter topic (see act.h). Does not repeat what failed: the command opens everything again from what the ledger
- * says, so there is one way on after every fault. */
+/* One writer a dead-letter topic (see act.h). Does not repeat what failed: the command opens everything again from what
+ * the ledger says, so there is one way on after every fault. */
 #include "dlq/act.h"
 #include <pwd.h>
 #include <stdio.h>
@@ -11,11 +11,14 @@
 
 #define ASK_MS 15000
 #define PAUSE_MS 50
+#define VISIBLE_MS 5000
+#define GLANCE_MS 5
 #define TXN_TIMEOUT_MS 30000
 #define CUT_BYTES (4 << 20)
 #define CUT_MS 250
 #define RECORD_OVERHEAD 70
-#define QUEUE_BYTES (8u << 20)
+#define RECORD_BYTES (128 << 20) /* what a broker once took must pass */
+#define QUEUE_BYTES (256u << 20) /* transactions are far shorter: it never fills but for one huge record */
 
 struct sl_dlq_act {
         struct sl_dlq_act_opts opts;
@@ -33,7 +36,8 @@ const char *sl_dlq_act_topic(const struct sl_props *client, const char *key, con
         return name && *name ? name : fallback;
 }
 
-enum sl_rc sl_dlq_ensure_topic(struct sl_admin *admin, const struct sl_topic_spec *spec, int32_t *ret_partitions, struct sl_err *err)
+enum sl_rc sl_dlq_ensure_topic(struct sl_admin *admin, const struct sl_topic_spec *spec, int32_t *ret_partitions,
+                               struct sl_err *err)
 {
         int64_t deadline = sl_mono_ms() + ASK_MS;
         bool created = false;
@@ -47,7 +51,8 @@ enum sl_rc sl_dlq_ensure_topic(struct sl_admin *admin, const struct sl_topic_spe
                 if (*ret_partitions)
                         break;
                 if (sl_mono_ms() >= deadline)
-                        return sl_fail(err, SL_E_KAFKA, "Topic %s is still unknown to the brokers after its creation", spec->name);
+                        return sl_fail(err, SL_E_KAFKA, "Topic %s is still unknown to the brokers after its creation",
+                                       spec->name);
                 nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
         }
         return SL_OK;
@@ -72,6 +77,7 @@ static enum sl_rc open_producer(struct sl_dlq_act *a, struct sl_err *err)
                                         .client_id = "sluice-dlq",
                                         .txn_timeout_ms = TXN_TIMEOUT_MS,
                                         .queue_bytes = QUEUE_BYTES,
+                                        .record_bytes = RECORD_BYTES,
                                         .tick = tick,
                                         .tick_arg = a};
         sl_buf_printf(&id, "sluice-dlq-%s", a->opts.topic);
@@ -91,7 +97,8 @@ static enum sl_rc open_all(struct sl_dlq_act *a, struct sl_err *err)
                                             .admin = a->opts.admin,
                                             .topic = a->opts.topic,
                                             .target = a->opts.target,
-                                            .ledger_topic = sl_dlq_act_topic(client, SL_DLQ_LEDGER_KEY, "sluice-dlq-ledger"),
+                                            .ledger_topic =
+                                                    sl_dlq_act_topic(client, SL_DLQ_LEDGER_KEY, "sluice-dlq-ledger"),
                                             .write = a->opts.write,
                                             .stop = a->opts.stop};
         int32_t partitions;
@@ -186,7 +193,31 @@ enum sl_rc sl_dlq_act_wait(struct sl_dlq_act *a, int timeout_ms, struct sl_err *
         return stopped(a, err);
 }
 
-/* --- Audit ----------------------------------------------------------------------------------------------------------- */
+void sl_dlq_await_readers(struct sl_admin *admin, const char *topic, int32_t partitions)
+{
+        int64_t deadline = sl_mono_ms() + VISIBLE_MS;
+        int32_t *ids = sl_calloc((size_t)partitions + 1, sizeof(*ids));
+        int64_t *high = sl_calloc(((size_t)partitions + 1) * 2, sizeof(*high)), *stable = high + partitions;
+        struct sl_err ignored = {0};
+        uint32_t n = (uint32_t)partitions, behind = n;
+
+        for (int32_t i = 0; i < partitions; i++)
+                ids[i] = i;
+        enum sl_rc rc = sl_admin_list_offsets(admin, topic, ids, n, SL_AT_LATEST, false, ASK_MS, high, &ignored);
+        while (rc == SL_OK && behind && sl_mono_ms() < deadline) {
+                rc = sl_admin_list_offsets(admin, topic, ids, n, SL_AT_LATEST, true, ASK_MS, stable, &ignored);
+                behind = 0;
+                for (uint32_t i = 0; i < n; i++)
+                        behind += stable[i] < high[i];
+                if (behind)
+                        nanosleep(&(struct timespec){.tv_nsec = GLANCE_MS * 1000000L}, NULL);
+        }
+        free(ids);
+        free(high);
+}
+
+/* --- Audit -----------------------------------------------------------------------------------------------------------
+ */
 
 void sl_dlq_who(struct sl_buf *out)
 {
@@ -213,14 +244,15 @@ void sl_dlq_act_time(int64_t ms, struct sl_buf *out)
         sl_buf_printf(out, "%s.%03dZ", text, (int)(ms % 1000));
 }
 
-enum sl_rc sl_dlq_act_audit(struct sl_dlq_act *a, const char *action, const char *reason, const json_t *result, struct sl_err *err)
+enum sl_rc sl_dlq_act_audit(struct sl_dlq_act *a, const char *action, const char *reason, const json_t *result,
+                            struct sl_err *err)
 {
         struct sl_buf who = {0}, now = {0}, text = {0};
         sl_dlq_who(&who);
         sl_dlq_act_time(sl_wall_ms(), &now);
-        sl_auto_json *entry = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s*, s:O}", "at", sl_buf_cstr(&now), "who", sl_buf_cstr(&who),
-                                        "action", action, "topic", a->opts.topic, "target", a->opts.target, "why", reason, "result",
-                                        result);
+        sl_auto_json *entry = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s*, s:O}", "at", sl_buf_cstr(&now), "who",
+                                        sl_buf_cstr(&who), "action", action, "topic", a->opts.topic, "target",
+                                        a->opts.target, "why", reason, "result", result);
         sl_json_dump(entry, &text);
         struct sl_message m = {.topic = sl_str_c(a->audit_topic),
                                .partition = -1,

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What replay, quarantine, release and discard share: one writer a dead-letter topic, whose records, ledger and audit entry stand or
- * fall together in Kafka transactions. The transactional id is the dead-letter topic's: whoever begins an action on a topic fences
- * the one before, whatever their arguments are, and only then reads what has been done.
+/* What replay, quarantine, release and discard share: one writer a dead-letter topic, whose records, ledger and audit
+ * entry stand or fall together in Kafka transactions. The transactional id is the dead-letter topic's: whoever begins
+ * an action on a topic fences the one before, whatever their arguments are, and only then reads what has been done.
  * @thread one at a time. */
 #ifndef SL_DLQ_ACT_H
 #define SL_DLQ_ACT_H
 #include "base/json.h"
 #include "dlq/ledger.h"
 
-#define SL_DLQ_LEDGER_KEY "sluice.dlq.ledger.topic"         /* in --command-config */
+#define SL_DLQ_LEDGER_KEY "sluice.dlq.ledger.topic" /* in --command-config */
 #define SL_DLQ_AUDIT_KEY "sluice.dlq.audit.topic"
 #define SL_DLQ_QUARANTINE_KEY "sluice.dlq.quarantine.topic"
 
 struct sl_dlq_act;
 struct sl_dlq_act_opts {
-        struct sl_kafka_cfg cfg;   /* borrowed for the life of the action, as all that follows is */
+        struct sl_kafka_cfg cfg; /* borrowed for the life of the action, as all that follows is */
         struct sl_admin *admin;
-        const char *topic;         /* the dead-letter topic */
-        const char *target;        /* of the ledger */
-        bool write;                /* false: a dry run, which only reads the ledger */
+        const char *topic;  /* the dead-letter topic */
+        const char *target; /* of the ledger */
+        bool write;         /* false: a dry run, which only reads the ledger */
         const atomic_bool *stop;
 };
 /* Writing: fences, then reads the ledger. */
@@ -36,12 +36,19 @@ bool sl_dlq_act_due(const struct sl_dlq_act *a);
 enum sl_rc sl_dlq_act_commit(struct sl_dlq_act *a, struct sl_err *err);
 /* Wait this long, serving the producer. SL_E_STOPPED when the process is to end. */
 enum sl_rc sl_dlq_act_wait(struct sl_dlq_act *a, int timeout_ms, struct sl_err *err);
-/* Put an entry into the audit topic, as part of the transaction: action, who, when, why (reason; NULL ok), result (borrowed). */
-enum sl_rc sl_dlq_act_audit(struct sl_dlq_act *a, const char *action, const char *reason, const json_t *result, struct sl_err *err);
+/* Put an entry into the audit topic, as part of the transaction: action, who, when, why (reason; NULL ok), result
+ * (borrowed). */
+enum sl_rc sl_dlq_act_audit(struct sl_dlq_act *a, const char *action, const char *reason, const json_t *result,
+                            struct sl_err *err);
 /* A topic by name of the client's properties, or its default. */
 const char *sl_dlq_act_topic(const struct sl_props *client, const char *key, const char *fallback);
 /* Make a topic that is missing; partitions -1 = the broker's default. *ret_partitions: how many it has. */
-enum sl_rc sl_dlq_ensure_topic(struct sl_admin *admin, const struct sl_topic_spec *spec, int32_t *ret_partitions, struct sl_err *err);
+enum sl_rc sl_dlq_ensure_topic(struct sl_admin *admin, const struct sl_topic_spec *spec, int32_t *ret_partitions,
+                               struct sl_err *err);
+/* A committed transaction becomes visible a moment after the commit: wait (at most a few seconds) until readers of
+ * committed records can see all that stands in the topic now. Somebody else's open transaction is not waited for any
+ * longer. */
+void sl_dlq_await_readers(struct sl_admin *admin, const char *topic, int32_t partitions);
 /* "user@host" */
 void sl_dlq_who(struct sl_buf *out);
 /* RFC 3339 in UTC, milliseconds. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Did a topic grow since its records failed (see growth.h)? The guess from the dead letters' keys must be borne out by the topic: the
- * original of one still stands where it is said to, all partitions beyond the guess are younger, and what lies in them was put there
- * by key. Whoever chooses partitions by other rules is not taken for a grown topic. */
+/* Did a topic grow since its records failed (see growth.h)? The guess from the dead letters' keys must be borne out by
+ * the topic: the original of one still stands where it is said to, all partitions beyond the guess are younger, and
+ * what lies in them was put there by key. Whoever chooses partitions by other rules is not taken for a grown topic. */
 #include "dlq/growth.h"
 #include <stdlib.h>
 
-#define SAMPLE 200     /* records of the new partitions that are looked at */
-#define PROOF_BITS 10  /* how unlikely a fit by chance must be while the new partitions are empty */
+#define SAMPLE 200    /* records of the new partitions that are looked at */
+#define PROOF_BITS 10 /* how unlikely a fit by chance must be while the new partitions are empty */
 #define ASK_MS 15000
 
 void sl_growth_begin(struct sl_growth *g, int32_t partitions)
@@ -46,7 +46,8 @@ static int32_t guess(const struct sl_growth *g)
 }
 
 /* The time of the original of a dead letter, -1 = it is not there, or another record is. */
-static enum sl_rc time_of_original(const struct sl_growth *g, struct sl_reader_opts opts, int64_t *ret, struct sl_err *err)
+static enum sl_rc time_of_original(const struct sl_growth *g, struct sl_reader_opts opts, int64_t *ret,
+                                   struct sl_err *err)
 {
         struct sl_reader_part range = {.id = g->partition, .begin = g->offset, .end = g->offset + 1};
         const struct sl_kmsg *m;
@@ -65,8 +66,8 @@ static enum sl_rc time_of_original(const struct sl_growth *g, struct sl_reader_o
 }
 
 /* Is everything in the partitions from n on younger than then_ms? */
-static enum sl_rc all_younger(const struct sl_growth *g, const struct sl_reader_opts *opts, int32_t n, int64_t then_ms, bool *ret,
-                              struct sl_err *err)
+static enum sl_rc all_younger(const struct sl_growth *g, const struct sl_reader_opts *opts, int32_t n, int64_t then_ms,
+                              bool *ret, struct sl_err *err)
 {
         uint32_t count = (uint32_t)(g->now - n);
         int32_t *ids = sl_calloc(count, sizeof(*ids));
@@ -74,11 +75,14 @@ static enum sl_rc all_younger(const struct sl_growth *g, const struct sl_reader_
 
         for (uint32_t i = 0; i < count; i++)
                 ids[i] = n + (int32_t)i;
-        enum sl_rc rc = sl_admin_list_offsets(opts->admin, opts->topic, ids, count, then_ms + 1, false, ASK_MS, at, err);
+        enum sl_rc rc =
+                sl_admin_list_offsets(opts->admin, opts->topic, ids, count, then_ms + 1, false, ASK_MS, at, err);
         if (rc == SL_OK)
-                rc = sl_admin_list_offsets(opts->admin, opts->topic, ids, count, SL_AT_EARLIEST, false, ASK_MS, low, err);
+                rc = sl_admin_list_offsets(opts->admin, opts->topic, ids, count, SL_AT_EARLIEST, false, ASK_MS, low,
+                                           err);
         if (rc == SL_OK)
-                rc = sl_admin_list_offsets(opts->admin, opts->topic, ids, count, SL_AT_LATEST, false, ASK_MS, high, err);
+                rc = sl_admin_list_offsets(opts->admin, opts->topic, ids, count, SL_AT_LATEST, false, ASK_MS, high,
+                                           err);
         *ret = true;
         for (uint32_t i = 0; i < count && rc == SL_OK; i++)
                 *ret &= low[i] == 0 && (at[i] < 0 ? high[i] == 0 : at[i] == 0);
@@ -88,8 +92,8 @@ static enum sl_rc all_younger(const struct sl_growth *g, const struct sl_reader_
 }
 
 /* How many records of the new partitions were looked at, and were all of them put there by key? */
-static enum sl_rc look_at_new(const struct sl_growth *g, struct sl_reader_opts opts, int32_t n, uint32_t *ret_seen, bool *ret_by_key,
-                              struct sl_err *err)
+static enum sl_rc look_at_new(const struct sl_growth *g, struct sl_reader_opts opts, int32_t n, uint32_t *ret_seen,
+                              bool *ret_by_key, struct sl_err *err)
 {
         struct sl_reader_part *ranges = sl_calloc((size_t)(g->now - n), sizeof(*ranges));
         const struct sl_kmsg *m;
@@ -108,7 +112,8 @@ static enum sl_rc look_at_new(const struct sl_growth *g, struct sl_reader_opts o
                         for (uint32_t i = 0; i < count; i++)
                                 if (m[i].key.ptr) {
                                         ++*ret_seen;
-                                        *ret_by_key &= sl_kafka_key_hash(m[i].key) % (uint32_t)g->now == (uint32_t)m[i].partition;
+                                        *ret_by_key &= sl_kafka_key_hash(m[i].key) % (uint32_t)g->now ==
+                                                       (uint32_t)m[i].partition;
                                 }
                 sl_reader_close(r);
         }
@@ -116,7 +121,8 @@ static enum sl_rc look_at_new(const struct sl_growth *g, struct sl_reader_opts o
         return rc;
 }
 
-enum sl_rc sl_growth_tell(const struct sl_growth *g, const struct sl_reader_opts *opts, int32_t *ret, struct sl_err *err)
+enum sl_rc sl_growth_tell(const struct sl_growth *g, const struct sl_reader_opts *opts, int32_t *ret,
+                          struct sl_err *err)
 {
         int32_t n = guess(g);
         int64_t then_ms;

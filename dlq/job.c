@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Jobs (see job.h). Their records are JSON: {"job","topic","args","by","begun","state","since","until","parts":[[id,begin,end]],
+/* Jobs (see job.h). Their records are JSON:
+ * {"job","topic","args","by","begun","state","since","until","parts":[[id,begin,end]],
  * "replay","duplicates","obsolete","repaired","targets"}. */
 #include "dlq/job.h"
 #include <stdio.h>
@@ -11,8 +12,8 @@
 #define ASK_MS 15000
 
 /* Options that say how, not what. The first ones have a value. */
-static const char *const how[] = {"--bootstrap-server", "--command-config", "--connect", "--rate", "--reason", "--log-format",
-                                  "--log-level", "--topic"};
+static const char *const how[] = {"--bootstrap-server", "--command-config", "--connect",   "--rate",
+                                  "--reason",           "--log-format",     "--log-level", "--topic"};
 static const char *const flags[] = {"--apply", "--dry-run", "--json"};
 /* Options with a file whose content counts. */
 static const char *const files[] = {"--transforms", "--rules"};
@@ -28,7 +29,8 @@ static bool in(const char *const *names, size_t n, struct sl_str name)
 
 static bool has_value(struct sl_str name)
 {
-        static const char *const bare[] = {"--apply", "--dry-run", "--json", "--force", "--allow-lossy", "--find-origin"};
+        static const char *const bare[] = {"--apply", "--dry-run",     "--json",
+                                           "--force", "--allow-lossy", "--find-origin"};
         return !IN(bare, name);
 }
 
@@ -56,7 +58,8 @@ static uint32_t split(int argc, char *const *argv, struct argument *list)
                         a.value = sl_str_c(argv[i] + a.name.len + 1);
                 else if (has_value(a.name) && i + 1 < argc)
                         a.value = sl_str_c(argv[++i]);
-                if (IN(how, a.name) || IN(flags, a.name) || (sl_str_eqc(a.name, "--to") && sl_str_eqc(a.value, "original")))
+                if (IN(how, a.name) || IN(flags, a.name) ||
+                    (sl_str_eqc(a.name, "--to") && sl_str_eqc(a.value, "original")))
                         continue;
                 list[n++] = a;
         }
@@ -99,7 +102,8 @@ enum sl_rc sl_dlq_job_id(const char *topic, const char *command, int argc, char 
         return rc;
 }
 
-/* --- Counts ---------------------------------------------------------------------------------------------------------- */
+/* --- Counts ----------------------------------------------------------------------------------------------------------
+ */
 
 struct sl_dlq_target *sl_dlq_counts_target(struct sl_dlq_counts *c, const char *topic, int32_t partitions)
 {
@@ -126,8 +130,9 @@ json_t *sl_dlq_counts_json(const struct sl_dlq_counts *c)
         for (uint32_t i = 0; i < c->target_count; i++)
                 for (int32_t p = 0; p < c->targets[i].partitions; p++)
                         if (c->targets[i].counts[p])
-                                json_array_append_new(list, json_pack("{s:s, s:i, s:I}", "topic", c->targets[i].topic, "partition", p,
-                                                                      "count", (json_int_t)c->targets[i].counts[p]));
+                                json_array_append_new(list, json_pack("{s:s, s:i, s:I}", "topic", c->targets[i].topic,
+                                                                      "partition", p, "count",
+                                                                      (json_int_t)c->targets[i].counts[p]));
         return list;
 }
 
@@ -141,7 +146,8 @@ void sl_dlq_counts_free(struct sl_dlq_counts *c)
         *c = (struct sl_dlq_counts){0};
 }
 
-/* --- The record ------------------------------------------------------------------------------------------------------ */
+/* --- The record ------------------------------------------------------------------------------------------------------
+ */
 
 static void load_counts(struct sl_dlq_counts *c, const json_t *obj)
 {
@@ -151,7 +157,8 @@ static void load_counts(struct sl_dlq_counts *c, const json_t *obj)
         c->duplicates = (uint64_t)sl_json_int(obj, "duplicates", 0);
         c->obsolete = (uint64_t)sl_json_int(obj, "obsolete", 0);
         c->repaired = (uint64_t)sl_json_int(obj, "repaired", 0);
-        json_array_foreach (json_object_get(obj, "targets"), i, t) {
+        json_array_foreach(json_object_get(obj, "targets"), i, t)
+        {
                 int32_t p = (int32_t)sl_json_int(t, "partition", 0);
                 const char *topic = sl_json_str(t, "topic");
                 if (topic && p >= 0)
@@ -175,10 +182,10 @@ enum sl_rc sl_dlq_job_load(struct sl_dlq_job *job, const struct sl_dlq_ledger *l
         const json_t *parts = json_object_get(obj, "parts");
         job->part_count = (uint32_t)json_array_size(parts);
         job->parts = sl_calloc(job->part_count + 1, sizeof(*job->parts));
-        json_array_foreach (parts, i, part)
-                job->parts[i] = (struct sl_reader_part){.id = (int32_t)json_integer_value(json_array_get(part, 0)),
-                                                        .begin = json_integer_value(json_array_get(part, 1)),
-                                                        .end = json_integer_value(json_array_get(part, 2))};
+        json_array_foreach(parts, i, part) job->parts[i] =
+                (struct sl_reader_part){.id = (int32_t)json_integer_value(json_array_get(part, 0)),
+                                        .begin = json_integer_value(json_array_get(part, 1)),
+                                        .end = json_integer_value(json_array_get(part, 2))};
         if (job->state == SL_JOB_FINISHED)
                 return SL_OK;
         job->since_ms = sl_json_int(obj, "since", 0);
@@ -244,11 +251,11 @@ void sl_dlq_job_save(const struct sl_dlq_job *job, struct sl_dlq_ledger *l)
                 json_array_append_new(parts, json_pack("[i, I, I]", job->parts[i].id, (json_int_t)job->parts[i].begin,
                                                        (json_int_t)job->parts[i].end));
         obj = json_pack("{s:s, s:s, s:s%, s:s%, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:o}", "job", job->id, "state",
-                        job->state == SL_JOB_RUNNING ? "running" : "finished", "begun", begun.ptr ? begun.ptr : "", begun.len, "by",
-                        by.ptr ? by.ptr : "", by.len,
-                        "since", (json_int_t)job->since_ms, "until", (json_int_t)job->until_ms, "parts", parts, "replay",
-                        (json_int_t)c->replay, "duplicates", (json_int_t)c->duplicates, "obsolete", (json_int_t)c->obsolete,
-                        "repaired", (json_int_t)c->repaired, "targets", sl_dlq_counts_json(c));
+                        job->state == SL_JOB_RUNNING ? "running" : "finished", "begun", begun.ptr ? begun.ptr : "",
+                        begun.len, "by", by.ptr ? by.ptr : "", by.len, "since", (json_int_t)job->since_ms, "until",
+                        (json_int_t)job->until_ms, "parts", parts, "replay", (json_int_t)c->replay, "duplicates",
+                        (json_int_t)c->duplicates, "obsolete", (json_int_t)c->obsolete, "repaired",
+                        (json_int_t)c->repaired, "targets", sl_dlq_counts_json(c));
         json_object_set_new(obj, "args", json_loadb(job->args.ptr, job->args.len, 0, NULL));
         sl_json_dump(obj, &text);
         sl_dlq_ledger_put_job(l, job->id, (struct sl_str){text.ptr, text.len});

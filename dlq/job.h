@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A replay job: the arguments of a command line and the ends of the dead-letter topic that were frozen when it was first applied. Its
- * record lives in the ledger and is written in every transaction of the job, so that the same command line goes on where the last one
- * ended, and knows what has been done in all. */
+/* A replay job: the arguments of a command line and the ends of the dead-letter topic that were frozen when it was
+ * first applied. Its record lives in the ledger and is written in every transaction of the job, so that the same
+ * command line goes on where the last one ended, and knows what has been done in all. */
 #ifndef SL_DLQ_JOB_H
 #define SL_DLQ_JOB_H
 #include "base/json.h"
@@ -23,15 +23,16 @@ struct sl_dlq_counts {
 struct sl_dlq_job {
         char id[SL_DLQ_JOB_ID + 1];
         enum { SL_JOB_NEW, SL_JOB_RUNNING, SL_JOB_FINISHED } state;
-        struct sl_reader_part *parts;  /* begin, end: frozen */
+        struct sl_reader_part *parts; /* begin, end: frozen */
         uint32_t part_count;
-        int64_t blocked;               /* offsets that lay behind an open transaction when it was frozen: not in its ranges */
+        int64_t blocked; /* offsets that lay behind an open transaction when it was frozen: not in its ranges */
         int64_t since_ms, until_ms;    /* "-2h" means what it meant at the first --apply */
         struct sl_dlq_counts counts;   /* done so far, committed or in the open transaction */
         struct sl_buf args, begun, by; /* for people: the arguments, when and who */
 };
-/* The id of a job: of the dead-letter topic, and of what in the arguments says which records go where and as what. The order of
- * different options doesn't matter; --apply, --rate, --reason, --json, --connect and addresses don't count; of files the content does. */
+/* The id of a job: of the dead-letter topic, and of what in the arguments says which records go where and as what. The
+ * order of different options doesn't matter; --apply, --rate, --reason, --json, --connect and addresses don't count; of
+ * files the content does. */
 enum sl_rc sl_dlq_job_id(const char *topic, const char *command, int argc, char *const *argv, struct sl_dlq_job *ret,
                          struct sl_err *err);
 /* What the ledger knows of it; a job that it doesn't know is new. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ledger (see ledger.h). One record a bucket of 4096 offsets, with ranges as text, so that kcat shows it readably; one record a
- * job. Keys name the dead-letter topic and its id: a topic that was deleted and made again begins with nothing closed.
- * Does not decide what is to be done with a record. */
+/* The ledger (see ledger.h). One record a bucket of 4096 offsets, with ranges as text, so that kcat shows it readably;
+ * one record a job. Keys name the dead-letter topic and its id: a topic that was deleted and made again begins with
+ * nothing closed. Does not decide what is to be done with a record. */
 #include "dlq/ledger.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,20 +31,22 @@ struct job {
 struct sl_dlq_ledger {
         struct sl_dlq_ledger_opts opts;
         struct sl_buf topic_id;
-        struct sl_map buckets; /* "scope partition number" -> struct bucket */
-        struct sl_map jobs;    /* id -> struct job */
+        struct sl_map buckets;             /* "scope partition number" -> struct bucket */
+        struct sl_map jobs;                /* id -> struct job */
         const struct bucket *last[SCOPES]; /* found before: neighbours are asked for together */
         struct sl_buf key, value;
 };
 
-static const char *const state_names[SL_DLQ_STATE_COUNT] = {"open", "replayed", "duplicate", "obsolete", "quarantined", "discarded"};
+static const char *const state_names[SL_DLQ_STATE_COUNT] = {"open",     "replayed",    "duplicate",
+                                                            "obsolete", "quarantined", "discarded"};
 
 const char *sl_dlq_state_name(enum sl_dlq_state s)
 {
         return state_names[s];
 }
 
-/* --- Text ------------------------------------------------------------------------------------------------------------ */
+/* --- Text ------------------------------------------------------------------------------------------------------------
+ */
 
 static void print_state(const uint8_t *states, uint8_t state, struct sl_buf *out)
 {
@@ -112,13 +114,14 @@ enum sl_rc sl_dlq_states_parse(struct sl_str text, uint8_t *states, struct sl_er
         for (uint8_t s = SL_DLQ_REPLAYED; s < SL_DLQ_STATE_COUNT; s++) {
                 const char *ranges = sl_json_str(obj, state_names[s]);
                 if (ranges && !parse_ranges(ranges, s, states))
-                        return sl_fail(err, SL_E_JSON, "\"%s\" of a ledger record has no ranges of offsets: %.100s", state_names[s],
-                                       ranges);
+                        return sl_fail(err, SL_E_JSON, "\"%s\" of a ledger record has no ranges of offsets: %.100s",
+                                       state_names[s], ranges);
         }
         return SL_OK;
 }
 
-/* --- Buckets --------------------------------------------------------------------------------------------------------- */
+/* --- Buckets ---------------------------------------------------------------------------------------------------------
+ */
 
 static struct bucket *find(const struct sl_dlq_ledger *l, enum scope scope, int32_t partition, int64_t number)
 {
@@ -178,7 +181,8 @@ void sl_dlq_ledger_mark(struct sl_dlq_ledger *l, int32_t partition, int64_t offs
         b->dirty = true;
 }
 
-/* --- Jobs ------------------------------------------------------------------------------------------------------------ */
+/* --- Jobs ------------------------------------------------------------------------------------------------------------
+ */
 
 struct sl_str sl_dlq_ledger_job(const struct sl_dlq_ledger *l, const char *id)
 {
@@ -203,7 +207,8 @@ void sl_dlq_ledger_put_job(struct sl_dlq_ledger *l, const char *id, struct sl_st
         put_job(l, id, json)->dirty = true;
 }
 
-/* --- Writing --------------------------------------------------------------------------------------------------------- */
+/* --- Writing ---------------------------------------------------------------------------------------------------------
+ */
 
 static const char *scope_name(const struct sl_dlq_ledger *l, enum scope scope)
 {
@@ -230,8 +235,9 @@ static enum sl_rc send_record(struct sl_dlq_ledger *l, struct sl_str value,
         return send(arg, &m, err);
 }
 
-enum sl_rc sl_dlq_ledger_write(struct sl_dlq_ledger *l, enum sl_rc (*send)(void *arg, const struct sl_message *m, struct sl_err *err),
-                               void *arg, struct sl_err *err)
+enum sl_rc sl_dlq_ledger_write(struct sl_dlq_ledger *l,
+                               enum sl_rc (*send)(void *arg, const struct sl_message *m, struct sl_err *err), void *arg,
+                               struct sl_err *err)
 {
         struct sl_map_entry *e;
         for (size_t i = 0; sl_map_next(&l->buckets, &i, &e);) {
@@ -259,7 +265,8 @@ enum sl_rc sl_dlq_ledger_write(struct sl_dlq_ledger *l, enum sl_rc (*send)(void 
         return SL_OK;
 }
 
-/* --- Reading --------------------------------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------------------------------
+ */
 
 static const char *item_str(const json_t *array, size_t i)
 {
@@ -331,7 +338,8 @@ static enum sl_rc read_settled(struct sl_dlq_ledger *l, struct sl_err *err)
                 if (!blocked || (over && !l->opts.write))
                         return SL_OK;
                 if (over)
-                        return sl_fail(err, SL_E_KAFKA, "Another producer keeps a transaction open in topic %s: its end can't be read",
+                        return sl_fail(err, SL_E_KAFKA,
+                                       "Another producer keeps a transaction open in topic %s: its end can't be read",
                                        l->opts.ledger_topic);
                 nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
         }
@@ -340,7 +348,8 @@ static enum sl_rc read_settled(struct sl_dlq_ledger *l, struct sl_err *err)
 static enum sl_rc ensure_topic(struct sl_dlq_ledger *l, bool *ret_there, struct sl_err *err)
 {
         static const char *const config[] = {"cleanup.policy", "compact", "segment.bytes", "16777216", NULL};
-        struct sl_topic_spec spec = {.name = l->opts.ledger_topic, .partitions = 1, .replication = -1, .config = config};
+        struct sl_topic_spec spec = {
+                .name = l->opts.ledger_topic, .partitions = 1, .replication = -1, .config = config};
         int64_t deadline = sl_mono_ms() + CREATE_MS;
         int32_t partitions = 0;
         bool created = false;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What has become of each dead letter of a topic, and the jobs that did it: records of one compacted topic, so Kafka is the only
- * store. Writes go into the caller's transaction, together with the records that they speak of. docs/dlq-replay.md has the formats.
- * A dead letter is closed for all targets or for one: what was replayed to its original topic, quarantined or discarded is closed for
- * all, what was replayed to another topic only for that one.
+/* What has become of each dead letter of a topic, and the jobs that did it: records of one compacted topic, so Kafka is
+ * the only store. Writes go into the caller's transaction, together with the records that they speak of.
+ * docs/dlq-replay.md has the formats. A dead letter is closed for all targets or for one: what was replayed to its
+ * original topic, quarantined or discarded is closed for all, what was replayed to another topic only for that one.
  * @thread one at a time. */
 #ifndef SL_DLQ_LEDGER_H
 #define SL_DLQ_LEDGER_H
@@ -24,32 +24,35 @@ const char *sl_dlq_state_name(enum sl_dlq_state s); /* "open", "replayed" ... */
 
 struct sl_dlq_ledger;
 struct sl_dlq_ledger_opts {
-        struct sl_kafka_cfg cfg;    /* borrowed for the life of the ledger, as all texts are */
+        struct sl_kafka_cfg cfg; /* borrowed for the life of the ledger, as all texts are */
         struct sl_admin *admin;
-        const char *topic;          /* the dead-letter topic */
-        const char *target;         /* "original" or "topic:NAME": what else than "original" the states are asked for */
+        const char *topic;  /* the dead-letter topic */
+        const char *target; /* "original" or "topic:NAME": what else than "original" the states are asked for */
         const char *ledger_topic;
-        /* To write: the topic is made when it is missing, and transactions that are open in it are waited for, so that nothing that
-         * was committed is overlooked. The caller's producer must have fenced its predecessors already. */
+        /* To write: the topic is made when it is missing, and transactions that are open in it are waited for, so that
+         * nothing that was committed is overlooked. The caller's producer must have fenced its predecessors already. */
         bool write;
-        const atomic_bool *stop;    /* may be NULL */
+        const atomic_bool *stop; /* may be NULL */
 };
 enum sl_rc sl_dlq_ledger_open(const struct sl_dlq_ledger_opts *opts, struct sl_dlq_ledger **ret, struct sl_err *err);
 void sl_dlq_ledger_close(struct sl_dlq_ledger *l); /* NULL ok */
 /* Which state closes this dead letter for the target, SL_DLQ_OPEN = none. */
 enum sl_dlq_state sl_dlq_ledger_state(const struct sl_dlq_ledger *l, int32_t partition, int64_t offset);
-/* Set the state for the ledger's target; quarantined and discarded are for all targets, and so is OPEN, which takes these two back. */
+/* Set the state for the ledger's target; quarantined and discarded are for all targets, and so is OPEN, which takes
+ * these two back. */
 void sl_dlq_ledger_mark(struct sl_dlq_ledger *l, int32_t partition, int64_t offset, enum sl_dlq_state state);
 /* A job's record as JSON text; ptr NULL = there is none. Lives until the next put. */
 struct sl_str sl_dlq_ledger_job(const struct sl_dlq_ledger *l, const char *id);
 void sl_dlq_ledger_put_job(struct sl_dlq_ledger *l, const char *id, struct sl_str json);
 /* Send everything that was marked or put since the last time, through the caller's open transaction. */
-enum sl_rc sl_dlq_ledger_write(struct sl_dlq_ledger *l, enum sl_rc (*send)(void *arg, const struct sl_message *m, struct sl_err *err),
-                               void *arg, struct sl_err *err);
+enum sl_rc sl_dlq_ledger_write(struct sl_dlq_ledger *l,
+                               enum sl_rc (*send)(void *arg, const struct sl_message *m, struct sl_err *err), void *arg,
+                               struct sl_err *err);
 /* The dead-letter topic's id; "" when brokers have none. */
 const char *sl_dlq_ledger_topic_id(const struct sl_dlq_ledger *l);
 
-/* States of one bucket as text and back, by themselves for tests: {"replayed":"0-99,101"}. states has SL_DLQ_BUCKET bytes. */
+/* States of one bucket as text and back, by themselves for tests: {"replayed":"0-99,101"}. states has SL_DLQ_BUCKET
+ * bytes. */
 #define SL_DLQ_BUCKET 4096
 void sl_dlq_states_print(const uint8_t *states, struct sl_buf *out);
 enum sl_rc sl_dlq_states_parse(struct sl_str text, uint8_t *states, struct sl_err *err);

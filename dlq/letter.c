@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a dead letter is apart from its failure (see letter.h). Header names: Kafka Connect's DeadLetterQueueReporter, Spring Kafka's
- * KafkaHeaders, Kafka Streams' (KIP-1034), share groups' (KIP-1191), SmallRye's. */
+/* What a dead letter is apart from its failure (see letter.h). Header names: Kafka Connect's DeadLetterQueueReporter,
+ * Spring Kafka's KafkaHeaders, Kafka Streams' (KIP-1034), share groups' (KIP-1191), SmallRye's. */
 #include "dlq/letter.h"
 #include "base/bytes.h"
 #include "base/map.h"
@@ -8,7 +8,7 @@
 #define ANY SL_DLQ_FAMILY_COUNT
 static const struct {
         const char *name;
-        bool whole; /* else a prefix */
+        bool whole;                /* else a prefix */
         enum sl_dlq_family family; /* only in its records, or ANY */
 } foreign[] = {
         {"__connect.errors.", false, ANY},
@@ -65,7 +65,8 @@ bool sl_dlq_header_foreign(enum sl_dlq_family family, struct sl_str name)
 }
 
 /* Topic, partition and offset in three text headers of one prefix, the last ones. */
-static bool coordinates(const struct sl_kheader *headers, uint32_t count, struct sl_str prefix, struct sl_dlq_origin *ret)
+static bool coordinates(const struct sl_kheader *headers, uint32_t count, struct sl_str prefix,
+                        struct sl_dlq_origin *ret)
 {
         *ret = (struct sl_dlq_origin){.partition = -1, .offset = -1, .timestamp_ms = -1};
         for (uint32_t i = 0; i < count; i++) {
@@ -136,13 +137,14 @@ int64_t sl_dlq_lsn(struct sl_str value)
         return lsn >= 0 ? lsn : number_behind(value, "\"__lsn\":");
 }
 
-struct sl_dlq_origin sl_dlq_position(const char *topic, int32_t partition, int64_t offset, const struct sl_kheader *headers,
-                                     uint32_t count)
+struct sl_dlq_origin sl_dlq_position(const char *topic, int32_t partition, int64_t offset,
+                                     const struct sl_kheader *headers, uint32_t count)
 {
         struct sl_dlq_origin at;
         if (count && coordinates(headers, count, SL_STR("__sluice.dlq.origin."), &at))
                 return at;
-        return (struct sl_dlq_origin){.topic = sl_str_c(topic), .partition = partition, .offset = offset, .timestamp_ms = -1};
+        return (struct sl_dlq_origin){
+                .topic = sl_str_c(topic), .partition = partition, .offset = offset, .timestamp_ms = -1};
 }
 
 int64_t sl_dlq_timestamp(const struct sl_dlq_item *it)
@@ -152,7 +154,8 @@ int64_t sl_dlq_timestamp(const struct sl_dlq_item *it)
         return it->timestamp_ms;
 }
 
-/* --- Flat ------------------------------------------------------------------------------------------------------------ */
+/* --- Flat ------------------------------------------------------------------------------------------------------------
+ */
 
 static void put(struct sl_buf *out, int64_t v)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Newest position and LSN by key (see newer.h): an open hash table of 64-bit hashes. Two keys that share a hash would be taken for one;
- * of a million keys that happens once in 37 million runs. Does not know why it is asked. */
+/* Newest position and LSN by key (see newer.h): an open hash table of 64-bit hashes. Two keys that share a hash would
+ * be taken for one; of a million keys that happens once in 37 million runs. Does not know why it is asked. */
 #include "dlq/newer.h"
 #include <stdlib.h>
 #include "base/map.h"
 
 struct slot {
-        uint64_t key; /* 0 = free */
+        uint64_t key;        /* 0 = free */
         int64_t offset, lsn; /* the highest seen; -1 = none */
 };
 struct sl_newer {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which dead letters have been overtaken: keys of records that are to be replayed, and the newest that the target holds of each. Put
- * keys, read the target once, ask. Order is the log sequence number where both events have one (change data), else the position in
- * the origin topic; a copy that a replay made counts at its original's place. 24 bytes a key, at most twice that in the table.
+/* Which dead letters have been overtaken: keys of records that are to be replayed, and the newest that the target holds
+ * of each. Put keys, read the target once, ask. Order is the log sequence number where both events have one (change
+ * data), else the position in the origin topic; a copy that a replay made counts at its original's place. 24 bytes a
+ * key, at most twice that in the table.
  * @thread one at a time. */
 #ifndef SL_DLQ_NEWER_H
 #define SL_DLQ_NEWER_H

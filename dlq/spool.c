@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Temporary file and external sort (see spool.h). Runs are sorted in memory, written, and merged by reading each through a window of
- * its own. Does not compress and does not sync: nothing in it outlives the process. */
+/* Temporary file and external sort (see spool.h). Runs are sorted in memory, written, and merged by reading each
+ * through a window of its own. Does not compress and does not sync: nothing in it outlives the process. */
 #include "dlq/spool.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +28,8 @@ static enum sl_rc open_file(struct sl_spool *s, struct sl_err *err)
                 free(path);
         }
         if (s->fd < 0)
-                return sl_fail(err, SL_E_IO, "No temporary file can be made in %s: %s; set TMPDIR to a directory with room", dir,
+                return sl_fail(err, SL_E_IO,
+                               "No temporary file can be made in %s: %s; set TMPDIR to a directory with room", dir,
                                strerror(errno));
         return SL_OK;
 }
@@ -43,8 +44,10 @@ static enum sl_rc write_out(struct sl_spool *s, struct sl_err *err)
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n <= 0)
-                        return sl_fail(err, SL_E_IO, "The temporary file of %ld bytes can't grow: %s; set TMPDIR to a directory "
-                                       "with room for the records that are to be replayed", at + (int64_t)done, strerror(errno));
+                        return sl_fail(err, SL_E_IO,
+                                       "The temporary file of %ld bytes can't grow: %s; set TMPDIR to a directory "
+                                       "with room for the records that are to be replayed",
+                                       at + (int64_t)done, strerror(errno));
                 done += (size_t)n;
         }
         sl_buf_clear(&s->out);
@@ -75,7 +78,8 @@ static enum sl_rc fill(struct sl_spool *s, int64_t at, size_t n, struct sl_err *
                 if (got < 0 && errno == EINTR)
                         continue;
                 if (got <= 0)
-                        return sl_fail(err, SL_E_IO, "The temporary file can't be read: %s", got ? strerror(errno) : "it ends early");
+                        return sl_fail(err, SL_E_IO, "The temporary file can't be read: %s",
+                                       got ? strerror(errno) : "it ends early");
                 s->in.len += (size_t)got;
         }
         return SL_OK;
@@ -100,13 +104,14 @@ void sl_spool_free(struct sl_spool *s)
         *s = SL_SPOOL_NEW;
 }
 
-/* --- Sorting --------------------------------------------------------------------------------------------------------- */
+/* --- Sorting ---------------------------------------------------------------------------------------------------------
+ */
 
 struct run {
-        int64_t at;              /* of what is not in the window yet */
-        size_t left;             /* entries there */
+        int64_t at;  /* of what is not in the window yet */
+        size_t left; /* entries there */
         char *window;
-        size_t count, next;      /* entries in it, and the next of them */
+        size_t count, next; /* entries in it, and the next of them */
 };
 struct sl_sorter {
         size_t size, room;

@@ -197,6 +197,8 @@ static enum sl_rc configure(struct sl_producer *p, const struct sl_producer_opts
         kb = kb > given_kb ? given_kb : kb < 1 ? 1 : kb;
         SL_TRY(conf_set_int(p->conf, "queue.buffering.max.kbytes", kb, err));
         p->queue_bytes = kb * 1024;
+        if (opts->record_bytes)
+                SL_TRY(conf_set_int(p->conf, "message.max.bytes", opts->record_bytes, err));
         if (opts->plain && !p->transactional) {
                 SL_TRY(conf_set(p->conf, "enable.idempotence", "false", err));
                 SL_TRY(conf_set(p->conf, "max.in.flight.requests.per.connection", "1", err));
