@@ -36,4 +36,8 @@ int sl_dlq_cmd_show(struct sl_dlq_run *run);
 int sl_dlq_cmd_explain(struct sl_dlq_run *run);
 int sl_dlq_cmd_export(struct sl_dlq_run *run);
 int sl_dlq_cmd_stats(struct sl_dlq_run *run);
+int sl_dlq_cmd_replay(struct sl_dlq_run *run);
+int sl_dlq_cmd_quarantine(struct sl_dlq_run *run);
+int sl_dlq_cmd_release(struct sl_dlq_run *run);
+int sl_dlq_cmd_discard(struct sl_dlq_run *run);
 #endif

@@ -19,6 +19,10 @@ static const struct {
         {"show", SL_DLQ_SHOW, sl_dlq_cmd_show, "records with all that is known: headers, bytes, evidence"},
         {"explain", SL_DLQ_EXPLAIN, sl_dlq_cmd_explain,
          "what to do about each group; with --connect the converters and transforms run again and the step that fails now is told"},
+        {"replay", SL_DLQ_REPLAY, sl_dlq_cmd_replay, "send them again, each once: says what would go where; --apply does it"},
+        {"quarantine", SL_DLQ_QUARANTINE, sl_dlq_cmd_quarantine, "put them aside, with what is known of them: no replay takes them"},
+        {"release", SL_DLQ_RELEASE, sl_dlq_cmd_release, "take back a quarantine or a discard: replays take them again"},
+        {"discard", SL_DLQ_DISCARD, sl_dlq_cmd_discard, "close them without a replay; they stay in the topic"},
         {"stats", SL_DLQ_STATS, sl_dlq_cmd_stats, "how many of which class, partitions, ages, what retention will take when"},
         {"export", SL_DLQ_EXPORT, sl_dlq_cmd_export, "the records with their bytes as JSON lines, to keep or to hand on"},
 };
@@ -66,6 +70,8 @@ int sl_dlq_failed(struct sl_dlq_run *run)
         case SL_E_CONFIG_PROVIDER:
         case SL_E_JSON:
                 return SL_EXIT_CONFIG;
+        case SL_E_KAFKA_FENCED:
+                return SL_EXIT_AGAIN;
         default:
                 return SL_EXIT_FAILED;
         }

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sluice dlq replay`: the plan, or with --apply the job. A fault that may pass opens everything again and goes on from
+ * what the ledger says; it never asks. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "cluster/connfile.h"
+#include "cluster/validate.h"
+#include "dlq/cmd.h"
+#include "dlq/replay.h"
+
+#define TRIES 5
+#define PAUSE_S 1
+#define PROGRESS_MS 500
+
+static void show_progress(void *arg, uint64_t replayed)
+{
+        int64_t *last = arg, now = sl_mono_ms();
+        if (now - *last < PROGRESS_MS)
+                return;
+        *last = now;
+        fprintf(stderr, "\r%lu records replayed", replayed);
+}
+
+static void print_plan(const struct sl_dlq_run *run, const struct sl_dlq_job *job, const struct sl_dlq_plan *plan)
+{
+        const struct sl_dlq_counts *c = &job->counts;
+        sl_auto_json *targets = sl_dlq_counts_json(c);
+        const json_t *t;
+        size_t i;
+
+        printf("%s %lu of %lu records (%lu repaired); %lu duplicates, %lu obsolete, %lu left\n",
+               run->opts.apply ? "replayed" : "would replay", c->replay, plan->selected, c->repaired, c->duplicates,
+               c->obsolete, plan->left);
+        json_array_foreach(targets, i, t)
+                printf("  to %s-%lld: %lld\n", sl_json_str(t, "topic"), (long long)sl_json_int(t, "partition", 0),
+                       (long long)sl_json_int(t, "count", 0));
+        for (uint32_t k = 0; k < plan->shape_count; k++)
+                if (plan->shapes[k].count)
+                        printf("  left %lu: %s (as %s-%d@%ld)\n", plan->shapes[k].count, plan->shapes[k].text,
+                               run->opts.topic, plan->shapes[k].partition, plan->shapes[k].offset);
+        for (i = 0; i < json_array_size(plan->changes); i++) {
+                t = json_array_get(plan->changes, i);
+                const char *before = sl_json_str(t, "before"), *after = sl_json_str(t, "after");
+                printf("  %s: %lld (%s -> %s)\n", sl_json_str(t, "change"), (long long)sl_json_int(t, "count", 0),
+                       before ? before : "nothing", after ? after : "nothing");
+        }
+        if (plan->expired)
+                printf("  %lu are older than their topic keeps records (retention.ms): brokers delete them again "
+                       "soon\n",
+                       plan->expired);
+        if (job->blocked)
+                printf("  %ld offsets lie behind an open transaction and were not read\n", job->blocked);
+        printf("job %s%s\n", job->id, run->opts.apply ? "" : "; --apply does it");
+}
+
+static void print(struct sl_dlq_run *run, const struct sl_dlq_job *job, const struct sl_dlq_plan *plan)
+{
+        struct sl_buf text = {0};
+        if (!run->opts.json) {
+                print_plan(run, job, plan);
+                return;
+        }
+        sl_auto_json *obj = sl_dlq_plan_json(plan, job, run->opts.apply);
+        sl_json_dump(obj, &text);
+        printf("%s\n", sl_buf_cstr(&text));
+        sl_buf_free(&text);
+}
+
+static enum sl_rc replay(struct sl_dlq_run *run, struct sl_dlq_replay_opts *opts, struct sl_chain *chain)
+{
+        struct sl_dlq_job job = {0};
+        struct sl_dlq_plan plan = {0};
+
+        sl_err_clear(&run->err);
+        enum sl_rc rc = sl_dlq_run_opts(run, &opts->scan);
+        if (rc == SL_OK)
+                rc = sl_dlq_job_id(run->opts.topic, run->command, run->argc, run->argv, &job, &run->err);
+        if (rc == SL_OK && sl_dlq_repair_wanted(&run->opts))
+                rc = sl_dlq_repair_new(&run->opts, chain, &opts->repair, &run->err);
+        if (rc == SL_OK)
+                rc = sl_dlq_replay(opts, &job, &plan, &run->err);
+        sl_dlq_repair_free(opts->repair);
+        opts->repair = NULL;
+        if (opts->progress)
+                fputc('\n', stderr);
+        if (rc == SL_OK)
+                print(run, &job, &plan);
+        sl_dlq_plan_free(&plan);
+        sl_dlq_job_free(&job);
+        return rc;
+}
+
+/* Could the same pass by itself? */
+static bool may_pass(const struct sl_dlq_run *run)
+{
+        return run->err.rc == SL_TRANSIENT && run->err.id != SL_E_KAFKA_FENCED && run->err.id != SL_E_STOPPED;
+}
+
+static bool read_target(struct sl_dlq_run *run, const char **ret_topic)
+{
+        const char *to = run->opts.to;
+        *ret_topic = to && strncmp(to, "topic:", 6) == 0 ? to + 6 : NULL;
+        if (to && strncmp(to, "connector:", 10) == 0)
+                fprintf(stderr, "sluice: --to connector:NAME is not there yet: replay to original, or to topic:NAME "
+                                "and let a connector "
+                                "read that\n");
+        else if (*ret_topic && strcmp(*ret_topic, run->opts.topic) == 0)
+                fprintf(stderr, "sluice: --to topic:%s is the dead-letter topic itself\n", *ret_topic);
+        else
+                return true;
+        return false;
+}
+
+/* The chain of --transforms: a connector's config, or only its transforms. */
+static enum sl_rc open_transforms(struct sl_dlq_run *run, struct sl_chain **ret)
+{
+        struct sl_herder_initial file = {0};
+        struct sl_props none = {0};
+        struct sl_validation v = {0};
+        struct sl_providers *providers = NULL;
+        struct sl_err *err = &run->err;
+
+        enum sl_rc rc = sl_connfile_load(run->opts.transforms, &file, err);
+        if (rc == SL_OK)
+                rc = sl_providers_new(&none, &providers, err);
+        if (rc == SL_OK && !sl_props_get(&file.config, "connector.class"))
+                sl_props_set(&file.config, "connector.class", "file-sink"); /* dead letters are a sink's */
+        struct sl_validate_opts opts = {.plugins = &sl_built_in, .offline = true, .providers = providers};
+        if (rc == SL_OK && sl_validate_chain(&opts, &file.config, &v) != SL_OK)
+                rc = sl_fail(err, SL_E_CONFIG, "%s: the transforms are refused", run->opts.transforms);
+        for (uint32_t i = 0; i < v.report.count; i++)
+                if (!v.report.findings[i].warning)
+                        fprintf(stderr, "sluice: %s\n", v.report.findings[i].text);
+        if (rc == SL_OK)
+                rc = sl_chain_new(&sl_built_in, &v.resolved, &v.common, ret, err);
+        sl_validation_free(&v);
+        sl_providers_free(providers);
+        sl_connfile_free(&file);
+        return rc;
+}
+
+int sl_dlq_cmd_replay(struct sl_dlq_run *run)
+{
+        int64_t last = 0;
+        struct sl_dlq_replay_opts opts = {.apply = run->opts.apply,
+                                          .force = run->opts.force,
+                                          .rate = run->opts.rate,
+                                          .limit = run->opts.limit,
+                                          .reason = run->opts.reason,
+                                          .progress = run->opts.apply && isatty(STDERR_FILENO) ? show_progress : NULL,
+                                          .progress_arg = &last};
+        struct sl_chain *chain = NULL;
+        if (!read_target(run, &opts.target_topic))
+                return SL_EXIT_USAGE;
+        enum sl_rc rc = run->opts.transforms ? open_transforms(run, &chain) : SL_OK;
+        for (int i = 1; rc == SL_OK; i++) {
+                if (replay(run, &opts, chain) == SL_OK)
+                        break;
+                if (!may_pass(run) || i == TRIES) {
+                        rc = run->err.rc;
+                        break;
+                }
+                fprintf(stderr, "sluice: %s; going on from what has been done\n", run->err.msg);
+                nanosleep(&(struct timespec){.tv_sec = PAUSE_S}, NULL);
+        }
+        sl_chain_free(chain);
+        if (rc == SL_OK)
+                return SL_EXIT_OK;
+        if (run->err.id != SL_E_KAFKA_FENCED)
+                return sl_dlq_failed(run);
+        fprintf(stderr,
+                "sluice: another process began to replay, quarantine, release or discard records of %s, which ended "
+                "this one; "
+                "what it had committed stands. Run it again when that one has ended.\n",
+                run->opts.topic);
+        return SL_EXIT_AGAIN;
+}

@@ -1,0 +1,693 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Replay (see replay.h). One pass over the dead-letter topic selects and spools records; entries of them are sorted by
+ * where the originals stood, which keeps the order of each key and brings duplicates together; topics that are
+ * compacted are read once for newer records of the same keys; then the entries are written in their order. Everything
+ * is read again by a run that resumes: only the ledger says what is done. */
+#include "dlq/replay.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/clock.h"
+#include "dlq/growth.h"
+#include "dlq/letter.h"
+#include "dlq/newer.h"
+#include "dlq/scan.h"
+#include "dlq/spool.h"
+
+#define ASK_MS 15000
+#define SORT_BYTES (16u << 20)
+#define WAIT_MS 50
+#define LINEAGE 8  /* headers of ours */
+#define SHAPES 200 /* reasons that are told apart; the last one is */
+#define OTHERS "for other reasons"
+
+/* A topic where records come from, and where they go. */
+struct place {
+        char *name;
+        int32_t partitions; /* 0 = there is no such topic */
+        int32_t then;       /* how many it had when its records failed */
+        bool compacted;
+        int64_t keeps_ms; /* retention.ms; -1 = for ever */
+        struct sl_growth growth;
+        struct sl_reader_part *from; /* by partition: where to look for newer records; begin -1 = nowhere */
+};
+struct entry {
+        uint64_t identity; /* 0 = unknown */
+        uint64_t key;      /* in newer; 0 = not watched */
+        int64_t origin_offset, offset, spool, lsn;
+        int32_t origin_partition, partition;
+        uint32_t size, shape; /* shape: 1 + its number; 0 = can be replayed */
+        uint32_t key_hash;    /* for the partition */
+        uint16_t place;       /* NO_PLACE = origin unknown */
+        bool keyed, closed, repaired, expired;
+};
+#define NO_PLACE UINT16_MAX
+
+struct run {
+        const struct sl_dlq_replay_opts *o;
+        struct sl_dlq_job *job;
+        struct sl_dlq_plan *plan;
+        struct sl_err *err;
+        struct sl_dlq_act *act;
+        struct sl_dlq_ledger *ledger;
+        struct sl_dlq_filter filter;
+        struct place *places;
+        uint32_t place_count;
+        struct place target; /* of --to topic:NAME */
+        struct sl_sorter *sorter;
+        struct sl_spool spool;
+        struct sl_newer *newer;
+        struct sl_arena arena; /* of one record */
+        struct sl_buf flat;
+        struct sl_kheader *headers;
+        uint32_t header_room;
+        int64_t now_ms;     /* wall clock when it began */
+        int64_t started_us; /* of the first record */
+        uint64_t sent;
+};
+
+/* --- Topics ----------------------------------------------------------------------------------------------------------
+ */
+
+static enum sl_rc describe(struct run *r, struct place *p)
+{
+        struct sl_buf policy = {0};
+        SL_TRY(sl_admin_topic_partitions(r->o->scan.admin, p->name, ASK_MS, &p->partitions, r->err));
+        if (!p->partitions)
+                return SL_OK;
+        p->then = p->partitions;
+        sl_growth_begin(&p->growth, p->partitions);
+        struct sl_err ignored = {0}; /* without the right to ask it is taken for one that keeps all */
+        if (sl_admin_topic_config(r->o->scan.admin, p->name, "cleanup.policy", ASK_MS, &policy, &ignored) == SL_OK)
+                p->compacted = strstr(sl_buf_cstr(&policy), "compact") != NULL;
+        p->keeps_ms = -1;
+        bool deletes = strstr(sl_buf_cstr(&policy), "delete") != NULL;
+        sl_buf_clear(&policy);
+        int64_t keeps;
+        if (deletes &&
+            sl_admin_topic_config(r->o->scan.admin, p->name, "retention.ms", ASK_MS, &policy, &ignored) == SL_OK &&
+            sl_parse_i64((struct sl_str){policy.ptr, policy.len}, &keeps))
+                p->keeps_ms = keeps;
+        sl_buf_free(&policy);
+        p->from = sl_calloc((size_t)p->partitions, sizeof(*p->from));
+        for (int32_t i = 0; i < p->partitions; i++)
+                p->from[i] = (struct sl_reader_part){.id = i, .begin = -1, .end = -1};
+        return SL_OK;
+}
+
+static enum sl_rc place_of(struct run *r, struct sl_str topic, uint16_t *ret)
+{
+        for (uint32_t i = r->place_count; i-- > 0;)
+                if (sl_str_eqc(topic, r->places[i].name)) {
+                        *ret = (uint16_t)i;
+                        return SL_OK;
+                }
+        if (r->place_count == NO_PLACE)
+                return sl_fail(r->err, SL_E_INTERNAL, "Records of more than %u topics can't be replayed at once",
+                               r->place_count);
+        r->places = sl_realloc(r->places, (r->place_count + 1) * sizeof(*r->places));
+        struct place *p = &r->places[r->place_count];
+        *p = (struct place){.name = sl_strndup(topic.ptr, topic.len)};
+        *ret = (uint16_t)r->place_count++;
+        return describe(r, p);
+}
+
+/* --- Selection -------------------------------------------------------------------------------------------------------
+ */
+
+uint32_t sl_dlq_plan_left(struct sl_dlq_plan *plan, const char *text)
+{
+        for (uint32_t i = 0; i < plan->shape_count; i++)
+                if (strcmp(plan->shapes[i].text, text) == 0)
+                        return i;
+        if (plan->shape_count == SHAPES)
+                return sl_dlq_plan_left(plan, OTHERS);
+        if (plan->shape_count == SHAPES - 1)
+                text = OTHERS;
+        plan->shapes = sl_realloc(plan->shapes, (plan->shape_count + 1) * sizeof(*plan->shapes));
+        plan->shapes[plan->shape_count] = (struct sl_dlq_shape){.text = sl_strdup(text)};
+        return plan->shape_count++;
+}
+
+static bool in_ranges(const struct sl_dlq_filter *f, const struct sl_dlq_item *it)
+{
+        for (uint32_t i = 0; i < f->range_count; i++)
+                if (f->ranges[i].id == it->partition)
+                        return it->offset >= f->ranges[i].begin &&
+                               (f->ranges[i].end < 0 || it->offset < f->ranges[i].end);
+        return !f->range_count;
+}
+
+static bool selected(struct run *r, const struct sl_dlq_item *it)
+{
+        const struct sl_reader_part *part = sl_dlq_job_part(r->job, it->partition);
+        if (!part || it->offset < part->begin || it->offset >= part->end || !in_ranges(&r->filter, it))
+                return false;
+        return sl_dlq_filter_early(&r->filter, it, &r->arena) && sl_dlq_filter_late(&r->filter, it);
+}
+
+/* Why this record can't be replayed whatever its value is; NULL = it can. */
+static const char *obstacle(const struct run *r, const struct sl_dlq_item *it, const struct entry *e)
+{
+        if (it->hops >= SL_DLQ_HOP_LIMIT)
+                return "it was replayed 4 times and failed each time: it goes in circles";
+        if (it->pointer)
+                return "the dead-letter topic has only its coordinates, not its bytes";
+        if (r->o->target_topic)
+                return NULL;
+        if (e->place == NO_PLACE)
+                return "its original topic is unknown";
+        if (sl_str_eqc(sl_dlq_failed_at(it).topic, r->o->scan.topic))
+                return "its original topic is the dead-letter topic itself";
+        return r->places[e->place].partitions ? NULL : "its original topic does not exist";
+}
+
+static enum sl_rc keep(struct run *r, const struct sl_dlq_item *it, struct entry *e)
+{
+        struct sl_str value = it->payload;
+        if (it->binary_payload && value.ptr) {
+                uint8_t *bytes = sl_arena_alloc(&r->arena, value.len / 4 * 3 + 3);
+                int64_t n = sl_base64_decode(value.ptr, value.len, bytes);
+                if (n < 0) {
+                        e->shape = 1 + sl_dlq_plan_left(r->plan, "the bytes in its wrapper are no base64");
+                        return SL_OK;
+                }
+                value = (struct sl_str){(const char *)bytes, (size_t)n};
+        }
+        if (e->key)
+                e->lsn = sl_dlq_lsn(value);
+        if (r->o->repair) {
+                struct sl_record rec = {.topic =
+                                                e->place == NO_PLACE ? SL_STR_NULL : sl_str_c(r->places[e->place].name),
+                                        .partition = e->origin_partition,
+                                        .offset = e->origin_offset,
+                                        .timestamp_ms = sl_dlq_timestamp(it),
+                                        .raw_key = it->key,
+                                        .raw_value = value};
+                const char *why;
+                SL_TRY(sl_dlq_repair_value(r->o->repair, &rec, value, &r->arena, &value, &e->repaired, &why, r->err));
+                if (why) {
+                        e->shape = 1 + sl_dlq_plan_left(r->plan, why);
+                        return SL_OK;
+                }
+        }
+        if (!r->o->apply)
+                return SL_OK;
+        sl_buf_clear(&r->flat);
+        sl_dlq_pack(it, value, &r->flat);
+        e->size = (uint32_t)r->flat.len;
+        return sl_spool_add(&r->spool, r->flat.ptr, r->flat.len, &e->spool, r->err);
+}
+
+/* Its key is looked for behind it. */
+static void watch(struct run *r, const struct sl_dlq_item *it, struct entry *e)
+{
+        if (r->o->target_topic || r->o->force || e->place == NO_PLACE || !it->key.ptr || e->origin_offset < 0)
+                return;
+        struct place *p = &r->places[e->place];
+        if (!p->compacted || e->origin_partition < 0 || e->origin_partition >= p->partitions)
+                return;
+        struct sl_reader_part *from = &p->from[e->origin_partition];
+        e->key = sl_newer_key(p->name, e->origin_partition, it->key);
+        sl_newer_put(r->newer, e->key);
+        if (from->begin < 0 || e->origin_offset + 1 < from->begin)
+                from->begin = e->origin_offset + 1;
+}
+
+static enum sl_rc consider(struct run *r, const struct sl_dlq_item *it)
+{
+        enum sl_dlq_state state = sl_dlq_ledger_state(r->ledger, it->partition, it->offset);
+        struct entry e = {.origin_offset = -1,
+                          .offset = it->offset,
+                          .spool = -1,
+                          .lsn = -1,
+                          .origin_partition = -1,
+                          .partition = it->partition,
+                          .place = NO_PLACE,
+                          .closed = state != SL_DLQ_OPEN};
+        if (state == SL_DLQ_DUPLICATE || (!e.closed && !selected(r, it)))
+                return SL_OK;
+        e.identity = sl_dlq_identity(it);
+        if (e.closed && !e.identity)
+                return SL_OK;
+        struct sl_dlq_origin at = sl_dlq_failed_at(it);
+        if (at.topic.ptr)
+                SL_TRY(place_of(r, at.topic, &e.place));
+        if (at.topic.ptr && at.partition >= 0 && at.offset >= 0) {
+                struct sl_dlq_origin first = sl_dlq_position(r->places[e.place].name, at.partition, at.offset,
+                                                             it->headers, it->header_count);
+                bool same = sl_str_eq(first.topic, at.topic) && first.partition == at.partition;
+                e.origin_offset = same ? first.offset : at.offset;
+        }
+        e.origin_partition = at.topic.ptr ? at.partition : -1;
+        if (!e.closed) {
+                e.keyed = it->key.ptr != NULL;
+                e.key_hash = e.keyed ? sl_kafka_key_hash(it->key) : 0;
+                const char *why = obstacle(r, it, &e);
+                struct place *p = e.place == NO_PLACE ? NULL : &r->places[e.place];
+                if (p && p->partitions && e.keyed && at.partition >= 0 && at.offset >= 0)
+                        sl_growth_see(&p->growth, at.partition, at.offset, e.key_hash);
+                int64_t written = sl_dlq_timestamp(it);
+                e.expired = p && !r->o->target_topic && p->keeps_ms >= 0 && written >= 0 &&
+                            written < r->now_ms - p->keeps_ms;
+                if (why)
+                        e.shape = 1 + sl_dlq_plan_left(r->plan, why);
+                watch(r, it, &e);
+                if (!why)
+                        SL_TRY(keep(r, it, &e));
+        }
+        return sl_sorter_add(r->sorter, &e, r->err);
+}
+
+static enum sl_rc select_all(struct run *r)
+{
+        struct sl_reader_part *ranges = sl_calloc(r->job->part_count + 1, sizeof(*ranges));
+        struct sl_dlq_scan_opts opts = r->o->scan;
+        struct sl_dlq_scan *scan;
+        struct sl_dlq_item *items;
+        uint32_t n;
+
+        /* From the beginning: what was replayed before tells duplicates. */
+        for (uint32_t i = 0; i < r->job->part_count; i++)
+                ranges[i] =
+                        (struct sl_reader_part){.id = r->job->parts[i].id, .begin = -1, .end = r->job->parts[i].end};
+        opts.filter = NULL;
+        opts.ranges = ranges;
+        opts.range_count = r->job->part_count;
+        enum sl_rc rc = sl_dlq_scan_open(&opts, &scan, r->err);
+        if (rc == SL_OK) {
+                while ((rc = sl_dlq_scan_next(scan, &items, &n, r->err)) == SL_OK && n)
+                        for (uint32_t i = 0; i < n && rc == SL_OK; i++) {
+                                sl_arena_reset(&r->arena);
+                                rc = consider(r, &items[i]);
+                        }
+                sl_dlq_scan_close(scan);
+        }
+        free(ranges);
+        return rc;
+}
+
+/* What the topics themselves say: newer records of the same keys, and whether partitions were added. */
+static enum sl_rc look_at_places(struct run *r)
+{
+        for (uint32_t i = 0; i < r->place_count; i++) {
+                struct place *p = &r->places[i];
+                uint32_t n = 0;
+                struct sl_reader_opts opts = {.cfg = r->o->scan.cfg,
+                                              .admin = r->o->scan.admin,
+                                              .client_id = "sluice-dlq-newer",
+                                              .topic = p->name,
+                                              .stop = r->o->scan.stop};
+                if (p->partitions)
+                        SL_TRY(sl_growth_tell(&p->growth, &opts, &p->then, r->err));
+                for (int32_t k = 0; k < p->partitions; k++)
+                        if (p->from[k].begin >= 0)
+                                p->from[n++] = p->from[k];
+                if (!n)
+                        continue;
+                opts.ranges = p->from;
+                opts.range_count = n;
+                SL_TRY(sl_newer_read(r->newer, &opts, r->err));
+        }
+        return SL_OK;
+}
+
+/* --- Writing ---------------------------------------------------------------------------------------------------------
+ */
+
+/* The partition it failed in, as long as the topic has as many as its original; else where its key belongs. */
+static int32_t choose_partition(const struct run *r, const struct entry *e, int32_t count)
+{
+        int32_t then = e->place == NO_PLACE ? 0 : r->places[e->place].then;
+        bool same = then == count || !then;
+        if (same && e->origin_partition >= 0 && e->origin_partition < count)
+                return e->origin_partition;
+        if (e->keyed)
+                return (int32_t)(e->key_hash % (uint32_t)count);
+        return (int32_t)((e->origin_partition >= 0 ? e->origin_partition : e->offset) % count);
+}
+
+static struct place *target_of(struct run *r, const struct entry *e)
+{
+        return r->o->target_topic ? &r->target : &r->places[e->place];
+}
+
+struct lineage {
+        char id[300], topic[260], partition[16], offset[24], hop[16];
+};
+
+static void add_text(struct sl_kheader *h, const char *name, const char *text)
+{
+        *h = (struct sl_kheader){sl_str_c(name), sl_str_c(text)};
+}
+
+/* What we write on it: which dead letter it was, where its original stood, how often it was replayed, by which job. */
+static uint32_t add_lineage(const struct run *r, const struct entry *e, int32_t hops, struct lineage *l,
+                            struct sl_kheader *out)
+{
+        uint32_t n = 0;
+        snprintf(l->id, sizeof(l->id), "%s-%d-%ld", r->o->scan.topic, e->partition, e->offset);
+        add_text(&out[n++], "__sluice.dlq.id", l->id);
+        if (e->place != NO_PLACE) {
+                snprintf(l->topic, sizeof(l->topic), "%s", r->places[e->place].name);
+                add_text(&out[n++], "__sluice.dlq.origin.topic", l->topic);
+        }
+        if (e->origin_offset >= 0) {
+                snprintf(l->partition, sizeof(l->partition), "%d", e->origin_partition);
+                snprintf(l->offset, sizeof(l->offset), "%ld", e->origin_offset);
+                add_text(&out[n++], "__sluice.dlq.origin.partition", l->partition);
+                add_text(&out[n++], "__sluice.dlq.origin.offset", l->offset);
+        }
+        snprintf(l->hop, sizeof(l->hop), "%d", hops + 1);
+        add_text(&out[n++], "__sluice.dlq.hop", l->hop);
+        add_text(&out[n++], "__sluice.dlq.replay_id", r->job->id);
+        return n;
+}
+
+static enum sl_rc commit(struct run *r)
+{
+        sl_dlq_job_save(r->job, r->ledger);
+        SL_TRY(sl_dlq_act_commit(r->act, r->err));
+        if (r->o->progress)
+                r->o->progress(r->o->progress_arg, r->job->counts.replay);
+        return SL_OK;
+}
+
+/* Not more than --rate; what waits meanwhile is committed in time. */
+static enum sl_rc pace(struct run *r)
+{
+        if (!r->o->rate)
+                return SL_OK;
+        if (!r->started_us)
+                r->started_us = sl_mono_us();
+        for (;;) {
+                double due_us = (double)r->sent * 1e6 / r->o->rate, now_us = (double)(sl_mono_us() - r->started_us);
+                if (now_us >= due_us)
+                        return SL_OK;
+                if (sl_dlq_act_due(r->act))
+                        SL_TRY(commit(r));
+                double left_ms = (due_us - now_us) / 1000 + 1;
+                SL_TRY(sl_dlq_act_wait(r->act, left_ms < WAIT_MS ? (int)left_ms : WAIT_MS, r->err));
+        }
+}
+
+static enum sl_rc unpack(struct run *r, const struct entry *e, struct sl_dlq_packed *ret)
+{
+        const char *bytes;
+        SL_TRY(sl_spool_read(&r->spool, e->spool, e->size, &bytes, r->err));
+        struct sl_str flat = {bytes, e->size};
+        sl_dlq_unpack(flat, ret, r->headers, r->header_room);
+        if (ret->header_count + LINEAGE > r->header_room) {
+                r->header_room = (ret->header_count + LINEAGE) * 2;
+                r->headers = sl_realloc(r->headers, r->header_room * sizeof(*r->headers));
+                sl_dlq_unpack(flat, ret, r->headers, r->header_room);
+        }
+        return SL_OK;
+}
+
+static enum sl_rc write_record(struct run *r, const struct entry *e, const struct place *to, int32_t *ret_partition)
+{
+        struct sl_dlq_packed rec;
+        struct lineage l;
+
+        SL_TRY(unpack(r, e, &rec));
+        SL_TRY(pace(r));
+        SL_TRY(sl_dlq_act_begin(r->act, r->err));
+        struct sl_message m = {.topic = sl_str_c(to->name),
+                               .partition = choose_partition(r, e, to->partitions),
+                               .key = rec.key,
+                               .value = rec.value,
+                               .headers = r->headers,
+                               .timestamp_ms = rec.timestamp_ms};
+        m.header_count = rec.header_count + add_lineage(r, e, rec.hops, &l, r->headers + rec.header_count);
+        SL_TRY(sl_dlq_act_send(r->act, &m, r->err));
+        r->sent++;
+        *ret_partition = m.partition;
+        return SL_OK;
+}
+
+static enum sl_rc settle(struct run *r, const struct entry *e, enum sl_dlq_state state)
+{
+        if (!r->o->apply)
+                return SL_OK;
+        SL_TRY(sl_dlq_act_begin(r->act, r->err));
+        sl_dlq_ledger_mark(r->ledger, e->partition, e->offset, state);
+        return sl_dlq_act_due(r->act) ? commit(r) : SL_OK;
+}
+
+static enum sl_rc replay_one(struct run *r, const struct entry *e)
+{
+        struct place *to = target_of(r, e);
+        struct sl_dlq_counts *c = &r->job->counts;
+        int32_t partition = 0;
+
+        if (r->o->apply)
+                SL_TRY(write_record(r, e, to, &partition));
+        else
+                partition = to->partitions ? choose_partition(r, e, to->partitions) : 0;
+        sl_dlq_counts_target(c, to->name, to->partitions)->counts[partition]++;
+        c->replay++;
+        c->repaired += e->repaired;
+        r->plan->expired += e->expired;
+        return settle(r, e, SL_DLQ_REPLAYED);
+}
+
+/* What of a group of entries with one identity has been decided: the first one that counts, counts for all. */
+struct group {
+        uint64_t identity;
+        enum { NOBODY, TAKEN, LEFT } by;
+};
+
+static enum sl_rc decide(struct run *r, const struct entry *e, struct group *g)
+{
+        if (!e->identity || e->identity != g->identity)
+                *g = (struct group){.identity = e->identity};
+        if (e->closed) {
+                g->by = TAKEN;
+                return SL_OK;
+        }
+        if (r->o->limit && g->by == NOBODY && r->job->counts.replay >= (uint64_t)r->o->limit)
+                return SL_OK;
+        r->plan->selected++;
+        if (g->by != NOBODY) {
+                r->job->counts.duplicates++;
+                return g->by == TAKEN ? settle(r, e, SL_DLQ_DUPLICATE) : SL_OK;
+        }
+        g->by = e->shape ? LEFT : TAKEN;
+        if (e->shape) {
+                struct sl_dlq_shape *s = &r->plan->shapes[e->shape - 1];
+                if (!s->count++) {
+                        s->partition = e->partition;
+                        s->offset = e->offset;
+                }
+                r->plan->left++;
+                return SL_OK;
+        }
+        if (e->key && sl_newer_than(r->newer, e->key, e->origin_offset, e->lsn)) {
+                r->job->counts.obsolete++;
+                return settle(r, e, SL_DLQ_OBSOLETE);
+        }
+        return replay_one(r, e);
+}
+
+static enum sl_rc decide_all(struct run *r)
+{
+        struct group g = {0};
+        const void *next;
+        for (;;) {
+                SL_TRY(sl_sorter_next(r->sorter, &next, r->err));
+                if (!next)
+                        return SL_OK;
+                SL_TRY(decide(r, next, &g));
+        }
+}
+
+/* --- All of it -------------------------------------------------------------------------------------------------------
+ */
+
+#define ORDER(x, y)                                                                                                    \
+        do {                                                                                                           \
+                if ((x) != (y))                                                                                        \
+                        return (x) < (y) ? -1 : 1;                                                                     \
+        } while (0)
+
+/* By where the originals stood, so that records of one key keep their order; equal failures together, closed ones
+ * first. */
+static int by_origin(const void *a, const void *b)
+{
+        const struct entry *x = a, *y = b;
+        ORDER(x->place, y->place);
+        ORDER(x->origin_partition, y->origin_partition);
+        ORDER(x->origin_offset, y->origin_offset);
+        ORDER(x->identity, y->identity);
+        ORDER(!x->closed, !y->closed);
+        ORDER(x->partition, y->partition);
+        ORDER(x->offset, y->offset);
+        return 0;
+}
+
+static enum sl_rc open_target(struct run *r)
+{
+        struct sl_topic_spec spec = {.name = r->o->target_topic, .partitions = 1, .replication = -1};
+        if (!r->o->target_topic)
+                return SL_OK;
+        r->target.name = sl_strdup(r->o->target_topic);
+        SL_TRY(describe(r, &r->target));
+        if (r->target.partitions)
+                return SL_OK;
+        /* As many as the largest original has, so that records keep their partitions. */
+        for (uint32_t i = 0; i < r->place_count; i++)
+                if (r->places[i].partitions > spec.partitions)
+                        spec.partitions = r->places[i].partitions;
+        r->target.partitions = spec.partitions;
+        return r->o->apply ? sl_dlq_ensure_topic(r->o->scan.admin, &spec, &r->target.partitions, r->err) : SL_OK;
+}
+
+static json_t *audit_result(const struct run *r, bool finished)
+{
+        json_t *result = finished ? sl_dlq_plan_json(r->plan, r->job, true) : json_object();
+        json_object_set_new(result, "job", json_string(r->job->id));
+        json_object_set_new(result, "args", json_loadb(r->job->args.ptr, r->job->args.len, 0, NULL));
+        return result;
+}
+
+static enum sl_rc audit(struct run *r, const char *action, bool finished)
+{
+        sl_auto_json *result = audit_result(r, finished);
+        return sl_dlq_act_audit(r->act, action, r->o->reason, result, r->err);
+}
+
+/* Find the job, or freeze a new one; from then on its ends stand. */
+static enum sl_rc open_job(struct run *r)
+{
+        SL_TRY(sl_dlq_job_load(r->job, r->ledger, r->err));
+        if (r->o->scan.filter)
+                r->filter = *r->o->scan.filter;
+        if (r->job->state == SL_JOB_RUNNING) {
+                r->filter.since_ms = r->job->since_ms;
+                r->filter.until_ms = r->job->until_ms;
+                if (!r->o->apply)
+                        return SL_OK;
+                SL_TRY(audit(r, "replay.resumed", false));
+                return commit(r);
+        }
+        SL_TRY(sl_dlq_job_freeze(r->job, r->o->scan.admin, r->o->scan.topic, r->err));
+        r->job->since_ms = r->filter.since_ms;
+        r->job->until_ms = r->filter.until_ms;
+        if (!r->o->apply)
+                return SL_OK;
+        SL_TRY(audit(r, "replay.begun", false));
+        return commit(r);
+}
+
+static enum sl_rc finish(struct run *r)
+{
+        const struct sl_dlq_counts *c = &r->job->counts;
+        r->job->state = SL_JOB_FINISHED;
+        SL_TRY(audit(r, "replay.finished", true));
+        SL_TRY(commit(r));
+        for (uint32_t i = 0; i < c->target_count; i++)
+                sl_dlq_await_readers(r->o->scan.admin, c->targets[i].topic, c->targets[i].partitions);
+        return SL_OK;
+}
+
+static enum sl_rc go(struct run *r)
+{
+        struct sl_dlq_act_opts act = {.cfg = r->o->scan.cfg,
+                                      .admin = r->o->scan.admin,
+                                      .topic = r->o->scan.topic,
+                                      .write = r->o->apply,
+                                      .stop = r->o->scan.stop};
+        struct sl_buf target = {0};
+        sl_buf_printf(&target, r->o->target_topic ? "topic:%s" : "original", r->o->target_topic);
+        act.target = sl_buf_cstr(&target);
+        enum sl_rc rc = sl_dlq_act_open(&act, &r->act, r->err);
+        if (rc == SL_OK) {
+                r->ledger = sl_dlq_act_ledger(r->act);
+                rc = open_job(r);
+        }
+        struct sl_dlq_counts before = r->job->counts;
+        if (rc == SL_OK)
+                rc = select_all(r);
+        if (rc == SL_OK)
+                rc = look_at_places(r);
+        if (rc == SL_OK)
+                rc = open_target(r);
+        if (rc == SL_OK)
+                rc = decide_all(r);
+        if (rc == SL_OK && r->o->repair)
+                r->plan->changes = sl_dlq_repair_changes(r->o->repair);
+        if (rc == SL_OK && r->o->apply) {
+                r->plan->selected += before.replay + before.duplicates + before.obsolete;
+                rc = finish(r);
+        }
+        sl_dlq_act_close(r->act);
+        sl_buf_free(&target);
+        return rc;
+}
+
+static void free_place(struct place *p)
+{
+        free(p->name);
+        free(p->from);
+        sl_growth_end(&p->growth);
+}
+
+enum sl_rc sl_dlq_replay(const struct sl_dlq_replay_opts *opts, struct sl_dlq_job *job, struct sl_dlq_plan *plan,
+                         struct sl_err *err)
+{
+        struct run r = {.o = opts,
+                        .job = job,
+                        .plan = plan,
+                        .err = err,
+                        .now_ms = sl_wall_ms(),
+                        .spool = SL_SPOOL_NEW,
+                        .newer = sl_newer_new(),
+                        .sorter = sl_sorter_new(sizeof(struct entry), SORT_BYTES, by_origin)};
+        enum sl_rc rc = go(&r);
+
+        for (uint32_t i = 0; i < r.place_count; i++)
+                free_place(&r.places[i]);
+        free(r.places);
+        free_place(&r.target);
+        sl_sorter_free(r.sorter);
+        sl_spool_free(&r.spool);
+        sl_newer_free(r.newer);
+        sl_arena_free(&r.arena);
+        sl_buf_free(&r.flat);
+        free(r.headers);
+        return rc;
+}
+
+/* --- The plan --------------------------------------------------------------------------------------------------------
+ */
+
+json_t *sl_dlq_plan_json(const struct sl_dlq_plan *plan, const struct sl_dlq_job *job, bool applied)
+{
+        const struct sl_dlq_counts *c = &job->counts;
+        json_t *list = json_array();
+        json_int_t shapes = 0;
+        for (uint32_t i = 0; i < plan->shape_count; i++) {
+                const struct sl_dlq_shape *s = &plan->shapes[i];
+                if (!s->count)
+                        continue;
+                shapes++;
+                json_t *one = json_pack("{s:s, s:I, s:{s:i, s:I}}", "reason", s->text, "count", (json_int_t)s->count,
+                                        "example", "partition", s->partition, "offset", (json_int_t)s->offset);
+                json_array_append_new(list, one);
+        }
+        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:s, s:b, s:O*}", "selected",
+                         (json_int_t)plan->selected, "replay", (json_int_t)c->replay, "duplicates",
+                         (json_int_t)c->duplicates, "obsolete", (json_int_t)c->obsolete, "repaired",
+                         (json_int_t)c->repaired, "left", (json_int_t)plan->left, "shapes", shapes, "targets",
+                         sl_dlq_counts_json(c), "left_shapes", list, "expired", (json_int_t)plan->expired, "job",
+                         job->id, "applied", applied, "changes", plan->changes);
+}
+
+void sl_dlq_plan_free(struct sl_dlq_plan *plan)
+{
+        for (uint32_t i = 0; i < plan->shape_count; i++)
+                free(plan->shapes[i].text);
+        free(plan->shapes);
+        json_decref(plan->changes);
+        *plan = (struct sl_dlq_plan){0};
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Replay: which dead letters go where (the plan), and doing it exactly once. Each transaction holds records, their
+ * states in the ledger and the job's record, so a kill at any point leaves either all of them or none.
+ * docs/dlq-replay.md has the argument.
+ * @thread one at a time. */
+#ifndef SL_DLQ_REPLAY_H
+#define SL_DLQ_REPLAY_H
+#include "dlq/act.h"
+#include "dlq/job.h"
+#include "dlq/repair.h"
+#include "dlq/scan.h"
+
+struct sl_dlq_replay_opts {
+        struct sl_dlq_scan_opts
+                scan;             /* topic, brokers, filter, rules; without ranges. Borrowed, as all that follows is */
+        const char *target_topic; /* NULL = each record's original one */
+        struct sl_dlq_repair *repair; /* NULL = values go as they are */
+        bool apply;
+        bool force;         /* overtaken records too */
+        double rate;        /* records/s; 0 = no limit */
+        int64_t limit;      /* at most so many records; 0 = all */
+        const char *reason; /* NULL = none given */
+        void (*progress)(void *arg, uint64_t replayed);
+        void *progress_arg;
+};
+/* Records that are left where they are, for one reason. */
+struct sl_dlq_shape {
+        char *text;
+        uint64_t count;
+        int32_t partition; /* of the first of them, in the dead-letter topic */
+        int64_t offset;
+};
+struct sl_dlq_plan {
+        uint64_t selected, left;
+        uint64_t expired; /* of those to be replayed: older than the target keeps records, so brokers soon delete them
+                             again */
+        struct sl_dlq_counts counts;
+        struct sl_dlq_shape *shapes;
+        uint32_t shape_count;
+        json_t *changes; /* of repairs (sl_dlq_repair_changes), NULL = none were asked for */
+};
+/* The job's id is set (sl_dlq_job_id). Planned, or with apply done: then counts are those of the whole job, with what
+ * an earlier run of it did. SL_E_KAFKA_FENCED: somebody else began to act on this topic. Free the plan in any case. */
+enum sl_rc sl_dlq_replay(const struct sl_dlq_replay_opts *opts, struct sl_dlq_job *job, struct sl_dlq_plan *plan,
+                         struct sl_err *err);
+json_t *sl_dlq_plan_json(const struct sl_dlq_plan *plan, const struct sl_dlq_job *job, bool applied);
+void sl_dlq_plan_free(struct sl_dlq_plan *plan); /* accepts a zeroed struct */
+/* One more record that is left. Returns the shape's number. */
+uint32_t sl_dlq_plan_left(struct sl_dlq_plan *plan, const char *text);
+#endif

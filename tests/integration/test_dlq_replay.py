@@ -1,0 +1,490 @@
+"""sluice dlq replay, quarantine, release and discard against a real broker: where records go, what they look like there, that each goes
+once whatever happens to the process, and what the ledger remembers. Dead letters carry Connect's headers, as its reporter writes them."""
+
+import collections
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+import uuid
+
+import confluent_kafka
+import fastavro
+import pytest
+
+from conftest import SLOW, wait_until
+
+SEED = int(os.environ.get("SLUICE_SEED", random.randrange(1 << 31)))
+BASE = int(time.time() * 1000) - 86_400_000  # when originals were written
+KILLS = int(os.environ.get("SLUICE_DLQ_KILLS", "20"))  # 100 in the recorded run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def seed():
+    print(f"SLUICE_SEED={SEED}")
+    random.seed(SEED)
+
+
+@pytest.fixture
+def names():
+    """A source topic's name and its dead-letter topic's."""
+    base = f"orders-{uuid.uuid4().hex[:8]}"
+    return base, f"{base}-dlq"
+
+
+def connect_headers(topic, partition, offset, connector="sink", message="boom", stage="TASK_PUT"):
+    values = {
+        "topic": topic,
+        "partition": partition,
+        "offset": offset,
+        "connector.name": connector,
+        "task.id": 0,
+        "stage": stage,
+        "class.name": "org.example.Sink",
+        "exception.class.name": "org.apache.kafka.connect.errors.DataException",
+        "exception.message": message,
+        "exception.stacktrace": f"org.apache.kafka.connect.errors.DataException: {message}\n\tat org.example.Sink.put(Sink.java:42)\n",
+    }
+    return [(f"__connect.errors.{name}", str(value).encode()) for name, value in values.items()]
+
+
+def produce(kafka, topic, records, **config):
+    """records: dicts of what confluent_kafka's produce takes."""
+    producer = confluent_kafka.Producer({"bootstrap.servers": kafka.bootstrap, "linger.ms": 5, **config})
+    errors = []
+    for record in records:
+        while True:
+            try:
+                producer.produce(topic, on_delivery=lambda e, _: e and errors.append(e), **record)
+                break
+            except BufferError:
+                producer.poll(0.1)
+    assert producer.flush(60) == 0 and not errors, errors
+
+
+def letter(topic, partition, offset, key=b"k", value=b"v", own=(), **more):
+    record = {"key": key, "value": value, "headers": [*own, *connect_headers(topic, partition, offset, **more)]}
+    return {**record, "timestamp": BASE + offset}
+
+
+class Dlq:
+    def __init__(self, binary, kafka):
+        self.binary, self.kafka = binary, kafka
+
+    def command(self, name, topic, *args):
+        return [str(self.binary), "dlq", name, "--bootstrap-server", self.kafka.bootstrap, "--topic", topic, *map(str, args)]
+
+    def start(self, name, topic, *args):
+        return subprocess.Popen(self.command(name, topic, *args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def __call__(self, name, topic, *args, code=0):
+        done = subprocess.run(self.command(name, topic, *args), capture_output=True, text=True, timeout=120 * SLOW)
+        assert done.returncode == code, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
+        self.stderr = done.stderr
+        return done.stdout
+
+    def plan(self, topic, *args, **more):
+        return json.loads(self("replay", topic, "--json", *args, **more).splitlines()[-1])
+
+
+@pytest.fixture
+def dlq(binary, kafka):
+    return Dlq(binary, kafka)
+
+
+def counts(plan):
+    return {name: plan[name] for name in ("selected", "replay", "duplicates", "obsolete", "repaired", "left", "shapes")}
+
+
+def expect(**given):
+    return {**dict.fromkeys(("selected", "replay", "duplicates", "obsolete", "repaired", "left", "shapes"), 0), **given}
+
+
+def own(record):
+    return [(k, v) for k, v in record.headers if not k.startswith("__sluice.")]
+
+
+def lineage(record):
+    return {k: v.decode() for k, v in record.headers if k.startswith("__sluice.")}
+
+
+def test_a_replayed_record_is_the_original(kafka, dlq, names):
+    source, dead = names
+    kafka.create_topic(source, 3)
+    kafka.create_topic(dead)
+    headers = [("trace", b"1"), ("empty", b""), ("null", None), ("trace", b"2"), ("bin", b"\x00\xff")]
+    records = [
+        letter(source, 2, 5, b"key", b'{"a":1}', headers),
+        letter(source, 1, 6, None, b"\x00\x01\xfe\xff"),
+        letter(source, 0, 7, b"", b""),
+        letter(source, 2, 8, b"tombstone", None),
+    ]
+    records[0]["headers"] += connect_headers(source, 2, 5, message="again")  # failed twice: two sets
+    produce(kafka, dead, records)
+    plan = dlq.plan(dead)
+    assert counts(plan) == expect(selected=4, replay=4)
+    assert kafka.consume_all(source) == []
+    assert plan["targets"] == [{"topic": source, "partition": p, "count": n} for p, n in ((0, 1), (1, 1), (2, 2))]
+    done = dlq.plan(dead, "--apply")
+    assert {**done, "applied": False} == plan
+    got = {r.partition: [] for r in kafka.consume_all(source)}
+    for r in kafka.consume_all(source):
+        got[r.partition].append(r)
+    assert [(r.key, r.value) for r in got[2]] == [(b"key", b'{"a":1}'), (b"tombstone", None)]
+    assert [(r.key, r.value) for r in got[1]] == [(None, b"\x00\x01\xfe\xff")]
+    assert [(r.key, r.value) for r in got[0]] == [(b"", b"")]
+    first = got[2][0]
+    assert own(first) == headers
+    assert first.timestamp == BASE + 5
+    assert lineage(first) == {
+        "__sluice.dlq.id": f"{dead}-0-0",
+        "__sluice.dlq.origin.topic": source,
+        "__sluice.dlq.origin.partition": "2",
+        "__sluice.dlq.origin.offset": "5",
+        "__sluice.dlq.hop": "1",
+        "__sluice.dlq.replay_id": plan["job"],
+    }
+    # The job has ended: the same line takes what comes later, and another job finds these closed.
+    assert counts(dlq.plan(dead, "--apply")) == expect()
+    assert counts(dlq.plan(dead, "--class", "schema_mismatch", "--class", "unknown", "--class", "business")) == expect()
+    produce(kafka, dead, [letter(source, 1, 9)])
+    assert counts(dlq.plan(dead, "--apply")) == expect(selected=1, replay=1)
+    assert len(kafka.consume_all(source)) == 5
+
+
+def test_targets_are_closed_apart(kafka, dlq, names):
+    source, dead = names
+    copy = f"{source}-fixed"
+    kafka.create_topic(source, 2)
+    kafka.create_topic(dead)
+    produce(kafka, dead, [letter(source, 1, n, str(n).encode()) for n in range(4)])
+    assert counts(dlq.plan(dead, "--to", f"topic:{copy}", "--offsets", "0:1-2", "--apply")) == expect(selected=2, replay=2)
+    assert [(r.partition, r.key) for r in kafka.consume_all(copy)] == [(1, b"1"), (1, b"2")]
+    assert counts(dlq.plan(dead, "--to", f"topic:{copy}")) == expect(selected=2, replay=2)
+    assert counts(dlq.plan(dead, "--apply")) == expect(selected=4, replay=4)
+    assert counts(dlq.plan(dead, "--to", f"topic:{copy}", "--apply")) == expect()  # closed for all
+    assert len(kafka.consume_all(copy)) == 2
+    dlq("replay", dead, "--to", "connector:sink", code=2)
+    assert "not there yet" in dlq.stderr
+    dlq("replay", dead, "--to", f"topic:{dead}", code=2)
+
+
+def test_duplicates_and_unresolved(kafka, dlq, names):
+    source, dead = names
+    kafka.create_topic(source)
+    kafka.create_topic(dead, 2)
+    records = [letter(source, 0, 3), letter(source, 0, 3), letter(source, 0, 3, connector="other"), letter("nowhere", 0, 1)]
+    records = [{**r, "partition": n % 2} for n, r in enumerate(records)]
+    records.append({"value": b"plain", "partition": 1})
+    produce(kafka, dead, records)
+    plan = dlq.plan(dead, "--apply")
+    assert counts(plan) == expect(selected=5, replay=2, duplicates=1, left=2, shapes=2)
+    assert {s["reason"]: s["count"] for s in plan["left_shapes"]} == {
+        "its original topic does not exist": 1,
+        "its original topic is unknown": 1,
+    }
+    assert len(kafka.consume_all(source)) == 2
+    # A restarted connector reports the same record again: it has been replayed.
+    produce(kafka, dead, [letter(source, 0, 3)])
+    assert counts(dlq.plan(dead, "--offsets", "0:2-9", "--offsets", "1:2-9", "--apply"))["replay"] == 0
+    assert len(kafka.consume_all(source)) == 2
+    # What is left stays open, and can go elsewhere.
+    plan = dlq.plan(dead, "--to", f"topic:{source}-rest", "--apply")
+    assert plan["replay"] == 2
+    assert sorted(r.value for r in kafka.consume_all(f"{source}-rest")) == [b"plain", b"v"]
+
+
+def test_order_by_key_survives_a_shuffled_topic(kafka, dlq, names):
+    source, dead = names
+    kafka.create_topic(source, 2)
+    kafka.create_topic(dead, 3)
+    offsets = list(range(200))
+    random.shuffle(offsets)
+    produce(
+        kafka,
+        dead,
+        [{**letter(source, n % 2, n, f"k{n % 2}{n % 7}".encode(), str(n).encode()), "partition": random.randrange(3)} for n in offsets],
+    )
+    assert dlq.plan(dead, "--apply")["replay"] == 200
+    seen = collections.defaultdict(list)
+    for r in kafka.consume_all(source):
+        seen[r.key].append(int(r.value))
+    assert sum(map(len, seen.values())) == 200
+    assert all(values == sorted(values) for values in seen.values())
+
+
+def test_overtaken_records_are_closed(kafka, dlq, names):
+    source, dead = names
+    kafka.create_topic(source, 1, {"cleanup.policy": "compact"})
+    kafka.create_topic(dead)
+    kafka.produce(source, [(b"a", b"1"), (b"b", b"1"), (b"c", b"1"), (b"a", b"2"), (b"c", None), (b"d", b"1")])
+    produce(kafka, dead, [letter(source, 0, n, k, b"1") for n, k in ((0, b"a"), (1, b"b"), (2, b"c"), (5, b"d"))])
+    assert counts(dlq.plan(dead, "--force")) == expect(selected=4, replay=4)
+    assert counts(dlq.plan(dead, "--apply", "--limit", 1)) == expect(selected=2, replay=1, obsolete=1)
+    assert [(r.key, r.value) for r in kafka.consume_all(source)[6:]] == [(b"b", b"1")]
+    # The copy of b stands at the place of its original: a newer failure of b is not overtaken by it.
+    kafka.produce(source, [(b"b", b"3")])
+    produce(kafka, dead, [letter(source, 0, kafka.consume_all(source)[-1].offset, b"b", b"3")])
+    plan = dlq.plan(dead, "--apply")
+    assert counts(plan) == expect(selected=3, replay=2, obsolete=1)
+    assert [r.value for r in kafka.consume_all(source) if r.key == b"b"] == [b"1", b"1", b"3", b"3"]
+
+
+def test_change_data_is_compared_by_lsn(kafka, dlq, names):
+    source, dead = names
+    kafka.create_topic(source, 1, {"cleanup.policy": "compact"})
+    kafka.create_topic(dead)
+
+    def event(lsn):
+        return json.dumps({"before": None, "after": {"id": 1}, "source": {"lsn": lsn, "table": "t"}}, separators=(",", ":")).encode()
+
+    # A snapshot read later wrote an older state behind it: by offset newer, by LSN not.
+    kafka.produce(source, [(b"a", event(50)), (b"a", event(40)), (b"b", event(50)), (b"b", event(60))])
+    produce(kafka, dead, [letter(source, 0, 0, b"a", event(50)), letter(source, 0, 2, b"b", event(50))])
+    assert counts(dlq.plan(dead)) == expect(selected=2, replay=1, obsolete=1)
+
+
+def test_a_plan_tells_what_will_expire(kafka, dlq, names):
+    source, dead = names
+    kafka.create_topic(source, 1, {"retention.ms": "3600000"})
+    kafka.create_topic(dead)
+    produce(kafka, dead, [letter(source, 0, 0), {**letter(source, 0, 1), "timestamp": int(time.time() * 1000)}])
+    assert dlq.plan(dead)["expired"] == 1
+
+
+def test_a_loop_ends(kafka, dlq, names):
+    source, dead = names
+    kafka.create_topic(source)
+    kafka.create_topic(dead)
+    produce(kafka, dead, [letter(source, 0, 0)])
+    replayed = 0
+    for n in range(100 if KILLS >= 100 else 8):
+        plan = dlq.plan(dead, "--apply")
+        replayed += plan["replay"]
+        if not plan["replay"]:
+            break
+        copy = kafka.consume_all(source)[-1]  # fails again, as Connect would report it
+        assert len({k for k, _ in copy.headers}) == len(copy.headers)
+        produce(
+            kafka,
+            dead,
+            [{"key": copy.key, "value": copy.value, "headers": [*copy.headers, *connect_headers(source, 0, copy.offset)]}],
+        )
+    assert replayed == 4
+    assert counts(plan) == expect(selected=1, left=1, shapes=1)
+    assert "circles" in plan["left_shapes"][0]["reason"]
+
+
+def test_markers_holes_and_large_records(kafka, dlq, names):
+    source, dead = names
+    big = {"max.message.bytes": str(3 << 20)}
+    kafka.create_topic(source, 1, big)
+    kafka.create_topic(dead, 1, big)
+    producer = confluent_kafka.Producer(
+        {"bootstrap.servers": kafka.bootstrap, "transactional.id": dead, "message.max.bytes": 3 << 20}
+    )
+    producer.init_transactions(30)
+    for n in range(6):
+        producer.begin_transaction()
+        size = 2_000_000 if n == 4 else 10
+        producer.produce(dead, **letter(source, 0, n, str(n).encode(), bytes([n]) * size))
+        producer.flush()
+        if n % 2:
+            producer.abort_transaction()
+        else:
+            producer.commit_transaction()
+    plan = dlq.plan(dead, "--apply")
+    assert counts(plan) == expect(selected=3, replay=3)
+    assert [(r.key, len(r.value)) for r in kafka.consume_all(source)] == [(b"0", 10), (b"2", 10), (b"4", 2_000_000)]
+    # An open transaction is not waited for, and its records belong to the next job.
+    producer.begin_transaction()
+    producer.produce(dead, **letter(source, 0, 9))
+    producer.flush()
+    assert counts(dlq.plan(dead, "--apply")) == expect()
+    producer.commit_transaction()
+    assert counts(dlq.plan(dead, "--apply")) == expect(selected=1, replay=1)
+
+
+def test_quarantine_release_discard(kafka, dlq, names):
+    source, dead = names
+    kafka.create_topic(source)
+    kafka.create_topic(dead)
+    produce(kafka, dead, [letter(source, 0, n, str(n).encode(), b"\x00poison", [("h", b"1")]) for n in range(4)])
+    answer = json.loads(dlq("quarantine", dead, "--offsets", "0:0-1", "--dry-run", "--json"))
+    assert answer["quarantine"] == 2 and not answer["applied"]
+    answer = json.loads(dlq("quarantine", dead, "--offsets", "0:0-1", "--reason", "kills the parser", "--json"))
+    assert (answer["selected"], answer["quarantine"], answer["unchanged"]) == (2, 2, 0)
+    kept = kafka.consume_all(answer["quarantine_topic"])
+    assert [(r.key, r.value) for r in kept] == [(b"0", b"\x00poison"), (b"1", b"\x00poison")]
+    assert kept[0].headers[:-1] == kafka.consume_all(dead)[0].headers
+    diagnosis = json.loads(kept[0].headers[-1][1])
+    assert diagnosis["origin"] == {"topic": source, "partition": 0, "offset": 0}
+    assert diagnosis["why"] == "kills the parser" and diagnosis["value_begins"] == b"\x00poison".hex()
+    assert json.loads(dlq("discard", dead, "--offsets", "0:2", "--reason", "test data", "--json"))["discard"] == 1
+    assert counts(dlq.plan(dead)) == expect(selected=1, replay=1)
+    assert json.loads(dlq("quarantine", dead, "--offsets", "0:0-1", "--json"))["unchanged"] == 2
+    assert json.loads(dlq("release", dead, "--offsets", "0:1-2", "--json"))["release"] == 2
+    assert counts(dlq.plan(dead, "--apply")) == expect(selected=3, replay=3)
+    assert [r.key for r in kafka.consume_all(source)] == [b"1", b"2", b"3"]
+    actions = [json.loads(r.value) for r in kafka.consume_all("sluice-dlq-audit") if r.key == dead.encode()]
+    assert [a["action"] for a in actions] == ["quarantine", "discard", "quarantine", "release", "replay.begun", "replay.finished"]
+    assert actions[1]["why"] == "test data" and "@" in actions[1]["who"]
+
+
+def test_rate(kafka, dlq, names):
+    source, dead = names
+    kafka.create_topic(source)
+    kafka.create_topic(dead)
+    produce(kafka, dead, [letter(source, 0, n) for n in range(60)])
+    begin = time.monotonic()
+    assert dlq.plan(dead, "--apply", "--rate", "40/s")["replay"] == 60
+    assert time.monotonic() - begin >= 59 / 40  # never faster; slower is the machine's business
+
+
+def test_partitions_grown(kafka, dlq, names):
+    """Live records of a key go elsewhere since the topic has more partitions, and so must the replayed ones."""
+    source, dead = names
+    kafka.create_topic(source, 2)
+    kafka.create_topic(dead)
+    keys = [f"key-{n}".encode() for n in range(40)]
+    kafka.produce(source, [(k, b"old") for k in keys], partitioner="murmur2_random")
+    produce(kafka, dead, [letter(source, r.partition, r.offset, r.key, b"again") for r in kafka.consume_all(source)])
+    admin = kafka.admin()
+    admin.create_partitions([confluent_kafka.admin.NewPartitions(source, 5)])[source].result(30)
+    wait_until(lambda: len(admin.list_topics(source, timeout=5).topics[source].partitions) == 5)
+    kafka.produce(source, [(k, b"new") for k in keys], partitioner="murmur2_random")
+    assert dlq.plan(dead, "--apply")["replay"] == 40
+    now = {r.key: r.partition for r in kafka.consume_all(source) if r.value == b"new"}
+    assert {r.key: r.partition for r in kafka.consume_all(source) if r.value == b"again"} == now
+
+
+def test_the_second_operator_fences_the_first(kafka, dlq, names):
+    source, dead = names
+    kafka.create_topic(source)
+    kafka.create_topic(dead)
+    produce(kafka, dead, [letter(source, 0, n, str(n).encode()) for n in range(400)])
+    first = dlq.start("replay", dead, "--apply", "--rate", "100/s", "--json")
+    try:
+        wait_until(lambda: kafka.consume_all(source), what="the first records")
+        plan = dlq.plan(dead, "--apply")  # the same job: it goes on where the first one was
+        out, err = first.communicate(timeout=60 * SLOW)
+    finally:
+        first.kill()
+    assert first.returncode == 75, err
+    assert "another process" in err
+    assert counts(plan) == expect(selected=400, replay=400)
+    assert [r.key for r in kafka.consume_all(source)] == [str(n).encode() for n in range(400)]
+
+
+def test_kill_9(kafka, dlq, names):
+    """However often it is killed, and wherever: each record once for a reader of committed records, in order."""
+    source, dead = names
+    count = 3000 * KILLS // 20
+    kafka.create_topic(source, 4)
+    kafka.create_topic(dead, 2)
+    produce(kafka, dead, [{**letter(source, n % 4, n, str(n % 50).encode(), str(n).encode()), "partition": n % 2} for n in range(count)])
+    kills = 0
+    for _ in range(KILLS):
+        one = dlq.start("replay", dead, "--apply", "--rate", "4000/s", "--json")
+        try:
+            one.wait(random.uniform(0.05, 0.5) * SLOW)
+        except subprocess.TimeoutExpired:
+            kills += 1
+        one.send_signal(signal.SIGKILL)
+        one.communicate()
+    plan = dlq.plan(dead, "--apply")
+    print(f"{kills} kills")
+    records = kafka.consume_all(source)
+    assert sorted(int(r.value) for r in records) == list(range(count))
+    assert all(int(r.value) % 4 == r.partition for r in records)
+    order = collections.defaultdict(list)
+    for r in records:
+        order[r.partition, r.key].append(int(r.value))
+    assert all(values == sorted(values) for values in order.values())
+    assert plan["left"] == plan["duplicates"] == 0
+    assert counts(dlq.plan(dead, "--class", "unknown", "--class", "business", "--class", "schema_mismatch")) == expect()
+
+
+PAYMENT_1 = {
+    "type": "record",
+    "name": "Payment",
+    "fields": [
+        {"name": "id", "type": "int"},
+        {"name": "amt", "type": "int"},
+        {"name": "kind", "type": "string"},
+        {"name": "note", "type": ["null", "string"], "default": None},
+    ],
+}
+PAYMENT_2 = {
+    "type": "record",
+    "name": "Payment",
+    "fields": [
+        {"name": "id", "type": "long"},
+        {"name": "amount", "type": "double"},
+        {"name": "kind", "type": {"type": "enum", "name": "Kind", "symbols": ["CARD", "CASH"]}},
+        {"name": "currency", "type": "string"},
+        {"name": "note", "type": ["null", "string"], "default": None},
+    ],
+}
+
+
+def avro(schema, schema_id, value):
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(schema), value)
+    return b"\0" + schema_id.to_bytes(4, "big") + out.getvalue()
+
+
+def test_repair_avro(kafka, registry, dlq, names, tmp_path):
+    """The 23,000 payments: a string became an enum, a field was renamed and widened, another one is new."""
+    source, dead = names
+    kafka.create_topic(source)
+    kafka.create_topic(dead)
+    old = registry.register(f"{source}-old", PAYMENT_1)
+    new = registry.register(f"{source}-value", PAYMENT_2)
+    kinds = ["card", "CASH", "cheque", "card"]
+    values = [avro(PAYMENT_1, old, {"id": n, "amt": 10 * n, "kind": k, "note": None}) for n, k in enumerate(kinds)]
+    values += [b"\0\0\0\x99\x99broken", b"not framed", None]
+    produce(kafka, dead, [letter(source, 0, n, str(n).encode(), v) for n, v in enumerate(values)])
+    config = tmp_path / "command.properties"
+    config.write_text(f"schema.registry.url={registry.url}\n")
+    options = ["--command-config", config, "--value-subject", f"{source}-value", "--rename", "amt=amount", "--enum", "card=CARD"]
+    plan = dlq.plan(dead, *options)
+    assert (plan["repaired"], plan["left"]) == (0, 6), plan  # currency is missing in all
+    options += ["--default", "currency=EUR"]
+    plan = dlq.plan(dead, *options)
+    assert counts(plan) == expect(selected=7, replay=4, repaired=3, left=3, shapes=3), plan
+    changes = {c["change"]: (c["count"], c.get("before"), c.get("after")) for c in plan["changes"]}
+    assert changes["enum kind"] == (2, "card", "CARD")
+    assert changes["default currency"] == (3, None, "EUR")
+    assert changes["rename to amount"][0] == changes["widen amount"][0] == 3
+    assert dlq.plan(dead, *options, "--apply")["repaired"] == 3
+    got = kafka.consume_all(source)
+    assert [r.key for r in got] == [b"0", b"1", b"3", b"6"]
+    assert got[3].value is None
+    for r, n in zip(got, (0, 1, 3)):
+        assert r.value[:5] == b"\0" + new.to_bytes(4, "big")
+        value = fastavro.schemaless_reader(io.BytesIO(r.value[5:]), fastavro.parse_schema(PAYMENT_2))
+        assert value == {"id": n, "amount": 10.0 * n, "kind": kinds[n].upper(), "currency": "EUR", "note": None}
+    assert [r.value for r in kafka.consume_all(dead)] == values  # the originals stay
+    # The rest, once the registry has what they need.
+    assert counts(dlq.plan(dead))["selected"] == 3
+
+
+def test_repair_json_and_transforms(kafka, dlq, names, tmp_path):
+    source, dead = names
+    kafka.create_topic(source)
+    kafka.create_topic(dead)
+    values = [b'{"amt":1,"kind":"card","big":1234567890123456789,"f":3.0}', b"{", b'{"big":12345678901234567890}', b"17"]
+    produce(kafka, dead, [letter(source, 0, n, b"k", v) for n, v in enumerate(values)])
+    chain = tmp_path / "chain.json"
+    smt = "org.apache.kafka.connect.transforms.InsertField$Value"
+    chain.write_text(
+        json.dumps({"transforms": "by", "transforms.by.type": smt, "transforms.by.static.field": "by", "transforms.by.static.value": "us"})
+    )
+    plan = dlq.plan(dead, "--transforms", chain, "--rename", "amt=amount", "--enum", "card=CARD", "--apply")
+    assert counts(plan) == expect(selected=4, replay=1, repaired=1, left=3, shapes=3), plan
+    (record,) = kafka.consume_all(source)
+    assert json.loads(record.value) == {"amount": 1, "kind": "CARD", "big": 1234567890123456789, "f": 3.0, "by": "us"}
