@@ -87,7 +87,6 @@ def worker_of(args, directory, kafka, env=None):
 
 def sluice(args, kafka, account, directory, name):
     """One run of the sink over the whole topic."""
-    account.settings(hostname=f"127.0.0.2:{account.port}")
     before = account.state()["counters"]
     with worker_of(args, directory / name, kafka) as worker:
         config = {**account.config("bench", tasks_max=args.tasks), "sluice.snowflake.ca.file": str(account.authority),
@@ -117,7 +116,6 @@ def sluice(args, kafka, account, directory, name):
 
 def sdk(args, account, workdir, name):
     """The same rows from the SDK's process, one thread that appends, channels in turn."""
-    account.settings(hostname=None)
     before = account.state()["counters"]
     count = min(args.rows, args.sdk_rows)
     with sdk_client.Sdk(workdir) as one:
@@ -154,7 +152,7 @@ def throughput(args, directory):
             for name, run in (("sluice", None), ("sdk", None)):
                 if name == "sdk" and args.without_sdk:
                     continue
-                with sdk_client.account(directory / f"account-{name}-{round_number}", mode="count", settings=SETTINGS) as account:
+                with sdk_client.account(directory / f"account-{name}-{round_number}", name == "sdk", mode="count", settings=SETTINGS) as account:
                     account.sql(f"create table ORDERS ({COLUMNS})")
                     if name == "sluice":
                         run = sluice(args, kafka, account, directory, f"sluice{round_number}")

@@ -39,10 +39,13 @@ def environment(name):
     return folder / "bin" / "python"
 
 
-def account(workdir, **more):
-    """A stand-in that the SDK takes for Snowflake: https, and one port for all hosts."""
+NAMES = "IP:127.0.0.1,IP:127.0.0.2,IP:127.0.0.3,DNS:*.snowflake.localhost,DNS:*.ingest.localhost"
+
+
+def account(workdir, one_port=True, **more):
+    """A stand-in over TLS; with one_port the SDK takes it for Snowflake."""
     authority = secured.Authority(pathlib.Path(workdir) / "ca")
-    made = sf.Snowflake(workdir, tls=authority.issue("account", "IP:127.0.0.1,IP:127.0.0.2,IP:127.0.0.3"), one_port=True, **more)
+    made = sf.Snowflake(workdir, tls=authority.issue("account", NAMES), one_port=one_port, **more)
     made.authority = authority.certificate
     return made
 
