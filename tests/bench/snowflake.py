@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A topic of JSON records to a Snowflake table: the sink against the stand-in (tests/support/snowflake) in its counting mode, which checks
-tokens and sequencers, decompresses and counts lines; and Snowflake's own SDK (snowpipe-streaming, Python over a Rust core), which
-sends the same rows from memory to the same stand-in, without reading Kafka. All over TLS, one channel a partition.
+tokens and sequencers, decompresses and counts lines. Over TLS, one channel a partition.
 
 --freshness measures something else: Postgres, a topic of 12 partitions keyed by account_id, 4 sink tasks, the stand-in with its table:
 from the commit in Postgres to the commit of the row in the table."""
@@ -43,11 +42,6 @@ def rows(count, seed=7):
 def cpu_of(pid):
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def rss_peak(pid):
-    text = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(text.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def fill(kafka, topic, partitions, count):
@@ -114,28 +108,6 @@ def sluice(args, kafka, account, directory, name):
         return result
 
 
-def sdk(args, account, workdir, name):
-    """The same rows from the SDK's process, one thread that appends, channels in turn."""
-    before = account.state()["counters"]
-    count = min(args.rows, args.sdk_rows)
-    with sdk_client.Sdk(workdir) as one:
-        one.client(name, account)
-        channels = [f"{name}_{n}" for n in range(args.partitions)]
-        for channel in channels:
-            one.open(name=name, channel=channel)
-        stand_cpu, cpu, began = cpu_of(account.pid), cpu_of(one.process.pid), time.monotonic()
-        one.spread(name=name, channels=channels, rows=rows(20_011), count=count, run=500)
-
-        def counted(key):
-            return account.state()["counters"].get(key, 0) - before.get(key, 0)
-
-        stand.wait_until(lambda: counted("committed_rows") >= count, 170, "all rows", 0.02)
-        seconds = time.monotonic() - began
-        return {"rows": counted("committed_rows"), "seconds": seconds, "rows_per_second": count / seconds, "appends": counted("appends"),
-                "cpu_per_million": (cpu_of(one.process.pid) - cpu) / count * 1e6, "rss_mb": rss_peak(one.process.pid),
-                "stand_in_cpu": cpu_of(account.pid) - stand_cpu, "sent_mb": counted("bytes") / 1e6, "row_bytes": counted("uncompressed_bytes") / count}  # fmt: skip
-
-
 def show(results):
     print(f"{'':10} {'rows/s':>10} {'CPU-s/1M':>9} {'RSS MB':>7} {'appends':>8} {'B/row':>6} {'sent MB':>8} {'stand-in CPU-s':>15}")
     for name, one in results:
@@ -149,16 +121,9 @@ def throughput(args, directory):
         print(f"{args.rows:,} records of {size:.0f} bytes in {args.partitions} partitions; {args.tasks} tasks", flush=True)
         results = []
         for round_number in range(args.rounds):
-            for name, run in (("sluice", None), ("sdk", None)):
-                if name == "sdk" and args.without_sdk:
-                    continue
-                with sdk_client.account(directory / f"account-{name}-{round_number}", name == "sdk", mode="count", settings=SETTINGS) as account:
-                    account.sql(f"create table ORDERS ({COLUMNS})")
-                    if name == "sluice":
-                        run = sluice(args, kafka, account, directory, f"sluice{round_number}")
-                    else:
-                        run = sdk(args, account, directory, f"sdk{round_number}")
-                results.append((name, run))
+            with sdk_client.account(directory / f"account-{round_number}", False, mode="count", settings=SETTINGS) as account:
+                account.sql(f"create table ORDERS ({COLUMNS})")
+                results.append(("sluice", sluice(args, kafka, account, directory, f"sluice{round_number}")))
                 show(results[-1:])
     return {"throughput": results, "rows": args.rows, "partitions": args.partitions, "tasks": args.tasks}
 
@@ -224,11 +189,9 @@ def write(postgres, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=2_000_000)
-    parser.add_argument("--sdk-rows", type=int, default=500_000, help="the SDK sends that many at most")
     parser.add_argument("--partitions", type=int, default=64)
     parser.add_argument("--tasks", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--without-sdk", action="store_true")
     parser.add_argument("--freshness", action="store_true")
     parser.add_argument("--rate", type=int, default=10_000, help="rows a second, for --freshness")
     parser.add_argument("--seconds", type=int, default=20, help="for --freshness")

@@ -30,21 +30,6 @@ def append(name, channel, rows):
         channels_of[name, channel].append_row(row, token)
 
 
-def spread(name, channels, rows, count, run):
-    """count rows with ids from 0 on, `run` at a time to each channel in turn; the SDK's backpressure is waited out."""
-    for i in range(count):
-        row, channel = rows[i % len(rows)], channels[i // run % len(channels)]
-        row["ID"] = i
-        while True:
-            try:
-                channels_of[name, channel].append_row(row, str(i))
-                break
-            except Exception as error:
-                if "Saturated" not in repr(error) and "MemoryThreshold" not in repr(error):
-                    raise
-                time.sleep(0.002)
-
-
 def flush(name, channel):
     channels_of[name, channel].initiate_flush()
 
