@@ -13,7 +13,8 @@ import time
 import confluent_kafka
 import pytest
 
-from conftest import PG_PASSWORD, SLOW, read, wait_until
+import stand
+from conftest import PG_PASSWORD, SLOW, Database, read, wait_until
 
 SMALL = {"sluice.transaction.interval.ms": "1", "sluice.transaction.bytes": "65536"}
 
@@ -213,6 +214,71 @@ def test_39_a_value_of_300_mb(own_worker, kafka, database):
     own_worker.wait_running("pg", 1, timeout=60, fail_fast=False)
     database.sql("insert into t values (2, 'small')")
     assert [record.value["op"] for record in read(kafka, f"{database.prefix}.public.t", 2, 120)] == ["c", "c"]
+
+
+class LazyPostgres(stand.Postgres):
+    """Flushes WAL when a synchronous commit asks for it. The end of a segment would flush, so one segment holds all."""
+
+    def __init__(self, workdir):
+        lazy = {"synchronous_commit": "off", "wal_writer_delay": "10s", "wal_writer_flush_after": "2GB", "wal_buffers": "64kB",
+                "min_wal_size": "1GB", "wal_init_zero": "off", "autovacuum": "off", "checkpoint_timeout": "1d",
+                "shared_buffers": "512MB"}  # fmt: skip
+        super().__init__(workdir, config=lazy)
+
+    def _prepare(self):
+        super()._prepare()
+        self._run("pg_resetwal", "--wal-segsize=256", "-D", self._data)
+
+
+def test_a_backlog_of_what_is_not_flushed(own_worker, kafka, tmp_path):
+    """Asynchronous commits: WAL that the server has written but not flushed, and so does not decode yet, becomes readable between
+    two steps of a backlog. A step that had been planned to end in it would have ended early, and the next one begun behind."""
+    with LazyPostgres(tmp_path / "lazy") as server:
+        server.sql(f"create role cdc superuser login replication password '{PG_PASSWORD}'")
+        database = Database(server, "lazy")
+        database.sql("create table t (id bigint primary key); create table unpublished (x text)")
+        own_worker.run("pg", database.config(table_include_list="public.t", publication_autocreate_mode="filtered",
+                                             sluice_backlog_bytes="0", sluice_backlog_step_bytes="65536"))  # fmt: skip
+        database.sql("set synchronous_commit = on; insert into t values (0)")
+        topic = f"{database.prefix}.public.t"
+        read(kafka, topic, 1)
+        writer = server.sql("select pid from pg_stat_activity where backend_type = 'walwriter'")[0][0]
+        assert own_worker.stop() == 0
+        os.kill(writer, signal.SIGSTOP)
+        try:
+            rows = unflushed_backlog(own_worker, server, database)
+        finally:
+            os.kill(writer, signal.SIGCONT)
+
+        def up_to_the_last():
+            ids = [record.value["after"]["id"] for record in read(kafka, topic, 1)]
+            assert ids == list(range(len(ids)))
+            return ids[-1] == rows
+
+        wait_until(up_to_the_last, 60, "the last row")
+        own_worker.delete("pg")
+
+
+def unflushed_backlog(worker, server, database):
+    """2 MB are flushed, 120 MB behind them, about 2,000 steps, only written. The flush comes while the backlog looks at those, if
+    it does."""
+    ahead = "select (pg_current_wal_lsn() - pg_current_wal_flush_lsn())::bigint, pg_current_wal_flush_lsn()::text"
+    with database.connect(autocommit=True) as connection:
+        for first, commits, mode in ((1, 20, "on"), (21, 1100, "off")):
+            connection.execute(f"set synchronous_commit = {mode}")
+            for i in range(first, first + commits):
+                connection.execute("with a as (insert into unpublished select repeat('x', 1000) from generate_series(1, 100)) "
+                                   f"insert into t values ({i})")  # fmt: skip
+    unflushed, flushed = server.sql(ahead)[0]
+    assert unflushed > 100 << 20
+    worker.start()
+    there = (f"select 1 from pg_replication_slots where slot_name like 'sluice_backlog%' and confirmed_flush_lsn >= '{flushed}'"
+             f" union all select 1 from pg_stat_replication where state = 'streaming'")
+    wait_until(lambda: server.sql(there), 60, "the backlog to be read", 0.005)
+    time.sleep(0.1)  # some steps that find nothing
+    assert server.sql(ahead)[0][1] == flushed, "something else has flushed"
+    database.sql("set synchronous_commit = on; insert into t values (1121)")
+    return 1121
 
 
 def test_source_without_kafka(postgres):
