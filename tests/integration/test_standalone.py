@@ -103,7 +103,7 @@ def test_threads_have_small_stacks(make_worker):
     worker = make_worker(STRINGS).start()
     status = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{worker.pid}/status").read_text().splitlines())
     threads = int(status["Threads"])
-    assert threads > 5 and int(status["VmData"].split()[0]) < threads * 8 << 10
+    assert threads > 5 and int(status["VmData"].split()[0]) < threads * 4 << 10
 
 
 def test_json_log(make_worker, tmp_path):
