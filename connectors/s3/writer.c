@@ -87,9 +87,15 @@ static void *take_writer(struct sl_s3_kind *k)
         return k->spares ? k->spare[--k->spares] : k->ops->create(&k->opts);
 }
 
+static size_t memory_of(const struct sl_s3_kind *k, const void *writer)
+{
+        return (k->ops->memory ? k->ops->memory : k->ops->pending)(writer);
+}
+
+/* A large one is not kept: a cut for want of memory must set it free, or the next file would be cut for the same at once. */
 static void give_writer(struct sl_s3_kind *k, void *writer)
 {
-        if (writer && k->spares < SL_S3_SPARE_WRITERS)
+        if (writer && k->spares < SL_S3_SPARE_WRITERS && memory_of(k, writer) <= PIECE)
                 k->spare[k->spares++] = writer;
         else if (writer)
                 k->ops->destroy(writer);
@@ -569,8 +575,7 @@ size_t sl_s3_part_held(const struct sl_s3_part *p, const struct sl_s3_shared *sh
         for (uint32_t i = 0; i < p->open.files; i++)
                 for (int k = 0; k < SL_S3_VARIANTS; k++) {
                         const struct stream *s = &p->files[i]->streams[k];
-                        const struct sl_format_ops *ops = sh->kinds[k].ops;
-                        sum += s->writer ? s->out.cap + (ops->memory ? ops->memory : ops->pending)(s->writer) : 0;
+                        sum += s->writer ? s->out.cap + memory_of(&sh->kinds[k], s->writer) : 0;
                         memory = s->object ? sl_s3_object_tail(s->object) : 0;
                         sum += memory;
                         *ret_tails += memory;
