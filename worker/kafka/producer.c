@@ -194,7 +194,9 @@ static enum sl_rc configure(struct sl_producer *p, const struct sl_producer_opts
 
         SL_TRY(sl_kconf_new(&opts->cfg, SL_K_PRODUCER, opts->client_id, &p->conf, err));
         int64_t kb = (int64_t)(bytes / 1024), given_kb = conf_get_int(p->conf, "queue.buffering.max.kbytes");
+        int64_t message_kb = conf_get_int(p->conf, "message.max.bytes") / 1024 + 1;
         kb = kb > given_kb ? given_kb : kb < 1 ? 1 : kb;
+        kb = kb < message_kb ? message_kb : kb; /* a queue without room for the largest message would be full for good */
         SL_TRY(conf_set_int(p->conf, "queue.buffering.max.kbytes", kb, err));
         p->queue_bytes = kb * 1024;
         if (opts->record_bytes)
