@@ -80,14 +80,11 @@ def case_of(record):
     return dict(record.headers)["case"].decode()
 
 
-def committed(kafka, group, topic):
+def committed(admin, group):
     """How many records the sink has gone over."""
-    consumer = confluent_kafka.Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": group})
-    try:
-        parts = consumer.committed([confluent_kafka.TopicPartition(topic, n) for n in range(2)], timeout=10)
-        return sum(max(part.offset, 0) for part in parts)
-    finally:
-        consumer.close()
+    asked = [confluent_kafka.ConsumerGroupTopicPartitions(group)]
+    parts = admin.list_consumer_group_offsets(asked)[group].result(30).topic_partitions
+    return sum(max(part.offset, 0) for part in parts)
 
 
 def judge(found, letters, labels, topic):
@@ -107,38 +104,50 @@ def judge(found, letters, labels, topic):
 def run(binary, workdir, names, libraries):
     rows, problems = [], []
     total = collections.Counter()
-    with stand.Kafka(workdir / "kafka") as kafka, jvm_connect.Distributed(workdir / "connect", kafka.bootstrap, "corpus", heap="768m") as connect:
+    with stand.Kafka(workdir / "kafka") as kafka:
         labels = produce_cases(kafka, names)
         counts = collections.Counter(topic for topic, _ in labels)
+        sinks = {name: sink(cases.CASES[name][0], f"src-{name}", f"with-{name}", True, workdir / "out") for name in names}
+        connect = jvm_connect.Standalone(workdir / "connect", kafka.bootstrap, sinks, plugins=("file",), heap="768m")
+        connect.start_timeout = 240  # until all of them run
         for name in names:
-            create(connect, name, sink(cases.CASES[name][0], f"src-{name}", f"with-{name}", True, workdir / "out"))
-        for name in names:
-            stand.wait_until(lambda: committed(kafka, f"connect-{name}", f"src-{name}") >= counts[f"src-{name}"], 180, f"{name} at its end", 0.5)
-        for name in names:
-            connect.rest("PUT", f"/connectors/{name}/stop")
-        for name in names:
-            topic, letters = f"src-{name}", kafka.consume_all(f"with-{name}")
-            if not letters:
-                problems.append(f"{name}: nothing failed")
-                continue
-            with_headers, wrong = judge(sluice(binary, kafka, "list", f"with-{name}"), letters, labels, topic)
-            problems += [f"with headers: {text}" for text in wrong]
-            plain = f"plain-{name}"
-            kafka.create_topic(plain)
-            strip(kafka, letters, plain)
-            create(connect, f"{name}-plain", sink(cases.CASES[name][0], topic, plain, False, workdir / "out"), initial_state="STOPPED")
-            found = sluice(binary, kafka, "list", plain, "--connect", connect.url)
-            without, wrong = judge(found, kafka.consume_all(plain), labels, topic)
-            problems += [f"without headers: {text}" for text in wrong]
-            origins = sum(one["origin"] is not None and one["origin"]["topic"] == topic for one in found)
-            rows.append((name, len(letters), with_headers, without, origins))
-            total.update(failures=len(letters), with_headers=with_headers, connect=len(letters), without=without, origins=origins)
+            kafka.create_topic(f"with-{name}")
+        admin = kafka.admin()
+        with connect:
+            print("the worker runs", flush=True)
+            for name in names:
+                ready = lambda: committed(admin, f"connect-{name}") >= counts[f"src-{name}"]  # noqa: B023, E731
+                stand.wait_until(ready, 180, f"{name} at its end", 0.2)
+            judge_all(binary, kafka, connect, workdir, names, labels, rows, total, problems)
         for others in (spring, streams) if libraries else ():
             row, wrong = others(binary, kafka, workdir)
             rows.append(row)
             problems += wrong
             total.update(failures=row[1], with_headers=row[2])
     return rows, total, problems
+
+
+def judge_all(binary, kafka, connect, workdir, names, labels, rows, total, problems):
+    for name in names:
+        connect.rest("PUT", f"/connectors/{name}/stop")
+    for name in names:
+        topic, letters = f"src-{name}", kafka.consume_all(f"with-{name}")
+        if not letters:
+            problems.append(f"{name}: nothing failed")
+            continue
+        with_headers, wrong = judge(sluice(binary, kafka, "list", f"with-{name}"), letters, labels, topic)
+        problems += [f"with headers: {text}" for text in wrong]
+        plain = f"plain-{name}"
+        kafka.create_topic(plain)
+        strip(kafka, letters, plain)
+        create(connect, f"{name}-plain", sink(cases.CASES[name][0], topic, plain, False, workdir / "out"), initial_state="STOPPED")
+        found = sluice(binary, kafka, "list", plain, "--connect", connect.url)
+        without, wrong = judge(found, kafka.consume_all(plain), labels, topic)
+        problems += [f"without headers: {text}" for text in wrong]
+        origins = sum(one["origin"] is not None and one["origin"]["topic"] == topic for one in found)
+        rows.append((name, len(letters), with_headers, without, origins))
+        print(*rows[-1], flush=True)
+        total.update(failures=len(letters), with_headers=with_headers, connect=len(letters), without=without, origins=origins)
 
 
 def spring(binary, kafka, workdir):
