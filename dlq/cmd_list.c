@@ -33,7 +33,7 @@ static int each(struct sl_dlq_run *run, FILE *file, print_item *print)
                 sl_buf_clear(&out);
                 for (uint32_t i = 0; rc == SL_OK && i < n && left > 0; i++, left--)
                         print(run, &items[i], &out);
-                if (fwrite(out.ptr, 1, out.len, file) != out.len)
+                if (fwrite(sl_buf_cstr(&out), 1, out.len, file) != out.len)
                         rc = sl_fail(&run->err, SL_E_IO, "the output could not be written: %s", strerror(errno));
         }
         if (rc == SL_OK)
