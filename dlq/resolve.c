@@ -257,8 +257,9 @@ static bool rename_symbol(struct sl_resolve *r, const struct sl_value *in, const
         if (!to)
                 return true;
         char *param = sl_arena_printf(r->arena, ENUM_PARAM ".%.*s", (int)ret->len, ret->ptr);
-        return sl_schema_param(to, param) || REFUSE(r, "%s: the new schema has no such symbol (--enum OLD=NEW): %.*s",
-                                                    path(r), (int)(ret->len < 60 ? ret->len : 60), ret->ptr);
+        return sl_schema_param(to, param) ||
+               REFUSE(r, "%s: the new schema has no such symbol as \"%.*s\" (--enum OLD=NEW)", path(r),
+                      (int)(ret->len < 60 ? ret->len : 60), ret->ptr);
 }
 
 /* Promotions of Avro: no cast is needed. */
