@@ -9,8 +9,9 @@ static inline bool is_name(char c)
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '$';
 }
 
-/* The name of a Java class at the begin of text, followed by ": " or its end; ptr NULL when there is none. */
-static struct sl_str class_at(struct sl_str text)
+/* The name of a Java class at the begin of text, followed by ": " or its end; ptr NULL when there is none. A class without a package is
+ * one only where a trace says so: elsewhere it is a word. */
+static struct sl_str class_at(struct sl_str text, bool in_trace)
 {
         size_t n = 0, dots = 0, last = 0;
         while (n < text.len && is_name(text.ptr[n])) {
@@ -22,7 +23,7 @@ static struct sl_str class_at(struct sl_str text)
         }
         bool ends = n == text.len || text.ptr[n] == '\n' || text.ptr[n] == '\r' || text.ptr[n] == ':';
         bool upper = last < n && text.ptr[last] >= 'A' && text.ptr[last] <= 'Z';
-        return n && n < 300 && dots && ends && upper ? (struct sl_str){text.ptr, n} : SL_STR_NULL;
+        return n && n < 300 && (dots || in_trace) && ends && upper ? (struct sl_str){text.ptr, n} : SL_STR_NULL;
 }
 
 static struct sl_str trim(struct sl_str s)
@@ -33,9 +34,9 @@ static struct sl_str trim(struct sl_str s)
 }
 
 /* "class: message" or "class"; without a class name nothing. */
-static bool split(struct sl_str head, struct sl_dlq_link *ret)
+static bool split(struct sl_str head, bool in_trace, struct sl_dlq_link *ret)
 {
-        struct sl_str class = class_at(head);
+        struct sl_str class = class_at(head, in_trace);
         if (!class.ptr)
                 return false;
         size_t at = class.len;
@@ -113,7 +114,7 @@ static uint32_t from_trace(struct sl_str trace, struct sl_dlq_link *links)
         while (p < end) {
                 const char *frames = skip_message(p, end), *next = skip_frames(frames, end);
                 struct sl_dlq_link link;
-                if (!split(trim((struct sl_str){p, (size_t)(frames - p)}), &link))
+                if (!split(trim((struct sl_str){p, (size_t)(frames - p)}), true, &link))
                         return n;
                 link.frames = (struct sl_str){frames, (size_t)(next - frames)};
                 n = add(links, n, &link);
@@ -132,7 +133,7 @@ static uint32_t add_nested(struct sl_dlq_link *links, uint32_t n)
                 const char *nested = m.ptr ? memmem(m.ptr, m.len, "nested exception is ", 20) : NULL;
                 struct sl_str rest = nested ? (struct sl_str){nested + 20, m.len - (size_t)(nested + 20 - m.ptr)} : m;
                 struct sl_dlq_link link;
-                if (!rest.ptr || !split(rest, &link) || sl_str_eq(link.class, links[n - 1].class))
+                if (!rest.ptr || !split(rest, false, &link) || sl_str_eq(link.class, links[n - 1].class))
                         return n;
                 links[n++] = link;
         }
@@ -144,14 +145,14 @@ static uint32_t from_headers(const struct sl_dlq_item *it, struct sl_dlq_link *l
         uint32_t n = 0;
         if (it->exception.ptr && it->exception.len) {
                 struct sl_dlq_link link;
-                if (!split(it->exception, &link))
+                if (!split(it->exception, false, &link))
                         link = (struct sl_dlq_link){.class = it->exception};
                 if (it->message.ptr)
                         link.message = it->message;
                 n = add(links, n, &link);
         } else if (it->message.ptr) {
                 struct sl_dlq_link link;
-                if (split(it->message, &link))
+                if (split(it->message, false, &link))
                         n = add(links, n, &link);
         }
         return n;
@@ -163,7 +164,10 @@ uint32_t sl_dlq_chain(const struct sl_dlq_item *it, struct sl_dlq_link links[SL_
         if (!n)
                 n = from_headers(it, links);
         n = add_nested(links, n);
-        if (it->cause.ptr && it->cause.len && (!n || !sl_str_eq(links[n - 1].class, it->cause)) && !it->trace.ptr)
+        bool known = !it->cause.len;
+        for (uint32_t i = 0; i < n && !known; i++)
+                known = sl_str_eq(links[i].class, it->cause);
+        if (!known)
                 n = add(links, n, &(struct sl_dlq_link){.class = it->cause, .message = it->cause_message});
         return n;
 }

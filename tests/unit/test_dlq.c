@@ -205,6 +205,11 @@ static void chains(void **state)
         n = sl_dlq_chain(&it, l);
         assert_int_equal(n, 2);
         assert_text(l[1].class, "java.net.ConnectException");
+        it = (struct sl_dlq_item){.trace = SL_STR("a.b.ListenerException: failed\n\tat a.B.c(B.java:1)\nCaused by: Orders$NoFundsException: account 7\n\tat Orders.pay(Orders.java:3)\n")};
+        assert_int_equal(sl_dlq_chain(&it, l), 2); /* a class without a package */
+        assert_text(l[1].class, "Orders$NoFundsException");
+        it.cause = SL_STR("x.RootException"); /* the headers know of one that the trace leaves out */
+        assert_int_equal(sl_dlq_chain(&it, l), 3);
         it = (struct sl_dlq_item){.trace = SL_STR("no trace at all"), .message = SL_STR("just words: with a colon")};
         assert_int_equal(sl_dlq_chain(&it, l), 0);
 }

@@ -146,7 +146,7 @@ def judge_all(binary, kafka, connect, workdir, names, labels, rows, total, probl
         plain = f"plain-{name}"
         kafka.create_topic(plain)
         strip(kafka, letters, plain)
-        create(connect, f"{name}-plain", sink(cases.CASES[name][0], topic, plain, False, workdir / "out"), initial_state="STOPPED")
+        create(connect, f"again-{name}", sink(cases.CASES[name][0], topic, plain, False, workdir / "out"), initial_state="STOPPED")
         found = sluice(binary, kafka, "list", plain, "--connect", connect.url)
         without, wrong = judge(found, kafka.consume_all(plain), labels, topic)
         problems += [f"without headers: {text}" for text in wrong]
