@@ -35,6 +35,8 @@ struct sl_dlq_ledger {
         struct sl_map jobs;                /* id -> struct job */
         const struct bucket *last[SCOPES]; /* found before: neighbours are asked for together */
         struct sl_buf key, value;
+        int64_t *ends; /* of the ledger topic's partitions, when it was opened */
+        uint32_t end_count;
 };
 
 static const char *const state_names[SL_DLQ_STATE_COUNT] = {"open",     "replayed",    "duplicate",
@@ -302,7 +304,8 @@ static enum sl_rc apply(struct sl_dlq_ledger *l, struct sl_str key_text, struct 
         return SL_OK;
 }
 
-/* Read to the end. *ret_blocked: another transaction is open before the high watermark. */
+/* Read to the end. *ret_blocked: a transaction is open before the end that was seen first; what other topics' jobs
+ * write meanwhile doesn't matter. */
 static enum sl_rc read_all(struct sl_dlq_ledger *l, bool *ret_blocked, struct sl_err *err)
 {
         struct sl_reader_opts opts = {.cfg = l->opts.cfg,
@@ -322,8 +325,14 @@ static enum sl_rc read_all(struct sl_dlq_ledger *l, bool *ret_blocked, struct sl
                         rc = apply(l, messages[i].key, messages[i].value, err);
         const struct sl_reader_part *parts = sl_reader_parts(r, &n);
         *ret_blocked = false;
-        for (uint32_t i = 0; i < n; i++)
-                *ret_blocked |= parts[i].end < parts[i].high;
+        if (!l->ends) {
+                l->ends = sl_calloc((size_t)n + 1, sizeof(*l->ends));
+                l->end_count = n;
+                for (uint32_t i = 0; i < n; i++)
+                        l->ends[i] = parts[i].high;
+        }
+        for (uint32_t i = 0; i < n && i < l->end_count; i++)
+                *ret_blocked |= parts[i].end < l->ends[i];
         sl_reader_close(r);
         return rc;
 }
@@ -401,6 +410,7 @@ void sl_dlq_ledger_close(struct sl_dlq_ledger *l)
         sl_buf_free(&l->topic_id);
         sl_buf_free(&l->key);
         sl_buf_free(&l->value);
+        free(l->ends);
         free(l);
 }
 

@@ -180,7 +180,8 @@ static enum sl_rc begin(struct sl_sorter *s, struct sl_err *err)
 {
         s->merging = true;
         if (!s->run_count) {
-                qsort(s->entries, s->count, s->size, s->compare);
+                if (s->count)
+                        qsort(s->entries, s->count, s->size, s->compare);
                 return SL_OK;
         }
         if (s->count)

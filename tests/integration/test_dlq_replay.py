@@ -379,6 +379,23 @@ def test_the_second_operator_fences_the_first(kafka, dlq, names):
     assert [r.key for r in kafka.consume_all(source)] == [str(n).encode() for n in range(400)]
 
 
+def test_jobs_of_two_topics_run_side_by_side(kafka, dlq, names):
+    source, dead = names
+    other = f"{dead}-2"
+    for topic in (source, dead, other):
+        kafka.create_topic(topic)
+    for topic in (dead, other):
+        produce(kafka, topic, [letter(source, 0, n, str(n).encode()) for n in range(400)])
+    slow = dlq.start("replay", dead, "--apply", "--rate", "60/s", "--json")  # it always has a transaction open
+    try:
+        wait_until(lambda: kafka.consume_all(source), what="the first records")
+        assert dlq.plan(other, "--apply")["replay"] == 400
+        assert slow.poll() is None
+    finally:
+        slow.kill()
+        slow.communicate()
+
+
 def test_kill_9(kafka, dlq, names):
     """However often it is killed, and wherever: each record once for a reader of committed records, in order."""
     source, dead = names
