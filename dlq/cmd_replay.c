@@ -32,8 +32,8 @@ static void print_plan(const struct sl_dlq_run *run, const struct sl_dlq_job *jo
         size_t i;
 
         printf("%s %lu of %lu records (%lu repaired); %lu duplicates, %lu obsolete, %lu left\n",
-               run->opts.apply ? "replayed" : "would replay", c->replay, plan->selected, c->repaired, c->duplicates,
-               c->obsolete, plan->left);
+               run->opts.apply ? "replayed" : "would replay", c->replay, plan->selected, c->repaired,
+               c->duplicates + plan->open_duplicates, c->obsolete, plan->left);
         json_array_foreach(targets, i, t)
                 printf("  to %s-%lld: %lld\n", sl_json_str(t, "topic"), (long long)sl_json_int(t, "partition", 0),
                        (long long)sl_json_int(t, "count", 0));

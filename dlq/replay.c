@@ -469,8 +469,12 @@ static enum sl_rc decide(struct run *r, const struct entry *e, struct group *g)
                 return SL_OK;
         r->plan->selected++;
         if (g->by != NOBODY) {
+                if (g->by == LEFT) {
+                        r->plan->open_duplicates++;
+                        return SL_OK;
+                }
                 r->job->counts.duplicates++;
-                return g->by == TAKEN ? settle(r, e, SL_DLQ_DUPLICATE) : SL_OK;
+                return settle(r, e, SL_DLQ_DUPLICATE);
         }
         g->by = e->shape ? LEFT : TAKEN;
         if (e->shape) {
@@ -677,10 +681,10 @@ json_t *sl_dlq_plan_json(const struct sl_dlq_plan *plan, const struct sl_dlq_job
         }
         return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:s, s:b, s:O*}", "selected",
                          (json_int_t)plan->selected, "replay", (json_int_t)c->replay, "duplicates",
-                         (json_int_t)c->duplicates, "obsolete", (json_int_t)c->obsolete, "repaired",
-                         (json_int_t)c->repaired, "left", (json_int_t)plan->left, "shapes", shapes, "targets",
-                         sl_dlq_counts_json(c), "left_shapes", list, "expired", (json_int_t)plan->expired, "job",
-                         job->id, "applied", applied, "changes", plan->changes);
+                         (json_int_t)(c->duplicates + plan->open_duplicates), "obsolete", (json_int_t)c->obsolete,
+                         "repaired", (json_int_t)c->repaired, "left", (json_int_t)plan->left, "shapes", shapes,
+                         "targets", sl_dlq_counts_json(c), "left_shapes", list, "expired", (json_int_t)plan->expired,
+                         "job", job->id, "applied", applied, "changes", plan->changes);
 }
 
 void sl_dlq_plan_free(struct sl_dlq_plan *plan)

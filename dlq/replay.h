@@ -32,6 +32,7 @@ struct sl_dlq_shape {
 };
 struct sl_dlq_plan {
         uint64_t selected, left;
+        uint64_t open_duplicates; /* of records that are left: they stay open, too; the others are in counts */
         uint64_t expired; /* of those to be replayed: older than the target keeps records, so brokers soon delete them
                              again */
         struct sl_dlq_counts counts;

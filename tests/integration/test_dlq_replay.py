@@ -176,12 +176,13 @@ def test_duplicates_and_unresolved(kafka, dlq, names):
     source, dead = names
     kafka.create_topic(source)
     kafka.create_topic(dead, 2)
-    records = [letter(source, 0, 3), letter(source, 0, 3), letter(source, 0, 3, connector="other"), letter("nowhere", 0, 1)]
+    records = [letter(source, 0, 3), letter(source, 0, 3), letter(source, 0, 3, connector="other")]
+    records += [letter("nowhere", 0, 1), letter("nowhere", 0, 1)]
     records = [{**r, "partition": n % 2} for n, r in enumerate(records)]
     records.append({"value": b"plain", "partition": 1})
     produce(kafka, dead, records)
     plan = dlq.plan(dead, "--apply")
-    assert counts(plan) == expect(selected=5, replay=2, duplicates=1, left=2, shapes=2)
+    assert counts(plan) == expect(selected=6, replay=2, duplicates=2, left=2, shapes=2)
     assert {s["reason"]: s["count"] for s in plan["left_shapes"]} == {
         "its original topic does not exist": 1,
         "its original topic is unknown": 1,
