@@ -325,6 +325,8 @@ static void test_full_queue_wakes_the_fd(void **state)
         int sent = 0;
 
         (void)state;
+        /* A queue has room for the largest message. */
+        sl_props_set(&worker, "producer.max.request.size", "100000");
         ok(sl_producer_new(&opts, &p, &err));
         ok(sl_producer_init(p, &err));
         ok(sl_producer_begin(p, &err));
@@ -341,6 +343,28 @@ static void test_full_queue_wakes_the_fd(void **state)
         ok(sl_producer_serve(p, 0, &err));
         ok(sl_producer_commit(p, &err));
         assert_int_equal(sl_producer_queued(p), 0);
+        sl_producer_free(p);
+        sl_props_remove(&worker, "producer.max.request.size");
+}
+
+/* It is larger than what the queue may hold: it would be full for good. */
+static void test_queue_has_room_for_a_message(void **state)
+{
+        static char value[900000];
+        struct sl_err err = {0};
+        struct sl_producer_opts opts = {
+                .cfg = cfg, .client_id = "p", .transactional_id = "txn-room", .queue_bytes = 200000};
+        struct sl_producer *p;
+        struct sl_message m = {.topic = SL_STR("t-room"), .value = {value, sizeof(value)}, .timestamp_ms = -1};
+        bool full = false;
+
+        (void)state;
+        ok(sl_producer_new(&opts, &p, &err));
+        ok(sl_producer_init(p, &err));
+        ok(sl_producer_begin(p, &err));
+        ok(sl_producer_send(p, &m, &full, &err));
+        assert_false(full);
+        ok(sl_producer_commit(p, &err));
         sl_producer_free(p);
 }
 
@@ -648,6 +672,7 @@ int main(void)
                 cmocka_unit_test(test_slow_commit_is_resumed_with_ticks),
                 cmocka_unit_test(test_init_lowers_the_transaction_timeout),
                 cmocka_unit_test(test_full_queue_wakes_the_fd),
+                cmocka_unit_test(test_queue_has_room_for_a_message),
                 cmocka_unit_test(test_too_large_is_known_at_send),
                 cmocka_unit_test(test_at_least_once_reports_every_record),
                 cmocka_unit_test(test_headers_arrive),
