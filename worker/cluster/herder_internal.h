@@ -20,6 +20,9 @@ struct run {
         uint32_t id;
         uint64_t version; /* the slot's at start */
         bool paused, stopping;
+        bool told; /* has said a state; the last one, kept because the slot may show another worker's for a while */
+        enum sl_task_state state;
+        char *trace;
         int64_t deadline; /* monotonic ms, when stopping */
         struct run *next; /* in the list of late ones */
 };

@@ -41,8 +41,12 @@ static void on_state(void *arg, const char *connector, uint32_t id, enum sl_task
                 struct slot *slot = &c->slots[id];
                 /* Between two lives of a restarted task RESTARTING stays in view. */
                 bool between = r->version != slot->want && !h->stop && slot->state == SL_TASK_RESTARTING;
+                r->told = true;
+                r->state = state == SL_TASK_STOPPED ? SL_TASK_UNASSIGNED : state;
+                free(r->trace);
+                r->trace = trace ? sl_strdup(trace) : NULL;
                 if (!between)
-                        sl_slot_set_state(slot, state == SL_TASK_STOPPED ? SL_TASK_UNASSIGNED : state, trace);
+                        sl_slot_set_state(slot, r->state, trace);
                 h->woken = true;
                 pthread_cond_signal(&h->wake);
         }
@@ -149,6 +153,7 @@ static void begin_stop(struct sl_herder *h, struct conn *c, struct run *r)
 static void end_run(struct sl_herder *h, struct run *r)
 {
         h->tasks->free(r->task);
+        free(r->trace);
         free(r);
 }
 
@@ -217,6 +222,9 @@ static bool reconcile_slot(struct sl_herder *h, struct conn *c, uint32_t i)
                 (paused ? h->tasks->pause : h->tasks->resume)(slot->run->task);
                 slot->run->paused = paused;
         }
+        /* While another placement counted, another worker's word was taken for it; the task ran on and says nothing new. */
+        if (slot->worker_id && slot->run->told)
+                sl_slot_set_state(slot, slot->run->state, slot->run->trace);
         return false;
 }
 

@@ -71,9 +71,9 @@ static void take_slot(struct sl_herder *h, struct conn *c, uint32_t task, const 
         int n = status->state ? state_number(status->state) : -1;
         if (live && slot->run && slot->run->conn && sl_herder_owns(h, c, task)) {
                 /* Its last owner's farewell, or what that said before it was frozen and only now arrived: ours stands, and is
-                 * said once more, because who reads the topic takes the last. */
+                 * said once more, because who reads the topic takes the last. A task that has only begun has yet to say its own. */
                 bool told_here = status->worker_id && strcmp(status->worker_id, h->worker_id) == 0;
-                slot->status_dirty |= !told_here || n == SL_TASK_UNASSIGNED || n == SL_TASK_FAILED;
+                slot->status_dirty |= slot->run->told && (!told_here || n == SL_TASK_UNASSIGNED || n == SL_TASK_FAILED);
                 return;
         }
         if (n == SL_TASK_UNASSIGNED && slot->known && slot->state == SL_TASK_RUNNING &&
