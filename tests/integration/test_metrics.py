@@ -96,8 +96,9 @@ def test_values_and_documents(busy, kafka):
 
     # docs/metrics.md says what is served, with type and labels, and nothing else.
     types, documents = m.types(), documented()
-    registry = {name for name in documents if name.startswith("sluice_registry_")}  # there with a registry's first request
-    assert set(types) == set(documents) - registry
+    # These are there with a registry's first request, and with a Snowflake sink.
+    others = {name for name in documents if name.startswith(("sluice_registry_", "sluice_snowflake_"))}
+    assert set(types) == set(documents) - others
     for family in m.families:
         for sample in family.samples:
             name = re.sub(r"_(bucket|sum|count)$", "", sample.name) if sample.name not in types else sample.name
@@ -160,6 +161,26 @@ def test_values_and_documents(busy, kafka):
     assert m.value("kafka_producer_request_latency_avg", clientid="connector-producer-pg-0") >= 0 or math.isnan(
         m.value("kafka_producer_request_latency_avg", clientid="connector-producer-pg-0"))
     assert m.value("sluice_source_lag_bytes", **pg) >= 0 and m.value("sluice_source_lag_seconds", **pg) < 60
+
+
+def test_snowflake(make_worker, kafka, snowflake, unique):
+    """A Snowflake sink's metrics are those of docs/metrics.md."""
+    worker = make_worker().start()
+    kafka.create_topic(unique)
+    kafka.produce(unique, [(f"k{i}", b'{"id": 1}') for i in range(ROWS)])
+    worker.run("sf", {**snowflake.config(unique), "key.converter": STRING,
+                      "value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false"})
+    m = wait_until(lambda: (m := Metrics(worker)).value("sluice_snowflake_rows_total") == ROWS
+                   and m.value("sluice_snowflake_commit_seconds_count") and m, what="the rows")
+    check_text(m.text)
+    documents = {name: facts for name, facts in documented().items() if name.startswith("sluice_snowflake_")}
+    assert {name: kind for name, kind in m.types().items() if name.startswith("sluice_snowflake_")} == {
+        name: kind for name, (kind, labels) in documents.items()}
+    for family in m.families:
+        for sample in family.samples:
+            name = re.sub(r"_(bucket|sum|count)$", "", sample.name)
+            for known in documents.keys() & {sample.name, name}:
+                assert set(sample.labels) - {"le"} <= documents[known][1], sample
 
 
 def test_lag_of_a_sink_that_does_not_keep_up(make_worker, kafka, tmp_path, unique):
