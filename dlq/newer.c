@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Newest position and LSN by key (see newer.h): an open hash table of 64-bit hashes. Two keys that share a hash would
- * be taken for one; of a million keys that happens once in 37 million runs. Does not know why it is asked. */
+/* Newest position and LSN by key (see newer.h): an open hash table of numbers of keys, which are compared byte for byte,
+ * so a record is never closed because of another key's. Does not know why it is asked. */
 #include "dlq/newer.h"
 #include <stdlib.h>
+#include "base/arena.h"
 #include "base/map.h"
 
-struct slot {
-        uint64_t key;        /* 0 = free */
+struct watched {
+        uint64_t hash;
+        const char *topic; /* borrowed */
+        struct sl_str key; /* in bytes */
         int64_t offset, lsn; /* the highest seen; -1 = none */
+        int32_t partition;
 };
 struct sl_newer {
-        struct slot *slots;
-        size_t count, cap; /* cap: a power of two */
+        struct watched *keys;
+        uint32_t *slots; /* 1 + index into keys; 0 = free */
+        uint32_t count, cap;
+        size_t slot_count; /* a power of two */
+        struct sl_arena bytes;
 };
 
 struct sl_newer *sl_newer_new(void)
@@ -23,64 +30,76 @@ void sl_newer_free(struct sl_newer *n)
 {
         if (!n)
                 return;
+        free(n->keys);
         free(n->slots);
+        sl_arena_free(&n->bytes);
         free(n);
 }
 
-uint64_t sl_newer_key(const char *topic, int32_t partition, struct sl_str key)
+static uint64_t hash_of(int32_t partition, struct sl_str key)
 {
-        uint64_t h = sl_hash(topic, strlen(topic)) ^ ((uint64_t)(uint32_t)partition * 0xD6E8FEB86659FD93u);
-        h = (h ^ sl_hash(key.ptr, key.len)) * 0x9E3779B97F4A7C15u;
-        h ^= h >> 32;
-        return h ? h : 1;
+        uint64_t h = (sl_hash(key.ptr, key.len) ^ (uint32_t)partition) * 0x9E3779B97F4A7C15u;
+        return h ^ h >> 32;
 }
 
-static struct slot *find(const struct sl_newer *n, uint64_t key)
+/* The slot that has the key, or the free one where it belongs. */
+static uint32_t *find(const struct sl_newer *n, uint64_t hash, const char *topic, int32_t partition, struct sl_str key)
 {
-        if (!n->cap)
-                return NULL;
-        size_t i = key & (n->cap - 1);
-        while (n->slots[i].key && n->slots[i].key != key)
-                i = (i + 1) & (n->cap - 1);
-        return &n->slots[i];
+        for (size_t i = hash;; i++) {
+                uint32_t *slot = &n->slots[i & (n->slot_count - 1)];
+                if (!*slot)
+                        return slot;
+                const struct watched *w = &n->keys[*slot - 1];
+                if (w->hash == hash && w->partition == partition && sl_str_eq(w->key, key) &&
+                    strcmp(w->topic, topic) == 0)
+                        return slot;
+        }
 }
 
 static void grow(struct sl_newer *n)
 {
-        struct sl_newer bigger = {.cap = n->cap ? n->cap * 2 : 1024, .count = n->count};
-        bigger.slots = sl_calloc(bigger.cap, sizeof(*bigger.slots));
-        for (size_t i = 0; i < n->cap; i++)
-                if (n->slots[i].key)
-                        *find(&bigger, n->slots[i].key) = n->slots[i];
+        n->cap = n->cap ? n->cap * 2 : 512;
+        n->slot_count = (size_t)n->cap * 2;
+        n->keys = sl_realloc(n->keys, n->cap * sizeof(*n->keys));
         free(n->slots);
-        *n = bigger;
+        n->slots = sl_calloc(n->slot_count, sizeof(*n->slots));
+        for (uint32_t k = 0; k < n->count; k++) {
+                size_t i = n->keys[k].hash & (n->slot_count - 1);
+                while (n->slots[i])
+                        i = (i + 1) & (n->slot_count - 1);
+                n->slots[i] = k + 1;
+        }
 }
 
-void sl_newer_put(struct sl_newer *n, uint64_t key)
+uint32_t sl_newer_watch(struct sl_newer *n, const char *topic, int32_t partition, struct sl_str key)
 {
-        if (n->count * 4 >= n->cap * 3)
+        uint64_t hash = hash_of(partition, key);
+        if (n->count == n->cap)
                 grow(n);
-        struct slot *s = find(n, key);
-        if (s->key)
-                return;
-        *s = (struct slot){key, -1, -1};
-        n->count++;
+        uint32_t *slot = find(n, hash, topic, partition, key);
+        if (!*slot) {
+                struct sl_str copy = {sl_arena_strndup(&n->bytes, key.ptr, key.len), key.len};
+                n->keys[n->count++] = (struct watched){hash, topic, copy, -1, -1, partition};
+                *slot = n->count;
+        }
+        return *slot;
 }
 
-static void look(struct sl_newer *n, const char *topic, const struct sl_kmsg *m)
+void sl_newer_see(struct sl_newer *n, const char *topic, const struct sl_kmsg *m)
 {
-        if (!m->key.ptr)
+        if (!m->key.ptr || !n->count)
                 return;
-        struct slot *s = find(n, sl_newer_key(topic, m->partition, m->key));
-        if (!s || !s->key)
+        uint32_t number = *find(n, hash_of(m->partition, m->key), topic, m->partition, m->key);
+        if (!number)
                 return;
+        struct watched *w = &n->keys[number - 1];
         struct sl_dlq_origin at = sl_dlq_position(topic, m->partition, m->offset, m->headers, m->header_count);
         int64_t lsn = sl_dlq_lsn(m->value);
         /* A copy of another topic's record says nothing about the order here. */
-        if (sl_str_eqc(at.topic, topic) && at.partition == m->partition && at.offset > s->offset)
-                s->offset = at.offset;
-        if (lsn > s->lsn)
-                s->lsn = lsn;
+        if (sl_str_eqc(at.topic, topic) && at.partition == m->partition && at.offset > w->offset)
+                w->offset = at.offset;
+        if (lsn > w->lsn)
+                w->lsn = lsn;
 }
 
 enum sl_rc sl_newer_read(struct sl_newer *n, const struct sl_reader_opts *opts, struct sl_err *err)
@@ -93,15 +112,13 @@ enum sl_rc sl_newer_read(struct sl_newer *n, const struct sl_reader_opts *opts, 
         enum sl_rc rc;
         while ((rc = sl_reader_next(r, &messages, &count, err)) == SL_OK && count)
                 for (uint32_t i = 0; i < count; i++)
-                        look(n, opts->topic, &messages[i]);
+                        sl_newer_see(n, opts->topic, &messages[i]);
         sl_reader_close(r);
         return rc;
 }
 
-bool sl_newer_than(const struct sl_newer *n, uint64_t key, int64_t offset, int64_t lsn)
+bool sl_newer_than(const struct sl_newer *n, uint32_t number, int64_t offset, int64_t lsn)
 {
-        const struct slot *s = find(n, key);
-        if (!s || !s->key)
-                return false;
-        return lsn >= 0 && s->lsn >= 0 ? s->lsn > lsn : offset >= 0 && s->offset > offset;
+        const struct watched *w = &n->keys[number - 1];
+        return lsn >= 0 && w->lsn >= 0 ? w->lsn > lsn : offset >= 0 && w->offset > offset;
 }

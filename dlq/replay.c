@@ -32,11 +32,11 @@ struct place {
 };
 struct entry {
         uint64_t identity; /* 0 = unknown */
-        uint64_t key;      /* in newer; 0 = not watched */
         int64_t origin_offset, offset, spool, lsn;
         int32_t origin_partition, partition;
         uint32_t size, shape; /* shape: 1 + its number; 0 = can be replayed */
         uint32_t key_hash;    /* for the partition */
+        uint32_t watched;     /* its key's number in newer; 0 = not watched */
         uint16_t place;       /* NO_PLACE = origin unknown */
         bool keyed, closed, repaired, expired;
 };
@@ -173,7 +173,7 @@ static enum sl_rc keep(struct run *r, const struct sl_dlq_item *it, struct entry
                 }
                 value = (struct sl_str){(const char *)bytes, (size_t)n};
         }
-        if (e->key)
+        if (e->watched)
                 e->lsn = sl_dlq_lsn(value);
         if (r->o->repair) {
                 struct sl_record rec = {.topic =
@@ -207,8 +207,7 @@ static void watch(struct run *r, const struct sl_dlq_item *it, struct entry *e)
         if (!p->compacted || e->origin_partition < 0 || e->origin_partition >= p->partitions)
                 return;
         struct sl_reader_part *from = &p->from[e->origin_partition];
-        e->key = sl_newer_key(p->name, e->origin_partition, it->key);
-        sl_newer_put(r->newer, e->key);
+        e->watched = sl_newer_watch(r->newer, p->name, e->origin_partition, it->key);
         if (from->begin < 0 || e->origin_offset + 1 < from->begin)
                 from->begin = e->origin_offset + 1;
 }
@@ -486,7 +485,7 @@ static enum sl_rc decide(struct run *r, const struct entry *e, struct group *g)
                 r->plan->left++;
                 return SL_OK;
         }
-        if (e->key && sl_newer_than(r->newer, e->key, e->origin_offset, e->lsn)) {
+        if (e->watched && sl_newer_than(r->newer, e->watched, e->origin_offset, e->lsn)) {
                 r->job->counts.obsolete++;
                 return settle(r, e, SL_DLQ_OBSOLETE);
         }

@@ -183,6 +183,46 @@ static void lsns(void **state)
         assert_int_equal(sl_dlq_lsn(SL_STR_NULL), -1);
 }
 
+/* Keys that begin with a constant of the hash share their hash whatever stands behind it. */
+static void keys_of_one_hash(void **state)
+{
+        (void)state;
+        char a[24] = {0}, b[24] = {0};
+        const uint64_t constant = 0xe7037ed1a0b428dbu;
+        memcpy(a, &constant, sizeof(constant));
+        memcpy(b, &constant, sizeof(constant));
+        a[9] = 'a';
+        b[9] = 'b';
+        assert_int_equal(sl_hash(a, sizeof(a)), sl_hash(b, sizeof(b)));
+        struct sl_newer *n = sl_newer_new();
+        struct sl_kmsg m = {.partition = 1, .offset = 5, .key = {b, sizeof(b)}, .value = SL_STR("x")};
+        sl_newer_see(n, "t", &m);
+        uint32_t first = sl_newer_watch(n, "t", 1, (struct sl_str){a, sizeof(a)});
+        sl_newer_see(n, "t", &m);
+        assert_false(sl_newer_than(n, first, 3, -1));
+        uint32_t second = sl_newer_watch(n, "t", 1, m.key), other = sl_newer_watch(n, "u", 1, m.key);
+        assert_int_not_equal(first, second);
+        assert_int_not_equal(second, other);
+        assert_int_equal(sl_newer_watch(n, "t", 1, m.key), second);
+        sl_newer_see(n, "t", &m);
+        m.partition = 0;
+        m.offset = 9;
+        sl_newer_see(n, "t", &m);
+        assert_true(sl_newer_than(n, second, 3, -1));
+        assert_false(sl_newer_than(n, second, 5, -1));
+        assert_false(sl_newer_than(n, first, 3, -1));
+        assert_false(sl_newer_than(n, other, 3, -1));
+        for (uint32_t i = 0; i < 5000; i++) { /* past several sizes of the table */
+                struct sl_str key = {(const char *)&i, sizeof(i)};
+                assert_int_equal(sl_newer_watch(n, "t", 1, key), 4 + i);
+        }
+        m = (struct sl_kmsg){.partition = 1, .offset = 7, .key = {a, sizeof(a)}};
+        sl_newer_see(n, "t", &m);
+        assert_true(sl_newer_than(n, first, 6, -1));
+        assert_false(sl_newer_than(n, second, 6, -1));
+        sl_newer_free(n);
+}
+
 static void job_ids(void **state)
 {
         (void)state;
@@ -287,7 +327,7 @@ int main(void)
                 cmocka_unit_test(spool_gives_back), cmocka_unit_test(own_headers_stay),
                 cmocka_unit_test(identities),       cmocka_unit_test(lsns),
                 cmocka_unit_test(job_ids),          cmocka_unit_test(plain_json),
-                cmocka_unit_test(schemas),
+                cmocka_unit_test(schemas),          cmocka_unit_test(keys_of_one_hash),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
