@@ -122,6 +122,8 @@ static void show_text(struct sl_dlq_run *run, const struct sl_dlq_item *it, stru
         if (it->attempts >= 0)
                 sl_buf_printf(out, ", %d attempts", it->attempts);
         sl_buf_addc(out, '\n');
+        if (it->pointer)
+                row(out, "original", sl_str_c(it->fetched ? "fetched from there" : it->missing));
         row(out, "connector", it->connector);
         if (it->stage != SL_STAGE_NONE)
                 row(out, "stage", sl_str_c(sl_stage_name(it->stage)));

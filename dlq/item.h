@@ -78,6 +78,8 @@ struct sl_dlq_item {
         struct sl_str payload;        /* the original value: of a wrapper what it wraps, else value. ptr NULL = null */
         bool wrapped;                 /* payload is inside value */
         bool pointer;                 /* key and value were not copied: they stand only at the origin (share groups) */
+        bool fetched;                 /* of a pointer: key, value and the first headers are those of its original */
+        const char *missing;          /* of a pointer: why they are not; static. NULL = they are, or nobody has looked */
         bool binary_payload;          /* the wrapper's payload is base64 text of the bytes */
 
         /* What we make of it. */

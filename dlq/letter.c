@@ -88,7 +88,7 @@ static bool coordinates(const struct sl_kheader *headers, uint32_t count, struct
 struct sl_dlq_origin sl_dlq_failed_at(const struct sl_dlq_item *it)
 {
         struct sl_dlq_origin at;
-        if (it->hops > 0 && coordinates(it->headers, it->header_count, SL_STR("__connect.errors."), &at))
+        if (!it->pointer && it->hops > 0 && coordinates(it->headers, it->header_count, SL_STR("__connect.errors."), &at))
                 return at;
         return it->origin;
 }
@@ -106,7 +106,8 @@ uint64_t sl_dlq_identity(const struct sl_dlq_item *it)
         uint64_t h = mix(0, at.topic.ptr, at.topic.len);
         h = mix(h, &at.partition, sizeof(at.partition));
         h = mix(h, &at.offset, sizeof(at.offset));
-        h = mix(h, &it->hops, sizeof(it->hops)); /* a copy that failed is another failure */
+        if (!it->pointer) /* a copy that failed is another failure; one of a pointer has its own coordinates */
+                h = mix(h, &it->hops, sizeof(it->hops));
         h = mix(h, it->connector.ptr, it->connector.len);
         return h ? h : 1;
 }

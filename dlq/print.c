@@ -120,6 +120,8 @@ void sl_dlq_json_item(struct sl_buf *out, const char *topic, const struct sl_dlq
                 sl_buf_addc(out, '}');
         }
         sl_buf_addc(out, ']');
+        if (it->pointer)
+                member(out, "original", sl_str_c(it->fetched ? "fetched" : it->missing));
 }
 
 static void base64(struct sl_buf *out, struct sl_str s)

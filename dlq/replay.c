@@ -150,8 +150,8 @@ static const char *obstacle(const struct run *r, const struct sl_dlq_item *it, c
 {
         if (it->hops >= SL_DLQ_HOP_LIMIT)
                 return "it was replayed 4 times and failed each time: it goes in circles";
-        if (it->pointer)
-                return "the dead-letter topic has only its coordinates, not its bytes";
+        if (it->pointer && !it->fetched)
+                return it->missing;
         if (r->o->target_topic)
                 return NULL;
         if (e->place == NO_PLACE)

@@ -45,7 +45,7 @@ void sl_dlq_rerun(const struct sl_dlq_lender *l, const struct sl_dlq_item *it, s
                                 .raw_key = it->key,
                                 .raw_value = it->payload};
         memset(ret, 0, sizeof(*ret));
-        if (it->pointer)
+        if (it->pointer && !it->fetched)
                 return;
         add_headers(&rec, it, arena);
         ret->ran = true;

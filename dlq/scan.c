@@ -4,6 +4,7 @@
 #include "dlq/scan.h"
 #include <stdlib.h>
 #include "base/map.h"
+#include "dlq/fetch.h"
 #include "dlq/internal.h"
 
 struct sl_dlq_scan {
@@ -167,6 +168,17 @@ enum sl_rc sl_dlq_scan_open(const struct sl_dlq_scan_opts *opts, struct sl_dlq_s
         return SL_OK;
 }
 
+/* All of them at once: originals are read in stretches. */
+static enum sl_rc fetch_originals(struct sl_dlq_scan *s, uint32_t n, struct sl_err *err)
+{
+        struct sl_reader_opts from = {
+                .cfg = s->opts.cfg, .admin = s->opts.admin, .client_id = "sluice-dlq-originals", .stop = s->opts.stop};
+        uint32_t pointers = 0;
+        for (uint32_t i = 0; i < n; i++)
+                pointers += s->items[i].pointer;
+        return pointers ? sl_dlq_fetch(&from, s->items, n, &s->arena, err) : SL_OK;
+}
+
 enum sl_rc sl_dlq_scan_next(struct sl_dlq_scan *s, struct sl_dlq_item **ret, uint32_t *ret_n, struct sl_err *err)
 {
         const struct sl_kmsg *msgs;
@@ -178,9 +190,13 @@ enum sl_rc sl_dlq_scan_next(struct sl_dlq_scan *s, struct sl_dlq_item **ret, uin
                         s->cap = got;
                         s->items = sl_realloc(s->items, s->cap * sizeof(*s->items));
                 }
+                for (uint32_t i = 0; i < got; i++)
+                        sl_dlq_item_parse(&s->items[i], &msgs[i], s->opts.rules, &s->arena);
+                SL_TRY(fetch_originals(s, got, err));
                 for (uint32_t i = 0; i < got; i++) {
                         struct sl_dlq_item *it = &s->items[n];
-                        sl_dlq_item_parse(it, &msgs[i], s->opts.rules, &s->arena);
+                        if (n != i)
+                                *it = s->items[i];
                         if (!sl_dlq_filter_early(s->opts.filter, it, &s->arena))
                                 continue;
                         sl_dlq_item_judge(it, s->opts.rules, s->memo, &s->arena);
