@@ -8,6 +8,7 @@
 #include "dlq/rules.h"
 #include "dlq/scan.h"
 
+struct sl_dlq_decode;
 struct sl_dlq_lenders;
 struct sl_dlq_found;
 struct sl_dlq_run {
@@ -21,6 +22,7 @@ struct sl_dlq_run {
         atomic_bool stop;              /* SIGINT or SIGTERM came */
         struct sl_dlq_lenders *lenders; /* --connect; NULL = none */
         struct sl_dlq_found *found;    /* origins that were searched; NULL = not asked for */
+        struct sl_dlq_decode *decode;  /* of schema.registry.url in --command-config; NULL = not given */
         struct sl_err err;             /* of a command that returns sl_dlq_failed */
 };
 /* Print run->err to standard error; its exit code: SL_EXIT_UNREACHABLE, SL_EXIT_CONFIG or SL_EXIT_FAILED. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "dlq/cmd_lend.h"
+#include "dlq/decode.h"
 #include "dlq/origin.h"
 
 static const struct {
@@ -128,7 +129,8 @@ enum sl_rc sl_dlq_run_opts(struct sl_dlq_run *run, struct sl_dlq_scan_opts *ret)
                                          .topic = run->opts.topic,
                                          .filter = &run->opts.filter,
                                          .rules = run->rules,
-                                         .stop = &run->stop};
+                                         .stop = &run->stop,
+                                         .decode = run->decode};
         if (run->opts.connect && !run->lenders)
                 SL_TRY(sl_dlq_lenders_open(run, &run->lenders, &run->err));
         if (!run->found) {
@@ -156,6 +158,7 @@ static enum sl_rc connect(struct sl_dlq_run *run)
         struct sl_err *err = &run->err;
         if (run->opts.rules)
                 SL_TRY(sl_dlq_rules_load(run->opts.rules, &run->rules, err));
+        SL_TRY(sl_dlq_decode_new(&run->opts.client, &run->decode, err));
         run->kafka.worker = &run->opts.client;
         SL_TRY(sl_admin_new(&run->kafka, "sluice-dlq-admin", &run->admin, err));
         return sl_admin_ping(run->admin, 10000, NULL, err);
@@ -186,6 +189,7 @@ static int run_command(size_t i, int argc, char *const *argv)
         }
         sl_dlq_lenders_free(run.lenders);
         sl_dlq_found_free(run.found);
+        sl_dlq_decode_free(run.decode);
         sl_admin_free(run.admin);
         sl_dlq_rules_free(run.rules);
         sl_dlq_opts_free(&run.opts);

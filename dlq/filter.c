@@ -36,7 +36,7 @@ bool sl_dlq_filter_early(const struct sl_dlq_filter *f, const struct sl_dlq_item
                 if (!header_is(it, f->headers[i].name, f->headers[i].value))
                         return false;
         for (uint32_t i = 0; i < f->where_count; i++)
-                if (!json_is(it->payload, f->where[i].path, f->where[i].value, arena))
+                if (!json_is(it->text.ptr ? it->text : it->payload, f->where[i].path, f->where[i].value, arena))
                         return false;
         return true;
 }

@@ -76,6 +76,7 @@ struct sl_dlq_item {
         int32_t attempts;             /* as the writer counted; -1 = it does not */
         int32_t hops;                 /* __sluice.dlq.hop: how often we have replayed it; 0 = never */
         struct sl_str payload;        /* the original value: of a wrapper what it wraps, else value. ptr NULL = null */
+        struct sl_str text;           /* payload as JSON, when it is no JSON itself but could be read as some. ptr NULL = none */
         bool wrapped;                 /* payload is inside value */
         bool pointer;                 /* key and value were not copied: they stand only at the origin (share groups) */
         bool fetched;                 /* of a pointer: key, value and the first headers are those of its original */

@@ -18,12 +18,15 @@ struct sl_newer {
         uint32_t *slots; /* 1 + index into keys; 0 = free */
         uint32_t count, cap;
         size_t slot_count; /* a power of two */
-        struct sl_arena bytes;
+        struct sl_arena bytes, scratch;
+        struct sl_dlq_decode *decode;
 };
 
-struct sl_newer *sl_newer_new(void)
+struct sl_newer *sl_newer_new(struct sl_dlq_decode *decode)
 {
-        return sl_calloc(1, sizeof(struct sl_newer));
+        struct sl_newer *n = sl_calloc(1, sizeof(*n));
+        n->decode = decode;
+        return n;
 }
 
 void sl_newer_free(struct sl_newer *n)
@@ -33,6 +36,7 @@ void sl_newer_free(struct sl_newer *n)
         free(n->keys);
         free(n->slots);
         sl_arena_free(&n->bytes);
+        sl_arena_free(&n->scratch);
         free(n);
 }
 
@@ -85,21 +89,33 @@ uint32_t sl_newer_watch(struct sl_newer *n, const char *topic, int32_t partition
         return *slot;
 }
 
-void sl_newer_see(struct sl_newer *n, const char *topic, const struct sl_kmsg *m)
+enum sl_rc sl_newer_lsn(struct sl_dlq_decode *decode, struct sl_str topic, struct sl_str value, struct sl_arena *arena,
+                        int64_t *ret, struct sl_err *err)
 {
+        struct sl_str text;
+        SL_TRY(sl_dlq_decode_text(decode, topic, value, arena, &text, NULL, err));
+        *ret = sl_dlq_lsn(text);
+        return SL_OK;
+}
+
+enum sl_rc sl_newer_see(struct sl_newer *n, const char *topic, const struct sl_kmsg *m, struct sl_err *err)
+{
+        int64_t lsn;
         if (!m->key.ptr || !n->count)
-                return;
+                return SL_OK;
         uint32_t number = *find(n, hash_of(m->partition, m->key), topic, m->partition, m->key);
         if (!number)
-                return;
+                return SL_OK;
         struct watched *w = &n->keys[number - 1];
         struct sl_dlq_origin at = sl_dlq_position(topic, m->partition, m->offset, m->headers, m->header_count);
-        int64_t lsn = sl_dlq_lsn(m->value);
+        sl_arena_reset(&n->scratch);
+        SL_TRY(sl_newer_lsn(n->decode, sl_str_c(topic), m->value, &n->scratch, &lsn, err));
         /* A copy of another topic's record says nothing about the order here. */
         if (sl_str_eqc(at.topic, topic) && at.partition == m->partition && at.offset > w->offset)
                 w->offset = at.offset;
         if (lsn > w->lsn)
                 w->lsn = lsn;
+        return SL_OK;
 }
 
 enum sl_rc sl_newer_read(struct sl_newer *n, const struct sl_reader_opts *opts, struct sl_err *err)
@@ -109,10 +125,10 @@ enum sl_rc sl_newer_read(struct sl_newer *n, const struct sl_reader_opts *opts, 
         uint32_t count;
 
         SL_TRY(sl_reader_open(opts, &r, err));
-        enum sl_rc rc;
-        while ((rc = sl_reader_next(r, &messages, &count, err)) == SL_OK && count)
-                for (uint32_t i = 0; i < count; i++)
-                        sl_newer_see(n, opts->topic, &messages[i]);
+        enum sl_rc rc = SL_OK;
+        while (rc == SL_OK && (rc = sl_reader_next(r, &messages, &count, err)) == SL_OK && count)
+                for (uint32_t i = 0; i < count && rc == SL_OK; i++)
+                        rc = sl_newer_see(n, opts->topic, &messages[i], err);
         sl_reader_close(r);
         return rc;
 }

@@ -7,24 +7,17 @@
 #include <stdlib.h>
 #include "convert/avro.h"
 #include "convert/convert.h"
-#include "convert/registry.h"
+#include "dlq/decode.h"
 #include "dlq/resolve.h"
 
 static const struct sl_avro_options mapping = {.enhanced = true, .meta = true, .flatten_singleton = true};
-
-struct config {
-        struct sl_registry_cfg registry;
-};
-static const struct sl_cfg_def config_rows[] = {SL_REGISTRY_ROWS(struct config, registry), {0}};
 
 struct sl_dlq_repair {
         const struct sl_dlq_opts *o;
         struct sl_chain *chain;
         struct sl_resolve resolve;
-        struct sl_arena arena; /* configs */
-        struct config cfg;
-        struct sl_registry *registry;
-        struct sl_converter reader, writer;      /* AvroConverter; the writer writes the chosen schema */
+        struct sl_dlq_decode *decode; /* NULL = no registry */
+        struct sl_converter *writer;  /* AvroConverter that writes the chosen schema */
         const struct sl_registry_schema *target; /* NULL = values keep their form */
         const struct sl_schema *schema;          /* of an Avro target */
         struct sl_json_writer *json;
@@ -40,44 +33,11 @@ bool sl_dlq_repair_wanted(const struct sl_dlq_opts *o)
 
 /* ---- making ---- */
 
-static enum sl_rc open_converter(struct sl_dlq_repair *r, const struct sl_props *props, struct sl_converter *ret,
-                                 struct sl_err *err)
+static enum sl_rc open_target(struct sl_dlq_repair *r, struct sl_err *err)
 {
-        const struct sl_converter_ops *ops = sl_converter_find("AvroConverter");
-        struct sl_cfg_report report = {0};
-        void *cfg = sl_arena_zalloc(&r->arena, ops->config_size);
-        sl_cfg_parse(ops->config, props, cfg, &r->arena, &report);
-        enum sl_rc rc = SL_OK;
-        for (uint32_t i = 0; i < report.count && rc == SL_OK; i++)
-                if (!report.findings[i].warning)
-                        rc = sl_fail(err, SL_E_CONFIG, "%s", report.findings[i].text);
-        sl_cfg_report_free(&report);
-        if (rc != SL_OK)
-                return rc;
-        ret->st = sl_arena_zalloc(&r->arena, ops->state_size);
-        ret->ops = ops;
-        return ops->open(ret->st, cfg, false, NULL, err);
-}
-
-static enum sl_rc open_registry(struct sl_dlq_repair *r, struct sl_props *props, struct sl_err *err)
-{
-        struct sl_cfg_report report = {0};
-        sl_cfg_parse(config_rows, props, &r->cfg, &r->arena, &report);
-        enum sl_rc rc = SL_OK;
-        for (uint32_t i = 0; i < report.count && rc == SL_OK; i++)
-                if (!report.findings[i].warning)
-                        rc = sl_fail(err, SL_E_CONFIG, "%s", report.findings[i].text);
-        sl_cfg_report_free(&report);
-        if (rc == SL_OK)
-                rc = sl_registry_open(&r->cfg.registry, NULL, &r->registry, err);
-        return rc == SL_OK ? open_converter(r, props, &r->reader, err) : rc;
-}
-
-static enum sl_rc open_target(struct sl_dlq_repair *r, struct sl_props *props, struct sl_err *err)
-{
-        char id[16];
         struct sl_avro *avro;
-        SL_TRY(sl_registry_version(r->registry, r->o->value_subject, r->o->value_version, &r->target, err));
+        SL_TRY(sl_registry_version(sl_dlq_decode_registry(r->decode), r->o->value_subject, r->o->value_version,
+                                   &r->target, err));
         if (r->target->type == SL_REGISTRY_PROTOBUF)
                 return sl_fail(err, SL_E_CONFIG, "Subject %s has a Protobuf schema: values can't be repaired to that",
                                r->o->value_subject);
@@ -87,10 +47,7 @@ static enum sl_rc open_target(struct sl_dlq_repair *r, struct sl_props *props, s
                 return sl_fail(err, SL_E_CONFIG,
                                "The schema of subject %s refers to others: values can't be repaired to that",
                                r->o->value_subject);
-        snprintf(id, sizeof(id), "%d", r->target->id);
-        sl_props_set(props, "use.schema.id", id);
-        sl_props_set(props, "id.compatibility.strict", "false");
-        SL_TRY(open_converter(r, props, &r->writer, err));
+        SL_TRY(sl_dlq_decode_writer(r->decode, r->target->id, &r->writer, err));
         struct sl_avro_doc *doc = sl_avro_doc_new();
         enum sl_rc rc = sl_avro_parse(doc, r->target->text, &avro, err);
         if (rc == SL_OK)
@@ -101,22 +58,13 @@ static enum sl_rc open_target(struct sl_dlq_repair *r, struct sl_props *props, s
 
 static enum sl_rc open_all(struct sl_dlq_repair *r, struct sl_err *err)
 {
-        struct sl_props props = {0};
-        enum sl_rc rc = SL_OK;
-        if (!sl_props_get(&r->o->client, "schema.registry.url")) {
-                if (r->o->value_subject)
-                        return sl_fail(err, SL_E_CONFIG,
-                                       "--value-subject needs schema.registry.url in the file of --command-config");
+        SL_TRY(sl_dlq_decode_new(&r->o->client, &r->decode, err));
+        if (!r->o->value_subject)
                 return SL_OK;
-        }
-        sl_props_copy(&props, &r->o->client);
-        sl_props_set(&props, "auto.register.schemas", "false");
-        sl_props_set(&props, "enhanced.avro.schema.support", "true");
-        rc = open_registry(r, &props, err);
-        if (rc == SL_OK && r->o->value_subject)
-                rc = open_target(r, &props, err);
-        sl_props_free(&props);
-        return rc;
+        if (!r->decode)
+                return sl_fail(err, SL_E_CONFIG,
+                               "--value-subject needs schema.registry.url in the file of --command-config");
+        return open_target(r, err);
 }
 
 enum sl_rc sl_dlq_repair_new(const struct sl_dlq_opts *o, struct sl_chain *chain, struct sl_dlq_repair **ret,
@@ -127,7 +75,6 @@ enum sl_rc sl_dlq_repair_new(const struct sl_dlq_opts *o, struct sl_chain *chain
         r->chain = chain;
         r->resolve.o = o;
         r->json = sl_json_writer_new(SL_DECIMAL_BASE64, false);
-        sl_arena_init(&r->arena, 0);
         enum sl_rc rc = open_all(r, err);
         if (rc != SL_OK) {
                 sl_dlq_repair_free(r);
@@ -137,22 +84,13 @@ enum sl_rc sl_dlq_repair_new(const struct sl_dlq_opts *o, struct sl_chain *chain
         return SL_OK;
 }
 
-static void close_converter(struct sl_converter *c)
-{
-        if (c->ops && c->ops->close)
-                c->ops->close(c->st);
-}
-
 void sl_dlq_repair_free(struct sl_dlq_repair *r)
 {
         if (!r)
                 return;
-        close_converter(&r->reader);
-        close_converter(&r->writer);
-        sl_registry_close(r->registry);
+        sl_dlq_decode_free(r->decode);
         sl_json_writer_free(r->json);
         sl_resolve_free(&r->resolve);
-        sl_arena_free(&r->arena);
         sl_buf_free(&r->out);
         free(r);
 }
@@ -233,18 +171,18 @@ static enum sl_rc read_value(struct sl_dlq_repair *r, struct sl_record *rec, str
         *ret_form = PLAIN_JSON;
         if (!sl_registry_split(in, &id, &rest))
                 return read_json(r, in, rec, ret_why);
-        if (!r->registry)
+        if (!r->decode)
                 return left(r, "", "its schema is in a registry: schema.registry.url is missing in --command-config",
                             ret_why);
-        if (sl_registry_read(r->registry, id, &written, &why) != SL_OK)
+        if (sl_registry_read(sl_dlq_decode_registry(r->decode), id, &written, &why) != SL_OK)
                 return failed(r, "its schema can't be had: ", &why, ret_why, err);
         *ret_form = written->type == SL_REGISTRY_JSON ? FRAMED_JSON : AVRO;
         if (written->type == SL_REGISTRY_JSON)
                 return read_json(r, rest, rec, ret_why);
         if (written->type == SL_REGISTRY_PROTOBUF)
                 return left(r, "", "it is Protobuf, which can't be repaired", ret_why);
-        if (r->reader.ops->decode(r->reader.st, rec->topic, in, r->resolve.arena, &rec->value_schema, &rec->value,
-                                  &why) != SL_OK)
+        if (sl_dlq_decode_avro(r->decode, rec->topic, in, r->resolve.arena, &rec->value_schema, &rec->value, &why) !=
+            SL_OK)
                 return failed(r, "it can't be read: ", &why, ret_why, err);
         return SL_OK;
 }
@@ -257,7 +195,7 @@ static enum sl_rc write_value(struct sl_dlq_repair *r, const struct sl_record *r
 
         sl_buf_clear(&r->out);
         if (r->schema) {
-                if (r->writer.ops->encode(r->writer.st, rec->topic, r->schema, v, &r->out, &null, &why) != SL_OK)
+                if (r->writer->ops->encode(r->writer->st, rec->topic, r->schema, v, &r->out, &null, &why) != SL_OK)
                         return failed(r, "it can't be written: ", &why, ret_why, err);
                 return SL_OK;
         }

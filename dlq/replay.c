@@ -137,12 +137,20 @@ static bool in_ranges(const struct sl_dlq_filter *f, const struct sl_dlq_item *i
         return !f->range_count;
 }
 
-static bool selected(struct run *r, const struct sl_dlq_item *it)
+static bool in_job(struct run *r, const struct sl_dlq_item *it)
 {
         const struct sl_reader_part *part = sl_dlq_job_part(r->job, it->partition);
-        if (!part || it->offset < part->begin || it->offset >= part->end || !in_ranges(&r->filter, it))
-                return false;
-        return sl_dlq_filter_early(&r->filter, it, &r->arena) && sl_dlq_filter_late(&r->filter, it);
+        return part && it->offset >= part->begin && it->offset < part->end && in_ranges(&r->filter, it);
+}
+
+static enum sl_rc selected(struct run *r, struct sl_dlq_item *it, bool *ret)
+{
+        *ret = false;
+        if (!in_job(r, it))
+                return SL_OK;
+        SL_TRY(sl_dlq_item_text(r->o->scan.decode, &r->filter, it, &r->arena, r->err));
+        *ret = sl_dlq_filter_early(&r->filter, it, &r->arena) && sl_dlq_filter_late(&r->filter, it);
+        return SL_OK;
 }
 
 /* Why this record can't be replayed whatever its value is; NULL = it can. */
@@ -174,7 +182,8 @@ static enum sl_rc keep(struct run *r, const struct sl_dlq_item *it, struct entry
                 value = (struct sl_str){(const char *)bytes, (size_t)n};
         }
         if (e->watched)
-                e->lsn = sl_dlq_lsn(value);
+                SL_TRY(sl_newer_lsn(r->o->scan.decode, sl_str_c(r->places[e->place].name), value, &r->arena, &e->lsn,
+                                    r->err));
         if (r->o->repair) {
                 struct sl_record rec = {.topic =
                                                 e->place == NO_PLACE ? SL_STR_NULL : sl_str_c(r->places[e->place].name),
@@ -212,7 +221,7 @@ static void watch(struct run *r, const struct sl_dlq_item *it, struct entry *e)
                 from->begin = e->origin_offset + 1;
 }
 
-static enum sl_rc consider(struct run *r, const struct sl_dlq_item *it)
+static enum sl_rc consider(struct run *r, struct sl_dlq_item *it)
 {
         enum sl_dlq_state state = sl_dlq_ledger_state(r->ledger, it->partition, it->offset);
         struct entry e = {.origin_offset = -1,
@@ -223,7 +232,10 @@ static enum sl_rc consider(struct run *r, const struct sl_dlq_item *it)
                           .partition = it->partition,
                           .place = NO_PLACE,
                           .closed = state != SL_DLQ_OPEN};
-        if (state == SL_DLQ_DUPLICATE || (!e.closed && !selected(r, it)))
+        bool wanted = e.closed && state != SL_DLQ_DUPLICATE;
+        if (!e.closed)
+                SL_TRY(selected(r, it, &wanted));
+        if (!wanted)
                 return SL_OK;
         e.identity = sl_dlq_identity(it);
         if (e.closed && !e.identity)
@@ -644,7 +656,7 @@ enum sl_rc sl_dlq_replay(const struct sl_dlq_replay_opts *opts, struct sl_dlq_jo
                         .err = err,
                         .now_ms = sl_wall_ms(),
                         .spool = SL_SPOOL_NEW,
-                        .newer = sl_newer_new(),
+                        .newer = sl_newer_new(opts->scan.decode),
                         .sorter = sl_sorter_new(sizeof(struct entry), SORT_BYTES, by_origin)};
         enum sl_rc rc = go(&r);
 

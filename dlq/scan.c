@@ -4,6 +4,7 @@
 #include "dlq/scan.h"
 #include <stdlib.h>
 #include "base/map.h"
+#include "dlq/decode.h"
 #include "dlq/fetch.h"
 #include "dlq/internal.h"
 
@@ -179,6 +180,14 @@ static enum sl_rc fetch_originals(struct sl_dlq_scan *s, uint32_t n, struct sl_e
         return pointers ? sl_dlq_fetch(&from, s->items, n, &s->arena, err) : SL_OK;
 }
 
+enum sl_rc sl_dlq_item_text(struct sl_dlq_decode *decode, const struct sl_dlq_filter *f, struct sl_dlq_item *it,
+                            struct sl_arena *arena, struct sl_err *err)
+{
+        if (!decode || !f->where_count || it->binary_payload)
+                return SL_OK;
+        return sl_dlq_decode_text(decode, it->origin.topic, it->payload, arena, &it->text, NULL, err);
+}
+
 enum sl_rc sl_dlq_scan_next(struct sl_dlq_scan *s, struct sl_dlq_item **ret, uint32_t *ret_n, struct sl_err *err)
 {
         const struct sl_kmsg *msgs;
@@ -197,6 +206,7 @@ enum sl_rc sl_dlq_scan_next(struct sl_dlq_scan *s, struct sl_dlq_item **ret, uin
                         struct sl_dlq_item *it = &s->items[n];
                         if (n != i)
                                 *it = s->items[i];
+                        SL_TRY(sl_dlq_item_text(s->opts.decode, s->opts.filter, it, &s->arena, err));
                         if (!sl_dlq_filter_early(s->opts.filter, it, &s->arena))
                                 continue;
                         sl_dlq_item_judge(it, s->opts.rules, s->memo, &s->arena);

@@ -9,6 +9,7 @@
 #include "dlq/item.h"
 #include "kafka/reader.h"
 
+struct sl_dlq_decode;
 struct sl_dlq_rules;
 
 struct sl_dlq_scan;
@@ -22,6 +23,7 @@ struct sl_dlq_scan_opts {
         const struct sl_reader_part *ranges;
         uint32_t range_count;
         const atomic_bool *stop;           /* may be NULL */
+        struct sl_dlq_decode *decode;      /* reads Avro values for filters by value; NULL = only JSON is read */
         /* Called for each record that passes the early filters, after its verdict: may better origin, class, code, confidence, evidence
          * and fingerprint (a search of origins, a second run through the converters). May be NULL. */
         void (*improve)(void *arg, struct sl_dlq_item *it, struct sl_arena *arena);
@@ -35,6 +37,10 @@ enum sl_rc sl_dlq_scan_next(struct sl_dlq_scan *s, struct sl_dlq_item **ret, uin
 const struct sl_reader_part *sl_dlq_scan_parts(const struct sl_dlq_scan *s, uint32_t *ret_n);
 uint64_t sl_dlq_scan_seen(const struct sl_dlq_scan *s); /* records read so far, with those that the filter held back */
 void sl_dlq_scan_close(struct sl_dlq_scan *s);          /* NULL ok */
+
+/* The item's text, if f has a condition on values and they are framed by a registry. Fails only when that can't be asked. */
+enum sl_rc sl_dlq_item_text(struct sl_dlq_decode *decode, const struct sl_dlq_filter *f, struct sl_dlq_item *it,
+                            struct sl_arena *arena, struct sl_err *err);
 
 /* Fill an item from a record: what it says (headers, wrapper, origin), and what we make of it. No allocation; what a rule or a
  * wrapper needs is taken from arena. */

@@ -558,6 +558,39 @@ def test_repair_avro(kafka, registry, dlq, names, tmp_path):
     assert counts(dlq.plan(dead))["selected"] == 3
 
 
+SOURCE = {"type": "record", "name": "Source", "fields": [{"name": "lsn", "type": ["null", "long"]}, {"name": "table", "type": "string"}]}
+ROW = {"type": "record", "name": "Row", "fields": [{"name": "id", "type": "int"}, {"name": "lsn", "type": "long"}]}
+ENVELOPE = {
+    "type": "record",
+    "name": "Envelope",
+    "fields": [{"name": "before", "type": ["null", ROW]}, {"name": "after", "type": ["null", "Row"]}, {"name": "source", "type": SOURCE}],
+}
+
+
+def test_change_data_in_avro(kafka, registry, dlq, names, tmp_path):
+    """With a registry the LSN inside Avro decides which is newer, and --where sees the value."""
+    source, dead = names
+    kafka.create_topic(source, 1, {"cleanup.policy": "compact"})
+    kafka.create_topic(dead)
+    schema = registry.register(f"{source}-value", ENVELOPE)
+    config = tmp_path / "command.properties"
+    config.write_text(f"schema.registry.url={registry.url}\n")
+
+    def event(lsn, table="t"):
+        return avro(ENVELOPE, schema, {"before": None, "after": {"id": 1, "lsn": 99}, "source": {"lsn": lsn, "table": table}})
+
+    kafka.produce(source, [(b"a", event(50)), (b"a", event(40)), (b"b", event(50)), (b"b", event(60))])
+    values = [event(50), event(50, "u")]
+    produce(kafka, dead, [letter(source, 0, 2 * n, key, value) for n, (key, value) in enumerate(zip((b"a", b"b"), values))])
+    produce(kafka, dead, [letter(source, 0, 9, b"c", b"\0\0\0\x99\x99unknown")])
+    assert counts(dlq.plan(dead)) == expect(selected=3, replay=1, obsolete=2)  # by offset: nothing else is known
+    assert counts(dlq.plan(dead, "--command-config", config)) == expect(selected=3, replay=2, obsolete=1)
+    where = ["--command-config", config, "--where", "source.table=u"]
+    assert [json.loads(line)["offset"] for line in dlq("list", dead, "--json", *where).splitlines()] == [1]
+    assert counts(dlq.plan(dead, *where, "--force")) == expect(selected=1, replay=1)
+    assert dlq("list", dead, "--json", "--where", "source.table=u") == ""
+
+
 def test_repair_json_and_transforms(kafka, dlq, names, tmp_path):
     source, dead = names
     kafka.create_topic(source)

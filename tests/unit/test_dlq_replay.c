@@ -194,20 +194,20 @@ static void keys_of_one_hash(void **state)
         a[9] = 'a';
         b[9] = 'b';
         assert_int_equal(sl_hash(a, sizeof(a)), sl_hash(b, sizeof(b)));
-        struct sl_newer *n = sl_newer_new();
+        struct sl_newer *n = sl_newer_new(NULL);
         struct sl_kmsg m = {.partition = 1, .offset = 5, .key = {b, sizeof(b)}, .value = SL_STR("x")};
-        sl_newer_see(n, "t", &m);
+        assert_int_equal(sl_newer_see(n, "t", &m, NULL), SL_OK);
         uint32_t first = sl_newer_watch(n, "t", 1, (struct sl_str){a, sizeof(a)});
-        sl_newer_see(n, "t", &m);
+        assert_int_equal(sl_newer_see(n, "t", &m, NULL), SL_OK);
         assert_false(sl_newer_than(n, first, 3, -1));
         uint32_t second = sl_newer_watch(n, "t", 1, m.key), other = sl_newer_watch(n, "u", 1, m.key);
         assert_int_not_equal(first, second);
         assert_int_not_equal(second, other);
         assert_int_equal(sl_newer_watch(n, "t", 1, m.key), second);
-        sl_newer_see(n, "t", &m);
+        assert_int_equal(sl_newer_see(n, "t", &m, NULL), SL_OK);
         m.partition = 0;
         m.offset = 9;
-        sl_newer_see(n, "t", &m);
+        assert_int_equal(sl_newer_see(n, "t", &m, NULL), SL_OK);
         assert_true(sl_newer_than(n, second, 3, -1));
         assert_false(sl_newer_than(n, second, 5, -1));
         assert_false(sl_newer_than(n, first, 3, -1));
@@ -217,7 +217,7 @@ static void keys_of_one_hash(void **state)
                 assert_int_equal(sl_newer_watch(n, "t", 1, key), 4 + i);
         }
         m = (struct sl_kmsg){.partition = 1, .offset = 7, .key = {a, sizeof(a)}};
-        sl_newer_see(n, "t", &m);
+        assert_int_equal(sl_newer_see(n, "t", &m, NULL), SL_OK);
         assert_true(sl_newer_than(n, first, 6, -1));
         assert_false(sl_newer_than(n, second, 6, -1));
         sl_newer_free(n);
