@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "dlq/act.h"
 #include "dlq/cmd.h"
+#include "dlq/diagnosis.h"
 #include "dlq/letter.h"
 
 #define HEX_BYTES 64
@@ -20,6 +21,7 @@ struct run {
         struct sl_buf topic; /* of quarantined records */
         int32_t partitions;
         struct sl_buf diagnosis;
+        struct sl_dlq_diagnosis known;
         struct sl_kheader *headers;
         uint32_t header_room;
         uint64_t selected, done, already;
@@ -40,15 +42,6 @@ static void add_text(struct sl_buf *out, const char *name, struct sl_str text)
                 return;
         sl_buf_printf(out, ",\"%s\":", name);
         sl_buf_add_json_str(out, text.ptr, text.len);
-}
-
-/* The schema id of a value framed as a registry's serializers do, -1 = none. */
-static int64_t schema_id(struct sl_str value)
-{
-        const unsigned char *p = (const unsigned char *)value.ptr;
-        if (value.len < 5 || p[0] != 0)
-                return -1;
-        return (int64_t)p[1] << 24 | p[2] << 16 | p[3] << 8 | p[4];
 }
 
 static void add_origin(struct sl_buf *out, const struct sl_dlq_origin *o)
@@ -95,8 +88,10 @@ static void diagnose(struct run *r, const struct sl_dlq_item *it)
         sl_buf_printf(out, ",\"dead_lettered\":%u,\"replayed\":%d", it->sets, it->hops);
         if (it->attempts >= 0)
                 sl_buf_printf(out, ",\"attempts\":%d", it->attempts);
-        if (schema_id(it->payload) >= 0)
-                sl_buf_printf(out, ",\"value_schema_id\":%ld", schema_id(it->payload));
+        sl_dlq_diagnose_bytes(&r->known, "key", it->origin.topic, it->key, out);
+        if (!it->binary_payload)
+                sl_dlq_diagnose_bytes(&r->known, "value", it->origin.topic, it->payload, out);
+        sl_dlq_diagnose_neighbours(&r->known, &it->origin, out);
         sl_buf_printf(out, ",\"value_bytes\":%ld,\"value_begins\":", it->payload.ptr ? (long)it->payload.len : -1L);
         add_hex(out, it->payload);
         sl_dlq_who(&who);
@@ -152,6 +147,11 @@ static enum sl_rc act_on_all(struct run *r)
         struct sl_dlq_scan *scan;
         struct sl_dlq_item *items;
         uint32_t n;
+        if (r->to == SL_DLQ_QUARANTINED && !r->dlq->opts.dry_run) {
+                struct sl_dlq_scan_opts opts;
+                SL_TRY(sl_dlq_run_opts(r->dlq, &opts));
+                SL_TRY(sl_dlq_diagnosis_read(&r->known, &opts, &r->dlq->err));
+        }
         SL_TRY(sl_dlq_run_scan(r->dlq, &scan));
         enum sl_rc rc;
         while ((rc = sl_dlq_scan_next(scan, &items, &n, &r->dlq->err)) == SL_OK && n)
@@ -228,13 +228,14 @@ static void print(struct run *r)
 
 static int command(struct sl_dlq_run *dlq, enum sl_dlq_state to)
 {
-        struct run r = {.dlq = dlq, .to = to};
+        struct run r = {.dlq = dlq, .to = to, .known.decode = dlq->decode};
         enum sl_rc rc = go(&r);
         if (rc == SL_OK)
                 print(&r);
         sl_dlq_act_close(r.act);
         sl_buf_free(&r.topic);
         sl_buf_free(&r.diagnosis);
+        sl_dlq_diagnosis_free(&r.known);
         free(r.headers);
         return rc == SL_OK ? SL_EXIT_OK : sl_dlq_failed(dlq);
 }

@@ -177,7 +177,7 @@ static enum sl_rc fetch_originals(struct sl_dlq_scan *s, uint32_t n, struct sl_e
         uint32_t pointers = 0;
         for (uint32_t i = 0; i < n; i++)
                 pointers += s->items[i].pointer;
-        return pointers ? sl_dlq_fetch(&from, s->items, n, &s->arena, err) : SL_OK;
+        return pointers && !s->opts.no_originals ? sl_dlq_fetch(&from, s->items, n, &s->arena, err) : SL_OK;
 }
 
 enum sl_rc sl_dlq_item_text(struct sl_dlq_decode *decode, const struct sl_dlq_filter *f, struct sl_dlq_item *it,

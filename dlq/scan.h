@@ -23,6 +23,7 @@ struct sl_dlq_scan_opts {
         const struct sl_reader_part *ranges;
         uint32_t range_count;
         const atomic_bool *stop;           /* may be NULL */
+        bool no_originals;                 /* pointers stay without the bytes of their originals: cheaper */
         struct sl_dlq_decode *decode;      /* reads Avro values for filters by value; NULL = only JSON is read */
         /* Called for each record that passes the early filters, after its verdict: may better origin, class, code, confidence, evidence
          * and fingerprint (a search of origins, a second run through the converters). May be NULL. */

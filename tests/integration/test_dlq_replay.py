@@ -591,6 +591,39 @@ def test_change_data_in_avro(kafka, registry, dlq, names, tmp_path):
     assert dlq("list", dead, "--json", "--where", "source.table=u") == ""
 
 
+def test_quarantine_diagnosis(kafka, registry, dlq, names, tmp_path):
+    """Schema as text, the byte where decoding fails, and the neighbours; less without a registry, nothing made up."""
+    source, dead = names
+    kafka.create_topic(source)
+    kafka.create_topic(dead)
+    schema = registry.register(f"{source}-value", PAYMENT_1)
+    good = avro(PAYMENT_1, schema, {"id": 1, "amt": 10, "kind": "card", "note": None})
+    config = tmp_path / "command.properties"
+    config.write_text(f"schema.registry.url={registry.url}\n")
+    values = [(4, good), (5, good[:9]), (7, b'{"a": 1, "b": nope}'), (0, b"plain"), (9, b"\0\0\0\x99\x99unknown"), (8, None)]
+    produce(kafka, dead, [letter(source, 0, offset, b"k", value) for offset, value in values])
+    answer = json.loads(dlq("quarantine", dead, "--json", "--command-config", config))
+    told = [json.loads(dict(r.headers)["__sluice.dlq.quarantine"]) for r in kafka.consume_all(answer["quarantine_topic"])]
+    assert json.loads(told[0]["value_schema"])["name"] == "Payment" and told[0]["value_schema_id"] == schema
+    assert told[0]["value_decodes"] == {"as": "avro", "ok": True}
+    broken = told[1]["value_decodes"]
+    assert not broken["ok"] and 5 < broken["at"] <= 9 and "Malformed" in broken["error"], broken
+    assert broken["window"] == good[broken["window_from"] : 9].hex()
+    text = told[2]["value_decodes"]
+    assert text["as"] == "json" and not text["ok"] and values[2][1][text["at"] - 1 :].startswith((b"nope", b" nope")), text
+    assert not {"value_decodes", "value_schema_id"} & (told[3].keys() | told[5].keys())
+    assert told[4]["value_decodes"]["ok"] is False and "value_schema" not in told[4]
+    fates = [(t["neighbours"].get("before"), t["neighbours"]["after"]) for t in told]
+    dead_, not_ = "dead-lettered", "not dead-lettered"
+    assert fates == [(not_, dead_), (dead_, not_), (not_, dead_), (None, not_), (dead_, not_), (dead_, dead_)]
+    # A registry that is away is no reason to leave poison where it is.
+    dlq("release", dead)
+    config.write_text("schema.registry.url=http://127.0.0.1:1\nmax.retries=0\n")
+    dlq("quarantine", dead, "--offsets", "0:0-1", "--command-config", config)
+    last = [json.loads(dict(r.headers)["__sluice.dlq.quarantine"]) for r in kafka.consume_all(answer["quarantine_topic"])][6:]
+    assert [("value_schema" in t, bool(t["value_not_decoded"])) for t in last] == [(False, True)] * 2
+
+
 def test_repair_json_and_transforms(kafka, dlq, names, tmp_path):
     source, dead = names
     kafka.create_topic(source)
