@@ -31,9 +31,9 @@ static void print_plan(const struct sl_dlq_run *run, const struct sl_dlq_job *jo
         const json_t *t;
         size_t i;
 
-        printf("%s %lu of %lu records (%lu repaired); %lu duplicates, %lu obsolete, %lu left\n",
+        printf("%s %lu of %lu records (%lu repaired); %lu duplicates, %lu obsolete, %lu left, %lu held back\n",
                run->opts.apply ? "replayed" : "would replay", c->replay, plan->selected, c->repaired,
-               c->duplicates + plan->open_duplicates, c->obsolete, plan->left);
+               c->duplicates + plan->open_duplicates, c->obsolete, plan->left, plan->held);
         json_array_foreach(targets, i, t)
                 printf("  to %s-%lld: %lld\n", sl_json_str(t, "topic"), (long long)sl_json_int(t, "partition", 0),
                        (long long)sl_json_int(t, "count", 0));
@@ -147,6 +147,7 @@ int sl_dlq_cmd_replay(struct sl_dlq_run *run)
         int64_t last = 0;
         struct sl_dlq_replay_opts opts = {.apply = run->opts.apply,
                                           .force = run->opts.force,
+                                          .keep_order = run->opts.keep_order,
                                           .rate = run->opts.rate,
                                           .limit = run->opts.limit,
                                           .reason = run->opts.reason,

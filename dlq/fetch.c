@@ -7,21 +7,22 @@
 #include "base/str.h"
 
 #define ASK_MS 15000
-#define NEAR 2000        /* offsets: to read over so many is cheaper than to begin anew */
-#define CLOCKS_MS 60000  /* by so much a producer's clock may be ahead of the broker's */
+#define NEAR 2000       /* offsets: to read over so many is cheaper than to begin anew */
+#define CLOCKS_MS 60000 /* by so much a producer's clock may be ahead of the broker's */
 #define HOP "__sluice.dlq.hop"
 
 static const char *const no_topic = "its original topic does not exist, and the dead letter has only coordinates";
 static const char *const no_rights = "its original topic can't be read, and the dead letter has only coordinates";
 static const char *const no_record = "its original is no longer in its topic, and the dead letter has only coordinates";
 static const char *const no_place = "the dead-letter topic has only its coordinates, and not all of them";
-static const char *const another = "another record stands where its original stood, and the dead letter has only coordinates";
+static const char *const another =
+        "another record stands where its original stood, and the dead letter has only coordinates";
 
 /* Pointers in the order of where they point. */
 static int by_place(const void *a, const void *b)
 {
-        const struct sl_dlq_origin *x = &(*(struct sl_dlq_item *const *)a)->origin,
-                                   *y = &(*(struct sl_dlq_item *const *)b)->origin;
+        const struct sl_dlq_origin *x = &(*(struct sl_dlq_item *const *)a)->origin;
+        const struct sl_dlq_origin *y = &(*(struct sl_dlq_item *const *)b)->origin;
         size_t n = x->topic.len < y->topic.len ? x->topic.len : y->topic.len;
         int c = memcmp(x->topic.ptr, y->topic.ptr, n);
         if (c || x->topic.len != y->topic.len)

@@ -30,7 +30,7 @@ static bool in(const char *const *names, size_t n, struct sl_str name)
 static bool has_value(struct sl_str name)
 {
         static const char *const bare[] = {"--apply", "--dry-run",     "--json",
-                                           "--force", "--allow-lossy", "--find-origin"};
+                                           "--force", "--allow-lossy", "--find-origin", "--keep-order"};
         return !IN(bare, name);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Newest position and LSN by key (see newer.h): an open hash table of numbers of keys, which are compared byte for byte,
- * so a record is never closed because of another key's. Does not know why it is asked. */
+/* Newest position and LSN by key (see newer.h): an open hash table of numbers of keys, which are compared byte for
+ * byte, so a record is never closed because of another key's. Does not know why it is asked. */
 #include "dlq/newer.h"
 #include <stdlib.h>
 #include "base/arena.h"

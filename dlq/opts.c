@@ -15,7 +15,7 @@
 enum option {
         O_BOOTSTRAP, O_TOPIC, O_COMMAND_CONFIG, O_CONNECT, O_RULES, O_CLASS, O_CODE, O_GROUP, O_SINCE, O_UNTIL, O_OFFSETS, O_KEY,
         O_HEADER, O_WHERE, O_JSON, O_LIMIT, O_FIND_ORIGIN, O_SOURCE, O_TO, O_TRANSFORMS, O_SUBJECT, O_VERSION, O_RENAME, O_DEFAULT,
-        O_CAST, O_ENUM, O_RATE, O_APPLY, O_DRY_RUN, O_LOSSY, O_FORCE, O_REASON, O_OUTPUT, O_LOG_FORMAT, O_LOG_LEVEL, O_HELP,
+        O_CAST, O_ENUM, O_RATE, O_APPLY, O_DRY_RUN, O_LOSSY, O_FORCE, O_KEEP_ORDER, O_REASON, O_OUTPUT, O_LOG_FORMAT, O_LOG_LEVEL, O_HELP,
 };
 static const struct {
         const char *name, *value; /* value NULL: takes none */
@@ -54,6 +54,7 @@ static const struct {
         {"--enum", "OLD=NEW", O_ENUM, SL_DLQ_REPLAY, "a symbol's new name (may repeat)"},
         {"--allow-lossy", NULL, O_LOSSY, SL_DLQ_REPLAY, "repairs may lose something (a field, digits)"},
         {"--force", NULL, O_FORCE, SL_DLQ_REPLAY, "replay values that a newer record of their key has replaced"},
+        {"--keep-order", NULL, O_KEEP_ORDER, SL_DLQ_REPLAY, "a record that can't be replayed holds back younger ones of its key"},
         {"--rate", "N/s", O_RATE, SL_DLQ_REPLAY, "records a second at most"},
         {"--reason", "TEXT", O_REASON, ACTS, "why: kept in the audit topic"},
         {"--apply", NULL, O_APPLY, ACTS, "do it (the default of the others)"},
@@ -324,6 +325,9 @@ static bool apply_action(struct parse *p, enum option option, const char *name, 
                 return true;
         case O_LOSSY:
                 o->allow_lossy = true;
+                return true;
+        case O_KEEP_ORDER:
+                o->keep_order = true;
                 return true;
         default:
                 o->force = true;

@@ -37,6 +37,7 @@ struct entry {
         uint32_t size, shape; /* shape: 1 + its number; 0 = can be replayed */
         uint32_t key_hash;    /* for the partition */
         uint32_t watched;     /* its key's number in newer; 0 = not watched */
+        uint32_t key_number;  /* in keys; 0 = no order to keep */
         uint16_t place;       /* NO_PLACE = origin unknown */
         bool keyed, closed, repaired, expired;
 };
@@ -56,6 +57,9 @@ struct run {
         struct sl_sorter *sorter;
         struct sl_spool spool;
         struct sl_newer *newer;
+        struct sl_newer *keys; /* of --keep-order: only their numbers */
+        bool *barred;          /* by key number: an older record of it is left */
+        uint32_t key_count;
         struct sl_arena arena; /* of one record */
         struct sl_buf flat;
         struct sl_kheader *headers;
@@ -221,6 +225,16 @@ static void watch(struct run *r, const struct sl_dlq_item *it, struct entry *e)
                 from->begin = e->origin_offset + 1;
 }
 
+/* Whose order is kept: records of one key in one partition. */
+static void number_key(struct run *r, const struct sl_dlq_item *it, struct entry *e)
+{
+        if (!r->o->keep_order || e->place == NO_PLACE || !it->key.ptr || e->origin_offset < 0)
+                return;
+        e->key_number = sl_newer_watch(r->keys, r->places[e->place].name, e->origin_partition, it->key);
+        if (e->key_number > r->key_count)
+                r->key_count = e->key_number;
+}
+
 static enum sl_rc consider(struct run *r, struct sl_dlq_item *it)
 {
         enum sl_dlq_state state = sl_dlq_ledger_state(r->ledger, it->partition, it->offset);
@@ -263,6 +277,7 @@ static enum sl_rc consider(struct run *r, struct sl_dlq_item *it)
                 if (why)
                         e.shape = 1 + sl_dlq_plan_left(r->plan, why);
                 watch(r, it, &e);
+                number_key(r, it, &e);
                 if (!why)
                         SL_TRY(keep(r, it, &e));
         }
@@ -495,11 +510,17 @@ static enum sl_rc decide(struct run *r, const struct entry *e, struct group *g)
                         s->offset = e->offset;
                 }
                 r->plan->left++;
+                r->barred[e->key_number] = true;
                 return SL_OK;
         }
         if (e->watched && sl_newer_than(r->newer, e->watched, e->origin_offset, e->lsn)) {
                 r->job->counts.obsolete++;
                 return settle(r, e, SL_DLQ_OBSOLETE);
+        }
+        if (e->key_number && r->barred[e->key_number]) {
+                g->by = LEFT;
+                r->plan->held++;
+                return SL_OK;
         }
         return replay_one(r, e);
 }
@@ -508,6 +529,7 @@ static enum sl_rc decide_all(struct run *r)
 {
         struct group g = {0};
         const void *next;
+        r->barred = sl_calloc(r->key_count + 1, sizeof(*r->barred)); /* [0]: no order to keep */
         for (;;) {
                 SL_TRY(sl_sorter_next(r->sorter, &next, r->err));
                 if (!next)
@@ -657,6 +679,7 @@ enum sl_rc sl_dlq_replay(const struct sl_dlq_replay_opts *opts, struct sl_dlq_jo
                         .now_ms = sl_wall_ms(),
                         .spool = SL_SPOOL_NEW,
                         .newer = sl_newer_new(opts->scan.decode),
+                        .keys = sl_newer_new(NULL),
                         .sorter = sl_sorter_new(sizeof(struct entry), SORT_BYTES, by_origin)};
         enum sl_rc rc = go(&r);
 
@@ -667,6 +690,8 @@ enum sl_rc sl_dlq_replay(const struct sl_dlq_replay_opts *opts, struct sl_dlq_jo
         sl_sorter_free(r.sorter);
         sl_spool_free(&r.spool);
         sl_newer_free(r.newer);
+        sl_newer_free(r.keys);
+        free(r.barred);
         sl_arena_free(&r.arena);
         sl_buf_free(&r.flat);
         free(r.headers);
@@ -690,12 +715,12 @@ json_t *sl_dlq_plan_json(const struct sl_dlq_plan *plan, const struct sl_dlq_job
                                         "example", "partition", s->partition, "offset", (json_int_t)s->offset);
                 json_array_append_new(list, one);
         }
-        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:s, s:b, s:O*}", "selected",
+        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:s, s:b, s:O*}", "selected",
                          (json_int_t)plan->selected, "replay", (json_int_t)c->replay, "duplicates",
                          (json_int_t)(c->duplicates + plan->open_duplicates), "obsolete", (json_int_t)c->obsolete,
                          "repaired", (json_int_t)c->repaired, "left", (json_int_t)plan->left, "shapes", shapes,
-                         "targets", sl_dlq_counts_json(c), "left_shapes", list, "expired", (json_int_t)plan->expired,
-                         "job", job->id, "applied", applied, "changes", plan->changes);
+                         "held", (json_int_t)plan->held, "targets", sl_dlq_counts_json(c), "left_shapes", list,
+                         "expired", (json_int_t)plan->expired, "job", job->id, "applied", applied, "changes", plan->changes);
 }
 
 void sl_dlq_plan_free(struct sl_dlq_plan *plan)

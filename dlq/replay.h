@@ -17,6 +17,7 @@ struct sl_dlq_replay_opts {
         struct sl_dlq_repair *repair; /* NULL = values go as they are */
         bool apply;
         bool force;         /* overtaken records too */
+        bool keep_order;    /* a record that is left holds back younger ones of its key */
         double rate;        /* records/s; 0 = no limit */
         int64_t limit;      /* at most so many records; 0 = all */
         const char *reason; /* NULL = none given */
@@ -32,6 +33,7 @@ struct sl_dlq_shape {
 };
 struct sl_dlq_plan {
         uint64_t selected, left;
+        uint64_t held; /* could be replayed, but an older one of their key is left (keep_order) */
         uint64_t open_duplicates; /* of records that are left: they stay open, too; the others are in counts */
         uint64_t expired; /* of those to be replayed: older than the target keeps records, so brokers soon delete them
                              again */

@@ -217,6 +217,32 @@ def test_order_by_key_survives_a_shuffled_topic(kafka, dlq, names):
     assert all(values == sorted(values) for values in seen.values())
 
 
+def test_a_left_record_holds_back_its_key(kafka, dlq, names):
+    source, dead = names
+    kafka.create_topic(source, 2)
+    kafka.create_topic(dead)
+    values = [(0, b"a", b"1"), (3, b"a", b"broken"), (4, b"b", b"1"), (5, b"a", b"2"), (6, None, b"broken"), (7, None, b"2"), (8, b"a", b"3")]
+    records = [letter(source, 0, offset, key, value) for offset, key, value in values]
+    records += [letter(source, 0, 5, b"a", b"2"), letter(source, 1, 9, b"a", b"4")]
+    produce(kafka, dead, records[::-1])
+    repair = ["--default", "more=1"]  # what is no JSON can't be repaired
+    assert counts(dlq.plan(dead, *repair)) == expect(selected=9, replay=6, repaired=0, duplicates=1, left=2, shapes=1)
+    plan = dlq.plan(dead, *repair, "--keep-order", "--apply")
+    assert counts(plan) | {"held": plan["held"]} == expect(selected=9, replay=4, duplicates=1, left=2, shapes=1) | {"held": 2}
+    assert [(r.partition, r.key, r.value) for r in kafka.consume_all(source)] == [
+        (0, b"a", b"1"),
+        (0, b"b", b"1"),
+        (0, None, b"2"),
+        (1, b"a", b"4"),
+    ]
+    # Once the older one is out of the way, the younger ones go; in their order.
+    later = [*repair, "--keep-order", "--limit", 100]
+    assert dlq.plan(dead, *later)["held"] == 2
+    dlq("discard", dead, "--offsets", "0:7")
+    assert counts(dlq.plan(dead, *later, "--apply")) == expect(selected=4, replay=2, duplicates=1, left=1, shapes=1)
+    assert [r.value for r in kafka.consume_all(source) if r.partition == 0][3:] == [b"2", b"3"]
+
+
 def test_overtaken_records_are_closed(kafka, dlq, names):
     source, dead = names
     kafka.create_topic(source, 1, {"cleanup.policy": "compact"})
