@@ -47,6 +47,8 @@ static void print_plan(const struct sl_dlq_run *run, const struct sl_dlq_job *jo
                 printf("  %s: %lld (%s -> %s)\n", sl_json_str(t, "change"), (long long)sl_json_int(t, "count", 0),
                        before ? before : "nothing", after ? after : "nothing");
         }
+        if (plan->returned)
+                printf("  %lu of them came back to %s already\n", plan->returned, run->opts.topic);
         if (plan->expired)
                 printf("  %lu are older than their topic keeps records (retention.ms): brokers delete them again "
                        "soon\n",
@@ -149,6 +151,7 @@ int sl_dlq_cmd_replay(struct sl_dlq_run *run)
                                           .force = run->opts.force,
                                           .keep_order = run->opts.keep_order,
                                           .rate = run->opts.rate,
+                                          .max_failures = run->opts.max_failures,
                                           .limit = run->opts.limit,
                                           .reason = run->opts.reason,
                                           .progress = run->opts.apply && isatty(STDERR_FILENO) ? show_progress : NULL,

@@ -15,7 +15,7 @@
 enum option {
         O_BOOTSTRAP, O_TOPIC, O_COMMAND_CONFIG, O_CONNECT, O_RULES, O_CLASS, O_CODE, O_GROUP, O_SINCE, O_UNTIL, O_OFFSETS, O_KEY,
         O_HEADER, O_WHERE, O_JSON, O_LIMIT, O_FIND_ORIGIN, O_SOURCE, O_TO, O_TRANSFORMS, O_SUBJECT, O_VERSION, O_RENAME, O_DEFAULT,
-        O_CAST, O_ENUM, O_RATE, O_APPLY, O_DRY_RUN, O_LOSSY, O_FORCE, O_KEEP_ORDER, O_REASON, O_OUTPUT, O_LOG_FORMAT, O_LOG_LEVEL, O_HELP,
+        O_CAST, O_ENUM, O_RATE, O_APPLY, O_DRY_RUN, O_LOSSY, O_FORCE, O_KEEP_ORDER, O_MAX_FAILURES, O_REASON, O_OUTPUT, O_LOG_FORMAT, O_LOG_LEVEL, O_HELP,
 };
 static const struct {
         const char *name, *value; /* value NULL: takes none */
@@ -56,6 +56,7 @@ static const struct {
         {"--force", NULL, O_FORCE, SL_DLQ_REPLAY, "replay values that a newer record of their key has replaced"},
         {"--keep-order", NULL, O_KEEP_ORDER, SL_DLQ_REPLAY, "a record that can't be replayed holds back younger ones of its key"},
         {"--rate", "N/s", O_RATE, SL_DLQ_REPLAY, "records a second at most"},
+        {"--max-failures", "P%", O_MAX_FAILURES, SL_DLQ_REPLAY, "begin slowly, and stop when more of them come back to T"},
         {"--reason", "TEXT", O_REASON, ACTS, "why: kept in the audit topic"},
         {"--apply", NULL, O_APPLY, ACTS, "do it (the default of the others)"},
         {"--dry-run", NULL, O_DRY_RUN, ACTS, "only say what would be done (the default of replay)"},
@@ -234,6 +235,16 @@ static bool read_rate(struct parse *p, const char *v)
         return true;
 }
 
+static bool read_percent(struct parse *p, const char *v)
+{
+        char *end;
+        double percent = strtod(v, &end);
+        if (end == v || !isfinite(percent) || percent <= 0 || percent >= 100 || strcmp(end, "%") != 0)
+                return REFUSE(p, "--max-failures is a part of the replayed records, as 5%%, not %.50s", v);
+        p->o->max_failures = percent / 100;
+        return true;
+}
+
 static bool read_log(struct parse *p, bool level, const char *v)
 {
         static const char *const levels[] = {"off", "fatal", "error", "warn", "info", "debug", "trace"};
@@ -326,6 +337,8 @@ static bool apply_action(struct parse *p, enum option option, const char *name, 
         case O_LOSSY:
                 o->allow_lossy = true;
                 return true;
+        case O_MAX_FAILURES:
+                return read_percent(p, v);
         case O_KEEP_ORDER:
                 o->keep_order = true;
                 return true;

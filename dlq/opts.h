@@ -42,6 +42,7 @@ struct sl_dlq_opts {
         int32_t value_version;  /* 0 = latest */
         struct sl_dlq_texts rename, defaults, cast, enums;
         double rate;            /* records/s; 0 = as fast as it goes */
+        double max_failures;    /* part of the replayed records that may come back; 0 = not looked at */
         bool apply, dry_run, allow_lossy, force, keep_order;
         const char *reason;     /* --reason TEXT: into the audit topic */
         const char *output;     /* --output FILE of export; NULL = standard output */

@@ -4,18 +4,23 @@
  * compacted are read once for newer records of the same keys; then the entries are written in their order. Everything
  * is read again by a run that resumes: only the ledger says what is done. */
 #include "dlq/replay.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
 #include "dlq/growth.h"
 #include "dlq/letter.h"
 #include "dlq/newer.h"
+#include "dlq/returns.h"
 #include "dlq/scan.h"
 #include "dlq/spool.h"
 
 #define ASK_MS 15000
 #define SORT_BYTES (16u << 20)
 #define WAIT_MS 50
+#define SLOW_START 10 /* records, and twice as many each second */
+#define LOOK_US 1000000
+#define FEW 10 /* replayed: too few to judge by */
 #define LINEAGE 8  /* headers of ours */
 #define SHAPES 200 /* reasons that are told apart; the last one is */
 #define OTHERS "for other reasons"
@@ -66,6 +71,8 @@ struct run {
         uint32_t header_room;
         int64_t now_ms;     /* wall clock when it began */
         int64_t started_us; /* of the first record */
+        int64_t looked_us;
+        struct sl_returns returns;
         uint64_t sent;
 };
 
@@ -398,21 +405,70 @@ static enum sl_rc commit(struct run *r)
         return SL_OK;
 }
 
-/* Not more than --rate; what waits meanwhile is committed in time. */
+static json_t *audit_result(const struct run *r, bool finished)
+{
+        json_t *result = finished ? sl_dlq_plan_json(r->plan, r->job, true) : json_object();
+        json_object_set_new(result, "job", json_string(r->job->id));
+        json_object_set_new(result, "args", json_loadb(r->job->args.ptr, r->job->args.len, 0, NULL));
+        return result;
+}
+
+static enum sl_rc audit(struct run *r, const char *action, bool finished)
+{
+        sl_auto_json *result = audit_result(r, finished);
+        return sl_dlq_act_audit(r->act, action, r->o->reason, result, r->err);
+}
+
+/* Stop when too many have come back. What was written is committed first. */
+static enum sl_rc judge(struct run *r)
+{
+        SL_TRY(sl_returns_look(&r->returns, r->err));
+        r->plan->returned = r->returns.seen;
+        if (r->sent < FEW || (double)r->returns.seen <= r->o->max_failures * (double)r->sent)
+                return SL_OK;
+        SL_TRY(audit(r, "replay.stopped", true));
+        SL_TRY(commit(r));
+        return sl_fail(r->err, SL_E_STOPPED,
+                       "%lu of %lu replayed records have come back to %s, more than --max-failures: stopped. The same "
+                       "command goes on with the rest",
+                       r->returns.seen, r->sent, r->o->scan.topic);
+}
+
+static enum sl_rc look_for_returns(struct run *r)
+{
+        int64_t now_us = sl_mono_us();
+        if (now_us - r->looked_us < LOOK_US)
+                return SL_OK;
+        SL_TRY(judge(r));
+        r->looked_us = sl_mono_us();
+        return SL_OK;
+}
+
+/* How long until one more may be sent; 0 = at once. */
+static double early_ms(const struct run *r)
+{
+        double s = (double)(sl_mono_us() - r->started_us) / 1e6, wait = 0;
+        if (r->o->rate)
+                wait = ((double)r->sent / r->o->rate - s) * 1000;
+        if (r->o->max_failures && r->sent >= SLOW_START)
+                wait = fmax(wait, (log2((double)(r->sent + 1) / SLOW_START) - s) * 1000);
+        return wait;
+}
+
+/* Not more than --rate, and a slow start; what waits meanwhile is committed in time. */
 static enum sl_rc pace(struct run *r)
 {
-        if (!r->o->rate)
-                return SL_OK;
         if (!r->started_us)
-                r->started_us = sl_mono_us();
+                r->started_us = r->looked_us = sl_mono_us();
         for (;;) {
-                double due_us = (double)r->sent * 1e6 / r->o->rate, now_us = (double)(sl_mono_us() - r->started_us);
-                if (now_us >= due_us)
+                if (r->o->max_failures)
+                        SL_TRY(look_for_returns(r));
+                double left_ms = r->o->rate || r->o->max_failures ? early_ms(r) : 0;
+                if (left_ms <= 0)
                         return SL_OK;
                 if (sl_dlq_act_due(r->act))
                         SL_TRY(commit(r));
-                double left_ms = (due_us - now_us) / 1000 + 1;
-                SL_TRY(sl_dlq_act_wait(r->act, left_ms < WAIT_MS ? (int)left_ms : WAIT_MS, r->err));
+                SL_TRY(sl_dlq_act_wait(r->act, left_ms < WAIT_MS - 1 ? (int)left_ms + 1 : WAIT_MS, r->err));
         }
 }
 
@@ -579,20 +635,6 @@ static enum sl_rc open_target(struct run *r)
         return r->o->apply ? sl_dlq_ensure_topic(r->o->scan.admin, &spec, &r->target.partitions, r->err) : SL_OK;
 }
 
-static json_t *audit_result(const struct run *r, bool finished)
-{
-        json_t *result = finished ? sl_dlq_plan_json(r->plan, r->job, true) : json_object();
-        json_object_set_new(result, "job", json_string(r->job->id));
-        json_object_set_new(result, "args", json_loadb(r->job->args.ptr, r->job->args.len, 0, NULL));
-        return result;
-}
-
-static enum sl_rc audit(struct run *r, const char *action, bool finished)
-{
-        sl_auto_json *result = audit_result(r, finished);
-        return sl_dlq_act_audit(r->act, action, r->o->reason, result, r->err);
-}
-
 /* Find the job, or freeze a new one; from then on its ends stand. */
 static enum sl_rc open_job(struct run *r)
 {
@@ -627,6 +669,16 @@ static enum sl_rc finish(struct run *r)
         return SL_OK;
 }
 
+static enum sl_rc begin_returns(struct run *r)
+{
+        struct sl_reader_opts opts = {.cfg = r->o->scan.cfg,
+                                      .admin = r->o->scan.admin,
+                                      .client_id = "sluice-dlq-returns",
+                                      .topic = r->o->scan.topic,
+                                      .stop = r->o->scan.stop};
+        return sl_returns_begin(&r->returns, &opts, r->job->id, r->err);
+}
+
 static enum sl_rc go(struct run *r)
 {
         struct sl_dlq_act_opts act = {.cfg = r->o->scan.cfg,
@@ -649,6 +701,8 @@ static enum sl_rc go(struct run *r)
                 rc = look_at_places(r);
         if (rc == SL_OK)
                 rc = open_target(r);
+        if (rc == SL_OK && r->o->apply && r->o->max_failures)
+                rc = begin_returns(r);
         if (rc == SL_OK)
                 rc = decide_all(r);
         if (rc == SL_OK && r->o->repair)
@@ -691,6 +745,7 @@ enum sl_rc sl_dlq_replay(const struct sl_dlq_replay_opts *opts, struct sl_dlq_jo
         sl_spool_free(&r.spool);
         sl_newer_free(r.newer);
         sl_newer_free(r.keys);
+        sl_returns_end(&r.returns);
         free(r.barred);
         sl_arena_free(&r.arena);
         sl_buf_free(&r.flat);
@@ -715,12 +770,12 @@ json_t *sl_dlq_plan_json(const struct sl_dlq_plan *plan, const struct sl_dlq_job
                                         "example", "partition", s->partition, "offset", (json_int_t)s->offset);
                 json_array_append_new(list, one);
         }
-        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:s, s:b, s:O*}", "selected",
+        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:s, s:b, s:O*}", "selected",
                          (json_int_t)plan->selected, "replay", (json_int_t)c->replay, "duplicates",
                          (json_int_t)(c->duplicates + plan->open_duplicates), "obsolete", (json_int_t)c->obsolete,
                          "repaired", (json_int_t)c->repaired, "left", (json_int_t)plan->left, "shapes", shapes,
                          "held", (json_int_t)plan->held, "targets", sl_dlq_counts_json(c), "left_shapes", list,
-                         "expired", (json_int_t)plan->expired, "job", job->id, "applied", applied, "changes", plan->changes);
+                         "expired", (json_int_t)plan->expired, "returned", (json_int_t)plan->returned, "job", job->id, "applied", applied, "changes", plan->changes);
 }
 
 void sl_dlq_plan_free(struct sl_dlq_plan *plan)

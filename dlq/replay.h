@@ -19,6 +19,7 @@ struct sl_dlq_replay_opts {
         bool force;         /* overtaken records too */
         bool keep_order;    /* a record that is left holds back younger ones of its key */
         double rate;        /* records/s; 0 = no limit */
+        double max_failures; /* 0 = none; else it begins slowly, and stops when a larger part has come back */
         int64_t limit;      /* at most so many records; 0 = all */
         const char *reason; /* NULL = none given */
         void (*progress)(void *arg, uint64_t replayed);
@@ -35,6 +36,7 @@ struct sl_dlq_plan {
         uint64_t selected, left;
         uint64_t held; /* could be replayed, but an older one of their key is left (keep_order) */
         uint64_t open_duplicates; /* of records that are left: they stay open, too; the others are in counts */
+        uint64_t returned; /* of those that this run replayed, as far as they have come back (max_failures) */
         uint64_t expired; /* of those to be replayed: older than the target keeps records, so brokers soon delete them
                              again */
         struct sl_dlq_counts counts;
@@ -43,7 +45,8 @@ struct sl_dlq_plan {
         json_t *changes; /* of repairs (sl_dlq_repair_changes), NULL = none were asked for */
 };
 /* The job's id is set (sl_dlq_job_id). Planned, or with apply done: then counts are those of the whole job, with what
- * an earlier run of it did. SL_E_KAFKA_FENCED: somebody else began to act on this topic. Free the plan in any case. */
+ * an earlier run of it did. SL_E_KAFKA_FENCED: somebody else began to act on this topic. SL_E_STOPPED: stop is
+ * set, or more came back than max_failures; what had been done stands. Free the plan in any case. */
 enum sl_rc sl_dlq_replay(const struct sl_dlq_replay_opts *opts, struct sl_dlq_job *job, struct sl_dlq_plan *plan,
                          struct sl_err *err);
 json_t *sl_dlq_plan_json(const struct sl_dlq_plan *plan, const struct sl_dlq_job *job, bool applied);

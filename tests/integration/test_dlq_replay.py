@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import subprocess
+import threading
 import time
 import uuid
 
@@ -436,6 +437,65 @@ def test_rate(kafka, dlq, names):
     begin = time.monotonic()
     assert dlq.plan(dead, "--apply", "--rate", "40/s")["replay"] == 60
     assert time.monotonic() - begin >= 59 / 40  # never faster; slower is the machine's business
+
+
+class Failing(threading.Thread):
+    """An application that dead-letters every record it gets, as Connect does."""
+
+    def __init__(self, kafka, source, dead):
+        super().__init__(daemon=True)
+        self.kafka, self.source, self.dead, self.ends = kafka, source, dead, threading.Event()
+        self.start()
+
+    def run(self):
+        consumer = confluent_kafka.Consumer(
+            {"bootstrap.servers": self.kafka.bootstrap, "group.id": self.source, "auto.offset.reset": "earliest"}
+        )
+        producer = confluent_kafka.Producer({"bootstrap.servers": self.kafka.bootstrap, "linger.ms": 5})
+        consumer.assign([confluent_kafka.TopicPartition(self.source, 0, 0)])
+        while not self.ends.is_set():
+            m = consumer.poll(0.1)
+            if m is None or m.error():
+                continue
+            failure = connect_headers(self.source, 0, m.offset())
+            producer.produce(self.dead, key=m.key(), value=m.value(), headers=[*(m.headers() or []), *failure])
+            producer.poll(0)
+        producer.flush(30)
+        consumer.close()
+
+
+def test_a_replay_that_fails_again_stops(kafka, dlq, names):
+    source, dead = names
+    kafka.create_topic(source)
+    kafka.create_topic(dead)
+    produce(kafka, dead, [letter(source, 0, n, str(n).encode()) for n in range(3000)])
+    failing = Failing(kafka, source, dead)
+    try:
+        dlq("replay", dead, "--apply", "--rate", "50/s", "--max-failures", "5%", code=1)
+    finally:
+        failing.ends.set()
+        failing.join(60)
+    assert "--max-failures" in dlq.stderr and "have come back" in dlq.stderr
+    done = len(kafka.consume_all(source))
+    assert 10 <= done < 3000
+    actions = [json.loads(r.value) for r in kafka.consume_all("sluice-dlq-audit") if r.key == dead.encode()]
+    assert [a["action"] for a in actions] == ["replay.begun", "replay.stopped"]
+    # Mended: the same job goes on, faster; each record went once.
+    plan = dlq.plan(dead, "--apply")
+    assert (plan["selected"], plan["replay"]) == (3000, 3000)
+    assert sorted(int(r.key) for r in kafka.consume_all(source)) == list(range(3000))
+    dlq("replay", dead, "--max-failures", "5", code=2)
+
+
+def test_a_slow_start_comes_to_its_end(kafka, dlq, names):
+    source, dead = names
+    kafka.create_topic(source)
+    kafka.create_topic(dead)
+    produce(kafka, dead, [letter(source, 0, n) for n in range(60)])
+    begun = time.monotonic()
+    plan = dlq.plan(dead, "--apply", "--max-failures", "0.5%")
+    assert (plan["replay"], plan["returned"]) == (60, 0)
+    assert time.monotonic() - begun > 2.4  # 10, 20, 40 ... records after 0, 1, 2 ... s
 
 
 def test_partitions_grown(kafka, dlq, names):
