@@ -31,9 +31,9 @@ static void print_plan(const struct sl_dlq_run *run, const struct sl_dlq_job *jo
         const json_t *t;
         size_t i;
 
-        printf("%s %lu of %lu records (%lu repaired); %lu duplicates, %lu obsolete, %lu left, %lu held back\n",
+        printf("%s %lu of %lu records (%lu repaired); %lu duplicates, %lu obsolete, %lu left\n",
                run->opts.apply ? "replayed" : "would replay", c->replay, plan->selected, c->repaired,
-               c->duplicates + plan->open_duplicates, c->obsolete, plan->left, plan->held);
+               c->duplicates + plan->open_duplicates, c->obsolete, plan->left);
         json_array_foreach(targets, i, t)
                 printf("  to %s-%lld: %lld\n", sl_json_str(t, "topic"), (long long)sl_json_int(t, "partition", 0),
                        (long long)sl_json_int(t, "count", 0));
@@ -47,6 +47,8 @@ static void print_plan(const struct sl_dlq_run *run, const struct sl_dlq_job *jo
                 printf("  %s: %lld (%s -> %s)\n", sl_json_str(t, "change"), (long long)sl_json_int(t, "count", 0),
                        before ? before : "nothing", after ? after : "nothing");
         }
+        if (plan->held)
+                printf("  held back %lu: an older record of their key is left\n", plan->held);
         if (plan->returned)
                 printf("  %lu of them came back to %s already\n", plan->returned, run->opts.topic);
         if (plan->expired)

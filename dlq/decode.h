@@ -19,9 +19,9 @@ enum sl_rc sl_dlq_decode_writer(struct sl_dlq_decode *d, int32_t id, struct sl_c
 /* A framed Avro value. It points into bytes, arena and d. */
 enum sl_rc sl_dlq_decode_avro(struct sl_dlq_decode *d, struct sl_str topic, struct sl_str bytes, struct sl_arena *arena,
                               const struct sl_schema **ret_schema, struct sl_value *ret, struct sl_err *err);
-/* A value as JSON text, in arena or in bytes, which are taken for JSON when they are not framed. ret->ptr NULL: it can't
- * be read, why says it (may be NULL). Fails only when the registry can't be asked. d may be NULL: then nothing framed
- * can be read. */
+/* A value as JSON text, in arena or in bytes, which are taken for JSON when they are not framed. ret->ptr NULL: it
+ * can't be read, why says it (may be NULL). Fails only when the registry can't be asked. d may be NULL: then nothing
+ * framed can be read. */
 enum sl_rc sl_dlq_decode_text(struct sl_dlq_decode *d, struct sl_str topic, struct sl_str bytes, struct sl_arena *arena,
                               struct sl_str *ret, struct sl_err *why, struct sl_err *err);
 #endif

@@ -133,8 +133,8 @@ static enum sl_rc of_topic(const struct sl_reader_opts *from, struct sl_dlq_item
         return SL_OK;
 }
 
-enum sl_rc sl_dlq_fetch(const struct sl_reader_opts *from, struct sl_dlq_item *items, uint32_t n, struct sl_arena *arena,
-                        struct sl_err *err)
+enum sl_rc sl_dlq_fetch(const struct sl_reader_opts *from, struct sl_dlq_item *items, uint32_t n,
+                        struct sl_arena *arena, struct sl_err *err)
 {
         struct sl_dlq_item **want = sl_arena_alloc(arena, (n + 1) * sizeof(struct sl_dlq_item *));
         uint32_t count = 0;

@@ -12,9 +12,8 @@
 #define ASK_MS 15000
 
 /* Options that say how, not what. The first ones have a value. */
-static const char *const how[] = {"--bootstrap-server", "--command-config", "--connect",   "--rate",
-                                  "--reason",           "--log-format",     "--log-level", "--topic",
-                                  "--max-failures"};
+static const char *const how[] = {"--bootstrap-server", "--command-config", "--connect", "--rate",        "--reason",
+                                  "--log-format",       "--log-level",      "--topic",   "--max-failures"};
 static const char *const flags[] = {"--apply", "--dry-run", "--json"};
 /* Options with a file whose content counts. */
 static const char *const files[] = {"--transforms", "--rules"};
@@ -30,8 +29,8 @@ static bool in(const char *const *names, size_t n, struct sl_str name)
 
 static bool has_value(struct sl_str name)
 {
-        static const char *const bare[] = {"--apply", "--dry-run",     "--json",
-                                           "--force", "--allow-lossy", "--find-origin", "--keep-order"};
+        static const char *const bare[] = {"--apply",       "--dry-run",     "--json",      "--force",
+                                           "--allow-lossy", "--find-origin", "--keep-order"};
         return !IN(bare, name);
 }
 

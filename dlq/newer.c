@@ -8,8 +8,8 @@
 
 struct watched {
         uint64_t hash;
-        const char *topic; /* borrowed */
-        struct sl_str key; /* in bytes */
+        const char *topic;   /* borrowed */
+        struct sl_str key;   /* in bytes */
         int64_t offset, lsn; /* the highest seen; -1 = none */
         int32_t partition;
 };

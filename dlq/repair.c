@@ -16,8 +16,8 @@ struct sl_dlq_repair {
         const struct sl_dlq_opts *o;
         struct sl_chain *chain;
         struct sl_resolve resolve;
-        struct sl_dlq_decode *decode; /* NULL = no registry */
-        struct sl_converter *writer;  /* AvroConverter that writes the chosen schema */
+        struct sl_dlq_decode *decode;            /* NULL = no registry */
+        struct sl_converter *writer;             /* AvroConverter that writes the chosen schema */
         const struct sl_registry_schema *target; /* NULL = values keep their form */
         const struct sl_schema *schema;          /* of an Avro target */
         struct sl_json_writer *json;

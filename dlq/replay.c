@@ -20,7 +20,7 @@
 #define WAIT_MS 50
 #define SLOW_START 10 /* records, and twice as many each second */
 #define LOOK_US 1000000
-#define FEW 10 /* replayed: too few to judge by */
+#define FEW 10     /* replayed: too few to judge by */
 #define LINEAGE 8  /* headers of ours */
 #define SHAPES 200 /* reasons that are told apart; the last one is */
 #define OTHERS "for other reasons"
@@ -773,9 +773,10 @@ json_t *sl_dlq_plan_json(const struct sl_dlq_plan *plan, const struct sl_dlq_job
         return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:s, s:b, s:O*}", "selected",
                          (json_int_t)plan->selected, "replay", (json_int_t)c->replay, "duplicates",
                          (json_int_t)(c->duplicates + plan->open_duplicates), "obsolete", (json_int_t)c->obsolete,
-                         "repaired", (json_int_t)c->repaired, "left", (json_int_t)plan->left, "shapes", shapes,
-                         "held", (json_int_t)plan->held, "targets", sl_dlq_counts_json(c), "left_shapes", list,
-                         "expired", (json_int_t)plan->expired, "returned", (json_int_t)plan->returned, "job", job->id, "applied", applied, "changes", plan->changes);
+                         "repaired", (json_int_t)c->repaired, "left", (json_int_t)plan->left, "shapes", shapes, "held",
+                         (json_int_t)plan->held, "targets", sl_dlq_counts_json(c), "left_shapes", list, "expired",
+                         (json_int_t)plan->expired, "returned", (json_int_t)plan->returned, "job", job->id, "applied",
+                         applied, "changes", plan->changes);
 }
 
 void sl_dlq_plan_free(struct sl_dlq_plan *plan)

@@ -16,12 +16,12 @@ struct sl_dlq_replay_opts {
         const char *target_topic; /* NULL = each record's original one */
         struct sl_dlq_repair *repair; /* NULL = values go as they are */
         bool apply;
-        bool force;         /* overtaken records too */
-        bool keep_order;    /* a record that is left holds back younger ones of its key */
-        double rate;        /* records/s; 0 = no limit */
+        bool force;          /* overtaken records too */
+        bool keep_order;     /* a record that is left holds back younger ones of its key */
+        double rate;         /* records/s; 0 = no limit */
         double max_failures; /* 0 = none; else it begins slowly, and stops when a larger part has come back */
-        int64_t limit;      /* at most so many records; 0 = all */
-        const char *reason; /* NULL = none given */
+        int64_t limit;       /* at most so many records; 0 = all */
+        const char *reason;  /* NULL = none given */
         void (*progress)(void *arg, uint64_t replayed);
         void *progress_arg;
 };
@@ -34,9 +34,9 @@ struct sl_dlq_shape {
 };
 struct sl_dlq_plan {
         uint64_t selected, left;
-        uint64_t held; /* could be replayed, but an older one of their key is left (keep_order) */
+        uint64_t held;            /* could be replayed, but an older one of their key is left (keep_order) */
         uint64_t open_duplicates; /* of records that are left: they stay open, too; the others are in counts */
-        uint64_t returned; /* of those that this run replayed, as far as they have come back (max_failures) */
+        uint64_t returned;        /* of those that this run replayed, as far as they have come back (max_failures) */
         uint64_t expired; /* of those to be replayed: older than the target keeps records, so brokers soon delete them
                              again */
         struct sl_dlq_counts counts;

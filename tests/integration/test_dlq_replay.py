@@ -239,6 +239,7 @@ def test_a_left_record_holds_back_its_key(kafka, dlq, names):
     # Once the older one is out of the way, the younger ones go; in their order.
     later = [*repair, "--keep-order", "--limit", 100]
     assert dlq.plan(dead, *later)["held"] == 2
+    assert "held back 2:" in dlq("replay", dead, *later)
     dlq("discard", dead, "--offsets", "0:7")
     assert counts(dlq.plan(dead, *later, "--apply")) == expect(selected=4, replay=2, duplicates=1, left=1, shapes=1)
     assert [r.value for r in kafka.consume_all(source) if r.partition == 0][3:] == [b"2", b"3"]
