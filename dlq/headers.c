@@ -148,6 +148,7 @@ static const struct name {
 
 #define SLOTS 1024
 static uint8_t slots[SLOTS]; /* index + 1 into names */
+static uint8_t lengths[sizeof(names) / sizeof(names[0])];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static_assert(sizeof(names) / sizeof(names[0]) < 255, "slots are bytes");
 
@@ -167,7 +168,8 @@ static inline uint32_t slot_of(const char *p, size_t n)
 static void fill_slots(void)
 {
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-                uint32_t s = slot_of(names[i].name, strlen(names[i].name));
+                lengths[i] = (uint8_t)strlen(names[i].name);
+                uint32_t s = slot_of(names[i].name, lengths[i]);
                 while (slots[s])
                         s = (s + 1) % SLOTS;
                 slots[s] = (uint8_t)(i + 1);
@@ -177,9 +179,9 @@ static void fill_slots(void)
 static const struct name *find(struct sl_str key)
 {
         for (uint32_t s = slot_of(key.ptr, key.len); slots[s]; s = (s + 1) % SLOTS) {
-                const struct name *n = &names[slots[s] - 1];
-                if (strncmp(n->name, key.ptr, key.len) == 0 && !n->name[key.len])
-                        return n;
+                unsigned i = slots[s] - 1u;
+                if (lengths[i] == key.len && memcmp(names[i].name, key.ptr, key.len) == 0)
+                        return &names[i];
         }
         return NULL;
 }

@@ -54,6 +54,17 @@ static void numbers(void **state)
         assert_int_equal(sl_dlq_number(SL_STR_NULL), -1);
 }
 
+/* Kafka lets a header's name hold any bytes. */
+static void odd_names(void **state)
+{
+        (void)state;
+        assert_true(sl_dlq_is_told(SL_STR("original-topic")));
+        assert_false(sl_dlq_is_told((struct sl_str){"original-topic\0", 15}));
+        assert_false(sl_dlq_is_told((struct sl_str){"original-topic\0original-topic", 29}));
+        assert_false(sl_dlq_is_told((struct sl_str){"original", 8}));
+        assert_false(sl_dlq_is_told(SL_STR("")));
+}
+
 static void connect_takes_the_last_set(void **state)
 {
         (void)state;
@@ -428,7 +439,7 @@ static int tear_down(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(numbers),   cmocka_unit_test(connect_takes_the_last_set), cmocka_unit_test(spring_keeps_the_first_origin),
+                cmocka_unit_test(numbers),   cmocka_unit_test(odd_names), cmocka_unit_test(connect_takes_the_last_set), cmocka_unit_test(spring_keeps_the_first_origin),
                 cmocka_unit_test(other_families), cmocka_unit_test(wrappers), cmocka_unit_test(paths), cmocka_unit_test(chains), cmocka_unit_test(classes),
                 cmocka_unit_test(own_codes), cmocka_unit_test(shapes),  cmocka_unit_test(fingerprints), cmocka_unit_test(rules), cmocka_unit_test(bad_rules),
                 cmocka_unit_test(options),   cmocka_unit_test(named_after),

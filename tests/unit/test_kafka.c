@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "kafka/admin.h"
 #include "kafka/consumer.h"
+#include "kafka/packed.h"
 #include "kafka/producer.h"
 
 static rd_kafka_t *host;
@@ -446,6 +447,41 @@ static void fill(const char *topic, int from, int to)
 }
 
 /* Headers travel packed: lengths around each size of their numbers, nulls, empty ones, and many of them. */
+static void test_packed_headers(void **state)
+{
+        /* More bytes than a number has; -1 and 2 and too many headers; a key that is null; lengths that are no lengths. */
+        const struct sl_str damaged[] = {SL_STR("\x80\x80\x80\x80\x80\x01"), SL_STR("\x01" "ab"), SL_STR("\x04\x02" "a\x01"),
+                                                SL_STR("\xfe\xff\xff\xff\x0f\x02" "a\x01"), SL_STR("\x02\x01\x01"), SL_STR("\x02\x02" "a\x03"),
+                                                SL_STR("\x02\x02" "a\x7e"), SL_STR("\x02\x7e" "a\x01")};
+        struct sl_kheader in[] = {{SL_STR("a"), SL_STR_NULL}, {SL_STR(""), SL_STR("")}, {SL_STR("n"), {"\0\1", 2}}, {SL_STR("long"), {NULL, 0}}}, out[4];
+        struct sl_buf b = {0};
+        char text[300];
+
+        (void)state;
+        memset(text, 'x', sizeof(text));
+        in[3].value = (struct sl_str){text, sizeof(text)};
+        sl_headers_pack(&b, in, 4);
+        assert_int_equal(sl_headers_count((struct sl_str){b.ptr, b.len}), 4);
+        assert_true(sl_headers_unpack((struct sl_str){b.ptr, b.len}, out, 4));
+        for (size_t i = 0; i < 4; i++) {
+                assert_true(sl_str_eq(in[i].key, out[i].key) && sl_str_eq(in[i].value, out[i].value));
+                assert_int_equal(!in[i].value.ptr, !out[i].value.ptr);
+        }
+        for (size_t n = 0; n < b.len; n++) { /* cut anywhere; a copy, so that a sanitizer sees what lies behind */
+                char *cut = sl_malloc(n ? n : 1);
+                memcpy(cut, b.ptr, n);
+                assert_false(sl_headers_unpack((struct sl_str){cut, n}, out, 4));
+                free(cut);
+        }
+        for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
+                uint32_t n = sl_headers_count(damaged[i]);
+                assert_true(n <= 1);
+                assert_false(n && sl_headers_unpack(damaged[i], out, n));
+        }
+        assert_int_equal(sl_headers_count(SL_STR_NULL), 0);
+        sl_buf_free(&b);
+}
+
 static void test_headers_arrive(void **state)
 {
         enum { MANY = 200 };
@@ -675,6 +711,7 @@ int main(void)
                 cmocka_unit_test(test_queue_has_room_for_a_message),
                 cmocka_unit_test(test_too_large_is_known_at_send),
                 cmocka_unit_test(test_at_least_once_reports_every_record),
+                cmocka_unit_test(test_packed_headers),
                 cmocka_unit_test(test_headers_arrive),
                 cmocka_unit_test(test_consume_commit_seek_pause),
                 cmocka_unit_test(test_small_batches_keep_the_fd_readable),

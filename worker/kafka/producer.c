@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "kafka/kconf.h"
 #include "kafka/kstats.h"
+#include "kafka/packed.h"
 #include "kafka/producer.h"
 
 #define STEP_MS 1000
@@ -473,32 +474,6 @@ enum sl_rc sl_producer_expect(struct sl_producer *p, struct sl_str topic, struct
         return SL_OK;
 }
 
-static void add_varint(struct sl_buf *b, int32_t v)
-{
-        char bytes[5];
-        size_t n = 0;
-        uint32_t u = ((uint32_t)v << 1) ^ (uint32_t)(v >> 31);
-        for (; u >= 0x80; u >>= 7)
-                bytes[n++] = (char)(u | 0x80);
-        bytes[n++] = (char)u;
-        sl_buf_add(b, bytes, n);
-}
-
-/* Headers as a record of message format 2 holds them: their number, and of each key and value with their lengths (-1:
- * null), lengths as zigzag varints. A list of librdkafka's objects would cost six allocations a record. */
-static void pack_headers(struct sl_buf *b, const struct sl_message *m)
-{
-        sl_buf_clear(b);
-        add_varint(b, (int32_t)m->header_count);
-        for (uint32_t i = 0; i < m->header_count; i++) {
-                const struct sl_kheader *h = &m->headers[i];
-                add_varint(b, (int32_t)h->key.len);
-                sl_buf_add(b, h->key.ptr, h->key.len);
-                add_varint(b, h->value.ptr ? (int32_t)h->value.len : -1);
-                sl_buf_add(b, h->value.ptr, h->value.len);
-        }
-}
-
 /* With headers or a timestamp. Returns librdkafka's code. */
 static rd_kafka_resp_err_t produce_full(struct sl_producer *p, const struct sl_message *m)
 {
@@ -515,7 +490,7 @@ static rd_kafka_resp_err_t produce_full(struct sl_producer *p, const struct sl_m
         if (m->timestamp_ms >= 0)
                 vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = m->timestamp_ms};
         if (m->header_count) {
-                pack_headers(&p->headers, m);
+                sl_headers_pack(&p->headers, m->headers, m->header_count);
                 if (sl_unlikely(!sl_buf_ok(&p->headers))) {
                         sl_buf_free(&p->headers);
                         return RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;

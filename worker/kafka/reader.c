@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "kafka/kconf.h"
+#include "kafka/packed.h"
 #include "kafka/reader.h"
 
 #define CHUNK 512
@@ -256,25 +257,22 @@ static void error_message(struct sl_reader *r, const rd_kafka_message_t *m)
 
 static void take_headers(struct sl_reader *r, struct sl_kmsg *out, rd_kafka_message_t *m)
 {
-        rd_kafka_headers_t *headers;
+        const void *packed = NULL;
+        size_t size = 0;
 
         out->header_count = 0;
         out->headers = NULL;
-        if (r->no_headers || rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        if (r->no_headers)
                 return;
-        uint32_t n = (uint32_t)rd_kafka_header_cnt(headers);
+        rd_kafka_message_packed_headers(m, &packed, &size);
+        struct sl_str bytes = {packed, size};
+        uint32_t n = sl_headers_count(bytes);
         if (r->header_count + n > r->header_cap) {
                 r->header_cap = (r->header_count + n) * 2;
                 r->headers = sl_realloc(r->headers, r->header_cap * sizeof(*r->headers));
         }
-        struct sl_kheader *h = r->headers + r->header_count;
-        for (uint32_t i = 0; i < n; i++) {
-                const char *name = "";
-                const void *value = NULL;
-                size_t size = 0;
-                rd_kafka_header_get_all(headers, i, &name, &value, &size);
-                h[i] = (struct sl_kheader){sl_str_c(name), {value, value ? size : 0}};
-        }
+        if (!n || !sl_headers_unpack(bytes, r->headers + r->header_count, n))
+                return;
         out->header_count = n;
         r->header_count += n;
 }
