@@ -14,21 +14,32 @@ struct norm {
         size_t word_len;
 };
 
+enum { DIGIT = 1, LETTER = 2, HEX = 4, WORD = 8, DOLLAR = 16, JOINT = 32, DOT = 64, AT = 128 };
+static const uint8_t kinds[256] = {
+        ['0' ... '9'] = DIGIT | HEX | WORD, ['a' ... 'f'] = LETTER | HEX | WORD, ['g' ... 'z'] = LETTER | WORD,
+        ['A' ... 'F'] = LETTER | HEX | WORD, ['G' ... 'Z'] = LETTER | WORD, [0x80 ... 0xff] = LETTER | WORD,
+        ['_'] = WORD, ['$'] = WORD | DOLLAR, ['.'] = JOINT | DOT, ['-'] = JOINT, ['@'] = JOINT | AT,
+};
+
+static inline bool is(char c, unsigned kind)
+{
+        return kinds[(uint8_t)c] & kind;
+}
 static inline bool is_digit(char c)
 {
-        return c >= '0' && c <= '9';
+        return is(c, DIGIT);
 }
 static inline bool is_alpha(char c)
 {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
+        return is(c, LETTER);
 }
 static inline bool is_hex(char c)
 {
-        return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+        return is(c, HEX);
 }
 static inline bool is_word(char c)
 {
-        return is_alpha(c) || is_digit(c) || c == '_' || c == '$';
+        return is(c, WORD);
 }
 
 static void put(struct norm *n, const char *s, size_t len)
@@ -36,6 +47,12 @@ static void put(struct norm *n, const char *s, size_t len)
         len = len < n->cap - n->len ? len : n->cap - n->len;
         memcpy(n->out + n->len, s, len);
         n->len += len;
+}
+
+static inline void put_char(struct norm *n, char c)
+{
+        if (n->len < n->cap)
+                n->out[n->len++] = c;
 }
 
 static void put_mark(struct norm *n, const char *mark)
@@ -118,6 +135,8 @@ static bool take_uuid(struct norm *n)
 {
         static const uint8_t groups[] = {8, 4, 4, 4, 12};
         const char *p = n->p;
+        if (n->end - p < 36 || p[8] != '-')
+                return false;
         for (size_t g = 0; g < 5; g++) {
                 for (uint8_t i = 0; i < groups[g]; i++, p++)
                         if (p >= n->end || !is_hex(*p))
@@ -202,11 +221,15 @@ static bool has_tld(const char *p, size_t len)
         return true;
 }
 
-/* A run of letters, digits, dots, dashes: a word, a class, a host or an id. */
-static const char *end_of_token(const char *p, const char *end)
+/* A run of letters, digits, dots, dashes: a word, a class, a host or an id. *has: the kinds of its characters. */
+static const char *end_of_token(const char *p, const char *end, unsigned *has)
 {
-        while (p < end && (is_word(*p) || ((*p == '.' || *p == '-' || *p == '@') && p + 1 < end && is_word(p[1]))))
+        unsigned kind, all = 0;
+        while (p < end && ((kind = kinds[(uint8_t)*p]) & WORD || (kind & JOINT && p + 1 < end && is_word(p[1])))) {
+                all |= kind;
                 p++;
+        }
+        *has = all;
         return p;
 }
 
@@ -231,12 +254,13 @@ static bool is_id(const char *p, size_t len)
 static void put_word(struct norm *n, const char *p, size_t len)
 {
         for (size_t i = 0; i < len;) {
-                if (!is_digit(p[i])) {
-                        put(n, p + i++, 1);
-                        continue;
-                }
                 size_t k = i;
-                while (k < len && is_digit(p[k]))
+                while (k < len && !is_digit(p[k]))
+                        k++;
+                put(n, p + i, k - i);
+                if (k == len)
+                        return;
+                for (i = k; k < len && is_digit(p[k]);)
                         k++;
                 bool keep = k - i <= 2 && i && (is_alpha(p[i - 1]) || p[i - 1] == '_');
                 if (keep)
@@ -257,9 +281,10 @@ static const char *skip_generated(const char *p, const char *end)
 
 static void take_token(struct norm *n)
 {
-        const char *e = end_of_token(n->p, n->end), *s = n->p;
+        unsigned has;
+        const char *e = end_of_token(n->p, n->end, &has), *s = n->p;
         size_t len = (size_t)(e - s);
-        const char *gen = memmem(s, len, "$$", 2), *at = memchr(s, '@', len);
+        const char *gen = has & DOLLAR ? memmem(s, len, "$$", 2) : NULL, *at = has & AT ? memchr(s, '@', len) : NULL;
         if (is_url(n, e)) {
                 while (e < n->end && *e != ' ' && *e != '"' && *e != ')' && *e != ',' && *e != ']' && *e != '>')
                         e++;
@@ -276,11 +301,11 @@ static void take_token(struct norm *n)
                 }
         } else if ((e < n->end && *e == ':' && e + 2 < n->end && is_digit(e[1]) && is_digit(e[2]) &&
                     (memchr(s, '.', len) || memchr(s, '-', len) || (len == 9 && memcmp(s, "localhost", 9) == 0))) ||
-                   has_tld(s, len)) {
+                   (has & DOT && has_tld(s, len))) {
                 if (e < n->end && *e == ':')
                         e = end_of_number(e + 1, n->end);
                 put_mark(n, "<host>");
-        } else if (is_id(s, len)) {
+        } else if (has & DIGIT && is_id(s, len)) {
                 put_mark(n, "<id>");
         } else if (last_word_in(n, values_follow) && !one_of(s, len, small_words) && n->len && n->out[n->len - 1] == ' ') {
                 put_mark(n, "<v>");
@@ -332,7 +357,8 @@ static bool take_assigned(struct norm *n)
                 n->p = p;
                 return true;
         }
-        p = end_of_token(p, n->end);
+        unsigned has;
+        p = end_of_token(p, n->end, &has);
         put_mark(n, "<v>");
         n->p = p;
         n->word = NULL;
@@ -347,7 +373,8 @@ size_t sl_dlq_normalise(struct sl_str text, char *out, size_t cap)
                 if (is_hex(c) && take_uuid(&n))
                         continue;
                 if (is_digit(c)) {
-                        const char *e = end_of_token(n.p, n.end);
+                        unsigned has;
+                        const char *e = end_of_token(n.p, n.end, &has);
                         if (is_id(n.p, (size_t)(e - n.p)) && memchr(n.p, '.', (size_t)(e - n.p)) == NULL && end_of_number(n.p, n.end) < e) {
                                 put_mark(&n, "<id>");
                                 n.p = e;
@@ -368,7 +395,7 @@ size_t sl_dlq_normalise(struct sl_str text, char *out, size_t cap)
                         if (c == '\n' || c == '\t' || c == '\r')
                                 c = ' ';
                         if (c != ' ' || (n.len && n.out[n.len - 1] != ' '))
-                                put(&n, &c, 1);
+                                put_char(&n, c);
                         n.p++;
                 }
         }
