@@ -236,7 +236,7 @@ def main():
         write(text)
     failures = max(total["failures"], 1)
     good = 100 * total["with_headers"] >= LEAST_WITH * failures and 100 * total["without"] >= LEAST_WITHOUT * total["connect"]
-    enough = options.only or options.letters or total["failures"] >= 300
+    enough = len(rows) >= len(names) and (options.only or options.letters or total["failures"] >= 300)
     sys.exit(0 if good and enough else 1)
 
 
