@@ -9,6 +9,7 @@
 
 #define OUT_BYTES (256 << 10)
 #define IN_BYTES (256 << 10)
+#define IN_LEAST (4 << 10)
 #define RUN_WINDOW 512 /* entries of one run in memory while merging */
 
 static enum sl_rc open_file(struct sl_spool *s, struct sl_err *err)
@@ -66,9 +67,14 @@ enum sl_rc sl_spool_add(struct sl_spool *s, const void *bytes, size_t n, int64_t
         return SL_OK;
 }
 
+/* A window twice as large as the last one where most of that was of use; else a small one: records of several partitions lie between
+ * each other, and what is asked for next is not what stands next. */
 static enum sl_rc fill(struct sl_spool *s, int64_t at, size_t n, struct sl_err *err)
 {
-        size_t want = n > IN_BYTES ? n : IN_BYTES;
+        size_t want = s->used * 2 >= s->in.len ? s->in.len * 2 : IN_LEAST;
+        want = want < IN_LEAST ? IN_LEAST : want > IN_BYTES ? IN_BYTES : want;
+        want = want < n ? n : want;
+        s->used = 0;
         sl_buf_clear(&s->in);
         if (!sl_buf_grow(&s->in, want))
                 return sl_fail(err, SL_E_IO, "A record of %zu bytes is too large to be read again", n);
@@ -91,6 +97,7 @@ enum sl_rc sl_spool_read(struct sl_spool *s, int64_t at, size_t n, const char **
                 SL_TRY(write_out(s, err));
         if (!s->in.len || at < s->in_at || at + (int64_t)n > s->in_at + (int64_t)s->in.len)
                 SL_TRY(fill(s, at, n, err));
+        s->used += n;
         *ret = s->in.ptr + (at - s->in_at);
         return SL_OK;
 }

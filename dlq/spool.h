@@ -14,11 +14,12 @@ struct sl_spool {
         struct sl_buf out; /* not written yet; lies at size - out.len */
         struct sl_buf in;  /* a window of the file */
         int64_t in_at;
+        size_t used;       /* bytes of the window that were asked for */
 };
 #define SL_SPOOL_NEW ((struct sl_spool){.fd = -1})
 /* *ret_at: where it lies. SL_E_IO says how much room is missing. */
 enum sl_rc sl_spool_add(struct sl_spool *s, const void *bytes, size_t n, int64_t *ret_at, struct sl_err *err);
-/* n bytes at a place, until the next call; places that ascend are cheap. */
+/* n bytes at a place, until the next call. Places in a row are read many at a time, others one by one. */
 enum sl_rc sl_spool_read(struct sl_spool *s, int64_t at, size_t n, const char **ret, struct sl_err *err);
 void sl_spool_free(struct sl_spool *s);
 

@@ -109,6 +109,37 @@ static void spool_gives_back(void **state)
         free(bytes);
 }
 
+/* Rows and leaps, over many windows. */
+static void spool_reads_anywhere(void **state)
+{
+        (void)state;
+        enum { MANY = 20000 };
+        struct sl_spool s = SL_SPOOL_NEW;
+        struct sl_err err = {0};
+        int64_t *at = malloc(MANY * sizeof(*at));
+        unsigned seed = 1;
+        const char *got;
+        for (int i = 0; i < MANY; i++) {
+                char bytes[200];
+                memset(bytes, i % 251, sizeof(bytes));
+                memcpy(bytes, &i, sizeof(i));
+                assert_int_equal(sl_spool_add(&s, bytes, 50 + (size_t)i % 150, &at[i], &err), SL_OK);
+        }
+        for (int step = 1, i = 0, k = 0; k < 3 * MANY; k++) {
+                int number;
+                assert_int_equal(sl_spool_read(&s, at[i], 50 + (size_t)i % 150, &got, &err), SL_OK);
+                memcpy(&number, got, sizeof(number));
+                assert_int_equal(number, i);
+                assert_int_equal((unsigned char)got[49 + i % 150], i % 251);
+                if (k % 3000 == 0) /* a row, every 7th, anywhere */
+                        step = (k / 3000) % 3;
+                seed = seed * 1103515245 + 12345;
+                i = step == 2 ? (int)(seed >> 8) % MANY : (i + (step ? 7 : 1)) % MANY;
+        }
+        sl_spool_free(&s);
+        free(at);
+}
+
 #define H(name, text)                                                                                                  \
         {                                                                                                              \
                 SL_STR(name), SL_STR(text)                                                                             \
@@ -324,7 +355,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(states_come_back), cmocka_unit_test(sorts_beyond_its_memory),
-                cmocka_unit_test(spool_gives_back), cmocka_unit_test(own_headers_stay),
+                cmocka_unit_test(spool_gives_back), cmocka_unit_test(spool_reads_anywhere), cmocka_unit_test(own_headers_stay),
                 cmocka_unit_test(identities),       cmocka_unit_test(lsns),
                 cmocka_unit_test(job_ids),          cmocka_unit_test(plain_json),
                 cmocka_unit_test(schemas),          cmocka_unit_test(keys_of_one_hash),
