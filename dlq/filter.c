@@ -41,6 +41,11 @@ bool sl_dlq_filter_early(const struct sl_dlq_filter *f, const struct sl_dlq_item
         return true;
 }
 
+bool sl_dlq_filter_judges(const struct sl_dlq_filter *f)
+{
+        return f->classes || f->code_count || f->group_count;
+}
+
 bool sl_dlq_filter_late(const struct sl_dlq_filter *f, const struct sl_dlq_item *it)
 {
         if (f->classes && !(f->classes & 1u << it->class))

@@ -21,4 +21,5 @@ struct sl_dlq_filter {
 /* What can be told before a record is classified (cheap), and after it. arena: scratch memory of the record. */
 bool sl_dlq_filter_early(const struct sl_dlq_filter *f, const struct sl_dlq_item *it, struct sl_arena *arena);
 bool sl_dlq_filter_late(const struct sl_dlq_filter *f, const struct sl_dlq_item *it);
+bool sl_dlq_filter_judges(const struct sl_dlq_filter *f); /* asks the late one anything? */
 #endif

@@ -306,6 +306,7 @@ static enum sl_rc select_all(struct run *r)
         opts.filter = NULL;
         opts.ranges = ranges;
         opts.range_count = r->job->part_count;
+        opts.unjudged = !opts.improve && !sl_dlq_filter_judges(&r->filter);
         enum sl_rc rc = sl_dlq_scan_open(&opts, &scan, r->err);
         if (rc == SL_OK) {
                 while ((rc = sl_dlq_scan_next(scan, &items, &n, r->err)) == SL_OK && n)

@@ -140,6 +140,12 @@ void sl_dlq_item_read(struct sl_dlq_item *it, const struct sl_kmsg *m, const str
         sl_dlq_item_judge(it, rules, NULL, arena);
 }
 
+static void not_judged(struct sl_dlq_item *it)
+{
+        it->class = SL_UNKNOWN;
+        it->code = "unknown";
+}
+
 /* ---- the pass ---- */
 
 enum sl_rc sl_dlq_scan_open(const struct sl_dlq_scan_opts *opts, struct sl_dlq_scan **ret, struct sl_err *err)
@@ -209,7 +215,10 @@ enum sl_rc sl_dlq_scan_next(struct sl_dlq_scan *s, struct sl_dlq_item **ret, uin
                         SL_TRY(sl_dlq_item_text(s->opts.decode, s->opts.filter, it, &s->arena, err));
                         if (!sl_dlq_filter_early(s->opts.filter, it, &s->arena))
                                 continue;
-                        sl_dlq_item_judge(it, s->opts.rules, s->memo, &s->arena);
+                        if (s->opts.unjudged)
+                                not_judged(it);
+                        else
+                                sl_dlq_item_judge(it, s->opts.rules, s->memo, &s->arena);
                         if (s->opts.improve)
                                 s->opts.improve(s->opts.improve_arg, it, &s->arena);
                         n += sl_dlq_filter_late(s->opts.filter, it);

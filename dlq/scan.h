@@ -29,6 +29,7 @@ struct sl_dlq_scan_opts {
          * and fingerprint (a search of origins, a second run through the converters). May be NULL. */
         void (*improve)(void *arg, struct sl_dlq_item *it, struct sl_arena *arena);
         void *improve_arg;
+        bool unjudged;                     /* nobody asks for class, code and group: they are not looked for (SL_UNKNOWN, "unknown") */
 };
 enum sl_rc sl_dlq_scan_open(const struct sl_dlq_scan_opts *opts, struct sl_dlq_scan **ret, struct sl_err *err);
 /* The next records that pass the filter: those of one partition in the order of their offsets. They live until the next call.
