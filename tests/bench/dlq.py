@@ -2,7 +2,8 @@
 """Dead-letter topics of 1 KB and 5 KB records (key, value and Connect's headers together), 4 partitions, one node, no compression.
 
 scan    `sluice dlq groups` against `kcat -C` to /dev/null, and against bench_consume (librdkafka in C, our build of it, records dropped):
-        both leave the headers alone. The 5 KB topic has a fifth of the records.
+        both leave the headers alone. The 5 KB topic has a fifth of the records. kcat is told not to wait: by itself it spends half a
+        second on seeing the end, and a second whenever 64 MB are queued.
 replay  `sluice dlq replay --apply` to another topic, exactly once, against `kcat -C | kcat -P`, which drops headers and timestamps and
         gives no such promise. After each run the target is read at read_committed: each record is there once.
 repair  the same with Avro values that are brought to another schema. What arrives is counted, and every 997th value decoded.
@@ -182,6 +183,11 @@ def kcat(parts, topic, *more):
     return ["kcat", "-b", parts.kafka.bootstrap, "-t", topic, "-q", *more]
 
 
+def kcat_all(parts, topic, *more):
+    patience = ["-X", "fetch.wait.max.ms=50", "-X", "queued.max.messages.kbytes=1048576", "-X", "queued.min.messages=1000000"]
+    return kcat(parts, topic, "-C", "-o", "beginning", "-e", *patience, *more)
+
+
 def dlq(parts, command, topic, *more):
     return [os.environ["SLUICE_BINARY"], "dlq", command, "--bootstrap-server", parts.kafka.bootstrap, "--topic", topic, "--json", *more]
 
@@ -191,7 +197,7 @@ def quarter(count):
 
 
 def run_kcat(parts, topic):
-    return run(parts, kcat(parts, topic, "-C", "-o", "beginning", "-e"))[0]
+    return run(parts, kcat_all(parts, topic))[0]
 
 
 def run_consume(args, parts, topic, count):
@@ -237,7 +243,7 @@ def arrived(parts, topic, look=lambda value: None):
 
 def run_floor(parts, topic, count, name):
     with target(parts, name):
-        result, _ = run(parts, kcat(parts, topic, "-C", "-o", "beginning", "-e", "-K", "|"), kcat(parts, name, "-P", "-K", "|"))
+        result, _ = run(parts, kcat_all(parts, topic, "-K", "|"), kcat(parts, name, "-P", "-K", "|"))
         there = arrived(parts, name)
     if there != count:
         raise SystemExit(f"bench: kcat wrote {there} records of {count}")
