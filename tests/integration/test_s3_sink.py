@@ -14,7 +14,7 @@ import pyarrow.parquet
 import pytest
 import s3
 
-from conftest import Metrics, committed, s3_config, wait_until
+from conftest import SLOW, Metrics, committed, s3_config, wait_until
 
 FORMAT = "io.confluent.connect.s3.format."
 PARTITIONER = "io.confluent.connect.storage.partitioner."
@@ -322,7 +322,8 @@ def test_many_open_files_in_little_memory(worker, kafka, store, unique):
         return ids(objects(store, f"topics/{unique}/")) == list(range(done))
 
     wait_until(agree, what="objects and offset to agree")
-    assert worker.rss_peak_kb() < 200_000
+    if SLOW == 1:  # sanitizers keep what was freed, 256 MB of it
+        assert worker.rss_peak_kb() < 200_000
 
 
 def test_large_open_files_do_not_stop_reading(worker, kafka, store, unique):
