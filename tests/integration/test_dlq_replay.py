@@ -521,7 +521,7 @@ def test_the_second_operator_fences_the_first(kafka, dlq, names):
     kafka.create_topic(source)
     kafka.create_topic(dead)
     produce(kafka, dead, [letter(source, 0, n, str(n).encode()) for n in range(400)])
-    first = dlq.start("replay", dead, "--apply", "--rate", "100/s", "--json")
+    first = dlq.start("replay", dead, "--apply", "--rate", "20/s", "--json")
     try:
         wait_until(lambda: kafka.consume_all(source), what="the first records")
         plan = dlq.plan(dead, "--apply")  # the same job: it goes on where the first one was
@@ -541,7 +541,7 @@ def test_jobs_of_two_topics_run_side_by_side(kafka, dlq, names):
         kafka.create_topic(topic)
     for topic in (dead, other):
         produce(kafka, topic, [letter(source, 0, n, str(n).encode()) for n in range(400)])
-    slow = dlq.start("replay", dead, "--apply", "--rate", "60/s", "--json")  # it always has a transaction open
+    slow = dlq.start("replay", dead, "--apply", "--rate", "20/s", "--json")  # it always has a transaction open
     try:
         wait_until(lambda: kafka.consume_all(source), what="the first records")
         assert dlq.plan(other, "--apply")["replay"] == 400
