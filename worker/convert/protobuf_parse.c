@@ -379,7 +379,7 @@ static void set_type(struct pb_field *f, const char *type)
 /* map<key, value> name = 1; is a repeated message of the two. */
 static enum sl_rc read_map(struct parser *s, struct pb_message *m)
 {
-        const char *key, *value, *name;
+        const char *key, *value, *name = NULL;
         SL_TRY(expect(s, "<"));
         SL_TRY(read_path(s, &key));
         SL_TRY(expect(s, ","));
@@ -405,7 +405,7 @@ static enum sl_rc read_map(struct parser *s, struct pb_message *m)
 
 static enum sl_rc read_field(struct parser *s, struct pb_message *m, int32_t oneof)
 {
-        const char *type, *name;
+        const char *type, *name = NULL;
         if (m->field_count >= 5000)
                 return bad(s, "a message has more than 5000 fields");
         bool repeated = is(s, "repeated"), required = is(s, "required"), optional = is(s, "optional");
