@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "dlq/print.h"
 
 #define ASK_MS 15000
 #define PAUSE_MS 50
@@ -234,22 +235,12 @@ void sl_dlq_who(struct sl_buf *out)
         sl_buf_printf(out, "@%s", host);
 }
 
-void sl_dlq_act_time(int64_t ms, struct sl_buf *out)
-{
-        time_t seconds = (time_t)(ms / 1000);
-        struct tm tm;
-        char text[40];
-        gmtime_r(&seconds, &tm);
-        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-        sl_buf_printf(out, "%s.%03dZ", text, (int)(ms % 1000));
-}
-
 enum sl_rc sl_dlq_act_audit(struct sl_dlq_act *a, const char *action, const char *reason, const json_t *result,
                             struct sl_err *err)
 {
         struct sl_buf who = {0}, now = {0}, text = {0};
         sl_dlq_who(&who);
-        sl_dlq_act_time(sl_wall_ms(), &now);
+        sl_dlq_time(&now, sl_wall_ms());
         sl_auto_json *entry = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s*, s:O}", "at", sl_buf_cstr(&now), "who",
                                         sl_buf_cstr(&who), "action", action, "topic", a->opts.topic, "target",
                                         a->opts.target, "why", reason, "result", result);

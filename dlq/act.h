@@ -51,6 +51,4 @@ enum sl_rc sl_dlq_ensure_topic(struct sl_admin *admin, const struct sl_topic_spe
 void sl_dlq_await_readers(struct sl_admin *admin, const char *topic, int32_t partitions);
 /* "user@host" */
 void sl_dlq_who(struct sl_buf *out);
-/* RFC 3339 in UTC, milliseconds. */
-void sl_dlq_act_time(int64_t ms, struct sl_buf *out);
 #endif

@@ -9,6 +9,7 @@
 #include "dlq/cmd.h"
 #include "dlq/diagnosis.h"
 #include "dlq/letter.h"
+#include "dlq/print.h"
 
 #define HEX_BYTES 64
 #define DIAGNOSIS "__sluice.dlq.quarantine"
@@ -26,15 +27,6 @@ struct run {
         uint32_t header_room;
         uint64_t selected, done, already;
 };
-
-static void add_hex(struct sl_buf *out, struct sl_str bytes)
-{
-        size_t n = bytes.len < HEX_BYTES ? bytes.len : HEX_BYTES;
-        sl_buf_addc(out, '"');
-        for (size_t i = 0; i < n; i++)
-                sl_buf_printf(out, "%02x", (unsigned char)bytes.ptr[i]);
-        sl_buf_addc(out, '"');
-}
 
 static void add_text(struct sl_buf *out, const char *name, struct sl_str text)
 {
@@ -93,13 +85,13 @@ static void diagnose(struct run *r, const struct sl_dlq_item *it)
                 sl_dlq_diagnose_bytes(&r->known, "value", it->origin.topic, it->payload, out);
         sl_dlq_diagnose_neighbours(&r->known, &it->origin, out);
         sl_buf_printf(out, ",\"value_bytes\":%ld,\"value_begins\":", it->payload.ptr ? (long)it->payload.len : -1L);
-        add_hex(out, it->payload);
+        sl_dlq_json_hex(out, (struct sl_str){it->payload.ptr, it->payload.len < HEX_BYTES ? it->payload.len : HEX_BYTES});
         sl_dlq_who(&who);
         sl_buf_adds(out, ",\"who\":");
         sl_buf_add_json_str(out, who.ptr, who.len);
         add_text(out, "why", sl_str_c(o->reason));
         sl_buf_adds(out, ",\"at\":\"");
-        sl_dlq_act_time(sl_wall_ms(), out);
+        sl_dlq_time(out, sl_wall_ms());
         sl_buf_adds(out, "\"}");
         sl_buf_free(&who);
 }

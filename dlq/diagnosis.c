@@ -79,14 +79,6 @@ void sl_dlq_diagnose_neighbours(const struct sl_dlq_diagnosis *d, const struct s
 
 /* ---- bytes ---- */
 
-static void hex(struct sl_buf *out, struct sl_str bytes, size_t from, size_t to)
-{
-        sl_buf_addc(out, '"');
-        for (size_t i = from; i < to; i++)
-                sl_buf_printf(out, "%02x", (unsigned char)bytes.ptr[i]);
-        sl_buf_addc(out, '"');
-}
-
 /* Where a decoder stopped, by its message; -1 = it does not say. */
 static int64_t position(const char *message)
 {
@@ -110,7 +102,7 @@ static void outcome(const char *which, const char *as, struct sl_str bytes, size
                 if (at >= 0 && head + (size_t)at <= bytes.len) {
                         size_t p = head + (size_t)at, from = p < WINDOW ? 0 : p - WINDOW;
                         sl_buf_printf(out, ",\"at\":%zu,\"window_from\":%zu,\"window\":", p, from);
-                        hex(out, bytes, from, bytes.len - p < WINDOW ? bytes.len : p + WINDOW);
+                        sl_dlq_json_hex(out, (struct sl_str){bytes.ptr + from, (bytes.len - p < WINDOW ? bytes.len : p + WINDOW) - from});
                 }
         }
         sl_buf_addc(out, '}');

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "config/textfile.h"
 #include "dlq/act.h"
+#include "dlq/print.h"
 
 #define ASK_MS 15000
 
@@ -231,7 +232,7 @@ enum sl_rc sl_dlq_job_freeze(struct sl_dlq_job *job, struct sl_admin *admin, con
                 job->state = SL_JOB_RUNNING;
                 sl_buf_clear(&job->begun);
                 sl_buf_clear(&job->by);
-                sl_dlq_act_time(sl_wall_ms(), &job->begun);
+                sl_dlq_time(&job->begun, sl_wall_ms());
                 sl_dlq_who(&job->by);
         }
         free(ids);

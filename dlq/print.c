@@ -46,6 +46,14 @@ void sl_dlq_time(struct sl_buf *out, int64_t ms)
         sl_buf_printf(out, "%s.%03dZ", text, (int)(ms % 1000));
 }
 
+void sl_dlq_json_hex(struct sl_buf *out, struct sl_str bytes)
+{
+        sl_buf_addc(out, '"');
+        for (size_t i = 0; i < bytes.len; i++)
+                sl_buf_printf(out, "%02x", (unsigned char)bytes.ptr[i]);
+        sl_buf_addc(out, '"');
+}
+
 void sl_dlq_json_time(struct sl_buf *out, int64_t ms)
 {
         if (ms < 0) {

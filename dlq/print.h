@@ -9,6 +9,7 @@ void sl_dlq_json_text(struct sl_buf *out, struct sl_str s);
 /* RFC 3339 in UTC with milliseconds; "-" for -1. */
 void sl_dlq_time(struct sl_buf *out, int64_t ms);
 void sl_dlq_json_time(struct sl_buf *out, int64_t ms); /* quoted, null for -1 */
+void sl_dlq_json_hex(struct sl_buf *out, struct sl_str bytes); /* hexadecimal digits, quoted */
 /* {"topic":...,"partition":...,"offset":...}, or null when it is unresolved. */
 void sl_dlq_json_origin(struct sl_buf *out, const struct sl_dlq_origin *o);
 /* The members of list --json without braces: topic, partition, offset ... */

@@ -3,7 +3,7 @@
  * ISO_LOCAL_TIME and ISO_OFFSET_TIME in java.time.format.DateTimeFormatter; the sizes of integers are those of
  * Snowflake's connector. */
 #include "connectors/snowflake/isotime.h"
-#include "connectors/snowflake/text.h"
+#include "base/tzrules.h"
 
 #include <ctype.h>
 
@@ -46,13 +46,6 @@ static bool literal(struct cursor *c, char want)
         return true;
 }
 
-static int64_t days_of(int64_t year, int64_t month, int64_t day)
-{
-        int64_t y = year - (month <= 2), rest, cycle = sl_sf_floor(y, 400, &rest);
-        int64_t in_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-        return cycle * 146097 + rest * 365 + rest / 4 - rest / 100 + in_year - 719468;
-}
-
 static bool date(struct cursor *c, int64_t *ret_year, int64_t *ret_days)
 {
         static const uint8_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -71,7 +64,7 @@ static bool date(struct cursor *c, int64_t *ret_year, int64_t *ret_days)
         if (day < 1 || day > lengths[month - 1] + (month == 2 && leap))
                 return false;
         *ret_year = year;
-        *ret_days = days_of(year, month, day);
+        *ret_days = sl_days_of(year, (int32_t)month, (int32_t)day);
         return true;
 }
 
@@ -170,7 +163,6 @@ bool sl_sf_parse_time(struct sl_str text, int64_t *ret_ns)
         }
         if (!sl_sf_parse_epoch(text, &m))
                 return false;
-        sl_sf_floor(m.seconds, DAY_S, &seconds);
-        *ret_ns = seconds * 1000000000 + m.ns;
+        *ret_ns = sl_floor_mod(m.seconds, DAY_S) * 1000000000 + m.ns;
         return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pieces of a row's text: see text.h. */
 #include "connectors/snowflake/text.h"
+#include "base/tzrules.h"
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -134,17 +135,6 @@ void sl_sf_add_quoted_base64(struct sl_buf *out, struct sl_str bytes)
 
 /* ---- moments ---- */
 
-int64_t sl_sf_floor(int64_t v, int64_t by, int64_t *ret_rest)
-{
-        int64_t q = v / by, r = v % by;
-        if (r < 0) {
-                q--;
-                r += by;
-        }
-        *ret_rest = r;
-        return q;
-}
-
 static char *two(char *w, unsigned v)
 {
         w[0] = (char)('0' + v / 10);
@@ -152,15 +142,10 @@ static char *two(char *w, unsigned v)
         return w + 2;
 }
 
-/* Counted from 1 March of year 0 in cycles of 400 years. */
 static void put_date(struct sl_buf *out, int64_t days)
 {
-        int64_t z, cycle = sl_sf_floor(days + 719468, 146097, &z);
-        int64_t of_cycle = (z - z / 1460 + z / 36524 - z / 146096) / 365;
-        int64_t in_year = z - (365 * of_cycle + of_cycle / 4 - of_cycle / 100), shifted = (5 * in_year + 2) / 153;
-        unsigned month = (unsigned)(shifted < 10 ? shifted + 3 : shifted - 9);
-        unsigned day = (unsigned)(in_year - (153 * shifted + 2) / 5 + 1);
-        int64_t year = of_cycle + cycle * 400 + (month <= 2);
+        int32_t month, day;
+        int64_t year = sl_date_of(days, &month, &day);
         if (year < 0 || year > 9999) {
                 sl_buf_printf(out, "%c%04lld", year < 0 ? '-' : '+', (long long)(year < 0 ? -year : year));
         } else if (sl_buf_room(out, 4)) {
@@ -171,9 +156,9 @@ static void put_date(struct sl_buf *out, int64_t days)
                 return;
         char *w = out->ptr + out->len;
         *w++ = '-';
-        w = two(w, month);
+        w = two(w, (unsigned)month);
         *w++ = '-';
-        two(w, day);
+        two(w, (unsigned)day);
         out->len += 6;
 }
 
@@ -196,18 +181,16 @@ static void put_time(struct sl_buf *out, unsigned seconds, uint32_t ns, unsigned
 
 void sl_sf_add_moment(struct sl_buf *out, int64_t seconds, uint32_t ns, unsigned digits, bool zulu)
 {
-        int64_t of_day, days = sl_sf_floor(seconds, DAY_S, &of_day);
         sl_buf_addc(out, '"');
-        put_date(out, days);
+        put_date(out, sl_floor_div(seconds, DAY_S));
         sl_buf_addc(out, 'T');
-        put_time(out, (unsigned)of_day, ns, digits);
+        put_time(out, (unsigned)sl_floor_mod(seconds, DAY_S), ns, digits);
         sl_buf_add(out, zulu ? "Z\"" : "\"", zulu ? 2 : 1);
 }
 
 void sl_sf_add_timestamp_ms(struct sl_buf *out, int64_t ms)
 {
-        int64_t rest, seconds = sl_sf_floor(ms, 1000, &rest);
-        sl_sf_add_moment(out, seconds, (uint32_t)rest * 1000000, 3, true);
+        sl_sf_add_moment(out, sl_floor_div(ms, 1000), (uint32_t)sl_floor_mod(ms, 1000) * 1000000, 3, true);
 }
 
 void sl_sf_add_date(struct sl_buf *out, int64_t days)
@@ -219,9 +202,8 @@ void sl_sf_add_date(struct sl_buf *out, int64_t days)
 
 void sl_sf_add_time(struct sl_buf *out, int64_t ns_of_day, unsigned digits)
 {
-        int64_t ns, seconds = sl_sf_floor(ns_of_day, 1000000000, &ns), of_day;
-        sl_sf_floor(seconds, DAY_S, &of_day);
+        int64_t seconds = sl_floor_div(ns_of_day, 1000000000);
         sl_buf_addc(out, '"');
-        put_time(out, (unsigned)of_day, (uint32_t)ns, digits);
+        put_time(out, (unsigned)sl_floor_mod(seconds, DAY_S), (uint32_t)sl_floor_mod(ns_of_day, 1000000000), digits);
         sl_buf_addc(out, '"');
 }

@@ -18,6 +18,4 @@ void sl_sf_add_timestamp_ms(struct sl_buf *out, int64_t ms);
 void sl_sf_add_moment(struct sl_buf *out, int64_t seconds, uint32_t ns, unsigned digits, bool zulu);
 void sl_sf_add_date(struct sl_buf *out, int64_t days);
 void sl_sf_add_time(struct sl_buf *out, int64_t ns_of_day, unsigned digits);
-/* Floor division, and what it leaves. */
-int64_t sl_sf_floor(int64_t v, int64_t by, int64_t *ret_rest);
 #endif

@@ -2,6 +2,7 @@
 /* Connect values as JSON: see values.h. What becomes what is taken from KafkaRecordConverter of Snowflake's connector
  * for Kafka; where Java's HashMap would shuffle a struct's fields, they stay in the order of the schema. */
 #include "connectors/snowflake/values.h"
+#include "base/tzrules.h"
 #include "connectors/snowflake/text.h"
 #include "record/javaclass.h"
 #include "record/logical.h"
@@ -410,7 +411,7 @@ enum sl_sf_semantic sl_sf_semantic_of(const struct sl_schema *s, int64_t *ret_pe
 
 void sl_sf_write_semantic(enum sl_sf_semantic kind, int64_t per_second, int64_t v, struct sl_buf *out)
 {
-        int64_t rest, seconds = sl_sf_floor(v, per_second, &rest), ns = rest * (NS / per_second);
+        int64_t seconds = sl_floor_div(v, per_second), ns = sl_floor_mod(v, per_second) * (NS / per_second);
         unsigned digits = per_second == 1000 ? 3 : per_second == 1000000 ? 6 : 9;
         if (kind == SL_SF_S_DATE)
                 sl_sf_add_date(out, v);
