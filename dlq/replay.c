@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
-#include "dlq/growth.h"
 #include "dlq/letter.h"
 #include "dlq/newer.h"
+#include "dlq/place.h"
 #include "dlq/returns.h"
 #include "dlq/scan.h"
 #include "dlq/spool.h"
@@ -20,21 +20,9 @@
 #define WAIT_MS 50
 #define SLOW_START 10 /* records, and twice as many each second */
 #define LOOK_US 1000000
-#define FEW 10     /* replayed: too few to judge by */
-#define LINEAGE 8  /* headers of ours */
-#define SHAPES 200 /* reasons that are told apart; the last one is */
-#define OTHERS "for other reasons"
+#define FEW 10    /* replayed: too few to judge by */
+#define LINEAGE 8 /* headers of ours */
 
-/* A topic where records come from, and where they go. */
-struct place {
-        char *name;
-        int32_t partitions; /* 0 = there is no such topic */
-        int32_t then;       /* how many it had when its records failed */
-        bool compacted;
-        int64_t keeps_ms; /* retention.ms; -1 = for ever */
-        struct sl_growth growth;
-        struct sl_reader_part *from; /* by partition: where to look for newer records; begin -1 = nowhere */
-};
 struct entry {
         uint64_t identity; /* 0 = unknown */
         int64_t origin_offset, offset, spool, lsn;
@@ -43,10 +31,9 @@ struct entry {
         uint32_t key_hash;    /* for the partition */
         uint32_t watched;     /* its key's number in newer; 0 = not watched */
         uint32_t key_number;  /* in keys; 0 = no order to keep */
-        uint16_t place;       /* NO_PLACE = origin unknown */
+        uint16_t place;       /* SL_DLQ_NO_PLACE = origin unknown */
         bool keyed, closed, repaired, expired;
 };
-#define NO_PLACE UINT16_MAX
 
 struct run {
         const struct sl_dlq_replay_opts *o;
@@ -56,9 +43,8 @@ struct run {
         struct sl_dlq_act *act;
         struct sl_dlq_ledger *ledger;
         struct sl_dlq_filter filter;
-        struct place *places;
-        uint32_t place_count;
-        struct place target; /* of --to topic:NAME */
+        struct sl_dlq_places places; /* where the originals stood */
+        struct sl_dlq_place target;  /* of --to topic:NAME */
         struct sl_sorter *sorter;
         struct sl_spool spool;
         struct sl_newer *newer;
@@ -76,68 +62,8 @@ struct run {
         uint64_t sent;
 };
 
-/* --- Topics ----------------------------------------------------------------------------------------------------------
- */
-
-static enum sl_rc describe(struct run *r, struct place *p)
-{
-        struct sl_buf policy = {0};
-        SL_TRY(sl_admin_topic_partitions(r->o->scan.admin, p->name, ASK_MS, &p->partitions, r->err));
-        if (!p->partitions)
-                return SL_OK;
-        p->then = p->partitions;
-        sl_growth_begin(&p->growth, p->partitions);
-        struct sl_err ignored = {0}; /* without the right to ask it is taken for one that keeps all */
-        if (sl_admin_topic_config(r->o->scan.admin, p->name, "cleanup.policy", ASK_MS, &policy, &ignored) == SL_OK)
-                p->compacted = strstr(sl_buf_cstr(&policy), "compact") != NULL;
-        p->keeps_ms = -1;
-        bool deletes = strstr(sl_buf_cstr(&policy), "delete") != NULL;
-        sl_buf_clear(&policy);
-        int64_t keeps;
-        if (deletes &&
-            sl_admin_topic_config(r->o->scan.admin, p->name, "retention.ms", ASK_MS, &policy, &ignored) == SL_OK &&
-            sl_parse_i64((struct sl_str){policy.ptr, policy.len}, &keeps))
-                p->keeps_ms = keeps;
-        sl_buf_free(&policy);
-        p->from = sl_calloc((size_t)p->partitions, sizeof(*p->from));
-        for (int32_t i = 0; i < p->partitions; i++)
-                p->from[i] = (struct sl_reader_part){.id = i, .begin = -1, .end = -1};
-        return SL_OK;
-}
-
-static enum sl_rc place_of(struct run *r, struct sl_str topic, uint16_t *ret)
-{
-        for (uint32_t i = r->place_count; i-- > 0;)
-                if (sl_str_eqc(topic, r->places[i].name)) {
-                        *ret = (uint16_t)i;
-                        return SL_OK;
-                }
-        if (r->place_count == NO_PLACE)
-                return sl_fail(r->err, SL_E_INTERNAL, "Records of more than %u topics can't be replayed at once",
-                               r->place_count);
-        r->places = sl_realloc(r->places, (r->place_count + 1) * sizeof(*r->places));
-        struct place *p = &r->places[r->place_count];
-        *p = (struct place){.name = sl_strndup(topic.ptr, topic.len)};
-        *ret = (uint16_t)r->place_count++;
-        return describe(r, p);
-}
-
 /* --- Selection -------------------------------------------------------------------------------------------------------
  */
-
-uint32_t sl_dlq_plan_left(struct sl_dlq_plan *plan, const char *text)
-{
-        for (uint32_t i = 0; i < plan->shape_count; i++)
-                if (strcmp(plan->shapes[i].text, text) == 0)
-                        return i;
-        if (plan->shape_count == SHAPES)
-                return sl_dlq_plan_left(plan, OTHERS);
-        if (plan->shape_count == SHAPES - 1)
-                text = OTHERS;
-        plan->shapes = sl_realloc(plan->shapes, (plan->shape_count + 1) * sizeof(*plan->shapes));
-        plan->shapes[plan->shape_count] = (struct sl_dlq_shape){.text = sl_strdup(text)};
-        return plan->shape_count++;
-}
 
 static bool in_ranges(const struct sl_dlq_filter *f, const struct sl_dlq_item *it)
 {
@@ -173,11 +99,11 @@ static const char *obstacle(const struct run *r, const struct sl_dlq_item *it, c
                 return it->missing;
         if (r->o->target_topic)
                 return NULL;
-        if (e->place == NO_PLACE)
+        if (e->place == SL_DLQ_NO_PLACE)
                 return "its original topic is unknown";
         if (sl_str_eqc(sl_dlq_failed_at(it).topic, r->o->scan.topic))
                 return "its original topic is the dead-letter topic itself";
-        return r->places[e->place].partitions ? NULL : "its original topic does not exist";
+        return r->places.items[e->place].partitions ? NULL : "its original topic does not exist";
 }
 
 static enum sl_rc keep(struct run *r, const struct sl_dlq_item *it, struct entry *e)
@@ -193,11 +119,11 @@ static enum sl_rc keep(struct run *r, const struct sl_dlq_item *it, struct entry
                 value = (struct sl_str){(const char *)bytes, (size_t)n};
         }
         if (e->watched)
-                SL_TRY(sl_newer_lsn(r->o->scan.decode, sl_str_c(r->places[e->place].name), value, &r->arena, &e->lsn,
-                                    r->err));
+                SL_TRY(sl_newer_lsn(r->o->scan.decode, sl_str_c(r->places.items[e->place].name), value, &r->arena,
+                                    &e->lsn, r->err));
         if (r->o->repair) {
-                struct sl_record rec = {.topic =
-                                                e->place == NO_PLACE ? SL_STR_NULL : sl_str_c(r->places[e->place].name),
+                struct sl_record rec = {.topic = e->place == SL_DLQ_NO_PLACE ? SL_STR_NULL
+                                                                             : sl_str_c(r->places.items[e->place].name),
                                         .partition = e->origin_partition,
                                         .offset = e->origin_offset,
                                         .timestamp_ms = sl_dlq_timestamp(it),
@@ -221,9 +147,9 @@ static enum sl_rc keep(struct run *r, const struct sl_dlq_item *it, struct entry
 /* Its key is looked for behind it. */
 static void watch(struct run *r, const struct sl_dlq_item *it, struct entry *e)
 {
-        if (r->o->target_topic || r->o->force || e->place == NO_PLACE || !it->key.ptr || e->origin_offset < 0)
+        if (r->o->target_topic || r->o->force || e->place == SL_DLQ_NO_PLACE || !it->key.ptr || e->origin_offset < 0)
                 return;
-        struct place *p = &r->places[e->place];
+        struct sl_dlq_place *p = &r->places.items[e->place];
         if (!p->compacted || e->origin_partition < 0 || e->origin_partition >= p->partitions)
                 return;
         struct sl_reader_part *from = &p->from[e->origin_partition];
@@ -235,9 +161,9 @@ static void watch(struct run *r, const struct sl_dlq_item *it, struct entry *e)
 /* Whose order is kept: records of one key in one partition. */
 static void number_key(struct run *r, const struct sl_dlq_item *it, struct entry *e)
 {
-        if (!r->o->keep_order || e->place == NO_PLACE || !it->key.ptr || e->origin_offset < 0)
+        if (!r->o->keep_order || e->place == SL_DLQ_NO_PLACE || !it->key.ptr || e->origin_offset < 0)
                 return;
-        e->key_number = sl_newer_watch(r->keys, r->places[e->place].name, e->origin_partition, it->key);
+        e->key_number = sl_newer_watch(r->keys, r->places.items[e->place].name, e->origin_partition, it->key);
         if (e->key_number > r->key_count)
                 r->key_count = e->key_number;
 }
@@ -251,7 +177,7 @@ static enum sl_rc consider(struct run *r, struct sl_dlq_item *it)
                           .lsn = -1,
                           .origin_partition = -1,
                           .partition = it->partition,
-                          .place = NO_PLACE,
+                          .place = SL_DLQ_NO_PLACE,
                           .closed = state != SL_DLQ_OPEN};
         bool wanted = e.closed && state != SL_DLQ_DUPLICATE;
         if (!e.closed)
@@ -263,9 +189,9 @@ static enum sl_rc consider(struct run *r, struct sl_dlq_item *it)
                 return SL_OK;
         struct sl_dlq_origin at = sl_dlq_failed_at(it);
         if (at.topic.ptr)
-                SL_TRY(place_of(r, at.topic, &e.place));
+                SL_TRY(sl_dlq_place_of(&r->places, at.topic, r->o->scan.admin, &e.place, r->err));
         if (at.topic.ptr && at.partition >= 0 && at.offset >= 0) {
-                struct sl_dlq_origin first = sl_dlq_position(r->places[e.place].name, at.partition, at.offset,
+                struct sl_dlq_origin first = sl_dlq_position(r->places.items[e.place].name, at.partition, at.offset,
                                                              it->headers, it->header_count);
                 bool same = sl_str_eq(first.topic, at.topic) && first.partition == at.partition;
                 e.origin_offset = same ? first.offset : at.offset;
@@ -275,7 +201,7 @@ static enum sl_rc consider(struct run *r, struct sl_dlq_item *it)
                 e.keyed = it->key.ptr != NULL;
                 e.key_hash = e.keyed ? sl_kafka_key_hash(it->key) : 0;
                 const char *why = obstacle(r, it, &e);
-                struct place *p = e.place == NO_PLACE ? NULL : &r->places[e.place];
+                struct sl_dlq_place *p = e.place == SL_DLQ_NO_PLACE ? NULL : &r->places.items[e.place];
                 if (p && p->partitions && e.keyed && at.partition >= 0 && at.offset >= 0)
                         sl_growth_see(&p->growth, at.partition, at.offset, e.key_hash);
                 int64_t written = sl_dlq_timestamp(it);
@@ -323,8 +249,8 @@ static enum sl_rc select_all(struct run *r)
 /* What the topics themselves say: newer records of the same keys, and whether partitions were added. */
 static enum sl_rc look_at_places(struct run *r)
 {
-        for (uint32_t i = 0; i < r->place_count; i++) {
-                struct place *p = &r->places[i];
+        for (uint32_t i = 0; i < r->places.count; i++) {
+                struct sl_dlq_place *p = &r->places.items[i];
                 uint32_t n = 0;
                 struct sl_reader_opts opts = {.cfg = r->o->scan.cfg,
                                               .admin = r->o->scan.admin,
@@ -351,7 +277,7 @@ static enum sl_rc look_at_places(struct run *r)
 /* The partition it failed in, as long as the topic has as many as its original; else where its key belongs. */
 static int32_t choose_partition(const struct run *r, const struct entry *e, int32_t count)
 {
-        int32_t then = e->place == NO_PLACE ? 0 : r->places[e->place].then;
+        int32_t then = e->place == SL_DLQ_NO_PLACE ? 0 : r->places.items[e->place].then;
         bool same = then == count || !then;
         if (same && e->origin_partition >= 0 && e->origin_partition < count)
                 return e->origin_partition;
@@ -360,9 +286,9 @@ static int32_t choose_partition(const struct run *r, const struct entry *e, int3
         return (int32_t)((e->origin_partition >= 0 ? e->origin_partition : e->offset) % count);
 }
 
-static struct place *target_of(struct run *r, const struct entry *e)
+static struct sl_dlq_place *target_of(struct run *r, const struct entry *e)
 {
-        return r->o->target_topic ? &r->target : &r->places[e->place];
+        return r->o->target_topic ? &r->target : &r->places.items[e->place];
 }
 
 struct lineage {
@@ -381,8 +307,8 @@ static uint32_t add_lineage(const struct run *r, const struct entry *e, int32_t 
         uint32_t n = 0;
         snprintf(l->id, sizeof(l->id), "%s-%d-%ld", r->o->scan.topic, e->partition, e->offset);
         add_text(&out[n++], "__sluice.dlq.id", l->id);
-        if (e->place != NO_PLACE) {
-                snprintf(l->topic, sizeof(l->topic), "%s", r->places[e->place].name);
+        if (e->place != SL_DLQ_NO_PLACE) {
+                snprintf(l->topic, sizeof(l->topic), "%s", r->places.items[e->place].name);
                 add_text(&out[n++], "__sluice.dlq.origin.topic", l->topic);
         }
         if (e->origin_offset >= 0) {
@@ -487,7 +413,8 @@ static enum sl_rc unpack(struct run *r, const struct entry *e, struct sl_dlq_pac
         return SL_OK;
 }
 
-static enum sl_rc write_record(struct run *r, const struct entry *e, const struct place *to, int32_t *ret_partition)
+static enum sl_rc write_record(struct run *r, const struct entry *e, const struct sl_dlq_place *to,
+                               int32_t *ret_partition)
 {
         struct sl_dlq_packed rec;
         struct lineage l;
@@ -519,7 +446,7 @@ static enum sl_rc settle(struct run *r, const struct entry *e, enum sl_dlq_state
 
 static enum sl_rc replay_one(struct run *r, const struct entry *e)
 {
-        struct place *to = target_of(r, e);
+        struct sl_dlq_place *to = target_of(r, e);
         struct sl_dlq_counts *c = &r->job->counts;
         int32_t partition = 0;
 
@@ -625,13 +552,13 @@ static enum sl_rc open_target(struct run *r)
         if (!r->o->target_topic)
                 return SL_OK;
         r->target.name = sl_strdup(r->o->target_topic);
-        SL_TRY(describe(r, &r->target));
+        SL_TRY(sl_dlq_place_describe(&r->target, r->o->scan.admin, r->err));
         if (r->target.partitions)
                 return SL_OK;
         /* As many as the largest original has, so that records keep their partitions. */
-        for (uint32_t i = 0; i < r->place_count; i++)
-                if (r->places[i].partitions > spec.partitions)
-                        spec.partitions = r->places[i].partitions;
+        for (uint32_t i = 0; i < r->places.count; i++)
+                if (r->places.items[i].partitions > spec.partitions)
+                        spec.partitions = r->places.items[i].partitions;
         r->target.partitions = spec.partitions;
         return r->o->apply ? sl_dlq_ensure_topic(r->o->scan.admin, &spec, &r->target.partitions, r->err) : SL_OK;
 }
@@ -717,13 +644,6 @@ static enum sl_rc go(struct run *r)
         return rc;
 }
 
-static void free_place(struct place *p)
-{
-        free(p->name);
-        free(p->from);
-        sl_growth_end(&p->growth);
-}
-
 enum sl_rc sl_dlq_replay(const struct sl_dlq_replay_opts *opts, struct sl_dlq_job *job, struct sl_dlq_plan *plan,
                          struct sl_err *err)
 {
@@ -738,10 +658,8 @@ enum sl_rc sl_dlq_replay(const struct sl_dlq_replay_opts *opts, struct sl_dlq_jo
                         .sorter = sl_sorter_new(sizeof(struct entry), SORT_BYTES, by_origin)};
         enum sl_rc rc = go(&r);
 
-        for (uint32_t i = 0; i < r.place_count; i++)
-                free_place(&r.places[i]);
-        free(r.places);
-        free_place(&r.target);
+        sl_dlq_places_free(&r.places);
+        sl_dlq_place_free(&r.target);
         sl_sorter_free(r.sorter);
         sl_spool_free(&r.spool);
         sl_newer_free(r.newer);
@@ -752,39 +670,4 @@ enum sl_rc sl_dlq_replay(const struct sl_dlq_replay_opts *opts, struct sl_dlq_jo
         sl_buf_free(&r.flat);
         free(r.headers);
         return rc;
-}
-
-/* --- The plan --------------------------------------------------------------------------------------------------------
- */
-
-json_t *sl_dlq_plan_json(const struct sl_dlq_plan *plan, const struct sl_dlq_job *job, bool applied)
-{
-        const struct sl_dlq_counts *c = &job->counts;
-        json_t *list = json_array();
-        json_int_t shapes = 0;
-        for (uint32_t i = 0; i < plan->shape_count; i++) {
-                const struct sl_dlq_shape *s = &plan->shapes[i];
-                if (!s->count)
-                        continue;
-                shapes++;
-                json_t *one = json_pack("{s:s, s:I, s:{s:i, s:I}}", "reason", s->text, "count", (json_int_t)s->count,
-                                        "example", "partition", s->partition, "offset", (json_int_t)s->offset);
-                json_array_append_new(list, one);
-        }
-        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:s, s:b, s:O*}", "selected",
-                         (json_int_t)plan->selected, "replay", (json_int_t)c->replay, "duplicates",
-                         (json_int_t)(c->duplicates + plan->open_duplicates), "obsolete", (json_int_t)c->obsolete,
-                         "repaired", (json_int_t)c->repaired, "left", (json_int_t)plan->left, "shapes", shapes, "held",
-                         (json_int_t)plan->held, "targets", sl_dlq_counts_json(c), "left_shapes", list, "expired",
-                         (json_int_t)plan->expired, "returned", (json_int_t)plan->returned, "job", job->id, "applied",
-                         applied, "changes", plan->changes);
-}
-
-void sl_dlq_plan_free(struct sl_dlq_plan *plan)
-{
-        for (uint32_t i = 0; i < plan->shape_count; i++)
-                free(plan->shapes[i].text);
-        free(plan->shapes);
-        json_decref(plan->changes);
-        *plan = (struct sl_dlq_plan){0};
 }

@@ -6,7 +6,7 @@
 #ifndef SL_DLQ_REPLAY_H
 #define SL_DLQ_REPLAY_H
 #include "dlq/act.h"
-#include "dlq/job.h"
+#include "dlq/plan.h"
 #include "dlq/repair.h"
 #include "dlq/scan.h"
 
@@ -25,32 +25,9 @@ struct sl_dlq_replay_opts {
         void (*progress)(void *arg, uint64_t replayed);
         void *progress_arg;
 };
-/* Records that are left where they are, for one reason. */
-struct sl_dlq_shape {
-        char *text;
-        uint64_t count;
-        int32_t partition; /* of the first of them, in the dead-letter topic */
-        int64_t offset;
-};
-struct sl_dlq_plan {
-        uint64_t selected, left;
-        uint64_t held;            /* could be replayed, but an older one of their key is left (keep_order) */
-        uint64_t open_duplicates; /* of records that are left: they stay open, too; the others are in counts */
-        uint64_t returned;        /* of those that this run replayed, as far as they have come back (max_failures) */
-        uint64_t expired; /* of those to be replayed: older than the target keeps records, so brokers soon delete them
-                             again */
-        struct sl_dlq_counts counts;
-        struct sl_dlq_shape *shapes;
-        uint32_t shape_count;
-        json_t *changes; /* of repairs (sl_dlq_repair_changes), NULL = none were asked for */
-};
 /* The job's id is set (sl_dlq_job_id). Planned, or with apply done: then counts are those of the whole job, with what
  * an earlier run of it did. SL_E_KAFKA_FENCED: somebody else began to act on this topic. SL_E_STOPPED: stop is
  * set, or more came back than max_failures; what had been done stands. Free the plan in any case. */
 enum sl_rc sl_dlq_replay(const struct sl_dlq_replay_opts *opts, struct sl_dlq_job *job, struct sl_dlq_plan *plan,
                          struct sl_err *err);
-json_t *sl_dlq_plan_json(const struct sl_dlq_plan *plan, const struct sl_dlq_job *job, bool applied);
-void sl_dlq_plan_free(struct sl_dlq_plan *plan); /* accepts a zeroed struct */
-/* One more record that is left. Returns the shape's number. */
-uint32_t sl_dlq_plan_left(struct sl_dlq_plan *plan, const char *text);
 #endif
