@@ -406,8 +406,6 @@ size_t sl_dlq_normalise(struct sl_str text, char *out, size_t cap)
 
 /* ---- the shape ---- */
 
-#define FRAMES 60 /* looked at for the application's own, of all exceptions together */
-
 static uint64_t mix(uint64_t h, uint64_t v)
 {
         h ^= v + 0x9E3779B97F4A7C15u + (h << 12) + (h >> 4);
@@ -423,25 +421,6 @@ static uint64_t mix_text(uint64_t h, struct sl_str text)
                 return mix(h, 1);
         size_t n = sl_dlq_normalise(t, out, sizeof(out));
         return mix(h, sl_hash(out, n));
-}
-
-/* Without what a compiler or a framework numbers. */
-static uint64_t mix_frame(uint64_t h, struct sl_str f)
-{
-        char out[200];
-        size_t n = 0;
-        for (size_t i = 0; i < f.len && n < sizeof(out); i++) {
-                if (f.len - i >= 2 && f.ptr[i] == '$' && f.ptr[i + 1] == '$') /* Foo$$Lambda..., Foo$$SpringCGLIB... */
-                        break;
-                if (!is_digit(f.ptr[i]) && f.ptr[i] != '$')
-                        out[n++] = f.ptr[i];
-        }
-        return mix(h, sl_hash(out, n));
-}
-
-static bool generated(struct sl_str frame)
-{
-        return sl_str_has(frame, "$$") || sl_str_has(frame, "lambda$") || sl_str_has(frame, "$Proxy") || sl_str_has(frame, "GeneratedMethodAccessor");
 }
 
 uint64_t sl_dlq_shape(const struct sl_dlq_item *it, const struct sl_dlq_link *links, uint32_t n)
@@ -461,14 +440,10 @@ uint64_t sl_dlq_shape(const struct sl_dlq_item *it, const struct sl_dlq_link *li
                 struct sl_str id = sl_dlq_own_id(it->trace);
                 h = mix(h, sl_hash(id.ptr, id.len));
         }
-        uint32_t own = 0;
-        for (uint32_t i = n, left = FRAMES; i-- > 0 && !own;) { /* the deepest that has any */
-                struct sl_str frames = links[i].frames, f;
-                while (own < 3 && left && left-- && sl_dlq_next_frame(&frames, &f))
-                        if (sl_dlq_own_frame(f) && !generated(f)) {
-                                h = mix_frame(h, f);
-                                own++;
-                        }
-        }
+        uint32_t deepest = n - 1; /* that has frames of its own */
+        while (deepest && !links[deepest].own_count)
+                deepest--;
+        for (uint32_t i = 0; i < links[deepest].own_count; i++)
+                h = mix(h, links[deepest].own[i]);
         return mix(h, it->value.ptr ? 1 : 2);
 }

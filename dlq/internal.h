@@ -26,15 +26,22 @@ bool sl_dlq_json_at(struct sl_str json, const char *path, struct sl_arena *arena
 
 /* ---- trace.c ---- */
 
+#define SL_DLQ_OWN 3
 /* One exception of a chain. */
 struct sl_dlq_link {
         struct sl_str class, message;  /* message ptr NULL = none */
         struct sl_str frames;          /* its "at ..." lines; ptr NULL = none */
+        uint64_t own[SL_DLQ_OWN];      /* hashes of the topmost frames of the application's own code */
+        uint32_t own_count;
 };
 #define SL_DLQ_LINKS_MAX 10
+/* Stacks that were seen: most records of a topic fail at the same places, and comparing is cheaper than looking at lines. Bounded. */
+struct sl_dlq_stacks;
+struct sl_dlq_stacks *sl_dlq_stacks_new(void);
+void sl_dlq_stacks_free(struct sl_dlq_stacks *s); /* accepts NULL */
 /* The exceptions of an item, outermost first, from its trace, else from its headers. 0 = none. A chain that is longer keeps its
- * deepest. */
-uint32_t sl_dlq_chain(const struct sl_dlq_item *it, struct sl_dlq_link links[SL_DLQ_LINKS_MAX]);
+ * deepest. stacks: NULL = nothing is remembered. */
+uint32_t sl_dlq_chain(const struct sl_dlq_item *it, struct sl_dlq_stacks *stacks, struct sl_dlq_link links[SL_DLQ_LINKS_MAX]);
 /* The last part of a Java class's name. */
 struct sl_str sl_dlq_simple_name(struct sl_str class);
 /* The next frame's "package.Class.method" of a link's frames; false at the end. */

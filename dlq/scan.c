@@ -28,17 +28,22 @@ struct memo_entry {
         struct sl_dlq_verdict verdict;
 };
 struct sl_dlq_memo {
+        struct sl_dlq_stacks *stacks;
         uint32_t count;
         struct memo_entry entries[MEMO_SLOTS];
 };
 
 struct sl_dlq_memo *sl_dlq_memo_new(void)
 {
-        return sl_calloc(1, sizeof(struct sl_dlq_memo));
+        struct sl_dlq_memo *m = sl_calloc(1, sizeof(*m));
+        m->stacks = sl_dlq_stacks_new();
+        return m;
 }
 
 void sl_dlq_memo_free(struct sl_dlq_memo *m)
 {
+        if (m)
+                sl_dlq_stacks_free(m->stacks);
         free(m);
 }
 
@@ -104,7 +109,7 @@ static void apply_rule(struct sl_dlq_item *it, const struct sl_dlq_rule *rule, u
 void sl_dlq_item_judge(struct sl_dlq_item *it, const struct sl_dlq_rules *rules, struct sl_dlq_memo *memo, struct sl_arena *arena)
 {
         struct sl_dlq_link links[SL_DLQ_LINKS_MAX];
-        uint32_t n = sl_dlq_chain(it, links);
+        uint32_t n = sl_dlq_chain(it, memo ? memo->stacks : NULL, links);
         if (n) {
                 it->cause = links[n - 1].class;
                 if (!it->exception.ptr)

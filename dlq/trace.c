@@ -2,6 +2,8 @@
 /* The chain of exceptions of a dead letter: out of a Java stack trace ("Caused by: "), else out of the class and message headers, with
  * what messages quote of the exception under them ("nested exception is ...", "<class>: <message>"). Suppressed exceptions are
  * left out. Other languages' traces are taken when their last line says class and text (Python). */
+#include <stdlib.h>
+#include "base/map.h"
 #include "dlq/internal.h"
 
 static inline bool is_name(char c)
@@ -105,22 +107,108 @@ static uint32_t python(struct sl_str trace, struct sl_dlq_link *links)
         return 1;
 }
 
-static uint32_t from_trace(struct sl_str trace, struct sl_dlq_link *links)
+/* ---- stacks ---- */
+
+#define FRAMES 60 /* looked at for the application's own */
+#define STACKS 128
+#define STACK_BYTES 8192 /* longer ones are not remembered, nor those that break off in a line */
+#define STACK_HEAD 64
+
+struct stack {
+        char *text;
+        size_t len; /* 0 = free */
+        uint64_t own[SL_DLQ_OWN];
+        uint32_t own_count;
+};
+struct sl_dlq_stacks {
+        struct stack slots[STACKS];
+};
+
+struct sl_dlq_stacks *sl_dlq_stacks_new(void)
+{
+        return sl_calloc(1, sizeof(struct sl_dlq_stacks));
+}
+
+void sl_dlq_stacks_free(struct sl_dlq_stacks *s)
+{
+        for (size_t i = 0; s && i < STACKS; i++)
+                free(s->slots[i].text);
+        free(s);
+}
+
+/* Without what a compiler or a framework numbers. */
+static uint64_t frame_hash(struct sl_str f)
+{
+        char out[200];
+        size_t n = 0;
+        for (size_t i = 0; i < f.len && n < sizeof(out); i++) {
+                if (f.len - i >= 2 && f.ptr[i] == '$' && f.ptr[i + 1] == '$') /* Foo$$Lambda..., Foo$$SpringCGLIB... */
+                        break;
+                if (f.ptr[i] != '$' && (f.ptr[i] < '0' || f.ptr[i] > '9'))
+                        out[n++] = f.ptr[i];
+        }
+        return sl_hash(out, n);
+}
+
+static bool generated(struct sl_str frame)
+{
+        return sl_str_has(frame, "$$") || sl_str_has(frame, "lambda$") || sl_str_has(frame, "$Proxy") || sl_str_has(frame, "GeneratedMethodAccessor");
+}
+
+static void find_own(struct sl_dlq_link *link)
+{
+        struct sl_str frames = link->frames, f;
+        for (uint32_t i = 0; i < FRAMES && link->own_count < SL_DLQ_OWN && sl_dlq_next_frame(&frames, &f); i++)
+                if (sl_dlq_own_frame(f) && !generated(f))
+                        link->own[link->own_count++] = frame_hash(f);
+}
+
+/* Frames and own frames of the exception whose class is known, from p on. */
+static void take_frames(struct sl_dlq_stacks *stacks, const char *p, const char *end, struct sl_dlq_link *link)
+{
+        size_t left = (size_t)(end - p);
+        struct stack *s = NULL;
+        link->own_count = 0;
+        if (stacks && left) {
+                uint64_t hash = sl_hash(p, left < STACK_HEAD ? left : STACK_HEAD) ^ sl_hash(link->class.ptr, link->class.len);
+                s = &stacks->slots[(hash ^ hash >> 32) % STACKS];
+                if (s->len && s->len <= left && (s->len == left || p[s->len] != '\t') && memcmp(s->text, p, s->len) == 0) {
+                        link->frames = (struct sl_str){p, s->len};
+                        memcpy(link->own, s->own, sizeof(s->own));
+                        link->own_count = s->own_count;
+                        return;
+                }
+        }
+        link->frames = (struct sl_str){p, (size_t)(skip_frames(p, end) - p)};
+        find_own(link);
+        if (!s || link->frames.len > STACK_BYTES || !link->frames.len || link->frames.ptr[link->frames.len - 1] != '\n')
+                return;
+        s->text = sl_realloc(s->text, link->frames.len + 1);
+        memcpy(s->text, p, link->frames.len);
+        s->len = link->frames.len;
+        memcpy(s->own, link->own, sizeof(s->own));
+        s->own_count = link->own_count;
+}
+
+/* ---- the chain ---- */
+
+static uint32_t from_trace(struct sl_str trace, struct sl_dlq_stacks *stacks, struct sl_dlq_link *links)
 {
         const char *p = trace.ptr, *end = p + trace.len;
         uint32_t n = 0;
         if (sl_str_starts(trace, "Traceback (most recent call last)"))
                 return python(trace, links);
         while (p < end) {
-                const char *frames = skip_message(p, end), *next = skip_frames(frames, end);
+                const char *frames = skip_message(p, end);
                 struct sl_dlq_link link;
                 if (!split(trim((struct sl_str){p, (size_t)(frames - p)}), true, &link))
                         return n;
-                link.frames = (struct sl_str){frames, (size_t)(next - frames)};
+                take_frames(stacks, frames, end, &link);
                 n = add(links, n, &link);
-                if (!starts(next, end, "Caused by: "))
+                p = frames + link.frames.len;
+                if (!starts(p, end, "Caused by: "))
                         return n;
-                p = next + strlen("Caused by: ");
+                p += strlen("Caused by: ");
         }
         return n;
 }
@@ -158,9 +246,9 @@ static uint32_t from_headers(const struct sl_dlq_item *it, struct sl_dlq_link *l
         return n;
 }
 
-uint32_t sl_dlq_chain(const struct sl_dlq_item *it, struct sl_dlq_link links[SL_DLQ_LINKS_MAX])
+uint32_t sl_dlq_chain(const struct sl_dlq_item *it, struct sl_dlq_stacks *stacks, struct sl_dlq_link links[SL_DLQ_LINKS_MAX])
 {
-        uint32_t n = it->trace.ptr ? from_trace(it->trace, links) : 0;
+        uint32_t n = it->trace.ptr ? from_trace(it->trace, stacks, links) : 0;
         if (!n)
                 n = from_headers(it, links);
         n = add_nested(links, n);

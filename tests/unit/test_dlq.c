@@ -203,7 +203,7 @@ static void chains(void **state)
                                                  "Caused by: org.x.SerializationException: \n\tat e.F.g(F.java:3)\n\tSuppressed: java.lang.Error: no\n\t\tat z.Z.z(Z.java:1)\n"
                                                  "Caused by: com.fasterxml.jackson.core.JsonParseException: Unrecognized token 'x': was\n at [Source: (byte[])\"x\"; line: 1]\n"
                                                  "\tat h.I.j(I.java:4)\n\t... 12 more\n")};
-        uint32_t n = sl_dlq_chain(&it, l);
+        uint32_t n = sl_dlq_chain(&it, NULL, l);
         assert_int_equal(n, 3);
         assert_text(l[0].message, "Converting\nfailed");
         assert_text(sl_dlq_simple_name(l[2].class), "JsonParseException");
@@ -213,16 +213,47 @@ static void chains(void **state)
         assert_false(sl_dlq_next_frame(&frames, &frame));
         it = (struct sl_dlq_item){.exception = SL_STR("org.springframework.kafka.KafkaException"),
                                   .message = SL_STR("Failed; nested exception is java.net.ConnectException: Connection refused")};
-        n = sl_dlq_chain(&it, l);
+        n = sl_dlq_chain(&it, NULL, l);
         assert_int_equal(n, 2);
         assert_text(l[1].class, "java.net.ConnectException");
         it = (struct sl_dlq_item){.trace = SL_STR("a.b.ListenerException: failed\n\tat a.B.c(B.java:1)\nCaused by: Orders$NoFundsException: account 7\n\tat Orders.pay(Orders.java:3)\n")};
-        assert_int_equal(sl_dlq_chain(&it, l), 2); /* a class without a package */
+        assert_int_equal(sl_dlq_chain(&it, NULL, l), 2); /* a class without a package */
         assert_text(l[1].class, "Orders$NoFundsException");
         it.cause = SL_STR("x.RootException"); /* the headers know of one that the trace leaves out */
-        assert_int_equal(sl_dlq_chain(&it, l), 3);
+        assert_int_equal(sl_dlq_chain(&it, NULL, l), 3);
         it = (struct sl_dlq_item){.trace = SL_STR("no trace at all"), .message = SL_STR("just words: with a colon")};
-        assert_int_equal(sl_dlq_chain(&it, l), 0);
+        assert_int_equal(sl_dlq_chain(&it, NULL, l), 0);
+}
+
+/* Remembered stacks say what looking says, whatever came before. */
+static void stacks(void **state)
+{
+        (void)state;
+        static const char *const traces[] = {
+                "a.b.C: 1\n\tat org.apache.X.y(X.java:1)\n\tat my.App.one(App.java:1)\n",
+                "a.b.C: 2\n\tat org.apache.X.y(X.java:1)\n\tat my.App.one(App.java:1)\n\tat my.App.two(App.java:2)\n",
+                "a.b.C: 3\n\tat org.apache.X.y(X.java:1)\n\tat my.App.one(App.java:1)\nCaused by: d.e.F: x\n\tat my.Other$$Lambda$14/0x0.f(X.java)\n\tat my.Other.g(O.java:1)\n",
+                "a.b.C: 4\n\tat org.apache.X.y(X.java:1)\n\tat my.App.one(App.java:1)",
+                "a.b.C: 5\n\tat org.apache.X.y(X.java:1)\n\tat my.App.one(App.java:1)\n\t... 3 more\nno stack",
+                "a.b.C: 6",
+                "a.b.C: 7\n\tat org.apache.X.y(X.java:1)\n",
+                "a.b.C: 8\n\tat org.apache.X.y(X.java:1)\n\tat my.App.onetwo(App.java:1)\n",
+        };
+        struct sl_dlq_stacks *seen = sl_dlq_stacks_new();
+        for (unsigned round = 0; round < 200; round++) {
+                struct sl_dlq_item it = {.trace = sl_str_c(traces[(round * 5 + round / 8) % 8]), .value = SL_STR("v")};
+                struct sl_dlq_link plain[SL_DLQ_LINKS_MAX], known[SL_DLQ_LINKS_MAX];
+                uint32_t n = sl_dlq_chain(&it, NULL, plain);
+                assert_int_equal(sl_dlq_chain(&it, seen, known), n);
+                for (uint32_t i = 0; i < n; i++) {
+                        assert_ptr_equal(known[i].frames.ptr, plain[i].frames.ptr);
+                        assert_int_equal(known[i].frames.len, plain[i].frames.len);
+                        assert_int_equal(known[i].own_count, plain[i].own_count);
+                        assert_memory_equal(known[i].own, plain[i].own, plain[i].own_count * sizeof(plain[i].own[0]));
+                }
+                assert_true(sl_dlq_shape(&it, plain, n) == sl_dlq_shape(&it, known, n));
+        }
+        sl_dlq_stacks_free(seen);
 }
 
 static void classes(void **state)
@@ -440,7 +471,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(numbers),   cmocka_unit_test(odd_names), cmocka_unit_test(connect_takes_the_last_set), cmocka_unit_test(spring_keeps_the_first_origin),
-                cmocka_unit_test(other_families), cmocka_unit_test(wrappers), cmocka_unit_test(paths), cmocka_unit_test(chains), cmocka_unit_test(classes),
+                cmocka_unit_test(other_families), cmocka_unit_test(wrappers), cmocka_unit_test(paths), cmocka_unit_test(chains),
+                cmocka_unit_test(stacks), cmocka_unit_test(classes),
                 cmocka_unit_test(own_codes), cmocka_unit_test(shapes),  cmocka_unit_test(fingerprints), cmocka_unit_test(rules), cmocka_unit_test(bad_rules),
                 cmocka_unit_test(options),   cmocka_unit_test(named_after),
         };
