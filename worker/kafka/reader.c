@@ -128,13 +128,17 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 
 static enum sl_rc new_client(struct sl_reader *r, const struct sl_reader_opts *o, struct sl_err *err)
 {
+        /* librdkafka counts the bytes of values only, and a dead letter is mostly headers: the number of messages bounds what is read
+         * ahead. It lasts for some milliseconds, so a full queue is looked at again after one. */
         static const char *const forced[] = {"enable.partition.eof",     "true",
                                              "isolation.level",          "read_committed",
                                              "auto.offset.reset",        "earliest",
                                              "allow.auto.create.topics", "false",
-                                             "queued.min.messages",      "20000",
-                                             "queued.max.messages.kbytes", "16384",
-                                             "fetch.message.max.bytes",  "4194304",
+                                             "queued.min.messages",      "3000",
+                                             "fetch.queue.backoff.ms",   "1",
+                                             "queued.max.messages.kbytes", "8192",
+                                             "fetch.message.max.bytes",  "1048576",
+                                             "fetch.max.bytes",          "4194304",
                                              "fetch.wait.max.ms",        "50",
                                              NULL};
         rd_kafka_conf_t *conf;
