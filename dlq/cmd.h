@@ -32,6 +32,9 @@ int sl_dlq_failed(struct sl_dlq_run *run);
 enum sl_rc sl_dlq_run_opts(struct sl_dlq_run *run, struct sl_dlq_scan_opts *ret);
 enum sl_rc sl_dlq_run_scan(struct sl_dlq_run *run, struct sl_dlq_scan **ret);
 
+/* The i-th command in the order of the help; false behind the last. */
+bool sl_dlq_commands_at(size_t i, const char **ret_name, const char **ret_text, enum sl_dlq_cmd *ret_cmd);
+
 int sl_dlq_cmd_groups(struct sl_dlq_run *run);
 int sl_dlq_cmd_list(struct sl_dlq_run *run);
 int sl_dlq_cmd_show(struct sl_dlq_run *run);

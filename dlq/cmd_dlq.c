@@ -29,6 +29,16 @@ static const struct {
 };
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
 
+bool sl_dlq_commands_at(size_t i, const char **ret_name, const char **ret_text, enum sl_dlq_cmd *ret_cmd)
+{
+        if (i >= NCOMMANDS)
+                return false;
+        *ret_name = commands[i].name;
+        *ret_text = commands[i].text;
+        *ret_cmd = commands[i].cmd;
+        return true;
+}
+
 static struct sl_dlq_run *running; /* for the signal handler */
 
 static void on_signal(int sig)

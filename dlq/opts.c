@@ -472,3 +472,11 @@ void sl_dlq_opts_help(enum sl_dlq_cmd cmd, struct sl_buf *out)
                 sl_buf_printf(out, "  %-24s %s\n", head, rows[i].text);
         }
 }
+
+bool sl_dlq_opts_at(size_t i, struct sl_dlq_opt *ret)
+{
+        if (i >= NROWS)
+                return false;
+        *ret = (struct sl_dlq_opt){rows[i].name, rows[i].value, rows[i].text, rows[i].commands};
+        return true;
+}

@@ -58,4 +58,10 @@ bool sl_dlq_opts_parse(enum sl_dlq_cmd cmd, int argc, char *const *argv, struct 
 void sl_dlq_opts_free(struct sl_dlq_opts *o); /* accepts a zeroed struct */
 /* The options that a command takes, with their texts, as its help shows them. */
 void sl_dlq_opts_help(enum sl_dlq_cmd cmd, struct sl_buf *out);
+/* The i-th option in the order of the help: what the man page and the shells' completion are made from. */
+struct sl_dlq_opt {
+        const char *name, *value, *text; /* value NULL: takes none */
+        unsigned commands;
+};
+bool sl_dlq_opts_at(size_t i, struct sl_dlq_opt *ret); /* false: there are no more */
 #endif

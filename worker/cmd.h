@@ -22,8 +22,25 @@ struct sl_args {
         bool json_log;           /* --log-format json */
         enum sl_log_level level; /* --log-level */
 };
-/* Options may stand anywhere, as --name value or --name=value. On failure a sentence is in why (at most n bytes). */
-bool sl_args_parse(int argc, char *const *argv, struct sl_args *ret, char *why, size_t n);
+/* The commands, in the order of the help; ends with a zeroed row. */
+struct sl_command {
+        const char *name;
+        int (*run)(const struct sl_args *args); /* NULL: dlq, which has commands and options of its own */
+        const char *usage, *text;
+        unsigned bit; /* in sl_option.commands */
+};
+extern const struct sl_command sl_commands[];
+
+struct sl_option {
+        const char *name, *value; /* value: what stands for it in the help; NULL = takes none */
+        const char *text;
+        unsigned commands;
+};
+/* The options of the commands but dlq's, in the order of the help; ends with a zeroed row. */
+extern const struct sl_option sl_options[];
+/* Options may stand anywhere, as --name value or --name=value; one that this command does not take is refused. On failure a sentence
+ * is in why (at most n bytes). */
+bool sl_args_parse(const struct sl_command *command, int argc, char *const *argv, struct sl_args *ret, char *why, size_t n);
 
 extern const struct sl_plugins sl_built_in;
 /* The built-in plugins, and those of the plugin.path of --worker's properties; what is refused is said on standard error, and the
@@ -35,5 +52,10 @@ int sl_cmd_validate(const struct sl_args *args);
 int sl_cmd_plugins(const struct sl_args *args);
 int sl_cmd_transform(const struct sl_args *args);
 int sl_cmd_version(const struct sl_args *args);
+/* One command's usage and options on standard output. */
+void sl_help_command(const struct sl_command *command);
+/* `sluice help --write DIR`, what packages are made with: man pages as DIR/man1/sluice*.1, and completion for the shells as
+ * DIR/sluice.bash and DIR/_sluice. Returns the exit code. */
+int sl_help_write(const char *dir);
 int sl_cmd_dlq(int argc, char *const *argv); /* argv: what follows "dlq" */
 #endif

@@ -14,31 +14,12 @@ const struct sl_plugins sl_built_in = {
         .predicates = sl_predicates,
 };
 
-static const struct {
-        const char *name;
-        int (*run)(const struct sl_args *args);
-        const char *usage, *text;
-} commands[] = {
-        {"worker", sl_cmd_worker, "worker worker.properties [connector.json or .properties ...] [--set key=value]",
-         "run a worker: distributed when group.id is set, else standalone"},
-        {"validate", sl_cmd_validate, "validate connector.json [--worker worker.properties] [--offline]",
-         "check a connector config as PUT .../config/validate does; exit 3 when invalid"},
-        {"transform", sl_cmd_transform, "transform connector.json [--explain] [--worker worker.properties] < records",
-         "run a config's transforms and predicates over records, one JSON object a line"},
-        {"plugins", sl_cmd_plugins, "plugins [--markdown NAME] [--worker worker.properties]",
-         "list connectors, transforms and converters, or print the reference page of one"},
-        {"version", sl_cmd_version, "version", "versions of the program and its libraries"},
-        {"dlq", NULL, "dlq COMMAND --bootstrap-server B --topic T ...",
-         "explain, repair, replay, quarantine the records of a dead-letter topic; sluice dlq --help lists the commands"},
-};
-#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
-
 static void usage(FILE *out)
 {
         fputs("usage: sluice COMMAND ...\n\n", out);
-        for (size_t i = 0; i < NCOMMANDS; i++)
-                fprintf(out, "  sluice %s\n      %s\n", commands[i].usage, commands[i].text);
-        fputs("\noptions of all commands: --log-format text|json, --log-level off|fatal|error|warn|info|debug|trace\n"
+        for (const struct sl_command *c = sl_commands; c->name; c++)
+                fprintf(out, "  sluice %s\n      %s\n", c->usage, c->text);
+        fputs("\nsluice COMMAND --help lists the command's options.\noptions of all commands: --log-format text|json, --log-level off|fatal|error|warn|info|debug|trace\n"
               "exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid configuration, 4 a needed service can't be "
               "reached, "
               "75 try again\n",
@@ -64,34 +45,39 @@ static void set_stacks(void)
 #endif
 }
 
+static int run(const struct sl_command *command, int argc, char *const *argv)
+{
+        if (!command->run)
+                return sl_cmd_dlq(argc, argv);
+        struct sl_args args;
+        char why[200];
+        if (!sl_args_parse(command, argc, argv, &args, why, sizeof(why))) {
+                fprintf(stderr, "sluice: %s\nusage: sluice %s\n", why, command->usage);
+                return SL_EXIT_USAGE;
+        }
+        if (args.help) {
+                sl_help_command(command);
+                return SL_EXIT_OK;
+        }
+        sl_log_init(args.level, args.json_log);
+        return command->run(&args);
+}
+
 int main(int argc, char **argv)
 {
         set_stacks();
         const char *name = argc > 1 ? argv[1] : "";
         if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+                if (argc == 4 && strcmp(argv[2], "--write") == 0)
+                        return sl_help_write(argv[3]);
                 usage(stdout);
                 return SL_EXIT_OK;
         }
         if (strcmp(name, "--version") == 0)
                 name = "version";
-        for (size_t i = 0; i < NCOMMANDS; i++) {
-                if (strcmp(commands[i].name, name) != 0)
-                        continue;
-                if (!commands[i].run) /* it has commands, and options, of its own */
-                        return sl_cmd_dlq(argc - 2, argv + 2);
-                struct sl_args args;
-                char why[200];
-                if (!sl_args_parse(argc - 2, argv + 2, &args, why, sizeof(why))) {
-                        fprintf(stderr, "sluice: %s\nusage: sluice %s\n", why, commands[i].usage);
-                        return SL_EXIT_USAGE;
-                }
-                if (args.help) {
-                        printf("usage: sluice %s\n  %s\n", commands[i].usage, commands[i].text);
-                        return SL_EXIT_OK;
-                }
-                sl_log_init(args.level, args.json_log);
-                return commands[i].run(&args);
-        }
+        for (const struct sl_command *c = sl_commands; c->name; c++)
+                if (strcmp(c->name, name) == 0)
+                        return run(c, argc - 2, argv + 2);
         if (*name)
                 fprintf(stderr, "sluice: unknown command %.100s\n\n", name);
         usage(stderr);
