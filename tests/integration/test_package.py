@@ -135,10 +135,6 @@ def test_zsh_completes(installed):
     for name, options in known.items():
         found = set(re.findall(r"^\*(--[a-z-]+)", offered(*name.split(), ""), re.M))
         assert found == options, name
-    # Its own completion system takes the specifications.
-    for name in known:
-        text = f"autoload -U compinit; compinit -D -u; _sluice() {{ }}; zmodload zsh/computil; words=(sluice {name} ''); source {script}"
-        run("zsh", "-f", "-n", "-c", text)
 
 
 def test_options_that_a_command_does_not_take_are_refused(binary):
