@@ -10,6 +10,8 @@
 
 #include "base/clock.h"
 
+#define REGION_MAX 63 /* a label of a host name */
+
 /* --- XML, as far as answers need it */
 
 static void add_unescaped(struct sl_buf *out, const char *p, size_t n)
@@ -98,6 +100,15 @@ static bool fix_clock(struct sl_s3_client *c, struct sl_s3_call *call)
         return true;
 }
 
+/* It becomes a part of a host name and of a header. */
+static bool is_region(const struct sl_buf *text)
+{
+        for (size_t i = 0; i < text->len; i++)
+                if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-", text->ptr[i]) || !text->ptr[i])
+                        return false;
+        return text->len > 0 && text->len <= REGION_MAX;
+}
+
 static bool fix_region(struct sl_s3_client *c, struct sl_s3_call *call)
 {
         struct sl_str said = sl_http_header(&call->resp, "x-amz-bucket-region");
@@ -111,7 +122,7 @@ static bool fix_region(struct sl_s3_client *c, struct sl_s3_call *call)
                 sl_buf_add_str(&text, said);
         else
                 sl_s3_xml_text(sl_s3_body_of(call), "Region", &text);
-        bool fixed = text.len > 0 && !sl_str_eqc((struct sl_str){text.ptr, text.len}, c->region);
+        bool fixed = is_region(&text) && !sl_str_eqc((struct sl_str){text.ptr, text.len}, c->region);
         if (fixed) {
                 c->region_gen++;
                 free(c->region);

@@ -306,6 +306,35 @@ static void config_of_the_client(void **state)
         CHECK(false, "has no effect", "s3.proxy.user", "me");
 }
 
+/* The region becomes a part of a host name and of a header: a server may correct it, not make something else of it. */
+static void a_region_is_a_word(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *header, *body, *want;
+        } cases[] = {{"x-amz-bucket-region: eu-west-1\r\n", "", "eu-west-1"},
+                     {"", "<Error><Region>ap-south-1</Region></Error>", "ap-south-1"},
+                     {"x-amz-bucket-region: evil.example/\r\n", "", "us-east-1"},
+                     {"x-amz-bucket-region: a@b\r\n", "", "us-east-1"},
+                     {"", "<Error><Region>x\r\nHost: y</Region></Error>", "us-east-1"},
+                     {"", "<Error><Region></Region></Error>", "us-east-1"}};
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                struct sl_s3_client_opts opts = {.bucket = "b", .region = "us-east-1", .attempts = 1,
+                                                 .creds = {.access = "A", .secret = "S"}};
+                struct sl_s3_client *c;
+                assert_int_equal(sl_s3_client_new(&opts, &c, NULL), SL_OK);
+                struct sl_s3_call *call = sl_s3_call_new(c, "PUT", SL_STR("k"), "write");
+                call->resp.status = 301;
+                sl_buf_adds(&call->resp.headers, cases[i].header);
+                sl_buf_adds(&call->resp.body, cases[i].body);
+                bool again = sl_s3_judge(c, call) == SL_S3_V_RETRY_NOW;
+                assert_string_equal(c->region, cases[i].want);
+                assert_true(again == (strcmp(cases[i].want, "us-east-1") != 0));
+                sl_s3_call_free(call);
+                sl_s3_client_free(c);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -320,6 +349,7 @@ int main(void)
                 cmocka_unit_test(pages_of_xml),
                 cmocka_unit_test(the_order_of_credentials),
                 cmocka_unit_test(config_of_the_client),
+                cmocka_unit_test(a_region_is_a_word),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
