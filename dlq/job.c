@@ -11,6 +11,7 @@
 #include "dlq/print.h"
 
 #define ASK_MS 15000
+#define PARTITIONS_MAX 1000000 /* of a topic, far beyond what brokers can have */
 
 /* Options that say how, not what. The first ones have a value. */
 static const char *const how[] = {"--bootstrap-server", "--command-config", "--connect", "--rate",        "--reason",
@@ -160,10 +161,10 @@ static void load_counts(struct sl_dlq_counts *c, const json_t *obj)
         c->repaired = (uint64_t)sl_json_int(obj, "repaired", 0);
         json_array_foreach(json_object_get(obj, "targets"), i, t)
         {
-                int32_t p = (int32_t)sl_json_int(t, "partition", 0);
+                int64_t p = sl_json_int(t, "partition", 0);
                 const char *topic = sl_json_str(t, "topic");
-                if (topic && p >= 0)
-                        sl_dlq_counts_target(c, topic, p + 1)->counts[p] = (uint64_t)sl_json_int(t, "count", 0);
+                if (topic && p >= 0 && p < PARTITIONS_MAX)
+                        sl_dlq_counts_target(c, topic, (int32_t)p + 1)->counts[p] = (uint64_t)sl_json_int(t, "count", 0);
         }
 }
 

@@ -5,8 +5,6 @@
 #include <string.h>
 #include "base/json.h"
 
-#define TASKS_MAX 10000 /* more in one record is no placement of ours */
-
 static void placed_free(void *value)
 {
         struct sl_placed *p = value;
@@ -256,8 +254,8 @@ enum sl_rc sl_placement_parse(struct sl_str text, struct sl_placement *ret, stru
                 return sl_fail(err, SL_E_JSON, "the placement record lacks version, leader, url or tasks");
         json_object_foreach(tasks, name, list)
         {
-                if (json_array_size(list) > TASKS_MAX)
-                        return sl_fail(err, SL_E_JSON, "the placement record gives %s more than %d tasks", name, TASKS_MAX);
+                if (json_array_size(list) > SL_TASKS_MAX)
+                        return sl_fail(err, SL_E_JSON, "the placement record gives %s more than %d tasks", name, SL_TASKS_MAX);
                 struct sl_placed *c = add(ret, name, (uint32_t)json_array_size(list));
                 for (uint32_t t = 0; t < c->count; t++)
                         parse_task(json_array_get(list, t), &c->tasks[t]);

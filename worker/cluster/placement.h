@@ -14,6 +14,8 @@
 #include "base/err.h"
 #include "base/map.h"
 
+#define SL_TASKS_MAX 10000 /* of a connector: more in a record was not written by a worker */
+
 struct sl_place {
         char *owner;    /* NULL = nobody */
         char *from;     /* whose it was, when that worker must end it first */

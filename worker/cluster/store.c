@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "cluster/placement.h"
 #include "kafka/compact.h"
 
 #define PUT_MAX 256 /* records of one write */
@@ -171,7 +172,8 @@ static void apply_task_status(struct sl_store *st, struct sl_str rest, struct sl
 {
         const char *dash = memrchr(rest.ptr, '-', rest.len);
         int64_t task;
-        if (!dash || !sl_parse_i64((struct sl_str){dash + 1, rest.len - (size_t)(dash + 1 - rest.ptr)}, &task) || task < 0)
+        if (!dash || !sl_parse_i64((struct sl_str){dash + 1, rest.len - (size_t)(dash + 1 - rest.ptr)}, &task) || task < 0 ||
+            task >= SL_TASKS_MAX)
                 return;
         char *name = sl_strndup(rest.ptr, (size_t)(dash - rest.ptr));
         apply_status(st, name, task, value);
