@@ -17,10 +17,13 @@
 
 char sl_props_null_[1];
 
+/* Any value may be a secret. */
 static void free_value(void *value)
 {
-        if (value != SL_PROPS_NULL)
-                free(value);
+        if (value == SL_PROPS_NULL || !value)
+                return;
+        explicit_bzero(value, strlen(value));
+        free(value);
 }
 
 void sl_props_free(struct sl_props *p)
