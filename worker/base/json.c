@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Control-plane JSON over jansson. Rows never come here: their codecs are in worker/convert. */
 #include "base/json.h"
+#include <stdlib.h>
 
 #define MAX_DEPTH 200
+
+/* Else jansson would leave out what it has no memory for, and a record would be written without it. */
+__attribute__((constructor)) static void end_without_memory(void)
+{
+        json_set_alloc_funcs(sl_malloc, free);
+}
 
 /* jansson's own limit is 2048 and can't be set. Counts brackets outside strings; malformed text is jansson's. */
 static bool too_deep(struct sl_str text)

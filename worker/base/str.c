@@ -3,6 +3,7 @@
  * Used by every folder and on every row, so the writers format straight into the buffer. Nothing here obeys
  * the process's locale, looks at a schema or logs. */
 #include "base/str.h"
+#include "base/err.h"
 
 #include <locale.h>
 #include <pthread.h>
@@ -52,10 +53,7 @@ bool sl_buf_grow(struct sl_buf *b, size_t n)
                 want = b->len + n;
         if (want > max)
                 want = max;
-        char *p = realloc(b->ptr, want + SLACK);
-        if (!p)
-                return buf_fail(b);
-        b->ptr = p;
+        b->ptr = sl_realloc(b->ptr, want + SLACK);
         b->cap = want;
         return true;
 }
@@ -454,9 +452,9 @@ static bool slow_strtod(struct sl_str s, bool single, double *ret)
 {
         static pthread_once_t once = PTHREAD_ONCE_INIT;
         char small[64];
-        char *text = s.len < sizeof(small) ? small : malloc(s.len + 1);
+        char *text = s.len < sizeof(small) ? small : sl_malloc(s.len + 1);
         pthread_once(&once, make_c_locale);
-        if (!text || !c_locale) {
+        if (!c_locale) {
                 if (text != small)
                         free(text);
                 return false;

@@ -35,7 +35,7 @@ static inline bool sl_str_eqc(struct sl_str a, const char *b)
         return sl_str_eq(a, sl_str_c(b));
 }
 
-/* A growing buffer. `bad` is sticky: set when the ceiling was hit or memory ran out; the writer checks
+/* A growing buffer. `bad` is sticky: set when the ceiling was hit; the writer checks
  * once at the end (sl_buf_ok). After that, appends are ignored. */
 struct sl_buf {
         char *ptr;
