@@ -15,20 +15,19 @@ import json
 import os
 import pathlib
 import random
-import shutil
 import signal
 import statistics
 import sys
-import tempfile
 import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import chaos as base  # noqa: E402
 import stand  # noqa: E402
+from chaos import Violation  # noqa: E402
 
 SESSION = 6.0
 MOVE_WITHIN = SESSION + 5
-JSON = "org.apache.kafka.connect.json.JsonConverter"
 # kind: (weight, seconds that it lasts)
 FAULTS = {
     "kill, back soon": (3, (0.1, 3.0)),
@@ -38,10 +37,6 @@ FAULTS = {
     "stop": (2, (0.1, 4.0)),
     "kill, alone": (1, (13.0, 14.0)),
 }
-
-
-class Violation(Exception):
-    """A rule was broken."""
 
 
 def schedule(rng, faults, workers):
@@ -95,12 +90,11 @@ class Writer(threading.Thread):
             self.failure = error
 
 
-class Worker(stand.Worker):
-    """One of the cluster; `fit` while no fault is on it."""
+class Worker(base.Worker):
+    """One of the cluster, which may be hurt as soon as its REST listens."""
 
-    def __init__(self, *args, **more):
-        super().__init__(*args, **more)
-        self.fit = True
+    def _ready(self):
+        return stand.Worker._ready(self)
 
     @property
     def worker_id(self):
@@ -113,21 +107,15 @@ class Worker(stand.Worker):
         return {name: entry["status"] for name, entry in answer.json().items()}
 
 
-class Chaos:
+class Chaos(base.Run):
     def __init__(self, args, workdir):
-        self.args, self.workdir = args, workdir
+        super().__init__(args, workdir)
         self.rng = random.Random(args.seed)
         self.plan = schedule(self.rng, args.faults, args.workers)
         self.kafka = stand.Kafka(workdir / "kafka", config={"group.min.session.timeout.ms": 1000})
         self.postgres = stand.Postgres(workdir / "postgres", config={"max_connections": 200})
         self.names = [f"c{number}" for number in range(args.connectors)]
-        self.workers, self.writers, self.actions = [], [], []
-        self.lock = threading.Lock()  # over fit and the lists of results
-        self.moves, self.violations = [], []
-        self.started = time.monotonic()
-
-    def say(self, text):
-        print(f"{time.monotonic() - self.started:7.1f} s  {text}", flush=True)
+        self.writers, self.actions, self.moves, self.changes = [], [], [], None
 
     # --- The stand ----------------------------------------------------------------------------------------------------
 
@@ -136,15 +124,7 @@ class Chaos:
         self.postgres.create_db("chaos")
         for number in range(self.args.connectors):
             self.postgres.sql(f"create table t{number} (id int primary key, v int not null)", "chaos")
-        kinds = {f"{kind}.storage.{key}": value for kind in ("config", "offset", "status")
-                 for key, value in (("topic", f"chaos-{kind}"), ("replication.factor", 1))}
-        properties = {"bootstrap.servers": self.kafka.bootstrap, "group.id": "chaos", **kinds,
-                      "offset.storage.partitions": 5, "session.timeout.ms": int(SESSION * 1000),
-                      "heartbeat.interval.ms": 2000, "key.converter": JSON, "key.converter.schemas.enable": "false",
-                      "value.converter": JSON, "value.converter.schemas.enable": "false"}
-        self.workers = [Worker(os.environ["SLUICE_BINARY"], self.workdir / f"worker-{number}", properties)
-                        for number in range(self.args.workers)]
-        stand.start_all(self.workers)
+        self.make_workers(self.args.workers, SESSION, 2000, key_converter_schemas_enable="false", value_converter_schemas_enable="false")
         for number, name in enumerate(self.names):
             worker = self.rng.choice(self.workers)
             stand.wait_until(lambda w=worker: w.rest("GET", "/connectors").ok, 60, "the worker's REST")
@@ -156,6 +136,9 @@ class Chaos:
                         for number in range(self.args.connectors)]
         for writer in self.writers:
             writer.start()
+
+    def make_worker(self, workdir, properties):
+        return Worker(os.environ["SLUICE_BINARY"], workdir, properties)
 
     @staticmethod
     def post(worker, name, config):
@@ -179,27 +162,19 @@ class Chaos:
             writer.ended.set()
         for action in self.actions:
             action.join(60)
-        for worker in self.workers:
-            if worker.running:
-                worker.signal(signal.SIGCONT)
-        stand.stop_all(self.workers)
-        stand.stop_all([self.kafka, self.postgres])
+        super().tear_down()
+
+    def parts(self):
+        return [self.kafka, self.postgres]
 
     # --- Faults -------------------------------------------------------------------------------------------------------
 
     def fit_others(self, worker):
         return [other for other in self.workers if other.fit and other is not worker]
 
-    def pick(self, wanted):
+    def choose(self, step):
         """The wanted worker, or the next fit one; one fit worker always stays, unless there is only one at all."""
-        while True:
-            with self.lock:
-                for step in range(len(self.workers)):
-                    worker = self.workers[(wanted + step) % len(self.workers)]
-                    if worker.fit and (len(self.workers) == 1 or self.fit_others(worker)):
-                        worker.fit = False
-                        return worker
-            time.sleep(0.05)
+        return self.pick(step["worker"], leave=min(1, len(self.workers) - 1))[0]
 
     def faults(self):
         for number, step in enumerate(self.plan, 1):
@@ -208,9 +183,9 @@ class Chaos:
                 for action in self.actions:
                     action.join()
                 self.settled(f"before fault {number}")
-                self.fault(number, step, self.pick(step["worker"]))
+                self.fault(number, step, self.choose(step))
                 continue
-            worker = self.pick(step["worker"])
+            worker = self.choose(step)
             action = threading.Thread(target=self.fault, args=(number, step, worker), daemon=True)
             self.actions.append(action)
             action.start()
@@ -219,18 +194,16 @@ class Chaos:
 
     def fault(self, number, step, worker):
         try:
-            note = self.hit(step, worker)
+            note = self.strike(step, worker)
         except Exception as error:
             note = f"VIOLATION: {error}"
             with self.lock:
                 self.violations.append(f"fault {number} ({step['kind']} of worker {self.workers.index(worker)}): {error}")
-        if not worker.running:
-            worker.start()
-        worker.fit = True
+        self.give_back([worker])
         self.say(f"fault {number:3}/{len(self.plan)}: {step['kind']:15} worker {self.workers.index(worker)} "
                  f"{step['lasts']:5.1f} s{'; ' + note if note else ''}")
 
-    def hit(self, step, worker):
+    def strike(self, step, worker):
         note = ""
         if step["kind"].startswith("freeze"):
             worker.signal(signal.SIGSTOP)
@@ -341,52 +314,33 @@ class Chaos:
             writer.ended.set()
         for writer in self.writers:
             writer.join()
-        changes = self.check_rows()
-        self.say(f"{changes} changes, each exactly once and in its key's order")
-        return changes
+        self.changes = self.check_rows()
+        self.say(f"{self.changes} changes, each exactly once and in its key's order")
+
+    def epilogue(self):
+        return [*self.violations, f"schedule: {json.dumps(self.plan)}"]
 
 
-def report(chaos, changes):
+def summary(chaos):
     kinds = collections.Counter(step["kind"] for step in chaos.plan)
-    summary = {"seed": chaos.args.seed, "faults": dict(kinds), "workers": chaos.args.workers,
-               "connectors": chaos.args.connectors, "changes": changes, "seconds": round(time.monotonic() - chaos.started),
+    told = {"seed": chaos.args.seed, "faults": dict(kinds), "workers": chaos.args.workers,
+               "connectors": chaos.args.connectors, "changes": chaos.changes, "seconds": round(time.monotonic() - chaos.started),
                "session_seconds": SESSION, "violations": chaos.violations}
     if chaos.moves:
-        summary["from_kill_to_running_elsewhere_seconds"] = {
+        told["from_kill_to_running_elsewhere_seconds"] = {
             "min": min(chaos.moves), "median": statistics.median(chaos.moves), "max": max(chaos.moves), "n": len(chaos.moves)}
-    print(json.dumps(summary))
-    return summary
+    return told
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faults", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
+    base.options(parser)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--connectors", type=int, default=6)
     parser.add_argument("--rate", type=float, default=10, help="transactions a second and table")
-    parser.add_argument("--keep", action="store_true", help="keep the work directory; a run that broke a rule keeps it anyway")
     args = parser.parse_args()
-    workdir = pathlib.Path(tempfile.mkdtemp(prefix="sluice-chaos-"))
-    chaos, broken = Chaos(args, workdir), []
-    changes = None
-    try:
-        changes = chaos.run()
-    except (Violation, stand.StandError, TimeoutError) as error:
-        broken.append(str(error))
-    finally:
-        chaos.tear_down()
-    chaos.violations += broken
-    report(chaos, changes)
-    if chaos.violations:
-        print(f"\nchaos cluster: broken with --seed {args.seed} --faults {args.faults} --workers {args.workers} "
-              f"--connectors {args.connectors}; logs in {workdir}", file=sys.stderr)
-        for violation in chaos.violations:
-            print(f"  {violation}", file=sys.stderr)
-        print(f"  schedule: {json.dumps(chaos.plan)}", file=sys.stderr)
-        sys.exit(1)
-    if not args.keep:
-        shutil.rmtree(workdir, ignore_errors=True)
+    base.drive("cluster", Chaos, args, summary, f"--faults {args.faults} --workers {args.workers} --connectors {args.connectors}")
 
 
 if __name__ == "__main__":

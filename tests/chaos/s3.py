@@ -15,28 +15,25 @@ import argparse
 import collections
 import contextlib
 import json
-import os
 import pathlib
 import random
 import re
-import shutil
-import signal
 import sys
-import tempfile
 import threading
 import time
 
 import confluent_kafka
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import chaos as base  # noqa: E402
 import lake  # noqa: E402
 import s3_faults  # noqa: E402
 import stand  # noqa: E402
+from chaos import SLOW, Violation  # noqa: E402
 
-SLOW = int(os.environ.get("SLUICE_SLOW", "1"))
 SESSION = 3.0  # of workers and of the sinks' consumers
 PARTITIONS = 3
-JSON = lake.JSON_CONVERTER
+WORKERS = 2
 BUCKET = "lake"
 SIX = ["default-parquet", "field-json", "time-record-avro", "time-field-parquet", "time-wallclock-json", "default-schedule-avro"]
 # kind: (weight, seconds that it lasts)
@@ -48,6 +45,7 @@ FAULTS = {
     "tasks": (2, (0.0, 0.0)),
     "restart": (1, (0.0, 0.0)),
 }
+HARD = ("kill", "freeze", "boundary")
 # What a proxy does to requests, by chance; a run has two of them. Only what S3 may do to a sink that asks rightly.
 WEATHER = {
     "lost answers": {("put", "lose"): 0.12, ("part", "lose"): 0.08, ("complete", "lose"): 0.2, ("create", "lose"): 0.04,
@@ -61,32 +59,6 @@ WEATHER = {
     # and all denied for a while
     "credentials": {("put", "expired"): 0.02, ("create", "expired"): 0.04, ("part", "expired"): 0.02, ("complete", "expired"): 0.04},
 }  # fmt: skip
-
-
-class Violation(Exception):
-    """A rule was broken."""
-
-
-def schedule(rng, faults):
-    """What is done to the workers when: (seconds after the one before, kind, worker, seconds that it lasts)."""
-    kinds, weights = list(FAULTS), [weight for weight, _ in FAULTS.values()]
-    plan = [{"after": round(rng.uniform(0.4, 2.5), 2), "kind": kind, "worker": rng.randrange(2),
-             "lasts": round(rng.uniform(*FAULTS[kind][1]), 2)} for kind in rng.choices(kinds, weights, k=faults)]  # fmt: skip
-    if faults and all(step["kind"] not in ("kill", "freeze", "boundary") for step in plan):
-        plan[0] |= {"kind": "kill", "lasts": 0.5}
-    return plan
-
-
-class Worker(stand.Worker):
-    """One of the cluster; `fit` while no fault is on it."""
-
-    def __init__(self, *args, **more):
-        super().__init__(*args, **more)
-        self.fit = True
-        self.start_timeout *= SLOW
-
-    def _ready(self):
-        return self.rest("GET", "/connectors", timeout=5).ok
 
 
 class Run:
@@ -250,7 +222,7 @@ class Run:
         if isinstance(self.store, stand.S3):
             self.store.sweep()
         self.chaos.ask("POST", f"/connectors/{self.name}/restart?includeTasks=true")
-        self.chaos.wait_running(self)
+        self.chaos.wait_running(self.name)
         if not any(line.op == "create" for line in self.proxy.requests()):
             return
 
@@ -275,9 +247,9 @@ class Run:
                        f"{self.report.get('rewritten', '?')} written again; {', '.join(self.weather)}: {faults or 'nothing'}; {verdict}")  # fmt: skip
 
 
-class Chaos:
+class Chaos(base.Run):
     def __init__(self, args, workdir):
-        self.args, self.workdir = args, workdir
+        super().__init__(args, workdir)
         self.kafka = stand.Kafka(workdir / "kafka", config={"group.min.session.timeout.ms": 1000})
         self.names = args.layout or SIX
         self.stores = []
@@ -285,13 +257,6 @@ class Chaos:
             self.stores.append(stand.S3(workdir / "s3proxy"))
         if args.server == "minio" or (args.server == "both" and stand.Minio.present()):
             self.stores.append(stand.Minio(workdir / "minio"))
-        self.workers, self.reports = [], []
-        self.lock = threading.Lock()
-        self.hits = collections.Counter()
-        self.started = time.monotonic()
-
-    def say(self, text):
-        print(f"{time.monotonic() - self.started:7.1f} s  {text}", flush=True)
 
     # --- The stand ----------------------------------------------------------------------------------------------------
 
@@ -300,64 +265,13 @@ class Chaos:
         self.admin = self.kafka.admin(log_level=0)
         for store in self.stores:
             store.create_bucket(BUCKET)
-        kinds = {f"{kind}.storage.{key}": value for kind in ("config", "offset", "status")
-                 for key, value in (("topic", f"chaos-{kind}"), ("replication.factor", 1))}  # fmt: skip
-        properties = {"bootstrap.servers": self.kafka.bootstrap, "group.id": "chaos", **kinds, "offset.storage.partitions": 5,
-                      "session.timeout.ms": int(SESSION * 1000), "heartbeat.interval.ms": 800,
-                      "consumer.session.timeout.ms": int(SESSION * 1000), "consumer.heartbeat.interval.ms": 800,
-                      "consumer.auto.offset.reset": "earliest", "key.converter": JSON, "value.converter": JSON}  # fmt: skip
-        self.workers = [Worker(os.environ["SLUICE_BINARY"], self.workdir / f"worker-{number}", properties) for number in range(2)]
-        stand.start_all(self.workers)
+        self.make_workers(WORKERS, SESSION, 800, consumer_session_timeout_ms=int(SESSION * 1000), consumer_heartbeat_interval_ms=800,
+                          consumer_auto_offset_reset="earliest")
 
-    def tear_down(self):
-        for worker in self.workers:
-            if worker.running:
-                worker.signal(signal.SIGCONT)
-        stand.stop_all(self.workers)
-        stand.stop_all([self.kafka, *self.stores])
-
-    def ask(self, method, path, body=None):
-        """A request to any worker that is fit; clients try again on 409 (a rebalance) and where nobody listens."""
-        deadline = time.monotonic() + 60 * SLOW
-        answer = error = None
-        while time.monotonic() < deadline:
-            for worker in [worker for worker in self.workers if worker.fit and worker.running]:
-                try:
-                    answer = worker.rest(method, path, json=body, timeout=20)
-                except Exception as failed:
-                    error = failed
-                    continue
-                # A POST that went through although its answer was lost says 409 the next time.
-                if answer.ok or (answer.status_code == 409 and "already exists" in answer.text):
-                    return answer
-                if answer.status_code not in (404, 409, 500, 503):
-                    raise Violation(f"{method} {path}: {answer.status_code} {answer.text[:2000]}")
-            time.sleep(0.2)
-        raise Violation(f"{method} {path}: no good answer, last {answer.text[:1000] if answer is not None else repr(error)}")
-
-    def wait_running(self, run):
-        def runs():
-            # Of two changes that were asked for at the same time either may be the last.
-            tasks = int(self.ask("GET", f"/connectors/{run.name}/config").json()["tasks.max"])
-            status = self.ask("GET", f"/connectors/{run.name}/status").json()
-            return len(status["tasks"]) == tasks and all(task["state"] == "RUNNING" for task in status["tasks"]) or None
-
-        try:
-            stand.wait_until(runs, 60 * SLOW, "all tasks RUNNING", 0.1)
-        except TimeoutError:
-            status = self.ask("GET", f"/connectors/{run.name}/status").json()
-            raise Violation(f"tasks do not run: {json.dumps(status)[:3000]}") from None
+    def parts(self):
+        return [self.kafka, *self.stores]
 
     # --- Faults -------------------------------------------------------------------------------------------------------
-
-    def pick(self, wanted):
-        while True:
-            with self.lock:
-                for worker in (self.workers[wanted], self.workers[1 - wanted]):
-                    if worker.fit:
-                        worker.fit = False
-                        return worker
-            time.sleep(0.05)
 
     def faults(self, plan, runs):
         actions = []
@@ -375,7 +289,7 @@ class Chaos:
                     actions.append(self.aside(
                         lambda run=run: self.ask("POST", f"/connectors/{run.name}/restart?includeTasks=true")))  # fmt: skip
             else:
-                actions.append(self.aside(lambda step=step, worker=self.pick(step["worker"]): self.hit(step, worker)))
+                actions.append(self.aside(lambda step=step, worker=self.pick(step["worker"])[0]: self.hit(step, worker)))
         for action in actions:
             action.join()
 
@@ -387,10 +301,7 @@ class Chaos:
         killed, done = [], threading.Event()
 
         def kill(_):
-            with self.lock:
-                killed.extend(worker for worker in self.workers if worker.fit)
-                for worker in killed:
-                    worker.fit = False
+            killed.extend(self.take_all())
             for worker in killed:
                 worker.kill()
             done.set()
@@ -403,51 +314,13 @@ class Chaos:
                 done.wait(20)
                 time.sleep(step["lasts"])
         finally:
-            for worker in killed:
-                worker.start()
-                worker.fit = True
-
-    def aside(self, what):
-        def run():
-            try:
-                what()
-            except Exception as error:
-                with self.lock:
-                    self.broken.append(str(error))
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        return thread
-
-    def hit(self, step, worker):
-        try:
-            if step["kind"] == "freeze":
-                worker.signal(signal.SIGSTOP)
-                time.sleep(step["lasts"])
-                worker.signal(signal.SIGCONT)
-                time.sleep(0.5)
-                if not worker.running:
-                    raise Violation(f"a worker ended with {worker.process.returncode} after it was frozen")
-            elif step["kind"] == "stop":
-                code = worker.stop()
-                if code != 0:
-                    raise Violation(f"a worker ended with {code} when it was stopped")
-                time.sleep(step["lasts"])
-            else:
-                if not worker.running:
-                    raise Violation(f"a worker ended with {worker.process.returncode} by itself")
-                worker.kill()
-                time.sleep(step["lasts"])
-        finally:
-            if not worker.running:
-                worker.start()
-            worker.fit = True
+            self.give_back(killed)
 
     # --- Rounds -------------------------------------------------------------------------------------------------------
 
     def round(self, number, runs):
         rng = random.Random(f"{self.args.seed}/{number}")
-        plan = schedule(rng, self.args.faults)
+        plan = base.schedule(rng, FAULTS, self.args.faults, WORKERS, HARD)
         self.lasts = max(3.0, sum(step["after"] for step in plan) + 2)
         self.broken = []
         self.say(f"round {number}: " + (", ".join(f"{s['kind']} {s['worker']}" for s in plan) or "no faults"))
@@ -502,37 +375,17 @@ def summary(chaos):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
+    base.options(parser, runs=100)
     parser.add_argument("--layout", action="append", choices=sorted(lake.LAYOUTS), help="only these; the six of SIX otherwise")
     parser.add_argument("--server", choices=("s3proxy", "minio", "both"), default="both",
                         help="both: in turns, MinIO only where it is built")
     parser.add_argument("--faults", type=int, default=7, help="faults of workers in a round; 0: of S3 none either")
     parser.add_argument("--together", type=int, default=5, help="runs side by side")
     parser.add_argument("--stop-at-first", action="store_true", help="no more rounds after one that broke a rule")
-    parser.add_argument("--json", type=pathlib.Path, help="a file for all reports")
-    parser.add_argument("--keep", action="store_true", help="keep the work directory; a run that broke a rule keeps it anyway")
     args = parser.parse_args()
-    workdir = pathlib.Path(tempfile.mkdtemp(prefix="sluice-chaos-s3-"))
-    chaos, failed = Chaos(args, workdir), None
-    try:
-        chaos.run()
-    except (Violation, stand.StandError, TimeoutError) as error:
-        failed = error
-    finally:
-        chaos.tear_down()
-    told = summary(chaos)
-    print(json.dumps(told))
-    if args.json:
-        args.json.write_text(json.dumps({**told, "reports": chaos.reports}, indent=1))
-    if failed or told["broken"] or told["runs"] < args.runs:
-        print(f"\nchaos s3: broken with --seed {args.seed} --runs {args.runs} --faults {args.faults} --together {args.together} "
-              f"--server {args.server}{''.join(f' --layout {name}' for name in args.layout or [])}; logs in {workdir}", file=sys.stderr)
-        if failed:
-            print(f"  {failed}", file=sys.stderr)
-        sys.exit(1)
-    if not args.keep:
-        shutil.rmtree(workdir, ignore_errors=True)
+    again = (f"--runs {args.runs} --faults {args.faults} --together {args.together} --server {args.server}"
+             f"{''.join(f' --layout {name}' for name in args.layout or [])}")  # fmt: skip
+    base.drive("s3", Chaos, args, summary, again)
 
 
 if __name__ == "__main__":

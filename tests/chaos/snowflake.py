@@ -12,23 +12,20 @@ Then the faults end, the sinks catch up, and of each run must be true:
 import argparse
 import collections
 import json
-import os
 import pathlib
 import random
-import shutil
-import signal
 import sys
-import tempfile
 import threading
 import time
 
 import confluent_kafka
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import chaos as base  # noqa: E402
 import sf  # noqa: E402
 import stand  # noqa: E402
+from chaos import SLOW, Violation  # noqa: E402
 
-SLOW = int(os.environ.get("SLUICE_SLOW", "1"))
 SESSION = 3.0  # of workers and of the sinks' consumers
 PARTITIONS = 3
 WORKERS = 3
@@ -44,6 +41,7 @@ FAULTS = {
     "tasks": (2, (0.0, 0.0)),
     "restart": (1, (0.0, 0.0)),
 }
+HARD = ("kill", "freeze", "zombies", "boundary")
 # What the account does to requests, by chance: (operation, action): chance. A round has two of them.
 WEATHER = {
     "lost answers": {("append", "lose"): 0.12, ("open", "lose"): 0.08, ("status", "lose"): 0.05, ("token", "lose"): 0.05, ("hostname", "drop"): 0.05,
@@ -57,22 +55,6 @@ WEATHER = {
     "moves": {("append", "410"): 0.02},
     "slow commits": {},
 }  # fmt: skip
-
-
-class Violation(Exception):
-    """A rule was broken."""
-
-
-class Worker(stand.Worker):
-    """One of the cluster; `fit` while no fault is on it."""
-
-    def __init__(self, *args, **more):
-        super().__init__(*args, **more)
-        self.fit = True
-        self.start_timeout *= SLOW
-
-    def _ready(self):
-        return self.rest("GET", "/connectors", timeout=5).ok
 
 
 class Run:
@@ -156,7 +138,7 @@ class Run:
             self.violations.append(f"the sink does not come to its end: {self.committed()} of {wanted}; {json.dumps(status)[:3000]}")
         self.check_table()
         self.check_channels()
-        self.chaos.wait_running(self)
+        self.chaos.wait_running(self.name)
 
     def check_table(self):
         """The table against the topic, each row with its values."""
@@ -199,89 +181,23 @@ class Run:
                        f"{self.report.get('opens', '?')} opens; {verdict}")  # fmt: skip
 
 
-class Chaos:
+class Chaos(base.Run):
     def __init__(self, args, workdir):
-        self.args, self.workdir = args, workdir
+        super().__init__(args, workdir)
         self.kafka = stand.Kafka(workdir / "kafka", config={"group.min.session.timeout.ms": 1000})
-        self.workers, self.reports, self.account = [], [], None
-        self.lock = threading.Lock()
-        self.hits, self.injected, self.counters = collections.Counter(), collections.Counter(), collections.Counter()
-        self.started = time.monotonic()
-
-    def say(self, text):
-        print(f"{time.monotonic() - self.started:7.1f} s  {text}", flush=True)
+        self.account = None
+        self.injected, self.counters = collections.Counter(), collections.Counter()
 
     def set_up(self):
         self.kafka.start()
         self.admin = self.kafka.admin(log_level=0)
-        kinds = {f"{kind}.storage.{key}": value for kind in ("config", "offset", "status")
-                 for key, value in (("topic", f"chaos-{kind}"), ("replication.factor", 1))}  # fmt: skip
-        properties = {"bootstrap.servers": self.kafka.bootstrap, "group.id": "chaos", **kinds, "offset.storage.partitions": 5,
-                      "session.timeout.ms": int(SESSION * 1000), "heartbeat.interval.ms": 800, "offset.flush.interval.ms": 1000,
-                      "consumer.session.timeout.ms": int(SESSION * 1000), "consumer.heartbeat.interval.ms": 800,
-                      "consumer.auto.offset.reset": "earliest", "key.converter": JSON, "value.converter": JSON}  # fmt: skip
-        self.workers = [Worker(os.environ["SLUICE_BINARY"], self.workdir / f"worker-{number}", properties) for number in range(WORKERS)]
-        stand.start_all(self.workers)
+        self.make_workers(WORKERS, SESSION, 800, offset_flush_interval_ms=1000, consumer_session_timeout_ms=int(SESSION * 1000),
+                          consumer_heartbeat_interval_ms=800, consumer_auto_offset_reset="earliest")
 
-    def tear_down(self):
-        for worker in self.workers:
-            if worker.running:
-                worker.signal(signal.SIGCONT)
-        stand.stop_all(self.workers)
-        stand.stop_all([self.kafka, *([self.account] if self.account else [])])
-
-    def ask(self, method, path, body=None):
-        """A request to any worker that is fit; clients try again on 409 (a rebalance) and where nobody listens."""
-        deadline = time.monotonic() + 60 * SLOW
-        answer = error = None
-        while time.monotonic() < deadline:
-            for worker in [worker for worker in self.workers if worker.fit and worker.running]:
-                try:
-                    answer = worker.rest(method, path, json=body, timeout=20)
-                except Exception as failed:
-                    error = failed
-                    continue
-                # A POST that went through although its answer was lost says 409 the next time.
-                if answer.ok or (answer.status_code == 409 and "already exists" in answer.text):
-                    return answer
-                if answer.status_code not in (404, 409, 500, 503):
-                    raise Violation(f"{method} {path}: {answer.status_code} {answer.text[:2000]}")
-            time.sleep(0.2)
-        raise Violation(f"{method} {path}: no good answer, last {answer.text[:1000] if answer is not None else repr(error)}")
-
-    def wait_running(self, run):
-        def runs():
-            # Of two changes that were asked for at the same time either may be the last.
-            tasks = int(self.ask("GET", f"/connectors/{run.name}/config").json()["tasks.max"])
-            status = self.ask("GET", f"/connectors/{run.name}/status").json()
-            return len(status["tasks"]) == tasks and all(task["state"] == "RUNNING" for task in status["tasks"]) or None
-
-        try:
-            stand.wait_until(runs, 60 * SLOW, "all tasks RUNNING", 0.1)
-        except TimeoutError:
-            status = self.ask("GET", f"/connectors/{run.name}/status").json()
-            raise Violation(f"tasks do not run: {json.dumps(status)[:3000]}") from None
+    def parts(self):
+        return [self.kafka, self.account]
 
     # --- Faults of workers --------------------------------------------------------------------------------------------
-
-    def schedule(self, rng):
-        """What is done to the workers when."""
-        kinds, weights = list(FAULTS), [weight for weight, _ in FAULTS.values()]
-        plan = [{"after": round(rng.uniform(0.4, 2.5), 2), "kind": kind, "worker": rng.randrange(WORKERS),
-                 "lasts": round(rng.uniform(*FAULTS[kind][1]), 2)} for kind in rng.choices(kinds, weights, k=self.args.faults)]  # fmt: skip
-        if plan and all(step["kind"] not in ("kill", "freeze", "zombies", "boundary") for step in plan):
-            plan[0] |= {"kind": "kill", "lasts": 0.5}
-        return plan
-
-    def pick(self, wanted, count=1):
-        while True:
-            with self.lock:
-                fit = [w for w in self.workers[wanted:] + self.workers[:wanted] if w.fit]
-                if len(fit) >= count:
-                    for worker in fit[:count]:
-                        worker.fit = False
-                    return fit[:count]
-            time.sleep(0.05)
 
     def faults(self, plan, runs):
         actions = []
@@ -311,52 +227,11 @@ class Chaos:
         deadline = time.monotonic() + 3
         while self.account.state()["injected"].get("append lose", 0) == before and time.monotonic() < deadline:
             time.sleep(0.005)
-        with self.lock:
-            killed = [worker for worker in self.workers if worker.fit]
-            for worker in killed:
-                worker.fit = False
+        killed = self.take_all()
         for worker in killed:
             worker.kill()
         time.sleep(step["lasts"])
-        for worker in killed:
-            worker.start()
-            worker.fit = True
-
-    def aside(self, what):
-        def run():
-            try:
-                what()
-            except Exception as error:
-                with self.lock:
-                    self.broken.append(str(error) or repr(error))
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        return thread
-
-    def hit(self, step, worker):
-        try:
-            if step["kind"] in ("freeze", "zombies"):
-                worker.signal(signal.SIGSTOP)
-                time.sleep(step["lasts"])
-                worker.signal(signal.SIGCONT)
-                time.sleep(0.5)
-                if not worker.running:
-                    raise Violation(f"a worker ended with {worker.process.returncode} after it was frozen")
-            elif step["kind"] == "stop":
-                code = worker.stop()
-                if code != 0:
-                    raise Violation(f"a worker ended with {code} when it was stopped")
-                time.sleep(step["lasts"])
-            else:
-                if not worker.running:
-                    raise Violation(f"a worker ended with {worker.process.returncode} by itself")
-                worker.kill()
-                time.sleep(step["lasts"])
-        finally:
-            if not worker.running:
-                worker.start()
-            worker.fit = True
+        self.give_back(killed)
 
     # --- Faults of the account ----------------------------------------------------------------------------------------
 
@@ -398,7 +273,7 @@ class Chaos:
 
     def round(self, number, first, count):
         rng = random.Random(f"{self.args.seed}/{number}")
-        plan = self.schedule(rng)
+        plan = base.schedule(rng, FAULTS, self.args.faults, WORKERS, HARD)
         self.lasts = max(3.0, sum(step["after"] for step in plan) + 2)
         self.broken = []
         self.account = sf.Snowflake(self.workdir / f"account-{number}", settings={"seed": rng.randrange(10**6)}).start()
@@ -452,35 +327,14 @@ def summary(chaos):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
+    base.options(parser, runs=100)
     parser.add_argument("--rows", type=int, default=300, help="rows of each of the three partitions")
     parser.add_argument("--faults", type=int, default=6, help="faults of workers in a round; 0: of the account none either")
     parser.add_argument("--together", type=int, default=5, help="runs side by side")
     parser.add_argument("--stop-at-first", action="store_true", help="no more rounds after one that broke a rule")
-    parser.add_argument("--json", type=pathlib.Path, help="a file for all reports")
-    parser.add_argument("--keep", action="store_true", help="keep the work directory; a run that broke a rule keeps it anyway")
     args = parser.parse_args()
-    workdir = pathlib.Path(tempfile.mkdtemp(prefix="sluice-chaos-sf-"))
-    chaos, failed = Chaos(args, workdir), None
-    try:
-        chaos.run()
-    except (Violation, stand.StandError, TimeoutError) as error:
-        failed = error
-    finally:
-        chaos.tear_down()
-    told = summary(chaos)
-    print(json.dumps(told))
-    if args.json:
-        args.json.write_text(json.dumps({**told, "reports": chaos.reports}, indent=1))
-    if failed or told["broken"] or told["runs"] < args.runs:
-        print(f"\nchaos snowflake: broken with --seed {args.seed} --runs {args.runs} --rows {args.rows} --faults {args.faults} "
-              f"--together {args.together}; logs in {workdir}", file=sys.stderr)  # fmt: skip
-        if failed:
-            print(f"  {failed}", file=sys.stderr)
-        sys.exit(1)
-    if not args.keep:
-        shutil.rmtree(workdir, ignore_errors=True)
+    again = f"--runs {args.runs} --rows {args.rows} --faults {args.faults} --together {args.together}"
+    base.drive("snowflake", Chaos, args, summary, again)
 
 
 if __name__ == "__main__":
