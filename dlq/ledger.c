@@ -16,7 +16,7 @@
 #define GLANCE_MS 2000  /* a dry run only lets a transaction end that is just being committed */
 #define PAUSE_MS 50
 
-enum scope { ALL, ORIGINAL, OTHER, SCOPES };
+enum scope { ALL, ORIGINAL, OTHER, RELEASED, SCOPES }; /* RELEASED: what letters were taken back from; closes nothing */
 struct bucket {
         enum scope scope;
         int32_t partition;
@@ -33,6 +33,8 @@ struct sl_dlq_ledger {
         struct sl_buf topic_id;
         struct sl_map buckets;             /* "scope partition number" -> struct bucket */
         struct sl_map jobs;                /* id -> struct job */
+        struct job worker;                 /* the connector's record */
+        struct sl_dlq_last last_act;
         const struct bucket *last[SCOPES]; /* found before: neighbours are asked for together */
         struct sl_buf key, value;
         int64_t *ends; /* of the ledger topic's partitions, when it was opened */
@@ -162,7 +164,7 @@ static uint8_t state_in(struct sl_dlq_ledger *l, enum scope scope, int32_t parti
 enum sl_dlq_state sl_dlq_ledger_state(const struct sl_dlq_ledger *cl, int32_t partition, int64_t offset)
 {
         struct sl_dlq_ledger *l = (struct sl_dlq_ledger *)cl; /* only what was found last changes */
-        for (int scope = ALL; scope < SCOPES; scope++) {
+        for (int scope = ALL; scope < RELEASED; scope++) {
                 uint8_t s = state_in(l, (enum scope)scope, partition, offset);
                 if (s != SL_DLQ_OPEN)
                         return (enum sl_dlq_state)s;
@@ -175,12 +177,25 @@ static enum scope own_scope(const struct sl_dlq_ledger *l)
         return strcmp(l->opts.target, "original") == 0 ? ORIGINAL : OTHER;
 }
 
+static void set_state(struct sl_dlq_ledger *l, enum scope scope, int32_t partition, int64_t offset, uint8_t state)
+{
+        struct bucket *b = make(l, scope, partition, offset / SL_DLQ_BUCKET);
+        b->states[offset % SL_DLQ_BUCKET] = state;
+        b->dirty = true;
+}
+
 void sl_dlq_ledger_mark(struct sl_dlq_ledger *l, int32_t partition, int64_t offset, enum sl_dlq_state state)
 {
         bool all = state == SL_DLQ_OPEN || state >= SL_DLQ_QUARANTINED;
-        struct bucket *b = make(l, all ? ALL : own_scope(l), partition, offset / SL_DLQ_BUCKET);
-        b->states[offset % SL_DLQ_BUCKET] = (uint8_t)state;
-        b->dirty = true;
+        uint8_t was = state_in(l, ALL, partition, offset);
+        if (state == SL_DLQ_OPEN && was != SL_DLQ_OPEN)
+                set_state(l, RELEASED, partition, offset, was);
+        set_state(l, all ? ALL : own_scope(l), partition, offset, (uint8_t)state);
+}
+
+bool sl_dlq_ledger_released(const struct sl_dlq_ledger *cl, int32_t partition, int64_t offset)
+{
+        return state_in((struct sl_dlq_ledger *)cl, RELEASED, partition, offset) != SL_DLQ_OPEN;
 }
 
 /* --- Jobs ------------------------------------------------------------------------------------------------------------
@@ -209,12 +224,29 @@ void sl_dlq_ledger_put_job(struct sl_dlq_ledger *l, const char *id, struct sl_st
         put_job(l, id, json)->dirty = true;
 }
 
+struct sl_str sl_dlq_ledger_worker(const struct sl_dlq_ledger *l)
+{
+        return l->worker.json.len ? (struct sl_str){l->worker.json.ptr, l->worker.json.len} : SL_STR_NULL;
+}
+
+void sl_dlq_ledger_put_worker(struct sl_dlq_ledger *l, struct sl_str json)
+{
+        sl_buf_clear(&l->worker.json);
+        sl_buf_add_str(&l->worker.json, json);
+        l->worker.dirty = true;
+}
+
+struct sl_dlq_last sl_dlq_ledger_last(const struct sl_dlq_ledger *l)
+{
+        return l->last_act;
+}
+
 /* --- Writing ---------------------------------------------------------------------------------------------------------
  */
 
 static const char *scope_name(const struct sl_dlq_ledger *l, enum scope scope)
 {
-        return scope == ALL ? "*" : scope == ORIGINAL ? "original" : l->opts.target;
+        return scope == ALL ? "*" : scope == ORIGINAL ? "original" : scope == RELEASED ? "released" : l->opts.target;
 }
 
 static void begin_key(struct sl_dlq_ledger *l, const char *kind)
@@ -264,7 +296,12 @@ enum sl_rc sl_dlq_ledger_write(struct sl_dlq_ledger *l,
                 SL_TRY(send_record(l, (struct sl_str){j->json.ptr, j->json.len}, send, arg, err));
                 j->dirty = false;
         }
-        return SL_OK;
+        if (!l->worker.dirty)
+                return SL_OK;
+        begin_key(l, "worker"); /* last, so that the newest record says who acted */
+        l->key.ptr[l->key.len - 1] = ']';
+        l->worker.dirty = false;
+        return send_record(l, (struct sl_str){l->worker.json.ptr, l->worker.json.len}, send, arg, err);
 }
 
 /* --- Reading ---------------------------------------------------------------------------------------------------------
@@ -279,7 +316,10 @@ static const char *item_str(const json_t *array, size_t i)
 static enum sl_rc apply_closed(struct sl_dlq_ledger *l, const json_t *key, struct sl_str value, struct sl_err *err)
 {
         const char *name = item_str(key, 3);
-        enum scope scope = strcmp(name, "*") == 0 ? ALL : strcmp(name, "original") == 0 ? ORIGINAL : OTHER;
+        enum scope scope = strcmp(name, "*") == 0          ? ALL
+                           : strcmp(name, "original") == 0   ? ORIGINAL
+                           : strcmp(name, "released") == 0 ? RELEASED
+                                                           : OTHER;
         if (scope == OTHER && strcmp(name, l->opts.target) != 0)
                 return SL_OK;
         struct bucket *b = make(l, scope, (int32_t)json_integer_value(json_array_get(key, 4)),
@@ -288,19 +328,42 @@ static enum sl_rc apply_closed(struct sl_dlq_ledger *l, const json_t *key, struc
         return value.ptr ? sl_dlq_states_parse(value, b->states, err) : SL_OK;
 }
 
-/* A record of this dead-letter topic; others' are passed over. */
-static enum sl_rc apply(struct sl_dlq_ledger *l, struct sl_str key_text, struct sl_str value, struct sl_err *err)
+/* Who wrote the newest record? Records of one transaction have the same time, or rise. */
+static void note(struct sl_dlq_ledger *l, int64_t at_ms, enum sl_dlq_actor who)
 {
+        if (at_ms >= l->last_act.at_ms)
+                l->last_act = (struct sl_dlq_last){who, at_ms};
+}
+
+static bool is_running(struct sl_str json)
+{
+        sl_auto_json *obj = NULL;
+        struct sl_err ignored = {0};
+        const char *state = sl_json_parse(json, &obj, &ignored) == SL_OK ? sl_json_str(obj, "state") : NULL;
+        return state && strcmp(state, "running") == 0;
+}
+
+/* A record of this dead-letter topic; others' are passed over. */
+static enum sl_rc apply(struct sl_dlq_ledger *l, const struct sl_kmsg *m, struct sl_err *err)
+{
+        struct sl_str key_text = m->key, value = m->value;
         sl_auto_json *key = NULL;
         struct sl_err ignored = {0};
         if (sl_json_parse(key_text, &key, &ignored) != SL_OK)
                 return SL_OK;
         if (strcmp(item_str(key, 1), l->opts.topic) != 0 || strcmp(item_str(key, 2), sl_buf_cstr(&l->topic_id)) != 0)
                 return SL_OK;
-        if (strcmp(item_str(key, 0), "job") == 0)
+        if (strcmp(item_str(key, 0), "job") == 0) {
                 put_job(l, item_str(key, 3), value);
-        else if (strcmp(item_str(key, 0), "closed") == 0)
+                note(l, m->timestamp_ms, is_running(value) ? SL_DLQ_BY_COMMAND : SL_DLQ_BY_NOBODY);
+        } else if (strcmp(item_str(key, 0), "worker") == 0) {
+                sl_dlq_ledger_put_worker(l, value);
+                l->worker.dirty = false;
+                note(l, m->timestamp_ms, SL_DLQ_BY_WORKER);
+        } else if (strcmp(item_str(key, 0), "closed") == 0) {
+                note(l, m->timestamp_ms, SL_DLQ_BY_COMMAND);
                 return apply_closed(l, key, value, err);
+        }
         return SL_OK;
 }
 
@@ -322,7 +385,7 @@ static enum sl_rc read_all(struct sl_dlq_ledger *l, bool *ret_blocked, struct sl
         enum sl_rc rc;
         while ((rc = sl_reader_next(r, &messages, &n, err)) == SL_OK && n)
                 for (uint32_t i = 0; i < n && rc == SL_OK; i++)
-                        rc = apply(l, messages[i].key, messages[i].value, err);
+                        rc = apply(l, &messages[i], err);
         const struct sl_reader_part *parts = sl_reader_parts(r, &n);
         *ret_blocked = false;
         if (!l->ends) {
@@ -407,6 +470,7 @@ void sl_dlq_ledger_close(struct sl_dlq_ledger *l)
                 return;
         sl_map_free(&l->buckets, free);
         sl_map_free(&l->jobs, free_job);
+        sl_buf_free(&l->worker.json);
         sl_buf_free(&l->topic_id);
         sl_buf_free(&l->key);
         sl_buf_free(&l->value);

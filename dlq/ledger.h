@@ -41,9 +41,22 @@ enum sl_dlq_state sl_dlq_ledger_state(const struct sl_dlq_ledger *l, int32_t par
 /* Set the state for the ledger's target; quarantined and discarded are for all targets, and so is OPEN, which takes
  * these two back. */
 void sl_dlq_ledger_mark(struct sl_dlq_ledger *l, int32_t partition, int64_t offset, enum sl_dlq_state state);
+/* Was it taken back (OPEN behind quarantined or discarded)? Then a person decides what becomes of it. */
+bool sl_dlq_ledger_released(const struct sl_dlq_ledger *l, int32_t partition, int64_t offset);
 /* A job's record as JSON text; ptr NULL = there is none. Lives until the next put. */
 struct sl_str sl_dlq_ledger_job(const struct sl_dlq_ledger *l, const char *id);
 void sl_dlq_ledger_put_job(struct sl_dlq_ledger *l, const char *id, struct sl_str json);
+/* The record of the dead-letter connector, JSON text; ptr NULL = there is none. It lies behind everything else of a
+ * transaction. */
+struct sl_str sl_dlq_ledger_worker(const struct sl_dlq_ledger *l);
+void sl_dlq_ledger_put_worker(struct sl_dlq_ledger *l, struct sl_str json);
+/* Whose transaction was the last that was read: of a command that may go on, of one that has ended, of the connector. */
+enum sl_dlq_actor { SL_DLQ_BY_NOBODY, SL_DLQ_BY_COMMAND, SL_DLQ_BY_WORKER };
+struct sl_dlq_last {
+        enum sl_dlq_actor by;
+        int64_t at_ms; /* wall clock of the writer */
+};
+struct sl_dlq_last sl_dlq_ledger_last(const struct sl_dlq_ledger *l);
 /* Send everything that was marked or put since the last time, through the caller's open transaction. */
 enum sl_rc sl_dlq_ledger_write(struct sl_dlq_ledger *l,
                                enum sl_rc (*send)(void *arg, const struct sl_message *m, struct sl_err *err), void *arg,

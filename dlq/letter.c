@@ -148,6 +148,15 @@ struct sl_dlq_origin sl_dlq_position(const char *topic, int32_t partition, int64
                 .topic = sl_str_c(topic), .partition = partition, .offset = offset, .timestamp_ms = -1};
 }
 
+int64_t sl_dlq_header_number(const struct sl_dlq_item *it, const char *name)
+{
+        int64_t n;
+        for (uint32_t i = it->header_count; i-- > 0;)
+                if (sl_str_eqc(it->headers[i].key, name))
+                        return it->headers[i].value.ptr && sl_parse_i64(it->headers[i].value, &n) && n >= 0 ? n : -1;
+        return -1;
+}
+
 int64_t sl_dlq_timestamp(const struct sl_dlq_item *it)
 {
         if (it->origin.timestamp_ms >= 0)

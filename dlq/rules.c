@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A user's rules (see rules.h). Conditions are compiled once; a regular expression sees at most 4 KiB of a text and gives up early, so
- * that no text of a failed record can hold the scan. Actions of rules are the dead-letter connector's business, not ours. */
+ * that no text of a failed record can hold the scan. Actions of rules are read here; doing them is the dead-letter connector's business (worker_*.c). */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "dlq/rules.h"
 #include <pcre2.h>
@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "config/textfile.h"
 #include "dlq/internal.h"
+#include "dlq/opts.h"
 
 #define REGEX_BYTES 4096
 #define REGEX_STEPS 20000
@@ -22,6 +23,7 @@ struct condition {
 };
 struct rule {
         struct sl_dlq_rule pub;
+        struct sl_props transforms;
         struct condition *conditions;
         uint32_t count;
 };
@@ -309,9 +311,79 @@ static enum sl_rc only(json_t *obj, const char *id, const char *const *names, st
         return SL_OK;
 }
 
+/* ["old=new", ...], as the option of replay takes them one by one. */
+static enum sl_rc read_texts(struct sl_dlq_rules *r, const char *id, const char *name, const json_t *list,
+                             struct sl_dlq_texts *ret, struct sl_err *err)
+{
+        size_t i, cap = sizeof(ret->items) / sizeof(ret->items[0]);
+        const json_t *one;
+        if (list && (!json_is_array(list) || json_array_size(list) > cap))
+                return sl_fail(err, SL_E_CONFIG, "rule %s: %s of its repair is an array of at most %zu texts", id, name, cap);
+        json_array_foreach(list, i, one) {
+                const char *text = json_string_value(one), *eq = text ? strchr(text, '=') : NULL;
+                if (!eq || eq == text)
+                        return sl_fail(err, SL_E_CONFIG, "rule %s: %s of its repair needs texts such as \"field=text\"", id, name);
+                ret->items[ret->count++] = keep(r, text);
+        }
+        return SL_OK;
+}
+
+static enum sl_rc read_transforms(const char *id, const json_t *obj, struct sl_props *ret, struct sl_err *err)
+{
+        if (obj && sl_props_from_json(ret, obj, err) != SL_OK) {
+                sl_err_prefix(err, "rule %s: transforms of its repair", id);
+                return err ? err->rc : SL_FATAL;
+        }
+        if (obj && !sl_props_get(ret, "transforms"))
+                return sl_fail(err, SL_E_CONFIG, "rule %s: transforms of its repair is an object with the key transforms", id);
+        return SL_OK;
+}
+
+static enum sl_rc read_repair(struct sl_dlq_rules *r, json_t *obj, struct rule *rule, struct sl_err *err)
+{
+        static const char *const names[] = {"value-subject", "value-version", "rename", "default", "cast", "enum",
+                                            "allow-lossy", "transforms", NULL};
+        const char *id = rule->pub.id;
+        struct sl_dlq_opts *o = sl_arena_zalloc(&r->arena, sizeof(*o));
+        if (!json_is_object(obj) || !json_object_size(obj))
+                return sl_fail(err, SL_E_CONFIG, "rule %s: repair is an object that says what is to be changed", id);
+        SL_TRY(only(obj, id, names, err));
+        o->value_subject = keep(r, sl_json_str(obj, "value-subject"));
+        o->value_version = (int32_t)sl_json_int(obj, "value-version", 0);
+        o->allow_lossy = sl_json_bool(obj, "allow-lossy", false);
+        const struct { const char *name; struct sl_dlq_texts *texts; } lists[] = {
+                {"rename", &o->rename}, {"default", &o->defaults}, {"cast", &o->cast}, {"enum", &o->enums}};
+        for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+                SL_TRY(read_texts(r, id, lists[i].name, json_object_get(obj, lists[i].name), lists[i].texts, err));
+        SL_TRY(read_transforms(id, json_object_get(obj, "transforms"), &rule->transforms, err));
+        rule->pub.repair = o;
+        if (json_object_get(obj, "transforms"))
+                rule->pub.transforms = &rule->transforms;
+        return SL_OK;
+}
+
+static enum sl_rc read_action(struct sl_dlq_rules *r, json_t *obj, struct rule *rule, struct sl_err *err)
+{
+        static const char *const names[] = {
+                [SL_DLQ_ACT_RETRY] = "retry",
+                [SL_DLQ_ACT_REPAIR] = "repair",
+                [SL_DLQ_ACT_QUARANTINE] = "quarantine",
+                [SL_DLQ_ACT_DISCARD] = "discard",
+        };
+        json_t *action = json_object_get(obj, "action"), *repair = json_object_get(obj, "repair");
+        for (int a = SL_DLQ_ACT_RETRY; json_is_string(action) && a <= SL_DLQ_ACT_DISCARD; a++)
+                if (strcmp(names[a], json_string_value(action)) == 0)
+                        rule->pub.action = (enum sl_dlq_action)a;
+        if (action && rule->pub.action == SL_DLQ_ACT_BY_CLASS)
+                return sl_fail(err, SL_E_CONFIG, "rule %s: action is retry, repair, quarantine or discard", rule->pub.id);
+        if ((repair != NULL) != (rule->pub.action == SL_DLQ_ACT_REPAIR))
+                return sl_fail(err, SL_E_CONFIG, "rule %s: the action repair and the member repair need each other", rule->pub.id);
+        return repair ? read_repair(r, repair, rule, err) : SL_OK;
+}
+
 static enum sl_rc read_rule(struct sl_dlq_rules *r, json_t *obj, size_t number, struct rule *rule, struct sl_err *err)
 {
-        static const char *const names[] = {"id", "when", "class", "code", "examples", "comment", NULL};
+        static const char *const names[] = {"id", "when", "class", "code", "examples", "comment", "action", "repair", NULL};
         json_t *when = json_object_get(obj, "when"), *v;
         const char *class = sl_json_str(obj, "class"), *field;
         rule->pub.id = keep(r, sl_json_str(obj, "id"));
@@ -333,6 +405,8 @@ static enum sl_rc read_rule(struct sl_dlq_rules *r, json_t *obj, size_t number, 
         json_object_foreach(when, field, v) {
                 SL_TRY(read_condition(r, rule->pub.id, field, v, &rule->conditions[rule->count++], err));
         }
+        rule->pub.number = (uint32_t)number - 1;
+        SL_TRY(read_action(r, obj, rule, err));
         return check_examples(r, rule, json_object_get(obj, "examples"), err);
 }
 
@@ -419,12 +493,19 @@ void sl_dlq_rules_free(struct sl_dlq_rules *r)
 {
         if (!r)
                 return;
-        for (uint32_t i = 0; i < r->count; i++)
+        for (uint32_t i = 0; i < r->count; i++) {
+                sl_props_free(&r->rules[i].transforms);
                 for (uint32_t k = 0; k < r->rules[i].count; k++)
                         if (r->rules[i].conditions[k].regex)
                                 pcre2_code_free(r->rules[i].conditions[k].regex);
+        }
         pcre2_match_data_free(r->match);
         pcre2_match_context_free(r->limits);
         sl_arena_free(&r->arena);
         free(r);
+}
+
+const struct sl_dlq_rule *sl_dlq_rules_at(const struct sl_dlq_rules *r, uint32_t number)
+{
+        return number < r->count ? &r->rules[number].pub : NULL;
 }

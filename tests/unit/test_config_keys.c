@@ -15,7 +15,7 @@
 #include "pipeline/conncfg.h"
 
 extern const struct sl_source_ops sl_pg_source;
-extern const struct sl_sink_ops sl_s3_sink, sl_snowflake_sink, sl_snowflake_classic_sink;
+extern const struct sl_sink_ops sl_s3_sink, sl_snowflake_sink, sl_snowflake_classic_sink, sl_dlq_connector;
 
 static const char keys_file[] = "tests/data/connect-keys.tsv", docs_file[] = "docs/config.md";
 
@@ -149,6 +149,11 @@ static void s3_page(struct sl_buf *out)
         sl_cfg_markdown(sl_s3_sink.config, out);
 }
 
+static void dlq_page(struct sl_buf *out)
+{
+        sl_cfg_markdown(sl_dlq_connector.config, out);
+}
+
 static void snowflake_page(struct sl_buf *out)
 {
         sl_cfg_markdown(sl_snowflake_sink.config, out);
@@ -163,7 +168,7 @@ static const struct {
         const char *name;
         void (*print)(struct sl_buf *out);
 } pages[] = {{"worker", worker_page}, {"source", source_page}, {"sink", sink_page},
-             {"postgres", postgres_page}, {"s3", s3_page}, {"snowflake", snowflake_page},
+             {"postgres", postgres_page}, {"s3", s3_page}, {"dlq", dlq_page}, {"snowflake", snowflake_page},
              {"snowflake-v3", snowflake_v3_page}, {"clients", sl_kafka_markdown}};
 
 static void read_all(const char *path, struct sl_buf *out)

@@ -140,6 +140,23 @@ static inline void sl_offsets_add(struct sl_offsets *o, struct sl_tp tp, int64_t
         sl_offsets_add_with(o, tp, offset, NULL);
 }
 
+/* What a sink with a loop of its own gets. */
+struct sl_plugins;
+struct sl_loop_env {
+        const char *connector; /* name */
+        uint32_t task;
+        const char *metric_labels;     /* connector="x",task="0" */
+        const atomic_bool *stop;       /* set when the loop must end */
+        const struct sl_props *worker; /* resolved worker properties: what Kafka clients are made from */
+        const struct sl_props *config; /* the connector's, references resolved */
+        const struct sl_plugins *plugins; /* for transforms */
+        /* The proof that the task is still this worker's: before anything is taken over from a former owner. */
+        enum sl_rc (*may_open)(void *arg, struct sl_err *err);
+        void (*running)(void *arg); /* all is open: the task's state is RUNNING */
+        void (*sleep)(void *arg, int64_t ms); /* ended early by stop */
+        void *arg;
+};
+
 /* What a sink wants, for `needs`. */
 #define SL_SINK_FULL 1u   /* no records for now: what it holds has to go out first */
 #define SL_SINK_COMMIT 2u /* a flush and a commit at once, not in their turn */
@@ -176,5 +193,10 @@ struct sl_sink_ops {
         void (*wait)(void *task, struct sl_wait *w); /* may be NULL */
         void (*close)(void *task);
         bool offsets_in_kafka; /* as a source's: the group's offsets are all there is */
+        /* Instead of all calls from open to close: a loop that reads and writes by itself, until env->stop is set (then SL_OK or
+         * SL_E_STOPPED). A failure is waited out or fails the task like those of a put. No group, no topics key. */
+        enum sl_rc (*run)(const void *cfg, const struct sl_loop_env *env, struct sl_err *err);
+        /* With run: how many tasks there is work for, of at most max. May be NULL: max. */
+        uint32_t (*task_count)(const struct sl_props *config, uint32_t max);
 };
 #endif

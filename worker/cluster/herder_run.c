@@ -82,6 +82,8 @@ static enum sl_rc read_config(struct sl_herder *h, struct conn *c, uint32_t *ret
                 return sl_fail(err, SL_E_CONFIG,
                                "Invalid value %s for configuration tasks.max: a number from 1 to 1000 is needed", max);
         *ret_tasks = c->source ? 1 : (uint32_t)n;
+        if (c->sink && c->sink->task_count)
+                *ret_tasks = c->sink->task_count(&c->resolved, (uint32_t)n);
         return SL_OK;
 }
 

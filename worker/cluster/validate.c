@@ -404,7 +404,12 @@ static void check_dlq(struct sl_validation *v)
 static void check_sink(const struct sl_validate_opts *opts, struct sl_validation *v)
 {
         bool topics = v->common.topics.count > 0, regex = v->common.topics_regex && *v->common.topics_regex;
-        if (topics == regex) {
+        if (v->sink->run) {
+                if (topics || regex)
+                        sl_cfg_add_error(&v->report, topics ? "topics" : "topics.regex",
+                                         "This connector reads no topics as a consumer group: remove %s",
+                                         topics ? "topics" : "topics.regex");
+        } else if (topics == regex) {
                 const char *text = topics ? "topics and topics.regex are mutually exclusive options, but both are set."
                                           : "Must configure one of topics or topics.regex";
                 sl_cfg_add_error(&v->report, "topics", "%s", text);

@@ -77,6 +77,8 @@ const char *sl_task_group(const struct sl_task *t);
  * (resets the restart backoff). @thread the task's */
 enum sl_rc sl_source_run(struct sl_task *t, bool *opened, struct sl_err *err);
 enum sl_rc sl_sink_run(struct sl_task *t, bool *opened, struct sl_err *err);
+/* A sink's own loop (ops->run). */
+enum sl_rc sl_loop_run(struct sl_task *t, bool *opened, struct sl_err *err);
 
 /* The stored offset of (connector, partition_json), newest wins; *ret_found false when there is none or a tombstone. own_topic: the
  * connector's offsets.storage.topic or NULL: its offset wins over the one in the worker's topic. admin: of the connector's cluster. */

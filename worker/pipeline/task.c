@@ -144,7 +144,9 @@ static void run(struct sl_task *t)
                 struct sl_err err = {0};
                 bool opened = false;
                 int64_t began = sl_mono_ms();
-                enum sl_rc rc = t->source ? sl_source_run(t, &opened, &err) : sl_sink_run(t, &opened, &err);
+                enum sl_rc rc = t->source      ? sl_source_run(t, &opened, &err)
+                                : t->sink->run ? sl_loop_run(t, &opened, &err)
+                                               : sl_sink_run(t, &opened, &err);
                 if (rc == SL_OK || (err.id == SL_E_STOPPED && sl_task_halted(t)))
                         continue;
                 /* A line that opened has its trouble behind it; but two that fence each other open each time, and so does one whose rows
