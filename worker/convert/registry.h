@@ -72,7 +72,7 @@ enum sl_rc sl_registry_write(struct sl_registry *r, const char *subject, enum sl
                              struct sl_err *err);
 /* The schema of an id, of whatever type. Waits. */
 enum sl_rc sl_registry_read(struct sl_registry *r, int32_t id, const struct sl_registry_schema **ret, struct sl_err *err);
-/* One version of a subject (a reference's). Waits. */
+/* One version of a subject (a reference's), 0 = the newest: asked again when the answer is older than latest_ttl_s. Waits. */
 enum sl_rc sl_registry_version(struct sl_registry *r, const char *subject, int32_t version, const struct sl_registry_schema **ret,
                                struct sl_err *err);
 /* The version that a subject counts for s, which readers give to the schemas they make, as Confluent's do; 0: the registry does not

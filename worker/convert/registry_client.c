@@ -567,7 +567,10 @@ enum sl_rc sl_registry_read(struct sl_registry *r, int32_t id, const struct sl_r
 enum sl_rc sl_registry_version(struct sl_registry *r, const char *subject, int32_t version, const struct sl_registry_schema **ret,
                                struct sl_err *err)
 {
-        return put_question(r, &(struct sl_rquestion){.ask = SL_RASK_VERSION, .subject = subject, .number = version}, -1, ret, err);
+        const struct sl_registry_cfg *c = r->cfg;
+        int64_t max_age_ms = version || c->latest_ttl_s < 0 ? -1 : (int64_t)c->latest_ttl_s * 1000;
+        return put_question(r, &(struct sl_rquestion){.ask = SL_RASK_VERSION, .subject = subject, .number = version}, max_age_ms, ret,
+                            err);
 }
 
 enum sl_rc sl_registry_version_of(struct sl_registry *r, const char *subject, const struct sl_registry_schema *s, int32_t *ret,
