@@ -99,7 +99,7 @@ static enum sl_rc open_all(struct sl_dlq_act *a, struct sl_err *err)
                                             .topic = a->opts.topic,
                                             .target = a->opts.target,
                                             .ledger_topic =
-                                                    sl_dlq_act_topic(client, SL_DLQ_LEDGER_KEY, "sluice-dlq-ledger"),
+                                                    sl_dlq_act_topic(client, SL_DLQ_LEDGER_KEY, SL_DLQ_LEDGER_TOPIC),
                                             .write = a->opts.write,
                                             .stop = a->opts.stop};
         int32_t partitions;

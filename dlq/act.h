@@ -9,6 +9,7 @@
 #include "dlq/ledger.h"
 
 #define SL_DLQ_LEDGER_KEY "sluice.dlq.ledger.topic" /* in --command-config */
+#define SL_DLQ_LEDGER_TOPIC "sluice-dlq-ledger"         /* its default */
 #define SL_DLQ_AUDIT_KEY "sluice.dlq.audit.topic"
 #define SL_DLQ_QUARANTINE_KEY "sluice.dlq.quarantine.topic"
 

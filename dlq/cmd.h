@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands of `sluice dlq`: layer 4, linked into the program (dlq/cmd_*.c). Each returns the program's exit code; results go to
- * standard output, with --json one object a line. cmd_dlq.c has the table and makes what they share. */
+ * run->out, with --json one object a line. cmd_dlq.c has the table and makes what they share; the worker's REST (cmd_rest.c) runs the
+ * same commands with other streams. */
 #ifndef SL_DLQ_CMD_H
 #define SL_DLQ_CMD_H
+#include <stdatomic.h>
+#include <stdio.h>
 #include "worker/cmd.h"
 #include "dlq/opts.h"
 #include "dlq/rules.h"
@@ -11,10 +14,15 @@
 struct sl_dlq_decode;
 struct sl_dlq_lenders;
 struct sl_dlq_found;
+struct sl_herder;
 struct sl_dlq_run {
         const char *command;           /* "replay" */
         int argc;
         char *const *argv;             /* as typed, behind the command's name: a job is known by it */
+        FILE *out, *say;               /* results, and what is said to people: standard output and error of the commands */
+        struct sl_herder *herder;      /* --connect is the worker that runs this; NULL = another one */
+        void (*progress)(void *arg, uint64_t replayed); /* of a replay, after each commit; NULL = on a terminal */
+        void *progress_arg;
         struct sl_dlq_opts opts;
         struct sl_kafka_cfg kafka;     /* .worker = &opts.client */
         struct sl_admin *admin;        /* connected */
@@ -25,7 +33,13 @@ struct sl_dlq_run {
         struct sl_dlq_decode *decode;  /* of schema.registry.url in --command-config; NULL = not given */
         struct sl_err err;             /* of a command that returns sl_dlq_failed */
 };
-/* Print run->err to standard error; its exit code: SL_EXIT_UNREACHABLE, SL_EXIT_CONFIG or SL_EXIT_FAILED. */
+/* Parse argv as options of the command of that name; run is zeroed but for argc and argv. False: wrong usage, why (n bytes) says it. */
+bool sl_dlq_run_parse(struct sl_dlq_run *run, const char *command, char *why, size_t n);
+/* Read the rules and connect; then run the command. Exit codes. */
+int sl_dlq_run_connect(struct sl_dlq_run *run);
+int sl_dlq_run_command(struct sl_dlq_run *run);
+void sl_dlq_run_free(struct sl_dlq_run *run); /* accepts a zeroed struct; argv and the streams are the caller's */
+/* Print run->err to run->say; its exit code: SL_EXIT_UNREACHABLE, SL_EXIT_CONFIG or SL_EXIT_FAILED. */
 int sl_dlq_failed(struct sl_dlq_run *run);
 /* What a scan of --topic with the options' filter and rules is opened with; its improve finds origins and runs records again as the
  * options say. The first call makes ready for that: it asks --connect's worker and searches origins. */

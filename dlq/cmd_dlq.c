@@ -9,7 +9,7 @@
 #include "dlq/decode.h"
 #include "dlq/origin.h"
 
-static const struct {
+static const struct sl_dlq_command {
         const char *name;
         enum sl_dlq_cmd cmd;
         int (*run)(struct sl_dlq_run *run);
@@ -57,11 +57,11 @@ static void usage(FILE *out)
               out);
 }
 
-static int help(size_t i)
+static int help(const struct sl_dlq_command *c)
 {
         struct sl_buf text = {0};
-        sl_dlq_opts_help(commands[i].cmd, &text);
-        printf("usage: sluice dlq %s --bootstrap-server B --topic T [options]\n  %s\n\n%s", commands[i].name, commands[i].text,
+        sl_dlq_opts_help(c->cmd, &text);
+        printf("usage: sluice dlq %s --bootstrap-server B --topic T [options]\n  %s\n\n%s", c->name, c->text,
                sl_buf_cstr(&text));
         sl_buf_free(&text);
         return SL_EXIT_OK;
@@ -71,7 +71,7 @@ int sl_dlq_failed(struct sl_dlq_run *run)
 {
         if (run->err.id == SL_E_STOPPED && atomic_load(&run->stop))
                 return 128 + SIGINT;
-        fprintf(stderr, "sluice: %s\n", run->err.msg);
+        fprintf(run->say, "sluice: %s\n", run->err.msg);
         switch ((int)run->err.id) {
         case SL_E_KAFKA_UNREACHABLE:
         case SL_E_HTTP_UNREACHABLE:
@@ -141,7 +141,7 @@ enum sl_rc sl_dlq_run_opts(struct sl_dlq_run *run, struct sl_dlq_scan_opts *ret)
                                          .rules = run->rules,
                                          .stop = &run->stop,
                                          .decode = run->decode};
-        if (run->opts.connect && !run->lenders)
+        if ((run->opts.connect || run->herder) && !run->lenders)
                 SL_TRY(sl_dlq_lenders_open(run, &run->lenders, &run->err));
         if (!run->found) {
                 /* All records, whatever their class: that may change by the second run. */
@@ -174,35 +174,69 @@ static enum sl_rc connect(struct sl_dlq_run *run)
         return sl_admin_ping(run->admin, 10000, NULL, err);
 }
 
-static int run_command(size_t i, int argc, char *const *argv)
+static const struct sl_dlq_command *find_command(const char *name)
 {
-        struct sl_dlq_run run = {.command = commands[i].name, .argc = argc, .argv = argv};
+        for (size_t i = 0; i < NCOMMANDS; i++)
+                if (strcmp(commands[i].name, name) == 0)
+                        return &commands[i];
+        return NULL;
+}
+
+bool sl_dlq_run_parse(struct sl_dlq_run *run, const char *command, char *why, size_t n)
+{
+        run->command = command;
+        run->out = stdout;
+        run->say = stderr;
+        return sl_dlq_opts_parse(find_command(command)->cmd, run->argc, run->argv, &run->opts, why, n);
+}
+
+int sl_dlq_run_connect(struct sl_dlq_run *run)
+{
+        return connect(run) == SL_OK ? SL_EXIT_OK : sl_dlq_failed(run);
+}
+
+int sl_dlq_run_command(struct sl_dlq_run *run)
+{
+        int code = find_command(run->command)->run(run);
+        if (fflush(run->out) != 0 && code == SL_EXIT_OK) {
+                fprintf(run->say, "sluice: the output could not be written: %s\n", strerror(errno));
+                code = SL_EXIT_FAILED;
+        }
+        return code;
+}
+
+void sl_dlq_run_free(struct sl_dlq_run *run)
+{
+        sl_dlq_lenders_free(run->lenders);
+        sl_dlq_found_free(run->found);
+        sl_dlq_decode_free(run->decode);
+        sl_admin_free(run->admin);
+        sl_dlq_rules_free(run->rules);
+        sl_dlq_opts_free(&run->opts);
+}
+
+static int run_here(const struct sl_dlq_command *c, int argc, char *const *argv)
+{
+        struct sl_dlq_run run = {.argc = argc, .argv = argv};
         char why[600];
         int code = SL_EXIT_USAGE;
-        bool good = sl_dlq_opts_parse(commands[i].cmd, argc, argv, &run.opts, why, sizeof(why));
+        bool good = sl_dlq_run_parse(&run, c->name, why, sizeof(why));
         if (good && run.opts.help) {
-                code = help(i);
+                code = help(c);
         } else if (!good) {
                 fprintf(stderr, "sluice: %s\nusage: sluice dlq %s --bootstrap-server B --topic T [options]; --help lists them\n",
-                        why, commands[i].name);
+                        why, c->name);
         } else {
                 struct sigaction action = {.sa_handler = on_signal};
                 sl_log_init(run.opts.level, run.opts.json_log);
                 running = &run;
                 sigaction(SIGINT, &action, NULL);
                 sigaction(SIGTERM, &action, NULL);
-                code = connect(&run) == SL_OK ? commands[i].run(&run) : sl_dlq_failed(&run);
-                if (fflush(stdout) != 0 && code == SL_EXIT_OK) {
-                        fprintf(stderr, "sluice: the output could not be written: %s\n", strerror(errno));
-                        code = SL_EXIT_FAILED;
-                }
+                code = sl_dlq_run_connect(&run);
+                if (code == SL_EXIT_OK)
+                        code = sl_dlq_run_command(&run);
         }
-        sl_dlq_lenders_free(run.lenders);
-        sl_dlq_found_free(run.found);
-        sl_dlq_decode_free(run.decode);
-        sl_admin_free(run.admin);
-        sl_dlq_rules_free(run.rules);
-        sl_dlq_opts_free(&run.opts);
+        sl_dlq_run_free(&run);
         return code;
 }
 
@@ -213,9 +247,9 @@ int sl_cmd_dlq(int argc, char *const *argv)
                 usage(stdout);
                 return SL_EXIT_OK;
         }
-        for (size_t i = 0; i < NCOMMANDS; i++)
-                if (strcmp(commands[i].name, name) == 0)
-                        return run_command(i, argc - 1, argv + 1);
+        const struct sl_dlq_command *c = find_command(name);
+        if (c)
+                return run_here(c, argc - 1, argv + 1);
         if (*name)
                 fprintf(stderr, "sluice: there is no command dlq %.100s\n\n", name);
         usage(stderr);

@@ -95,7 +95,7 @@ int sl_dlq_cmd_explain(struct sl_dlq_run *run)
                 const struct sl_dlq_group *g = sl_dlq_groups_sorted(groups, &n);
                 for (uint32_t i = 0; i < n; i++)
                         run->opts.json ? explain_json(&g[i], &out) : explain_text(&g[i], &out);
-                fwrite(sl_buf_cstr(&out), 1, out.len, stdout);
+                fwrite(sl_buf_cstr(&out), 1, out.len, run->out);
         }
         sl_dlq_scan_close(scan);
         sl_dlq_groups_free(groups);

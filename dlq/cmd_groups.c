@@ -65,7 +65,7 @@ int sl_dlq_cmd_groups(struct sl_dlq_run *run)
                         run->opts.json ? group_json(&g[i], &out) : group_text(&g[i], &out);
                 if (!run->opts.json)
                         sl_buf_printf(&out, "%s%llu records read, %u groups\n", n ? "\n" : "", (unsigned long long)sl_dlq_scan_seen(scan), n);
-                fwrite(sl_buf_cstr(&out), 1, out.len, stdout);
+                fwrite(sl_buf_cstr(&out), 1, out.len, run->out);
         }
         sl_dlq_scan_close(scan);
         sl_dlq_groups_free(groups);
@@ -208,7 +208,7 @@ int sl_dlq_cmd_stats(struct sl_dlq_run *run)
                         s.waiting += p[i].high - p[i].end;
                 s.retention_ms = read_retention(run);
                 run->opts.json ? stats_json(run, &s, p, n, &out) : stats_text(run, &s, p, n, &out);
-                fwrite(sl_buf_cstr(&out), 1, out.len, stdout);
+                fwrite(sl_buf_cstr(&out), 1, out.len, run->out);
         }
         sl_dlq_scan_close(scan);
         sl_buf_free(&out);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* --connect: which connectors of a worker write their dead letters to the topic, and what they lend. Asked once, by
- * GET /connectors?expand=info, which a JVM worker answers as ours does, for connectors of every state. */
+ * GET /connectors?expand=info, which a JVM worker answers as ours does, for connectors of every state; the worker that runs this itself
+ * is asked without HTTP. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/http.h"
 #include "base/json.h"
+#include "cluster/herder.h"
 #include "cluster/validate.h"
 #include "dlq/cmd.h"
 #include "dlq/cmd_lend.h"
@@ -58,7 +60,8 @@ static enum sl_rc open_lender(struct sl_dlq_run *run, struct sl_dlq_lenders *all
 {
         struct sl_dlq_lender *l = &all->items[all->count];
         struct sl_validation *v = &all->checks[all->count];
-        struct sl_validate_opts opts = {.plugins = &sl_built_in, .providers = all->providers, .offline = true};
+        const struct sl_plugins *plugins = run->herder ? sl_herder_options(run->herder)->plugins : &sl_built_in;
+        struct sl_validate_opts opts = {.plugins = plugins, .providers = all->providers, .offline = true};
         memset(l, 0, sizeof(*l));
         memset(v, 0, sizeof(*v));
         l->connector = sl_arena_strdup(&all->arena, name);
@@ -66,7 +69,7 @@ static enum sl_rc open_lender(struct sl_dlq_run *run, struct sl_dlq_lenders *all
         all->count++;
         add_topics(all, l, sl_props_get(&v->resolved, "topics"));
         if (!sl_props_get(&v->resolved, "value.converter") && !sl_props_get(&run->opts.client, "value.converter"))
-                fprintf(stderr, "sluice: %s uses its worker's converters, which REST does not tell: JsonConverter is assumed. Name them in "
+                fprintf(run->say, "sluice: %s uses its worker's converters, which REST does not tell: JsonConverter is assumed. Name them in "
                                 "--command-config, as key.converter and value.converter\n", name);
         enum sl_rc rc = sl_codec_open(&l->codec, &(struct sl_converter_env){0}, &run->opts.client, &v->resolved, err);
         if (rc != SL_OK) {
@@ -74,12 +77,12 @@ static enum sl_rc open_lender(struct sl_dlq_run *run, struct sl_dlq_lenders *all
                 return rc;
         }
         struct sl_err why = {0};
-        if (checked == SL_OK && sl_chain_new(&sl_built_in, &v->resolved, &v->common, &l->chain, &why) == SL_OK)
+        if (checked == SL_OK && sl_chain_new(plugins, &v->resolved, &v->common, &l->chain, &why) == SL_OK)
                 return SL_OK;
         for (uint32_t i = 0; i < v->report.count && why.id == SL_E_NONE; i++)
                 if (!v->report.findings[i].warning)
-                        fprintf(stderr, "sluice: %s: %s\n", name, v->report.findings[i].text);
-        fprintf(stderr, "sluice: %s lends its converters only: its transforms can't run here%s%s\n", name, why.id ? ": " : "",
+                        fprintf(run->say, "sluice: %s: %s\n", name, v->report.findings[i].text);
+        fprintf(run->say, "sluice: %s lends its converters only: its transforms can't run here%s%s\n", name, why.id ? ": " : "",
                 why.id ? why.msg : "");
         return SL_OK;
 }
@@ -95,29 +98,62 @@ static bool writes_to(const struct sl_props *config, const char *topic)
         return false;
 }
 
-enum sl_rc sl_dlq_lenders_open(struct sl_dlq_run *run, struct sl_dlq_lenders **ret, struct sl_err *err)
+static void consider(struct sl_dlq_run *run, struct sl_dlq_lenders *all, const char *name, const struct sl_props *config)
 {
-        sl_auto_json *answer = NULL;
+        struct sl_err why = {0};
+        if (writes_to(config, run->opts.topic) && open_lender(run, all, name, config, &why) != SL_OK)
+                fprintf(run->say, "sluice: %s can't lend its converters: %s\n", name, why.msg);
+}
+
+static void make_room(struct sl_dlq_lenders *all, size_t n)
+{
+        all->items = sl_calloc(n + 1, sizeof(*all->items));
+        all->checks = sl_calloc(n + 1, sizeof(*all->checks));
+}
+
+static enum sl_rc ask_herder(struct sl_dlq_run *run, struct sl_dlq_lenders *all, struct sl_err *err)
+{
+        SL_TRY(sl_providers_new(&sl_herder_options(run->herder)->cfg->props, &all->providers, err));
+        sl_auto_json *names = sl_herder_names(run->herder);
+        const json_t *name;
+        size_t i;
+        make_room(all, json_array_size(names));
+        json_array_foreach(names, i, name) {
+                struct sl_props config = {0};
+                if (sl_herder_config(run->herder, json_string_value(name), &config))
+                        consider(run, all, json_string_value(name), &config);
+                sl_props_free(&config);
+        }
+        return SL_OK;
+}
+
+static enum sl_rc ask_url(struct sl_dlq_run *run, struct sl_dlq_lenders *all, struct sl_err *err)
+{
         struct sl_props none = {0};
+        sl_auto_json *answer = NULL;
         const char *name;
         json_t *one;
         SL_TRY(ask(run->opts.connect, &answer, err));
-        struct sl_dlq_lenders *all = sl_calloc(1, sizeof(*all));
-        sl_arena_init(&all->arena, 0);
-        size_t n = json_object_size(answer);
-        all->items = sl_calloc(n + 1, sizeof(*all->items));
-        all->checks = sl_calloc(n + 1, sizeof(*all->checks));
-        enum sl_rc rc = sl_providers_new(&none, &all->providers, err);
+        SL_TRY(sl_providers_new(&none, &all->providers, err));
+        make_room(all, json_object_size(answer));
         json_object_foreach(answer, name, one) {
                 struct sl_props config = {0};
                 struct sl_err why = {0};
-                if (rc == SL_OK && sl_props_from_json(&config, json_object_get(json_object_get(one, "info"), "config"), &why) == SL_OK &&
-                    writes_to(&config, run->opts.topic) && open_lender(run, all, name, &config, &why) != SL_OK)
-                        fprintf(stderr, "sluice: %s can't lend its converters: %s\n", name, why.msg);
+                if (sl_props_from_json(&config, json_object_get(json_object_get(one, "info"), "config"), &why) == SL_OK)
+                        consider(run, all, name, &config);
                 sl_props_free(&config);
         }
+        return SL_OK;
+}
+
+enum sl_rc sl_dlq_lenders_open(struct sl_dlq_run *run, struct sl_dlq_lenders **ret, struct sl_err *err)
+{
+        struct sl_dlq_lenders *all = sl_calloc(1, sizeof(*all));
+        sl_arena_init(&all->arena, 0);
+        enum sl_rc rc = run->herder ? ask_herder(run, all, err) : ask_url(run, all, err);
         if (rc == SL_OK && !all->count)
-                rc = sl_fail(err, SL_E_CONFIG, "No connector of %s has errors.deadletterqueue.topic.name=%s", run->opts.connect, run->opts.topic);
+                rc = sl_fail(err, SL_E_CONFIG, "No connector of %s has errors.deadletterqueue.topic.name=%s",
+                             run->herder ? "this worker" : run->opts.connect, run->opts.topic);
         if (rc != SL_OK) {
                 sl_dlq_lenders_free(all);
                 return rc;

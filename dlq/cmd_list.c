@@ -16,7 +16,7 @@ static void tell_of_open_transactions(struct sl_dlq_run *run, const struct sl_dl
         const struct sl_reader_part *p = sl_dlq_scan_parts(scan, &n);
         for (uint32_t i = 0; i < n; i++)
                 if (p[i].high > p[i].end && !run->opts.filter.range_count)
-                        fprintf(stderr, "sluice: %s-%d: offsets %lld to %lld wait for the end of an open transaction\n", run->opts.topic, p[i].id,
+                        fprintf(run->say, "sluice: %s-%d: offsets %lld to %lld wait for the end of an open transaction\n", run->opts.topic, p[i].id,
                                 (long long)p[i].end, (long long)p[i].high - 1);
 }
 
@@ -77,7 +77,7 @@ static void list_item(struct sl_dlq_run *run, const struct sl_dlq_item *it, stru
 
 int sl_dlq_cmd_list(struct sl_dlq_run *run)
 {
-        return each(run, stdout, list_item);
+        return each(run, run->out, list_item);
 }
 
 /* ---- show ---- */
@@ -154,21 +154,21 @@ int sl_dlq_cmd_show(struct sl_dlq_run *run)
 {
         if (!run->opts.limit && !run->opts.filter.range_count)
                 run->opts.limit = 10;
-        return each(run, stdout, run->opts.json ? whole_json : show_text);
+        return each(run, run->out, run->opts.json ? whole_json : show_text);
 }
 
 /* ---- export ---- */
 
 int sl_dlq_cmd_export(struct sl_dlq_run *run)
 {
-        FILE *file = run->opts.output ? fopen(run->opts.output, "we") : stdout;
+        FILE *file = run->opts.output ? fopen(run->opts.output, "we") : run->out;
         if (!file) {
-                fprintf(stderr, "sluice: %s can't be written: %s\n", run->opts.output, strerror(errno));
+                fprintf(run->say, "sluice: %s can't be written: %s\n", run->opts.output, strerror(errno));
                 return SL_EXIT_FAILED;
         }
         int code = each(run, file, whole_json);
-        if (file != stdout && fclose(file) != 0 && code == SL_EXIT_OK) {
-                fprintf(stderr, "sluice: %s could not be written to its end: %s\n", run->opts.output, strerror(errno));
+        if (file != run->out && fclose(file) != 0 && code == SL_EXIT_OK) {
+                fprintf(run->say, "sluice: %s could not be written to its end: %s\n", run->opts.output, strerror(errno));
                 return SL_EXIT_FAILED;
         }
         return code;

@@ -102,9 +102,9 @@ static void print(struct run *r)
         sl_auto_json *obj = result_of(r);
         sl_json_dump(obj, &text);
         if (r->dlq->opts.json)
-                printf("%s\n", sl_buf_cstr(&text));
+                fprintf(r->dlq->out, "%s\n", sl_buf_cstr(&text));
         else
-                printf("%s%s: %lu of %lu records; %lu were not %s\n", r->dlq->opts.dry_run ? "would " : "",
+                fprintf(r->dlq->out, "%s%s: %lu of %lu records; %lu were not %s\n", r->dlq->opts.dry_run ? "would " : "",
                        r->dlq->command, r->done, r->selected, r->already,
                        r->to == SL_DLQ_OPEN ? "quarantined or discarded" : "open any more");
         sl_buf_free(&text);

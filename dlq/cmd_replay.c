@@ -31,33 +31,33 @@ static void print_plan(const struct sl_dlq_run *run, const struct sl_dlq_job *jo
         const json_t *t;
         size_t i;
 
-        printf("%s %lu of %lu records (%lu repaired); %lu duplicates, %lu obsolete, %lu left\n",
+        fprintf(run->out, "%s %lu of %lu records (%lu repaired); %lu duplicates, %lu obsolete, %lu left\n",
                run->opts.apply ? "replayed" : "would replay", c->replay, plan->selected, c->repaired,
                c->duplicates + plan->open_duplicates, c->obsolete, plan->left);
         json_array_foreach(targets, i, t)
-                printf("  to %s-%lld: %lld\n", sl_json_str(t, "topic"), (long long)sl_json_int(t, "partition", 0),
+                fprintf(run->out, "  to %s-%lld: %lld\n", sl_json_str(t, "topic"), (long long)sl_json_int(t, "partition", 0),
                        (long long)sl_json_int(t, "count", 0));
         for (uint32_t k = 0; k < plan->shape_count; k++)
                 if (plan->shapes[k].count)
-                        printf("  left %lu: %s (as %s-%d@%ld)\n", plan->shapes[k].count, plan->shapes[k].text,
+                        fprintf(run->out, "  left %lu: %s (as %s-%d@%ld)\n", plan->shapes[k].count, plan->shapes[k].text,
                                run->opts.topic, plan->shapes[k].partition, plan->shapes[k].offset);
         for (i = 0; i < json_array_size(plan->changes); i++) {
                 t = json_array_get(plan->changes, i);
                 const char *before = sl_json_str(t, "before"), *after = sl_json_str(t, "after");
-                printf("  %s: %lld (%s -> %s)\n", sl_json_str(t, "change"), (long long)sl_json_int(t, "count", 0),
+                fprintf(run->out, "  %s: %lld (%s -> %s)\n", sl_json_str(t, "change"), (long long)sl_json_int(t, "count", 0),
                        before ? before : "nothing", after ? after : "nothing");
         }
         if (plan->held)
-                printf("  held back %lu: an older record of their key is left\n", plan->held);
+                fprintf(run->out, "  held back %lu: an older record of their key is left\n", plan->held);
         if (plan->returned)
-                printf("  %lu of them came back to %s already\n", plan->returned, run->opts.topic);
+                fprintf(run->out, "  %lu of them came back to %s already\n", plan->returned, run->opts.topic);
         if (plan->expired)
-                printf("  %lu are older than their topic keeps records (retention.ms): brokers delete them again "
+                fprintf(run->out, "  %lu are older than their topic keeps records (retention.ms): brokers delete them again "
                        "soon\n",
                        plan->expired);
         if (job->blocked)
-                printf("  %ld offsets lie behind an open transaction and were not read\n", job->blocked);
-        printf("job %s%s\n", job->id, run->opts.apply ? "" : "; --apply does it");
+                fprintf(run->out, "  %ld offsets lie behind an open transaction and were not read\n", job->blocked);
+        fprintf(run->out, "job %s%s\n", job->id, run->opts.apply ? "" : "; --apply does it");
 }
 
 static void print(struct sl_dlq_run *run, const struct sl_dlq_job *job, const struct sl_dlq_plan *plan)
@@ -69,7 +69,7 @@ static void print(struct sl_dlq_run *run, const struct sl_dlq_job *job, const st
         }
         sl_auto_json *obj = sl_dlq_plan_json(plan, job, run->opts.apply);
         sl_json_dump(obj, &text);
-        printf("%s\n", sl_buf_cstr(&text));
+        fprintf(run->out, "%s\n", sl_buf_cstr(&text));
         sl_buf_free(&text);
 }
 
@@ -88,7 +88,7 @@ static enum sl_rc replay(struct sl_dlq_run *run, struct sl_dlq_replay_opts *opts
                 rc = sl_dlq_replay(opts, &job, &plan, &run->err);
         sl_dlq_repair_free(opts->repair);
         opts->repair = NULL;
-        if (opts->progress)
+        if (opts->progress == show_progress)
                 fputc('\n', stderr);
         if (rc == SL_OK)
                 print(run, &job, &plan);
@@ -108,11 +108,11 @@ static bool read_target(struct sl_dlq_run *run, const char **ret_topic)
         const char *to = run->opts.to;
         *ret_topic = to && strncmp(to, "topic:", 6) == 0 ? to + 6 : NULL;
         if (to && strncmp(to, "connector:", 10) == 0)
-                fprintf(stderr, "sluice: --to connector:NAME is not there yet: replay to original, or to topic:NAME "
+                fprintf(run->say, "sluice: --to connector:NAME is not there yet: replay to original, or to topic:NAME "
                                 "and let a connector "
                                 "read that\n");
         else if (*ret_topic && strcmp(*ret_topic, run->opts.topic) == 0)
-                fprintf(stderr, "sluice: --to topic:%s is the dead-letter topic itself\n", *ret_topic);
+                fprintf(run->say, "sluice: --to topic:%s is the dead-letter topic itself\n", *ret_topic);
         else
                 return true;
         return false;
@@ -137,7 +137,7 @@ static enum sl_rc open_transforms(struct sl_dlq_run *run, struct sl_chain **ret)
                 rc = sl_fail(err, SL_E_CONFIG, "%s: the transforms are refused", run->opts.transforms);
         for (uint32_t i = 0; i < v.report.count; i++)
                 if (!v.report.findings[i].warning)
-                        fprintf(stderr, "sluice: %s\n", v.report.findings[i].text);
+                        fprintf(run->say, "sluice: %s\n", v.report.findings[i].text);
         if (rc == SL_OK)
                 rc = sl_chain_new(&sl_built_in, &v.resolved, &v.common, ret, err);
         sl_validation_free(&v);
@@ -156,9 +156,13 @@ int sl_dlq_cmd_replay(struct sl_dlq_run *run)
                                           .max_failures = run->opts.max_failures,
                                           .limit = run->opts.limit,
                                           .reason = run->opts.reason,
-                                          .progress = run->opts.apply && isatty(STDERR_FILENO) ? show_progress : NULL,
-                                          .progress_arg = &last};
+                                          .progress = run->progress,
+                                          .progress_arg = run->progress_arg};
         struct sl_chain *chain = NULL;
+        if (!opts.progress && opts.apply && run->say == stderr && isatty(STDERR_FILENO)) {
+                opts.progress = show_progress;
+                opts.progress_arg = &last;
+        }
         if (!read_target(run, &opts.target_topic))
                 return SL_EXIT_USAGE;
         enum sl_rc rc = run->opts.transforms ? open_transforms(run, &chain) : SL_OK;
@@ -169,7 +173,7 @@ int sl_dlq_cmd_replay(struct sl_dlq_run *run)
                         rc = run->err.rc;
                         break;
                 }
-                fprintf(stderr, "sluice: %s; going on from what has been done\n", run->err.msg);
+                fprintf(run->say, "sluice: %s; going on from what has been done\n", run->err.msg);
                 nanosleep(&(struct timespec){.tv_sec = PAUSE_S}, NULL);
         }
         sl_chain_free(chain);
@@ -177,7 +181,7 @@ int sl_dlq_cmd_replay(struct sl_dlq_run *run)
                 return SL_EXIT_OK;
         if (run->err.id != SL_E_KAFKA_FENCED)
                 return sl_dlq_failed(run);
-        fprintf(stderr,
+        fprintf(run->say,
                 "sluice: another process began to replay, quarantine, release or discard records of %s, which ended "
                 "this one; "
                 "what it had committed stands. Run it again when that one has ended.\n",

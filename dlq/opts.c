@@ -456,6 +456,16 @@ bool sl_dlq_opts_parse(enum sl_dlq_cmd cmd, int argc, char *const *argv, struct 
         return ret->help || finish(&p);
 }
 
+bool sl_dlq_opts_known(const char *name, bool *ret_value)
+{
+        for (size_t i = 0; i < NROWS; i++)
+                if (strncmp(rows[i].name, "--", 2) == 0 && strcmp(rows[i].name + 2, name) == 0) {
+                        *ret_value = rows[i].value != NULL;
+                        return true;
+                }
+        return false;
+}
+
 void sl_dlq_opts_free(struct sl_dlq_opts *o)
 {
         sl_props_free(&o->client);

@@ -55,6 +55,8 @@ struct sl_dlq_opts {
 /* argv: what follows the command's name. False with a sentence in why (at most n bytes): wrong usage. Reads the --command-config
  * file. Free with sl_dlq_opts_free. */
 bool sl_dlq_opts_parse(enum sl_dlq_cmd cmd, int argc, char *const *argv, struct sl_dlq_opts *ret, char *why, size_t n);
+/* Is there an option --name, of any command? *ret_value: it has a value. */
+bool sl_dlq_opts_known(const char *name, bool *ret_value);
 void sl_dlq_opts_free(struct sl_dlq_opts *o); /* accepts a zeroed struct */
 /* The options that a command takes, with their texts, as its help shows them. */
 void sl_dlq_opts_help(enum sl_dlq_cmd cmd, struct sl_buf *out);

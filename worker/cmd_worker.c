@@ -17,6 +17,7 @@
 #include "cluster/connfile.h"
 #include "cluster/herder.h"
 #include "cmd.h"
+#include "dlq/cmd_rest.h"
 #include "rest/server.h"
 
 struct worker {
@@ -26,6 +27,7 @@ struct worker {
         size_t ninitial;
         struct sl_rest_server *rest;
         struct sl_herder *herder;
+        struct sl_dlq_rest *dlq;
         int signal_fd, failed_fd;
         atomic_int failed_code;
 };
@@ -139,7 +141,8 @@ static int start(struct worker *w)
                 .arg = w,
         };
         w->herder = sl_herder_start(&opts);
-        if (sl_rest_server_serve(w->rest, w->herder, &err) != SL_OK) {
+        w->dlq = sl_dlq_rest_new(&w->cfg);
+        if (sl_rest_server_serve(w->rest, w->herder, sl_dlq_rest_routes(w->dlq), &err) != SL_OK) {
                 sl_log_err(SL_LOG_ERROR, &err, "REST can't be served");
                 return SL_EXIT_FAILED;
         }
@@ -179,12 +182,15 @@ int sl_cmd_worker(const struct sl_args *args)
         pthread_t second;
         if (w.herder && pthread_create(&second, NULL, watch_second_signal, (void *)(intptr_t)w.signal_fd) == 0)
                 pthread_detach(second);
+        if (w.dlq)
+                sl_dlq_rest_stop(w.dlq);
         if (w.herder && !sl_herder_stop(w.herder)) {
                 sl_warn("stopped with tasks that did not end in time; nothing is lost, they go on from their stored "
                         "offsets");
                 _exit(code); /* they still use what would be freed */
         }
         sl_rest_server_free(w.rest);
+        sl_dlq_rest_free(w.dlq);
         sl_herder_free(w.herder);
         if (w.herder)
                 sl_info("stopped");

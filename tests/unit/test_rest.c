@@ -192,7 +192,7 @@ static int start_worker(void **state)
                                       .without_kafka = true,
                                       .tasks = &toy_tasks};
         herder = sl_herder_start(&opts);
-        if (sl_rest_server_serve(server, herder, &err) != SL_OK)
+        if (sl_rest_server_serve(server, herder, NULL, &err) != SL_OK)
                 return -1;
         port = sl_rest_server_port(server);
         http = sl_http_new(&(struct sl_http_opts){0});

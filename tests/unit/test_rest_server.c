@@ -515,7 +515,7 @@ static void worker_to_worker(void **state)
                 .worker_id = sl_rest_server_id(server),
                 .without_kafka = true,
         });
-        assert_int_equal(sl_rest_server_serve(server, herder, &err), SL_OK);
+        assert_int_equal(sl_rest_server_serve(server, herder, NULL, &err), SL_OK);
         struct sl_http_opts opts = {.timeout_ms = 20000};
         sl_arena_init(&arena, 0);
         assert_int_equal(sl_rest_forward_opts(&cfg, &arena, &opts, &err), SL_OK);

@@ -12,12 +12,7 @@
 #define READY_WAIT_MS 90000
 #define JSON_TYPE "application/json"
 
-struct route {
-        const char *method;
-        const char *path; /* "*" stands for one segment */
-        void (*handle)(struct sl_rest_call *c);
-};
-static const struct route routes[] = {
+static const struct sl_rest_route routes[] = {
         {"GET", "/", sl_rest_root},
         {"GET", "/health", sl_rest_health},
         {"GET", "/metrics", sl_rest_metrics},
@@ -153,6 +148,23 @@ bool sl_rest_query(const struct sl_rest_call *c, const char *name, size_t index,
                 p += n + (p[n] == '&');
         }
         return false;
+}
+
+bool sl_rest_query_next(const char **at, struct sl_buf *name, struct sl_buf *value, bool *ret_bad)
+{
+        const char *p = *at;
+        *ret_bad = false;
+        while (p && *p == '&')
+                p++;
+        if (!p || !*p)
+                return false;
+        size_t n = strcspn(p, "&"), k = strcspn(p, "=&");
+        sl_buf_clear(name);
+        sl_buf_clear(value);
+        *ret_bad = !sl_rest_decode((struct sl_str){p, k}, true, name) ||
+                   !sl_rest_decode((struct sl_str){p + k + (k < n), k < n ? n - k - 1 : 0}, true, value);
+        *at = p + n;
+        return !*ret_bad;
 }
 
 bool sl_rest_query_bool(const struct sl_rest_call *c, const char *name, bool fallback)
@@ -382,23 +394,35 @@ static enum sl_rest_part part_of(const struct sl_str *raw, size_t n)
         return n && sl_str_eqc(raw[0], "metrics") ? SL_REST_METRICS : SL_REST_MAIN;
 }
 
+/* The route of this method and path; which methods the path has is noted for Allow. */
+static const struct sl_rest_route *find_route(struct sl_rest_call *c, const struct sl_rest_route *list, size_t count,
+                                              const struct sl_str *raw, const char *method)
+{
+        const struct sl_rest_route *found = NULL;
+        for (size_t i = 0; i < count; i++) {
+                if (!path_matches(list[i].path, raw, c->nsegments))
+                        continue;
+                bool get = strcmp(list[i].method, "GET") == 0;
+                sl_buf_printf(&c->resp->allow, "%s%s%s", c->resp->allow.len ? "," : "", list[i].method,
+                              get ? ",HEAD" : "");
+                if (strcmp(list[i].method, method) == 0)
+                        found = &list[i];
+        }
+        return found;
+}
+
 static void dispatch(struct sl_rest_call *c)
 {
         struct sl_str raw[SL_REST_SEGMENTS];
-        const struct route *route = NULL;
+        const struct sl_rest_route *route = NULL;
         const char *method = strcmp(c->req->method, "HEAD") == 0 ? "GET" : c->req->method;
         bool options = strcmp(method, "OPTIONS") == 0;
         bool known = split_path(c, raw);
         known = known && (!c->req->serves || c->req->serves & part_of(raw, c->nsegments));
-        for (size_t i = 0; known && i < sizeof(routes) / sizeof(routes[0]); i++) {
-                if (!path_matches(routes[i].path, raw, c->nsegments))
-                        continue;
-                bool get = strcmp(routes[i].method, "GET") == 0;
-                sl_buf_printf(&c->resp->allow, "%s%s%s", c->resp->allow.len ? "," : "", routes[i].method,
-                              get ? ",HEAD" : "");
-                if (strcmp(routes[i].method, method) == 0)
-                        route = &routes[i];
-        }
+        if (known)
+                route = find_route(c, routes, sizeof(routes) / sizeof(routes[0]), raw, method);
+        if (known && !c->resp->allow.len && c->req->extra)
+                route = find_route(c, c->req->extra->routes, c->req->extra->count, raw, method);
         if (c->resp->allow.len)
                 sl_buf_adds(&c->resp->allow, ",OPTIONS");
         if (strstr(path_of(c->req), "//")) {
@@ -430,7 +454,7 @@ static void dispatch(struct sl_rest_call *c)
 
 void sl_rest_handle(struct sl_herder *h, const struct sl_rest_request *req, struct sl_rest_response *resp)
 {
-        struct sl_rest_call call = {.h = h, .req = req, .resp = resp};
+        struct sl_rest_call call = {.h = h, .req = req, .resp = resp, .arg = req->extra ? req->extra->arg : NULL};
         dispatch(&call);
         for (size_t i = 0; i < SL_REST_SEGMENTS; i++)
                 free(call.segments[i]);

@@ -12,6 +12,7 @@
 /* What a listener serves. */
 enum sl_rest_part { SL_REST_MAIN = 1, SL_REST_ADMIN = 2 /* /admin */, SL_REST_METRICS = 4 /* /metrics */ };
 
+struct sl_rest_extra;
 struct sl_rest_request {
         const char *method;       /* "GET", ... */
         const char *path;         /* raw, still percent-encoded, without the query */
@@ -22,12 +23,25 @@ struct sl_rest_request {
         struct sl_str body;       /* ptr NULL = none */
         const char *base_url;     /* "http://host:port", for Location */
         unsigned serves;          /* of enum sl_rest_part, 0 = all; other paths are unknown here */
+        const struct sl_rest_extra *extra; /* further routes; NULL = none */
 };
 struct sl_rest_response {
         int status;
         const char *content_type; /* NULL = no such header */
         struct sl_buf body;
         struct sl_buf location, allow; /* header values; empty = none */
+};
+struct sl_rest_call;
+struct sl_rest_route {
+        const char *method;
+        const char *path; /* "*" stands for one segment */
+        void (*handle)(struct sl_rest_call *c);
+};
+/* Routes beside Connect's, of parts of the program that this library doesn't know. */
+struct sl_rest_extra {
+        const struct sl_rest_route *routes;
+        size_t count;
+        void *arg; /* for their handlers: sl_rest_call.arg */
 };
 /* Fills resp (zeroed by the caller). */
 void sl_rest_handle(struct sl_herder *h, const struct sl_rest_request *req, struct sl_rest_response *resp);

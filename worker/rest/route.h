@@ -13,6 +13,7 @@ struct sl_rest_call {
         struct sl_rest_response *resp;
         char *segments[SL_REST_SEGMENTS]; /* decoded path segments */
         size_t nsegments;
+        void *arg; /* of sl_rest_extra */
 };
 
 /* Answer with JSON (taken over). */
@@ -22,6 +23,9 @@ void sl_rest_fail(struct sl_rest_call *c, int status, const char *fmt, ...) sl_p
 /* The first value of a query parameter, decoded and added to out; false = not given. index: which one, 0 = the first.
  */
 bool sl_rest_query(const struct sl_rest_call *c, const char *name, size_t index, struct sl_buf *out);
+/* One parameter after the other, in their order: name and value, decoded (cleared first). *at begins with the request's query. False: the
+ * end, or *ret_bad: a text that can't be decoded. */
+bool sl_rest_query_next(const char **at, struct sl_buf *name, struct sl_buf *value, bool *ret_bad);
 bool sl_rest_query_bool(const struct sl_rest_call *c, const char *name, bool fallback);
 /* Hand the call to the herder. false = answered already: another worker was asked (forward.c). */
 bool sl_rest_do(struct sl_rest_call *c, struct sl_herder_call *call);

@@ -35,6 +35,7 @@ struct endpoint {
 struct sl_rest_server {
         const struct sl_worker_cfg *cfg;
         struct sl_herder *herder;
+        const struct sl_rest_extra *extra;
         char *url; /* as others are told */
         struct sl_rest_listeners listeners;
         struct endpoint endpoints[SL_REST_LISTENERS];
@@ -322,6 +323,7 @@ static enum MHD_Result on_whole(const struct endpoint *e, struct MHD_Connection 
                 .body = {a->body.ptr, a->body.len},
                 .base_url = e->server->url,
                 .serves = e->listener->serves,
+                .extra = e->server->extra,
         };
         sl_rest_handle(e->server->herder, &req, &resp);
         enum MHD_Result rc = answer(e, conn, a, method, version, &resp);
@@ -452,9 +454,11 @@ static void tell(const struct sl_rest_listener *l)
                 l->serves & SL_REST_ADMIN ? " admin" : "", l->serves & SL_REST_METRICS ? " metrics" : "");
 }
 
-enum sl_rc sl_rest_server_serve(struct sl_rest_server *s, struct sl_herder *h, struct sl_err *err)
+enum sl_rc sl_rest_server_serve(struct sl_rest_server *s, struct sl_herder *h, const struct sl_rest_extra *extra,
+                                struct sl_err *err)
 {
         s->herder = h;
+        s->extra = extra;
         for (size_t i = 0; i < s->listeners.n; i++) {
                 SL_TRY(start_daemon(&s->endpoints[i], err));
                 tell(&s->listeners.items[i]);

@@ -16,8 +16,10 @@ const char *sl_rest_server_id(const struct sl_rest_server *s);
 /* The same with its scheme: "http://host:port", without a slash at the end. Valid until free. */
 const char *sl_rest_server_url(const struct sl_rest_server *s);
 uint16_t sl_rest_server_port(const struct sl_rest_server *s); /* of the first listener */
-/* Start answering from this herder. */
-enum sl_rc sl_rest_server_serve(struct sl_rest_server *s, struct sl_herder *h, struct sl_err *err);
+struct sl_rest_extra;
+/* Start answering from this herder; extra: further routes, which outlive the server, NULL = none. */
+enum sl_rc sl_rest_server_serve(struct sl_rest_server *s, struct sl_herder *h, const struct sl_rest_extra *extra,
+                                struct sl_err *err);
 /* Waits for requests in progress. NULL ok. */
 void sl_rest_server_free(struct sl_rest_server *s);
 #endif
