@@ -15,7 +15,7 @@
 
 /* Options that say how, not what. The first ones have a value. */
 static const char *const how[] = {"--bootstrap-server", "--command-config", "--connect", "--rate",        "--reason",
-                                  "--log-format",       "--log-level",      "--topic",   "--max-failures"};
+                                  "--log-format",       "--log-level",      "--topic",   "--max-failures", "--canary"};
 static const char *const flags[] = {"--apply", "--dry-run", "--json"};
 /* Options with a file whose content counts. */
 static const char *const files[] = {"--transforms", "--rules"};

@@ -31,7 +31,7 @@ struct sl_dlq_job {
         struct sl_buf args, begun, by; /* for people: the arguments, when and who */
 };
 /* The id of a job: of the dead-letter topic, and of what in the arguments says which records go where and as what. The
- * order of different options doesn't matter; --apply, --rate, --max-failures, --reason, --json, --connect and addresses don't count; of
+ * order of different options doesn't matter; --apply, --rate, --canary, --max-failures, --reason, --json, --connect and addresses don't count; of
  * files the content does. */
 enum sl_rc sl_dlq_job_id(const char *topic, const char *command, int argc, char *const *argv, struct sl_dlq_job *ret,
                          struct sl_err *err);

@@ -10,12 +10,13 @@
 #include "base/clock.h"
 
 #define READS SL_DLQ_ALL_COMMANDS
+#define CANARY_MS 30000
 #define ACTS (SL_DLQ_REPLAY | SL_DLQ_QUARANTINE | SL_DLQ_RELEASE | SL_DLQ_DISCARD)
 
 enum option {
         O_BOOTSTRAP, O_TOPIC, O_COMMAND_CONFIG, O_CONNECT, O_RULES, O_CLASS, O_CODE, O_GROUP, O_SINCE, O_UNTIL, O_OFFSETS, O_KEY,
         O_HEADER, O_WHERE, O_JSON, O_LIMIT, O_FIND_ORIGIN, O_SOURCE, O_TO, O_TRANSFORMS, O_SUBJECT, O_VERSION, O_RENAME, O_DEFAULT,
-        O_CAST, O_ENUM, O_RATE, O_APPLY, O_DRY_RUN, O_LOSSY, O_FORCE, O_KEEP_ORDER, O_MAX_FAILURES, O_REASON, O_OUTPUT, O_LOG_FORMAT, O_LOG_LEVEL, O_HELP,
+        O_CAST, O_ENUM, O_RATE, O_APPLY, O_DRY_RUN, O_LOSSY, O_FORCE, O_KEEP_ORDER, O_MAX_FAILURES, O_CANARY, O_REASON, O_OUTPUT, O_LOG_FORMAT, O_LOG_LEVEL, O_HELP,
 };
 static const struct {
         const char *name, *value; /* value NULL: takes none */
@@ -55,7 +56,9 @@ static const struct {
         {"--allow-lossy", NULL, O_LOSSY, SL_DLQ_REPLAY, "repairs may lose something (a field, digits)"},
         {"--force", NULL, O_FORCE, SL_DLQ_REPLAY, "replay values that a newer record of their key has replaced"},
         {"--keep-order", NULL, O_KEEP_ORDER, SL_DLQ_REPLAY, "a record that can't be replayed holds back younger ones of its key"},
-        {"--rate", "N/s", O_RATE, SL_DLQ_REPLAY, "records a second at most"},
+        {"--rate", "N/s", O_RATE, SL_DLQ_REPLAY, "at most so many records (500/s) or bytes (1MB/s, 512KiB/s) a second; twice for both"},
+        {"--canary", "N[/TIME]", O_CANARY, SL_DLQ_REPLAY,
+         "N records first; the others go when in TIME (30s) none of them, or no more than --max-failures, has come back to T"},
         {"--max-failures", "P%", O_MAX_FAILURES, SL_DLQ_REPLAY, "begin slowly, and stop when more of them come back to T"},
         {"--reason", "TEXT", O_REASON, ACTS, "why: kept in the audit topic"},
         {"--apply", NULL, O_APPLY, ACTS, "do it (the default of the others)"},
@@ -104,22 +107,31 @@ static bool read_group(struct parse *p, const char *v)
         return true;
 }
 
-/* -2h: so long ago. */
-static bool read_ago(const char *v, int64_t *ret_ms)
+/* 2h, 30m, 15s, 3d, 1w. */
+static bool read_duration(const char *v, int64_t *ret_ms)
 {
         static const struct { char unit; int64_t ms; } units[] = {
                 {'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}, {'w', 604800000}};
         char *end;
         errno = 0;
-        long long n = strtoll(v + 1, &end, 10);
-        if (v[0] != '-' || v[1] < '0' || v[1] > '9' || errno || n > 1000000)
+        long long n = strtoll(v, &end, 10);
+        if (v[0] < '0' || v[0] > '9' || errno || n > 1000000)
                 return false;
         for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
                 if (end[0] == units[i].unit && !end[1]) {
-                        *ret_ms = sl_wall_ms() - n * units[i].ms;
+                        *ret_ms = n * units[i].ms;
                         return true;
                 }
         return false;
+}
+
+/* -2h: so long ago. */
+static bool read_ago(const char *v, int64_t *ret_ms)
+{
+        if (v[0] != '-' || !read_duration(v + 1, ret_ms))
+                return false;
+        *ret_ms = sl_wall_ms() - *ret_ms;
+        return true;
 }
 
 /* RFC 3339: 2026-11-22T09:30:00Z, with fractions of a second or an offset. A date alone is its midnight UTC. */
@@ -225,13 +237,36 @@ static bool read_number(struct parse *p, const char *option, const char *v, int6
         return REFUSE(p, "%s is a number from 1 to %lld, not %.50s", option, (long long)max, v);
 }
 
+/* 500/s, 500: records; 1MB/s, 64KiB/s, 1500B/s: bytes. */
 static bool read_rate(struct parse *p, const char *v)
 {
+        static const struct { const char *name; double bytes; } units[] = {
+                {"B", 1}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}};
         char *end;
-        double rate = strtod(v, &end);
-        if (end == v || !isfinite(rate) || rate <= 0 || (*end && strcmp(end, "/s") != 0))
-                return REFUSE(p, "--rate is records a second, as 500/s, not %.50s", v);
-        p->o->rate = rate;
+        double rate = strtod(v, &end), unit = 0;
+        size_t n = strcspn(end, "/");
+        for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+                if (n == strlen(units[i].name) && strncasecmp(end, units[i].name, n) == 0)
+                        unit = units[i].bytes;
+        bool good = end != v && isfinite(rate) && rate > 0 && (!n || unit) && (!end[n] || strcmp(end + n, "/s") == 0);
+        if (!good || (n && !end[n]))
+                return REFUSE(p, "--rate is records a second, as 500/s, or bytes a second, as 1MB/s or 64KiB/s, not %.50s", v);
+        if (unit ? p->o->rate_bytes : p->o->rate)
+                return REFUSE(p, "--rate is given twice for %s: give one for records and one for bytes", unit ? "bytes" : "records");
+        *(unit ? &p->o->rate_bytes : &p->o->rate) = unit ? rate * unit : rate;
+        return true;
+}
+
+/* 10, or 10/1m: how long these have to fail. */
+static bool read_canary(struct parse *p, const char *v)
+{
+        char *end;
+        errno = 0;
+        long long n = strtoll(v, &end, 10);
+        p->o->canary = n;
+        p->o->canary_ms = CANARY_MS;
+        if (end == v || errno || n <= 0 || (*end && (*end != '/' || !read_duration(end + 1, &p->o->canary_ms))))
+                return REFUSE(p, "--canary is a number of records, as 10, and how long to wait then, as 10/30s or 10/5m; not %.50s", v);
         return true;
 }
 
@@ -325,6 +360,8 @@ static bool apply_action(struct parse *p, enum option option, const char *name, 
                 return add_text(p, name, &o->enums, v, true);
         case O_RATE:
                 return read_rate(p, v);
+        case O_CANARY:
+                return read_canary(p, v);
         case O_REASON:
                 o->reason = v;
                 return true;

@@ -42,6 +42,8 @@ struct sl_dlq_opts {
         int32_t value_version;  /* 0 = latest */
         struct sl_dlq_texts rename, defaults, cast, enums;
         double rate;            /* records/s; 0 = as fast as it goes */
+        double rate_bytes;      /* bytes/s; 0 = no limit */
+        int64_t canary, canary_ms; /* so many records first, then so long a wait; 0 = no */
         double max_failures;    /* part of the replayed records that may come back; 0 = not looked at */
         bool apply, dry_run, allow_lossy, force, keep_order;
         const char *reason;     /* --reason TEXT: into the audit topic */

@@ -4,12 +4,12 @@
  * compacted are read once for newer records of the same keys; then the entries are written in their order. Everything
  * is read again by a run that resumes: only the ledger says what is done. */
 #include "dlq/replay.h"
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
 #include "dlq/letter.h"
 #include "dlq/newer.h"
+#include "dlq/pace.h"
 #include "dlq/place.h"
 #include "dlq/returns.h"
 #include "dlq/scan.h"
@@ -18,7 +18,6 @@
 #define ASK_MS 15000
 #define SORT_BYTES (16u << 20)
 #define WAIT_MS 50
-#define SLOW_START 10 /* records, and twice as many each second */
 #define LOOK_US 1000000
 #define FEW 10    /* replayed: too few to judge by */
 #define LINEAGE 8 /* headers of ours */
@@ -56,8 +55,9 @@ struct run {
         struct sl_kheader *headers;
         uint32_t header_room;
         int64_t now_ms;     /* wall clock when it began */
-        int64_t started_us; /* of the first record */
-        int64_t looked_us;
+        struct sl_pace pace;
+        int64_t looked_us; /* for what came back */
+        bool canary_over;
         struct sl_returns returns;
         uint64_t sent;
 };
@@ -349,54 +349,69 @@ static enum sl_rc audit(struct run *r, const char *action, bool finished)
 /* Stop when too many have come back. What was written is committed first. */
 static enum sl_rc judge(struct run *r)
 {
+        bool canary = r->o->canary && !r->canary_over;
         SL_TRY(sl_returns_look(&r->returns, r->err));
         r->plan->returned = r->returns.seen;
-        if (r->sent < FEW || (double)r->returns.seen <= r->o->max_failures * (double)r->sent)
+        if ((r->sent < FEW && !canary) || (double)r->returns.seen <= r->o->max_failures * (double)r->sent)
                 return SL_OK;
         SL_TRY(audit(r, "replay.stopped", true));
         SL_TRY(commit(r));
         return sl_fail(r->err, SL_E_STOPPED,
-                       "%lu of %lu replayed records have come back to %s, more than --max-failures: stopped. The same "
+                       "%lu of %lu replayed records have come back to %s, %s: stopped. The same "
                        "command goes on with the rest",
-                       r->returns.seen, r->sent, r->o->scan.topic);
+                       r->returns.seen, r->sent, r->o->scan.topic,
+                       r->o->max_failures ? "more than --max-failures" : "the first ones (--canary)");
 }
 
 static enum sl_rc look_for_returns(struct run *r)
 {
         int64_t now_us = sl_mono_us();
-        if (now_us - r->looked_us < LOOK_US)
+        if (r->looked_us && now_us - r->looked_us < LOOK_US)
                 return SL_OK;
-        SL_TRY(judge(r));
+        if (r->looked_us)
+                SL_TRY(judge(r));
         r->looked_us = sl_mono_us();
         return SL_OK;
 }
 
-/* How long until one more may be sent; 0 = at once. */
-static double early_ms(const struct run *r)
+/* The first ones are there: the others wait until these have had their time to fail. */
+static enum sl_rc await_canary(struct run *r)
 {
-        double s = (double)(sl_mono_us() - r->started_us) / 1e6, wait = 0;
-        if (r->o->rate)
-                wait = ((double)r->sent / r->o->rate - s) * 1000;
-        if (r->o->max_failures && r->sent >= SLOW_START)
-                wait = fmax(wait, (log2((double)(r->sent + 1) / SLOW_START) - s) * 1000);
-        return wait;
+        SL_TRY(commit(r));
+        int64_t end_us = sl_mono_us() + r->o->canary_ms * 1000;
+        while (sl_mono_us() < end_us) {
+                SL_TRY(look_for_returns(r));
+                SL_TRY(sl_dlq_act_wait(r->act, WAIT_MS, r->err));
+        }
+        SL_TRY(judge(r));
+        r->canary_over = true;
+        sl_pace_restart(&r->pace);
+        return SL_OK;
 }
 
 /* Not more than --rate, and a slow start; what waits meanwhile is committed in time. */
 static enum sl_rc pace(struct run *r)
 {
-        if (!r->started_us)
-                r->started_us = r->looked_us = sl_mono_us();
         for (;;) {
                 if (r->o->max_failures)
                         SL_TRY(look_for_returns(r));
-                double left_ms = r->o->rate || r->o->max_failures ? early_ms(r) : 0;
+                if (r->o->canary && !r->canary_over && r->sent >= (uint64_t)r->o->canary)
+                        SL_TRY(await_canary(r));
+                int64_t left_ms = (sl_pace_wait_us(&r->pace, sl_mono_us()) + 999) / 1000;
                 if (left_ms <= 0)
                         return SL_OK;
                 if (sl_dlq_act_due(r->act))
                         SL_TRY(commit(r));
-                SL_TRY(sl_dlq_act_wait(r->act, left_ms < WAIT_MS - 1 ? (int)left_ms + 1 : WAIT_MS, r->err));
+                SL_TRY(sl_dlq_act_wait(r->act, left_ms < WAIT_MS ? (int)left_ms : WAIT_MS, r->err));
         }
+}
+
+static size_t size_of(const struct sl_message *m)
+{
+        size_t n = m->key.len + m->value.len;
+        for (uint32_t i = 0; i < m->header_count; i++)
+                n += m->headers[i].key.len + m->headers[i].value.len;
+        return n;
 }
 
 static enum sl_rc unpack(struct run *r, const struct entry *e, struct sl_dlq_packed *ret)
@@ -431,6 +446,7 @@ static enum sl_rc write_record(struct run *r, const struct entry *e, const struc
         m.header_count = rec.header_count + add_lineage(r, e, rec.hops, &l, r->headers + rec.header_count);
         SL_TRY(sl_dlq_act_send(r->act, &m, r->err));
         r->sent++;
+        sl_pace_sent(&r->pace, size_of(&m));
         *ret_partition = m.partition;
         return SL_OK;
 }
@@ -629,7 +645,7 @@ static enum sl_rc go(struct run *r)
                 rc = look_at_places(r);
         if (rc == SL_OK)
                 rc = open_target(r);
-        if (rc == SL_OK && r->o->apply && r->o->max_failures)
+        if (rc == SL_OK && r->o->apply && (r->o->max_failures || r->o->canary))
                 rc = begin_returns(r);
         if (rc == SL_OK)
                 rc = decide_all(r);
@@ -652,6 +668,7 @@ enum sl_rc sl_dlq_replay(const struct sl_dlq_replay_opts *opts, struct sl_dlq_jo
                         .plan = plan,
                         .err = err,
                         .now_ms = sl_wall_ms(),
+                        .pace = {.records = opts->rate, .bytes = opts->rate_bytes, .slow_start = opts->max_failures > 0},
                         .spool = SL_SPOOL_NEW,
                         .newer = sl_newer_new(opts->scan.decode),
                         .keys = sl_newer_new(NULL),

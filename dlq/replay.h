@@ -19,6 +19,9 @@ struct sl_dlq_replay_opts {
         bool force;          /* overtaken records too */
         bool keep_order;     /* a record that is left holds back younger ones of its key */
         double rate;         /* records/s; 0 = no limit */
+        double rate_bytes;   /* of keys, values and headers a second; 0 = no limit */
+        int64_t canary;      /* after so many records it waits canary_ms for some to come back; 0 = no */
+        int64_t canary_ms;
         double max_failures; /* 0 = none; else it begins slowly, and stops when a larger part has come back */
         int64_t limit;       /* at most so many records; 0 = all */
         const char *reason;  /* NULL = none given */
@@ -27,7 +30,7 @@ struct sl_dlq_replay_opts {
 };
 /* The job's id is set (sl_dlq_job_id). Planned, or with apply done: then counts are those of the whole job, with what
  * an earlier run of it did. SL_E_KAFKA_FENCED: somebody else began to act on this topic. SL_E_STOPPED: stop is
- * set, or more came back than max_failures; what had been done stands. Free the plan in any case. */
+ * set, or more came back than max_failures, or any of the canary; what had been done stands. Free the plan in any case. */
 enum sl_rc sl_dlq_replay(const struct sl_dlq_replay_opts *opts, struct sl_dlq_job *job, struct sl_dlq_plan *plan,
                          struct sl_err *err);
 #endif
