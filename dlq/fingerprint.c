@@ -413,29 +413,82 @@ static uint64_t mix(uint64_t h, uint64_t v)
         return h ^ h >> 31;
 }
 
-static uint64_t mix_text(uint64_t h, struct sl_str text)
+#define TEXT_BYTES 2048 /* of a message, the rest says nothing new */
+#define SHORT_RUN 2
+
+/* The length of the digits at p. */
+static size_t digits_at(const char *p, const char *end)
 {
-        char out[1024];
-        struct sl_str t = {text.ptr, text.len < 2048 ? text.len : 2048};
-        if (!t.ptr)
-                return mix(h, 1);
-        size_t n = sl_dlq_normalise(t, out, sizeof(out));
-        return mix(h, sl_hash(out, n));
+        const char *q = p;
+        while (q < end && is_digit(*q))
+                q++;
+        return (size_t)(q - p);
 }
 
-uint64_t sl_dlq_shape(const struct sl_dlq_item *it, const struct sl_dlq_link *links, uint32_t n)
+/* Taking values out looks at digits, but at which ones only where it keeps them, which are few. So texts that differ in longer numbers
+ * only are the same, as long as none of these is kept. Never 0. */
+static uint64_t text_key(struct sl_str text)
+{
+        char out[TEXT_BYTES];
+        for (const char *p = text.ptr, *end = p + text.len; p < end;) {
+                char *to = out + (p - text.ptr);
+                if (sl_likely(!is_digit(*p))) {
+                        *to = *p++;
+                        continue;
+                }
+                size_t n = digits_at(p, end);
+                if (n > SHORT_RUN)
+                        memset(to, '0', n);
+                else
+                        memcpy(to, p, n);
+                p += n;
+        }
+        return sl_hash(out, text.len) | 1;
+}
+
+static bool keeps_numbers(const char *p, size_t len)
+{
+        for (const char *end = p + len; p < end; p++) {
+                size_t n = digits_at(p, end);
+                if (n > SHORT_RUN)
+                        return true;
+                p += n;
+        }
+        return false;
+}
+
+static uint64_t mix_text(uint64_t h, struct sl_dlq_messages *texts, struct sl_str text)
+{
+        char out[1024];
+        struct sl_str t = {text.ptr, text.len < TEXT_BYTES ? text.len : TEXT_BYTES};
+        if (!t.ptr)
+                return mix(h, 1);
+        uint64_t key = texts ? text_key(t) : 0;
+        size_t slot = (key >> 20) % SL_DLQ_MESSAGES;
+        if (texts && texts->slots[slot].key == key)
+                return mix(h, texts->slots[slot].hash);
+        size_t n = sl_dlq_normalise(t, out, sizeof(out));
+        uint64_t hash = sl_hash(out, n);
+        if (texts && n < sizeof(out) && !keeps_numbers(out, n)) {
+                texts->slots[slot].key = key;
+                texts->slots[slot].hash = hash;
+        }
+        return mix(h, hash);
+}
+
+uint64_t sl_dlq_shape(const struct sl_dlq_item *it, struct sl_dlq_messages *texts, const struct sl_dlq_link *links, uint32_t n)
 {
         uint64_t h = mix(it->stage, it->pointer);
         h = mix(h, sl_hash(it->operation.ptr, it->operation.len));
         if (!n)
-                return mix_text(mix(h, it->family), it->message);
+                return mix_text(mix(h, it->family), texts, it->message);
         const struct sl_dlq_link *root = &links[n - 1];
         h = mix(h, sl_hash(root->class.ptr, root->class.len));
         if (n > 1)
                 h = mix(h, sl_hash(links[0].class.ptr, links[0].class.len));
-        h = mix_text(h, root->message.ptr ? root->message : it->cause_message);
+        h = mix_text(h, texts, root->message.ptr ? root->message : it->cause_message);
         if (n > 1 && it->message.ptr && !sl_str_eq(it->message, root->message)) /* it may name the field */
-                h = mix_text(h, it->message);
+                h = mix_text(h, texts, it->message);
         if (sl_str_starts(links[0].frames, "\tat sluice.")) { /* our worker's typed code */
                 struct sl_str id = sl_dlq_own_id(it->trace);
                 h = mix(h, sl_hash(id.ptr, id.len));

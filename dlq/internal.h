@@ -55,8 +55,15 @@ struct sl_str sl_dlq_own_id(struct sl_str trace);
 
 /* text with values, ids, hosts and numbers replaced, at most cap bytes; the length. Names of fields, columns and constraints stay. */
 size_t sl_dlq_normalise(struct sl_str text, char *out, size_t cap);
-/* Hash of what a failure says with its values taken out: the group before it has a class. */
-uint64_t sl_dlq_shape(const struct sl_dlq_item *it, const struct sl_dlq_link *links, uint32_t n);
+/* Texts that were seen, by what they are when numbers of three digits and more are alike: their hashes when values are taken out. */
+#define SL_DLQ_MESSAGES 4096
+struct sl_dlq_messages {
+        struct {
+                uint64_t key, hash; /* key 0 = free */
+        } slots[SL_DLQ_MESSAGES];
+};
+/* Hash of what a failure says with its values taken out: the group before it has a class. texts: NULL = nothing is remembered. */
+uint64_t sl_dlq_shape(const struct sl_dlq_item *it, struct sl_dlq_messages *texts, const struct sl_dlq_link *links, uint32_t n);
 
 /* ---- classify.c ---- */
 

@@ -29,6 +29,7 @@ struct memo_entry {
 };
 struct sl_dlq_memo {
         struct sl_dlq_stacks *stacks;
+        struct sl_dlq_messages texts;
         uint32_t count;
         struct memo_entry entries[MEMO_SLOTS];
 };
@@ -119,7 +120,7 @@ void sl_dlq_item_judge(struct sl_dlq_item *it, const struct sl_dlq_rules *rules,
                 if (!it->cause_message.ptr && n > 1)
                         it->cause_message = links[n - 1].message;
         }
-        uint64_t shape = sl_dlq_shape(it, links, n) | 1;
+        uint64_t shape = sl_dlq_shape(it, memo ? &memo->texts : NULL, links, n) | 1;
         struct memo_entry *e = memo ? memo_find(memo, shape) : NULL;
         if (e && e->shape) {
                 set_verdict(it, &e->verdict);

@@ -8,7 +8,9 @@
 
 static inline bool is_name(char c)
 {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '$';
+        static const bool names[256] = {['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true,
+                                        ['.'] = true,         ['_'] = true,         ['$'] = true};
+        return names[(uint8_t)c];
 }
 
 /* The name of a Java class at the begin of text, followed by ": " or its end; ptr NULL when there is none. A class without a package is
