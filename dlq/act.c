@@ -79,6 +79,7 @@ static enum sl_rc open_producer(struct sl_dlq_act *a, struct sl_err *err)
                                         .txn_timeout_ms = TXN_TIMEOUT_MS,
                                         .queue_bytes = QUEUE_BYTES,
                                         .record_bytes = RECORD_BYTES,
+                                        .batch_bytes = (int32_t)a->opts.batch_bytes,
                                         .tick = tick,
                                         .tick_arg = a};
         sl_buf_printf(&id, "sluice-dlq-%s", a->opts.topic);

@@ -20,6 +20,7 @@ struct sl_dlq_act_opts {
         const char *topic;  /* the dead-letter topic */
         const char *target; /* of the ledger */
         bool write;         /* false: a dry run, which only reads the ledger */
+        int64_t batch_bytes; /* 0 = batch.size */
         const atomic_bool *stop;
 };
 /* Writing: fences, then reads the ledger. */

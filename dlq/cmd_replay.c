@@ -73,7 +73,23 @@ static void print(struct sl_dlq_run *run, const struct sl_dlq_job *job, const st
         sl_buf_free(&text);
 }
 
-static enum sl_rc replay(struct sl_dlq_run *run, struct sl_dlq_replay_opts *opts, struct sl_chain *chain)
+/* Could the same pass by itself? */
+static bool may_pass(const struct sl_dlq_run *run)
+{
+        return run->err.rc == SL_TRANSIENT && run->err.id != SL_E_KAFKA_FENCED && run->err.id != SL_E_STOPPED;
+}
+
+/* A topic that takes less than a full batch: the same with batches that it takes. Slower, so only where it is needed. */
+static bool smaller_batches(const struct sl_dlq_run *run, struct sl_dlq_replay_opts *opts, int64_t room)
+{
+        if (run->err.id != SL_E_TOO_LARGE || opts->batch_bytes || !room || room > INT32_MAX)
+                return false;
+        opts->batch_bytes = room;
+        return true;
+}
+
+static enum sl_rc replay(struct sl_dlq_run *run, struct sl_dlq_replay_opts *opts, struct sl_chain *chain,
+                         bool *ret_again)
 {
         struct sl_dlq_job job = {0};
         struct sl_dlq_plan plan = {0};
@@ -90,17 +106,13 @@ static enum sl_rc replay(struct sl_dlq_run *run, struct sl_dlq_replay_opts *opts
         opts->repair = NULL;
         if (opts->progress == show_progress)
                 fputc('\n', stderr);
+        if (rc != SL_OK)
+                *ret_again = may_pass(run) || smaller_batches(run, opts, plan.room);
         if (rc == SL_OK)
                 print(run, &job, &plan);
         sl_dlq_plan_free(&plan);
         sl_dlq_job_free(&job);
         return rc;
-}
-
-/* Could the same pass by itself? */
-static bool may_pass(const struct sl_dlq_run *run)
-{
-        return run->err.rc == SL_TRANSIENT && run->err.id != SL_E_KAFKA_FENCED && run->err.id != SL_E_STOPPED;
 }
 
 static bool read_target(struct sl_dlq_run *run, const char **ret_topic)
@@ -170,9 +182,10 @@ int sl_dlq_cmd_replay(struct sl_dlq_run *run)
                 return SL_EXIT_USAGE;
         enum sl_rc rc = run->opts.transforms ? open_transforms(run, &chain) : SL_OK;
         for (int i = 1; rc == SL_OK; i++) {
-                if (replay(run, &opts, chain) == SL_OK)
+                bool again = false;
+                if (replay(run, &opts, chain, &again) == SL_OK)
                         break;
-                if (!may_pass(run) || i == TRIES) {
+                if (!again || i == TRIES) {
                         rc = run->err.rc;
                         break;
                 }

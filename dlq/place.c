@@ -3,6 +3,7 @@
 #include "dlq/place.h"
 #include <stdlib.h>
 #include <string.h>
+#include "dlq/fits.h"
 #include "kafka/admin.h"
 
 #define ASK_MS 15000
@@ -10,9 +11,11 @@
 enum sl_rc sl_dlq_place_describe(struct sl_dlq_place *p, struct sl_admin *admin, struct sl_err *err)
 {
         struct sl_buf policy = {0};
+        p->room = INT64_MAX;
         SL_TRY(sl_admin_topic_partitions(admin, p->name, ASK_MS, &p->partitions, err));
         if (!p->partitions)
                 return SL_OK;
+        p->room = sl_dlq_room(admin, p->name, ASK_MS);
         p->then = p->partitions;
         sl_growth_begin(&p->growth, p->partitions);
         struct sl_err ignored = {0}; /* without the right to ask it is taken for one that keeps all */

@@ -11,6 +11,7 @@ struct sl_dlq_place {
         int32_t then;       /* how many it had when its records failed */
         bool compacted;
         int64_t keeps_ms; /* retention.ms; -1 = for ever */
+        int64_t room;     /* max.message.bytes; INT64_MAX = nobody says */
         struct sl_growth growth;
         struct sl_reader_part *from; /* by partition: where to look for newer records; begin -1 = nowhere */
 };

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
+#include "dlq/fits.h"
 #include "dlq/letter.h"
 #include "dlq/newer.h"
 #include "dlq/pace.h"
@@ -21,6 +22,8 @@
 #define LOOK_US 1000000
 #define FEW 10    /* replayed: too few to judge by */
 #define LINEAGE 8 /* headers of ours */
+#define LINEAGE_BYTES 260 /* of them, beside the names of two topics */
+#define TOO_LARGE "with the headers that a replay adds it is larger than max.message.bytes of its topic"
 
 struct entry {
         uint64_t identity; /* 0 = unknown */
@@ -106,6 +109,19 @@ static const char *obstacle(const struct run *r, const struct sl_dlq_item *it, c
         return r->places.items[e->place].partitions ? NULL : "its original topic does not exist";
 }
 
+/* Would a broker take the packed record, with our headers? */
+static bool has_room(struct run *r, const struct entry *e)
+{
+        const struct sl_dlq_place *to = r->o->target_topic ? &r->target : &r->places.items[e->place];
+        size_t names = strlen(r->o->scan.topic);
+        if (e->place != SL_DLQ_NO_PLACE)
+                names += strlen(r->places.items[e->place].name);
+        if (!r->plan->room || to->room < r->plan->room)
+                r->plan->room = to->room;
+        return sl_dlq_fits((struct sl_str){r->flat.ptr, r->flat.len}, LINEAGE_BYTES + names, to->room,
+                           r->o->scan.cfg.worker);
+}
+
 static enum sl_rc keep(struct run *r, const struct sl_dlq_item *it, struct entry *e)
 {
         struct sl_str value = it->payload;
@@ -136,10 +152,14 @@ static enum sl_rc keep(struct run *r, const struct sl_dlq_item *it, struct entry
                         return SL_OK;
                 }
         }
-        if (!r->o->apply)
-                return SL_OK;
         sl_buf_clear(&r->flat);
         sl_dlq_pack(it, value, &r->flat);
+        if (!has_room(r, e)) {
+                e->shape = 1 + sl_dlq_plan_left(r->plan, TOO_LARGE);
+                return SL_OK;
+        }
+        if (!r->o->apply)
+                return SL_OK;
         e->size = (uint32_t)r->flat.len;
         return sl_spool_add(&r->spool, r->flat.ptr, r->flat.len, &e->spool, r->err);
 }
@@ -562,14 +582,18 @@ static int by_origin(const void *a, const void *b)
         return 0;
 }
 
-static enum sl_rc open_target(struct run *r)
+static enum sl_rc look_at_target(struct run *r)
 {
-        struct sl_topic_spec spec = {.name = r->o->target_topic, .partitions = 1, .replication = -1};
         if (!r->o->target_topic)
                 return SL_OK;
         r->target.name = sl_strdup(r->o->target_topic);
-        SL_TRY(sl_dlq_place_describe(&r->target, r->o->scan.admin, r->err));
-        if (r->target.partitions)
+        return sl_dlq_place_describe(&r->target, r->o->scan.admin, r->err);
+}
+
+static enum sl_rc make_target(struct run *r)
+{
+        struct sl_topic_spec spec = {.name = r->o->target_topic, .partitions = 1, .replication = -1};
+        if (!r->o->target_topic || r->target.partitions)
                 return SL_OK;
         /* As many as the largest original has, so that records keep their partitions. */
         for (uint32_t i = 0; i < r->places.count; i++)
@@ -629,6 +653,7 @@ static enum sl_rc go(struct run *r)
                                       .admin = r->o->scan.admin,
                                       .topic = r->o->scan.topic,
                                       .write = r->o->apply,
+                                      .batch_bytes = r->o->batch_bytes,
                                       .stop = r->o->scan.stop};
         struct sl_buf target = {0};
         sl_buf_printf(&target, r->o->target_topic ? "topic:%s" : "original", r->o->target_topic);
@@ -640,11 +665,13 @@ static enum sl_rc go(struct run *r)
         }
         struct sl_dlq_counts before = r->job->counts;
         if (rc == SL_OK)
+                rc = look_at_target(r);
+        if (rc == SL_OK)
                 rc = select_all(r);
         if (rc == SL_OK)
                 rc = look_at_places(r);
         if (rc == SL_OK)
-                rc = open_target(r);
+                rc = make_target(r);
         if (rc == SL_OK && r->o->apply && (r->o->max_failures || r->o->canary))
                 rc = begin_returns(r);
         if (rc == SL_OK)

@@ -24,6 +24,7 @@ struct sl_dlq_replay_opts {
         int64_t canary_ms;
         double max_failures; /* 0 = none; else it begins slowly, and stops when a larger part has come back */
         int64_t limit;       /* at most so many records; 0 = all */
+        int64_t batch_bytes; /* the largest batch that is sent, for topics that take less than usual; 0 = as configured */
         const char *reason;  /* NULL = none given */
         void (*progress)(void *arg, uint64_t replayed);
         void *progress_arg;

@@ -14,7 +14,7 @@ import pytest
 
 import stand
 from conftest import SLOW, json_objects, s3_config, wait_until
-from test_dlq_replay import Dlq, counts, expect, letter, produce
+from test_dlq_replay import Dlq, counts, expect, letter, own, produce
 
 SEED = int(os.environ.get("SLUICE_SEED", random.randrange(1 << 31)))
 OUTAGE_S = float(os.environ.get("SLUICE_DLQ_OUTAGE_S", "15"))  # 60 in the recorded run
@@ -117,6 +117,51 @@ def test_drill_12_rate(kafka, dlq, names):
     measured = (count - 1) / ((times[-1] - times[0]) / 1000)
     print(f"{measured:.1f} records/s of {rate}")
     assert 0.95 * rate <= measured <= 1.05 * rate
+
+
+def test_drill_14_one_megabyte_and_headers(kafka, dlq, names):
+    """A topic takes 1,048,588 bytes by default, its dead-letter topic more. What fits goes, headers and all; what would fit only without
+    what a replay adds is left and says so, and stops nobody else."""
+    source, dead = names
+    kafka.create_topic(source, 2)
+    kafka.create_topic(dead, 1, {"max.message.bytes": str(8 << 20)})
+    headers = [(f"own-{n}", random.randbytes(900)) for n in range(100)]
+    values = {
+        b"headers": random.randbytes(900_000),
+        b"brim": random.randbytes(1_048_450),
+        b"compressed": b"x" * 4_000_000,
+        b"small": b"v",
+        b"last": random.randbytes(1_000_000),
+    }
+    kafka.produce(source, [(b"brim", values[b"brim"])], **{"message.max.bytes": 2 << 20})  # it did fit
+    trace = "org.apache.kafka.connect.errors.DataException: " + "boom " * 3000
+    letters = [letter(source, 1, n + 1, key, value, headers if key == b"headers" else (), message=trace) for n, (key, value) in enumerate(values.items())]
+    produce(kafka, dead, letters, **{"message.max.bytes": 8 << 20, "compression.type": "lz4"})
+    plan = dlq.plan(dead)
+    assert counts(plan) == expect(selected=5, replay=4, left=1, shapes=1), plan
+    assert "max.message.bytes" in plan["left_shapes"][0]["reason"]
+    done = dlq.plan(dead, "--apply")
+    assert counts(done) == counts(plan)
+    got = {r.key: r for r in kafka.consume_all(source) if r.headers}
+    assert {r.partition for r in got.values()} == {1}
+    assert {key: r.value for key, r in got.items()} == {key: value for key, value in values.items() if key != b"brim"}
+    assert own(got[b"headers"]) == headers
+    # Where there is room it goes.
+    wide = f"{source}-wide"
+    kafka.create_topic(wide, 2, {"max.message.bytes": "1100000"})
+    assert counts(dlq.plan(dead, "--to", f"topic:{wide}", "--apply")) == expect(selected=1, replay=1)
+    assert [(r.key, r.value) for r in kafka.consume_all(wide)] == [(b"brim", values[b"brim"])]
+
+
+def test_drill_14_a_topic_of_small_batches(kafka, dlq, names):
+    """Records that fit one by one, but not many in one batch."""
+    source, dead = names
+    kafka.create_topic(source, 1, {"max.message.bytes": "20000"})
+    kafka.create_topic(dead)
+    values = [random.randbytes(6000) for _ in range(100)]
+    produce(kafka, dead, [letter(source, 0, n, str(n).encode(), value) for n, value in enumerate(values)])
+    assert counts(dlq.plan(dead, "--apply")) == expect(selected=100, replay=100)
+    assert [r.value for r in kafka.consume_all(source)] == values
 
 
 def test_drill_15_both_at_once(kafka, dlq, names):

@@ -200,6 +200,8 @@ static enum sl_rc configure(struct sl_producer *p, const struct sl_producer_opts
         kb = kb < message_kb ? message_kb : kb; /* a queue without room for the largest message would be full for good */
         SL_TRY(conf_set_int(p->conf, "queue.buffering.max.kbytes", kb, err));
         p->queue_bytes = kb * 1024;
+        if (opts->batch_bytes)
+                SL_TRY(conf_set_int(p->conf, "batch.size", opts->batch_bytes, err));
         if (opts->record_bytes)
                 SL_TRY(conf_set_int(p->conf, "message.max.bytes", opts->record_bytes, err));
         if (opts->plain && !p->transactional) {

@@ -14,6 +14,7 @@ struct sl_producer_opts {
         const char *transactional_id;  /* NULL: idempotent, at least once */
         int txn_timeout_ms;            /* 0 = the user's, or the longest that brokers usually take */
         size_t queue_bytes;            /* ceiling of the send queue; 0 = 32 MiB */
+        int32_t batch_bytes;           /* of records that are sent as one; 0 = batch.size */
         int32_t record_bytes;          /* the largest record that is sent (brokers have their own limit); 0 = max.request.size */
         bool plain;                    /* not idempotent, one request at a time: in order, may repeat a record after a lost
                                         * answer, ready at once (a producer id costs half a second). For compacted topics. */
