@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/fault.h"
 #include "dlq/print.h"
 
 #define ASK_MS 15000
@@ -88,7 +89,9 @@ static enum sl_rc open_producer(struct sl_dlq_act *a, struct sl_err *err)
         if (rc == SL_OK)
                 rc = sl_producer_init(a->producer, err);
         sl_buf_free(&id);
-        return rc;
+        SL_TRY(rc);
+        SL_FAULT_TRY("dlq.after_fence", SL_E_KAFKA, err);
+        return SL_OK;
 }
 
 static enum sl_rc open_all(struct sl_dlq_act *a, struct sl_err *err)
@@ -167,6 +170,7 @@ enum sl_rc sl_dlq_act_send(struct sl_dlq_act *a, const struct sl_message *m, str
                 SL_TRY(stopped(a, err));
         }
         a->bytes += m->key.len + m->value.len + RECORD_OVERHEAD;
+        SL_FAULT_TRY("dlq.after_send", SL_E_KAFKA_ABORT, err);
         return SL_OK;
 }
 
@@ -183,9 +187,12 @@ bool sl_dlq_act_due(const struct sl_dlq_act *a)
 enum sl_rc sl_dlq_act_commit(struct sl_dlq_act *a, struct sl_err *err)
 {
         SL_TRY(sl_dlq_act_begin(a, err));
+        SL_FAULT_TRY("dlq.before_ledger", SL_E_KAFKA_ABORT, err);
         SL_TRY(sl_dlq_ledger_write(a->ledger, send, a, err));
+        SL_FAULT_TRY("dlq.before_commit", SL_E_KAFKA_ABORT, err);
         SL_TRY(sl_producer_commit(a->producer, err));
         a->open = false;
+        SL_FAULT_TRY("dlq.after_commit", SL_E_KAFKA, err);
         return SL_OK;
 }
 

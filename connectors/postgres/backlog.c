@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
+#include "base/fault.h"
 #include "connectors/postgres/slot.h"
 
 #define RING_BYTES (16u << 20)
@@ -367,6 +368,7 @@ enum sl_rc sl_pg_backlog_acked(struct sl_pg_task *t, struct sl_err *err)
             (t->flush_lsn - bl->advanced < ADVANCE_BYTES && now - bl->advanced_ms < ADVANCE_MS) ||
             now - bl->advanced_ms < 1000)
                 return SL_OK;
+        SL_FAULT_TRY("postgres.before_advance", SL_E_PG_STREAM, err);
         bl->advancing = t->flush_lsn;
         bl->advanced_ms = now;
         snprintf(sql, sizeof(sql), "SELECT end_lsn FROM pg_catalog.pg_replication_slot_advance(%s, '%s')",

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
+#include "base/fault.h"
 #include "connectors/postgres/task.h"
 
 enum sl_rc sl_pg_ctl_send(struct sl_pg_task *t, enum sl_pg_ctl what, const char *sql, struct sl_err *err)
@@ -27,6 +28,7 @@ static enum sl_rc take(struct sl_pg_task *t, const PGresult *res, uint64_t *ret_
                 return sl_pg_fail(err, t->ctl, res,
                                   advance ? "the replication slot could not be moved" : "Postgres refused a query");
         if (advance) {
+                SL_FAULT_TRY("postgres.after_advance", SL_E_PG_STREAM, err);
                 t->bl.advanced = t->bl.advancing;
                 sl_pg_watch_feedback(t);
         } else if (t->ctl_state == SL_PG_CTL_XMIN) {

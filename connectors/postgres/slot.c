@@ -3,6 +3,7 @@
  * record of running transactions (at least 56 bytes of WAL), at whose end the slot is consistent. */
 #include <stdio.h>
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "connectors/postgres/slot.h"
 
@@ -174,6 +175,7 @@ enum sl_rc sl_pg_slot_create(struct sl_pg_task *t, const char *name, bool tempor
                  PQserverVersion(t->repl) < 150000 ? "EXPORT_SNAPSHOT"
                  : failover                        ? "(SNAPSHOT 'export', FAILOVER)"
                                                    : "(SNAPSHOT 'export')");
+        SL_FAULT_TRY("postgres.before_slot", SL_E_PG_STREAM, err);
         for (int32_t tries = 0;; tries++) {
                 sl_auto_pgresult *res = NULL;
                 if (!PQsendQuery(t->repl, sql))
@@ -182,6 +184,7 @@ enum sl_rc sl_pg_slot_create(struct sl_pg_task *t, const char *name, bool tempor
                 if (rc == SL_OK && (PQntuples(res) != 1 || !sl_pg_lsn_parse(PQgetvalue(res, 0, 1), ret_lsn)))
                         return sl_fail(err, SL_E_PG_PROTOCOL, "CREATE_REPLICATION_SLOT gave no consistent point");
                 if (rc == SL_OK) {
+                        SL_FAULT_TRY("postgres.after_slot", SL_E_PG_STREAM, err);
                         snprintf(snapshot, 64, "%s", PQgetvalue(res, 0, 2));
                         return SL_OK;
                 }

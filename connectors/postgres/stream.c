@@ -137,10 +137,13 @@ enum sl_rc sl_pg_stream_feedback(struct sl_pg_task *t, struct sl_err *err)
 {
         struct sl_pg_stream *s = &t->st;
         int64_t now = sl_mono_ms(), since = now - s->sent_ms;
+        bool moved = t->flush_lsn > s->sent_lsn;
         if (s->state != SL_PG_ST_COPY)
                 return SL_OK;
         if (s->reply || since >= t->cfg->status_ms || (t->flush_lsn > s->sent_lsn && since >= FEEDBACK_MS)) {
                 char msg[34], *p = msg;
+                if (moved)
+                        SL_FAULT_TRY("postgres.before_feedback", SL_E_PG_STREAM, err);
                 *p++ = 'r';
                 p = put64(p, t->flush_lsn);
                 p = put64(p, sl_pg_slot_manual(t->cfg) ? 0 : t->flush_lsn); /* 0: the slot stays where it is */
@@ -161,6 +164,8 @@ enum sl_rc sl_pg_stream_feedback(struct sl_pg_task *t, struct sl_err *err)
         if (left < 0)
                 return sl_pg_fail(err, t->repl, NULL, "the replication stream broke off");
         s->flushing = left > 0;
+        if (moved && s->sent_lsn == t->flush_lsn)
+                SL_FAULT_TRY("postgres.after_feedback", SL_E_PG_STREAM, err);
         return SL_OK;
 }
 

@@ -127,8 +127,7 @@ static enum sl_rc work_object(struct sl_s3_sets *all, const struct sl_s3_set *se
         case SL_S3_READY:
                 if (!allowed)
                         return SL_OK;
-                if (SL_FAULT("s3.before_complete"))
-                        return sl_fail(err, SL_E_S3_RETRY, "fault point s3.before_complete");
+                SL_FAULT_TRY("s3.before_complete", SL_E_S3_RETRY, err);
                 out->asked = true;
                 sl_s3_object_complete(out->object);
                 return SL_OK;
@@ -174,8 +173,7 @@ enum sl_rc sl_s3_queue_work(struct sl_s3_queue *q, struct sl_s3_sets *all, struc
                 }
         }
         while (q->first && complete(q->first)) {
-                if (SL_FAULT("s3.before_durable"))
-                        return sl_fail(err, SL_E_S3_RETRY, "fault point s3.before_durable");
+                SL_FAULT_TRY("s3.before_durable", SL_E_S3_RETRY, err);
                 if (all->records)
                         sl_metric_add(all->records, q->first->records);
                 pop(q, all);

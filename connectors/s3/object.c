@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "connectors/s3/client_internal.h"
 
@@ -212,6 +213,8 @@ static void part_done(struct sl_s3_call *call, void *arg)
         struct sl_str etag = sl_http_header(&call->resp, "ETag");
         p->call = NULL;
         o->under_way--;
+        if (call->rc == SL_OK && SL_FAULT("s3.after_part"))
+                call->rc = sl_fail(&call->err, SL_E_S3_RETRY, "fault point s3.after_part");
         if (call->rc == SL_OK && !etag.ptr)
                 call->rc = sl_fail(&call->err, SL_E_S3_REFUSED,
                                    "S3 at %s answered a part without an ETag: is store.url an S3 endpoint?",
@@ -261,6 +264,8 @@ static void created(struct sl_s3_call *call, void *arg)
 {
         struct sl_s3_object *o = arg;
         o->call = NULL;
+        if (call->rc == SL_OK && SL_FAULT("s3.after_create"))
+                call->rc = sl_fail(&call->err, SL_E_S3_RETRY, "fault point s3.after_create");
         if (take_upload_id(call, &o->upload)) {
                 send_parts(o);
         } else {
@@ -455,6 +460,8 @@ static void completed(struct sl_s3_call *call, void *arg)
 {
         struct sl_s3_object *o = arg;
         o->call = NULL;
+        if (call->rc == SL_OK && SL_FAULT("s3.after_complete"))
+                call->rc = sl_fail(&call->err, SL_E_S3_RETRY, "fault point s3.after_complete");
         if (call->rc == SL_OK) {
                 is_there(o);
         } else if (o->count && call->err.native == 404 && !sl_s3_code_is(call, "NoSuchBucket")) {

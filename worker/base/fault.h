@@ -14,4 +14,10 @@ bool sl_fault_hit(const char *name);
 #else
 #define SL_FAULT(name) false
 #endif
+/* For a step that can fail: the function returns the error when the point says so. Needs base/err.h. */
+#define SL_FAULT_TRY(name, id, err)                                                                                    \
+        do {                                                                                                           \
+                if (SL_FAULT(name))                                                                                    \
+                        return sl_fail(err, id, "fault point %s", name);                                               \
+        } while (0)
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "pipeline/topics.h"
 
 #define FLUSH_MS 60000
@@ -243,6 +244,7 @@ static enum sl_rc send_letter(struct sl_errpolicy *p, const struct sl_message *m
                 SL_TRY(tick(p, err));
         }
         p->unflushed++;
+        SL_FAULT_TRY("sink.after_letter", SL_E_KAFKA, err);
         return SL_OK;
 }
 
@@ -345,6 +347,7 @@ enum sl_rc sl_errpolicy_flush(struct sl_errpolicy *p, struct sl_err *err)
                 return SL_OK;
         enum sl_rc rc = sl_producer_flush(p->producer, FLUSH_MS, err);
         if (rc == SL_OK) {
+                SL_FAULT_TRY("sink.letters_stored", SL_E_KAFKA, err);
                 p->unflushed = 0;
         } else {
                 sl_taskstats_event(p->t->stats, SL_TS_DEAD_LETTER_FAILED);

@@ -89,9 +89,10 @@ static enum sl_rc store(struct line *l, const struct sl_tp_offset *items, uint32
 {
         /* Dead letters are part of "handled": they must be stored before their offsets are. */
         SL_TRY(sl_errpolicy_flush(l->policy, err));
-        if (SL_FAULT("sink.before_commit"))
-                return sl_fail(err, SL_E_KAFKA, "fault point sink.before_commit");
-        return sl_consumer_commit(l->consumer, items, n, COMMIT_TIMEOUT_MS, err);
+        SL_FAULT_TRY("sink.before_commit", SL_E_KAFKA, err);
+        SL_TRY(sl_consumer_commit(l->consumer, items, n, COMMIT_TIMEOUT_MS, err));
+        SL_FAULT_TRY("sink.after_commit", SL_E_KAFKA, err);
+        return SL_OK;
 }
 
 static enum sl_rc commit(struct line *l, struct sl_err *err)
@@ -589,7 +590,11 @@ static enum sl_rc one_round(struct line *l, struct sl_err *err)
         SL_TRY(prepare(l, err));
         if (put_now) {
                 l->put_ms = sl_mono_ms();
+                if (l->batch.count)
+                        SL_FAULT_TRY("sink.before_put", SL_E_KAFKA, err);
                 SL_TRY(put(l, err));
+                if (l->batch.count)
+                        SL_FAULT_TRY("sink.after_put", SL_E_KAFKA, err);
                 sl_metric_add(l->m_put, l->batch.count);
         }
         if (sl_mono_ms() - l->flushed_ms >= FLUSH_MS || (needs(l) & SL_SINK_COMMIT)) {

@@ -446,9 +446,9 @@ static enum sl_rc acked_prefix(struct line *l, struct sl_err *err)
 
 static enum sl_rc store(struct line *l, struct sl_err *err)
 {
+        SL_FAULT_TRY("source.before_offset", SL_E_KAFKA_ABORT, err);
         SL_TRY(send_offset(l, &l->pos, err));
-        if (SL_FAULT("source.before_commit"))
-                return sl_fail(err, SL_E_KAFKA_ABORT, "fault point source.before_commit");
+        SL_FAULT_TRY("source.before_commit", SL_E_KAFKA_ABORT, err);
         return sl_in_stage(sl_producer_commit(l->producer, err), SL_STAGE_KAFKA_PRODUCE, err);
 }
 
@@ -464,10 +464,11 @@ static enum sl_rc commit(struct line *l, struct sl_err *err)
         l->committed_ms = sl_mono_ms();
         observe_latency(l);
         sl_metric_add(l->m_commits, 1);
-        if (SL_FAULT("source.after_commit"))
-                return sl_fail(err, SL_E_KAFKA, "fault point source.after_commit");
+        SL_FAULT_TRY("source.after_commit", SL_E_KAFKA, err);
         sl_ledger_settle(&l->ledger);
-        return acked_prefix(l, err);
+        SL_TRY(acked_prefix(l, err));
+        SL_FAULT_TRY("source.after_ack", SL_E_KAFKA, err);
+        return SL_OK;
 }
 
 /* Milliseconds until the open transaction is due by time: at once when drained, by the interval when busy, later when far behind
@@ -522,10 +523,12 @@ static enum sl_rc advance(struct line *l, bool force, struct sl_err *err)
                 l->offset_waits = false;
                 sl_taskstats_commit(l->t->stats, (now - l->committed_ms) * 1000, true);
                 mirror_offset(l);
+                SL_FAULT_TRY("source.offset_stored", SL_E_KAFKA, err);
                 SL_TRY(sl_in_stage(l->t->source->acked(l->source, &l->offset_pos, err), SL_STAGE_TASK_POLL, err));
         }
         bool news = memcmp(&l->next_pos, &l->offset_pos, sizeof(l->next_pos)) != 0;
         if (news && !l->offset_in_flight && (force || now - l->committed_ms >= OFFSET_GAP_MS)) {
+                SL_FAULT_TRY("source.before_offset", SL_E_KAFKA, err);
                 l->committed_ms = now;
                 l->offset_pos = l->next_pos;
                 l->offset_in_flight = true;
@@ -594,6 +597,8 @@ static enum sl_rc loop(struct line *l, struct sl_err *err)
                 l->behind = l->batch.behind;
                 l->served_ms = sl_mono_ms();
                 SL_TRY(process_batch(l, err));
+                if (l->batch.count)
+                        SL_FAULT_TRY("source.after_batch", SL_E_KAFKA_ABORT, err);
                 SL_TRY(sl_in_stage(sl_producer_serve(l->producer, 0, err), SL_STAGE_KAFKA_PRODUCE, err));
                 if (!l->transactional)
                         SL_TRY(advance(l, false, err));
