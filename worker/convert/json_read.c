@@ -349,7 +349,9 @@ static bool read_object(struct sl_json_reader *r, struct sl_value *ret)
                 if (r->problem)
                         return false;
         }
-        uint32_t n = drop_repeats(r, r->stack + base, (uint32_t)((r->count - base) / 2));
+        uint32_t n = (uint32_t)((r->count - base) / 2);
+        if (n)
+                n = drop_repeats(r, r->stack + base, n);
         r->count = base + 2 * (size_t)n;
         *ret = sl_v_items(SL_MAP, pop_items(r, base), n);
         return true;
