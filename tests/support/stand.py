@@ -274,11 +274,12 @@ class Record(NamedTuple):
 
 
 class Kafka(Part):
-    """One KRaft node. `config` overrides or adds broker settings."""
+    """One KRaft node. `config` overrides or adds broker settings. inner_port: it also listens there, and tells clients that come
+    that way to come to outer_port, where somebody passes them on."""
 
     name = "kafka"
 
-    def __init__(self, workdir, config=None):
+    def __init__(self, workdir, config=None, inner_port=None, outer_port=None):
         super().__init__(workdir)
         self.port, self._controller_port = free_port(), free_port()
         self.bootstrap = f"{HOST}:{self.port}"
@@ -309,6 +310,11 @@ class Kafka(Part):
             "log.cleaner.dedupe.buffer.size": 16 << 20,  # of the heap; the default would take 128 MB
             **(config or {}),
         }
+        if inner_port:
+            self._config["listeners"] += f",RELAYED://{HOST}:{inner_port}"
+            self._config["advertised.listeners"] += f",RELAYED://{HOST}:{outer_port}"
+            names = ("PLAINTEXT", "CONTROLLER", "RELAYED")
+            self._config["listener.security.protocol.map"] = ",".join(f"{name}:PLAINTEXT" for name in names)
 
     def _prepare(self):
         settings = self.workdir / "server.properties"
@@ -368,9 +374,9 @@ class Kafka(Part):
         return consume_all(self.bootstrap, topic, isolation)
 
 
-def consume_all(bootstrap, topic, isolation="read_committed", timeout=60):
+def consume_all(bootstrap, topic, isolation="read_committed", timeout=60, since=None):
     """All records of a topic that are there now - up to the last stable offset, or the high watermark with
-    read_uncommitted - by partition and offset. A topic that isn't there has none."""
+    read_uncommitted - by partition and offset. A topic that isn't there has none. since: {partition: offset} to begin at."""
     admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": bootstrap})
     known = admin.list_topics(timeout=timeout).topics.get(topic)
     if known is None:
@@ -383,7 +389,8 @@ def consume_all(bootstrap, topic, isolation="read_committed", timeout=60):
         return {partition.partition: answer.result().offset for partition, answer in answers.items()}
 
     # Real numbers to start from: with OFFSET_BEGINNING librdkafka's first look-up fails and is repeated after 500 ms.
-    starts = offsets(confluent_kafka.admin.OffsetSpec.earliest())
+    starts = {number: max(start, (since or {}).get(number, 0))
+              for number, start in offsets(confluent_kafka.admin.OffsetSpec.earliest()).items()}  # fmt: skip
     ends = offsets(confluent_kafka.admin.OffsetSpec.latest())
 
     consumer = confluent_kafka.Consumer(
