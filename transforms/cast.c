@@ -277,6 +277,19 @@ static struct sl_value of_decimal(struct cast *st, const struct sl_schema *schem
         return of_int(sl_decimal_low_bits(text), type);
 }
 
+/* A whole number's text, written where it stays. */
+static struct sl_value whole_text(int64_t v, struct sl_arena *arena)
+{
+        char *text = sl_arena_alloc(arena, 32), *end = text + 24, *p = end;
+        uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+        do
+                *--p = (char)('0' + u % 10);
+        while ((u /= 10) != 0);
+        if (v < 0)
+                *--p = '-';
+        return sl_v_str((struct sl_str){p, (size_t)(end - p)});
+}
+
 static struct sl_value to_string(struct cast *st, const struct sl_schema *schema, const struct sl_value *v,
                                  struct sl_arena *arena)
 {
@@ -288,8 +301,8 @@ static struct sl_value to_string(struct cast *st, const struct sl_schema *schema
                 return sl_v_str(v->b ? SL_STR("true") : SL_STR("false"));
         sl_buf_clear(b);
         if (logical == SL_LOGICAL_NONE && v->type >= SL_INT8 && v->type <= SL_INT64)
-                sl_buf_add_i64(b, v->i64);
-        else if (logical == SL_LOGICAL_DECIMAL)
+                return whole_text(v->i64, arena);
+        if (logical == SL_LOGICAL_DECIMAL)
                 sl_decimal_print(v->ptr, v->len, schema->decimal_scale, &st->scratch, b);
         else if (logical == SL_LOGICAL_DATE)
                 sl_instant_print(v->i64 * 86400000, b);

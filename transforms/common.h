@@ -64,6 +64,29 @@ enum sl_rc sl_add_field(struct sl_schema *spec, struct sl_field *fields, const c
 
 /* Room for more headers behind those that are there, which stay as they are; gives the first new one. The count is the caller's. */
 struct sl_header *sl_headers_grow(struct sl_record *rec, uint32_t more, struct sl_arena *arena);
+/* What a change that depends on nothing else made of an array of headers, for the records of the batch that have the same one. */
+struct sl_headers_memo {
+        const struct sl_arena *arena;
+        uint64_t resets;
+        const struct sl_header *from;
+        struct sl_header *to;
+        uint32_t from_count, to_count;
+};
+/* Give the record what came of its headers before; false: make it, and remember it. */
+static inline bool sl_headers_known(const struct sl_headers_memo *m, struct sl_record *rec, const struct sl_arena *arena)
+{
+        if (rec->headers != m->from || rec->header_count != m->from_count || m->arena != arena || m->resets != arena->resets)
+                return false;
+        rec->headers = m->to;
+        rec->header_count = m->to_count;
+        return true;
+}
+/* The record has its new headers now. */
+static inline void sl_headers_remember(struct sl_headers_memo *m, const struct sl_header *from, uint32_t from_count,
+                                       const struct sl_record *rec, const struct sl_arena *arena)
+{
+        *m = (struct sl_headers_memo){arena, arena->resets, from, rec->headers, from_count, rec->header_count};
+}
 /* ConnectRecord.toString(), with SinkRecord's head, or SourceRecord's without the position, which is the connector's. */
 void sl_record_print(const struct sl_record *rec, struct sl_buf *out);
 

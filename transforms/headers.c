@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The transforms that change headers: DropHeaders, InsertHeader, HeaderFrom$Key and HeaderFrom$Value. A record whose
- * headers change gets a new array in the batch arena; the old one stays what it was, it is the original's. A value's
- * text in InsertHeader is read by Connect's Values, once. */
+ * headers change gets a new array in the batch arena; the old one stays what it was, it is the original's, or other records'. Records that
+ * share an array (all of a source) share what DropHeaders and InsertHeader make of it, too. A value's text in InsertHeader is read by
+ * Connect's Values, once. */
 #include "record/values.h"
 #include "transforms/common.h"
 
@@ -34,6 +35,7 @@ struct drop_cfg {
 };
 struct drop {
         struct names names;
+        struct sl_headers_memo memo;
 };
 
 static enum sl_rc drop_open(void *state, const void *config, const struct sl_transform_ops *ops sl_unused,
@@ -43,23 +45,34 @@ static enum sl_rc drop_open(void *state, const void *config, const struct sl_tra
         return SL_OK;
 }
 
-static enum sl_rc drop_apply(void *state, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err sl_unused)
+static void drop_headers(const struct names *names, struct sl_record *rec, struct sl_arena *arena)
 {
-        const struct names *names = &((struct drop *)state)->names;
         const struct sl_header *old = rec->headers;
         uint32_t n = rec->header_count, kept = 0;
         while (kept < n && !is_listed(names, old[kept].key))
                 kept++;
-        if (kept == n)
-                return SL_OK;
-        struct sl_header *left = sl_arena_alloc(arena, (n - 1) * sizeof(*left));
-        for (uint32_t i = 0; i < kept; i++)
-                left[i] = old[i];
+        uint32_t left = kept;
+        for (uint32_t i = kept + 1; i < n; i++)
+                left += !is_listed(names, old[i].key);
+        rec->header_count = left;
+        if (left == kept)
+                return; /* what stays is the array's begin */
+        rec->headers = sl_arena_alloc(arena, left * sizeof(*rec->headers));
+        memcpy(rec->headers, old, kept * sizeof(*rec->headers));
         for (uint32_t i = kept + 1; i < n; i++)
                 if (!is_listed(names, old[i].key))
-                        left[kept++] = old[i];
-        rec->headers = left;
-        rec->header_count = kept;
+                        rec->headers[kept++] = old[i];
+}
+
+static enum sl_rc drop_apply(void *state, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err sl_unused)
+{
+        struct drop *st = state;
+        if (sl_headers_known(&st->memo, rec, arena))
+                return SL_OK;
+        const struct sl_header *from = rec->headers;
+        uint32_t n = rec->header_count;
+        drop_headers(&st->names, rec, arena);
+        sl_headers_remember(&st->memo, from, n, rec, arena);
         return SL_OK;
 }
 
@@ -76,6 +89,7 @@ struct insert_cfg {
 struct insert {
         struct sl_arena arena; /* what the literal was read into */
         struct sl_header header;
+        struct sl_headers_memo memo;
 };
 
 static enum sl_rc insert_open(void *state, const void *config, const struct sl_transform_ops *ops sl_unused,
@@ -91,8 +105,14 @@ static enum sl_rc insert_open(void *state, const void *config, const struct sl_t
 
 static enum sl_rc insert_apply(void *state, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err sl_unused)
 {
-        *sl_headers_grow(rec, 1, arena) = ((struct insert *)state)->header;
+        struct insert *st = state;
+        if (sl_headers_known(&st->memo, rec, arena))
+                return SL_OK;
+        const struct sl_header *from = rec->headers;
+        uint32_t n = rec->header_count;
+        *sl_headers_grow(rec, 1, arena) = st->header;
         rec->header_count++;
+        sl_headers_remember(&st->memo, from, n, rec, arena);
         return SL_OK;
 }
 

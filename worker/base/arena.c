@@ -129,6 +129,7 @@ void sl_arena_reset(struct sl_arena *a)
         a->chunks = NULL;
         a->cur = a->end = NULL;
         a->used = 0;
+        a->resets++;
 }
 
 static void free_list(struct sl_arena_chunk *c)

@@ -14,6 +14,7 @@ struct sl_arena {
         struct sl_arena_chunk *spare;    /* kept by reset */
         size_t chunk_size;               /* 0 = 64 KiB */
         size_t used;                     /* bytes handed out since the last reset, counted per chunk */
+        uint64_t resets;                 /* so many: what was kept of the memory before the last one is stale */
 };
 
 void sl_arena_init(struct sl_arena *a, size_t chunk_size);

@@ -26,7 +26,7 @@ struct sl_record {
         int64_t timestamp_ms;           /* -1 = none (producer time) */
         const struct sl_schema *key_schema, *value_schema; /* NULL = schemaless */
         struct sl_value key, value;
-        struct sl_header *headers;
+        struct sl_header *headers;      /* records may share an array: who changes headers makes a new one */
         uint32_t header_count, raw_header_count;
         const struct sl_header *raw_headers; /* sink: the headers as consumed, whatever the transforms made of them */
         struct sl_str raw_key, raw_value; /* the original bytes until the ack, for dead letters; ptr NULL = null. Sink: as read from

@@ -135,7 +135,10 @@ static enum sl_rc start(struct bench *b, const json_t *job, struct sl_err *err)
                 *rec = (struct sl_record){.topic = sl_str_c(topic), .partition = -1, .offset = -1, .timestamp_ms = 1700000000000 + (int64_t)i};
                 rec->raw_key = kept(b, json_object_get(value, "key"));
                 rec->raw_value = kept(b, json_object_get(value, "value"));
-                add_headers(b, json_object_get(job, "headers"), rec);
+                if (!i)
+                        add_headers(b, json_object_get(job, "headers"), rec);
+                rec->headers = b->records[0].headers; /* as a source's records, and as Java's here */
+                rec->header_count = b->records[0].header_count;
                 if (rc == SL_OK)
                         rc = sl_codec_decode(&b->codec, rec, &b->keep, err);
         }
