@@ -46,7 +46,14 @@ static void judge(const struct sl_kmsg *m, const struct sl_dlq_rules *rules, uin
         check((unsigned)it.family < SL_DLQ_FAMILY_COUNT && it.code && it.confidence <= 100);
         check(it.origin.partition >= -1 && it.origin.offset >= -1);
         check(it.evidence_count <= SL_DLQ_EVIDENCE_MAX);
-        check(sl_dlq_chain(&it, links) <= SL_DLQ_LINKS_MAX);
+        /* What is remembered of all inputs so far says what looking says. */
+        static struct sl_dlq_stacks *stacks;
+        static struct sl_dlq_messages messages;
+        struct sl_dlq_link known[SL_DLQ_LINKS_MAX];
+        stacks = stacks ? stacks : sl_dlq_stacks_new();
+        uint32_t n = sl_dlq_chain(&it, NULL, links);
+        check(n <= SL_DLQ_LINKS_MAX && sl_dlq_chain(&it, stacks, known) == n);
+        check(sl_dlq_shape(&it, NULL, links, n) == sl_dlq_shape(&it, &messages, known, n));
         *ret = it.fingerprint;
         sl_arena_free(&arena);
 }
