@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Replays that REST began: each on a thread of its own, at most one a dead-letter topic (cmd_rest.c's claim). What has been done is the
- * ledger's to say; here is kept only what it can't know: that a replay runs, why the last one of its arguments ended, its final plan. A
- * worker that ends forgets that, and the same request goes on where the ledger says. */
+/* Replays that REST began: each on a thread of its own, at most one a dead-letter topic (cmd_rest.c's claim). What has
+ * been done is the ledger's to say; here is kept only what it can't know: that a replay runs, why the last one of its
+ * arguments ended, its final plan. A worker that ends forgets that, and the same request goes on where the ledger says.
+ */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -178,7 +179,10 @@ static void *run_job(void *arg)
         await_ledger(&q->run);
         char *error = code == SL_EXIT_OK || cancelled ? NULL : sl_dlq_request_error(q, code);
         sl_log_write(error ? SL_LOG_WARN : SL_LOG_INFO, "replay %s of %s %s%s", job->id, job->topic,
-                     cancelled ? "was cancelled" : error ? "ended: " : "has finished", error ? error : "");
+                     cancelled ? "was cancelled"
+                     : error   ? "ended: "
+                               : "has finished",
+                     error ? error : "");
         char *plan = code == SL_EXIT_OK ? sl_strndup(q->out, strcspn(q->out, "\n")) : NULL;
         sl_dlq_request_free(rest, q);
         sl_dlq_rest_unclaim(rest, job->topic);
@@ -227,7 +231,8 @@ static json_t *unknown_to_ledger(const struct job *job)
 
 enum sl_rc sl_dlq_jobs_list(struct sl_dlq_rest *r, struct sl_dlq_request *q, const char *topic, json_t **ret)
 {
-        struct sl_dlq_jobs_opts opts = {.cfg = q->run.kafka, .admin = q->run.admin, .topic = topic, .stop = &q->run.stop};
+        struct sl_dlq_jobs_opts opts = {
+                .cfg = q->run.kafka, .admin = q->run.admin, .topic = topic, .stop = &q->run.stop};
         struct sl_dlq_jobs *j = sl_dlq_rest_jobs(r);
         json_t *shown;
         size_t i;
@@ -235,7 +240,8 @@ enum sl_rc sl_dlq_jobs_list(struct sl_dlq_rest *r, struct sl_dlq_request *q, con
         pthread_mutex_lock(&j->lock);
         for (const struct job *job = j->list; job; job = job->next) {
                 bool there = topic && strcmp(job->topic, topic) != 0; /* not asked for */
-                json_array_foreach(*ret, i, shown) {
+                json_array_foreach(*ret, i, shown)
+                {
                         const char *id = sl_json_str(shown, "job"), *of = sl_json_str(shown, "topic");
                         there |= id && of && strcmp(id, job->id) == 0 && strcmp(of, job->topic) == 0;
                 }

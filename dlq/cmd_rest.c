@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* REST under /dlq (see cmd_rest.h). A query or a JSON body becomes the command line that means the same, so both have one way to parse
- * options, one way to do it and one job for the same arguments. What names a file or an address is not for REST: it would be the
- * worker's. */
+/* REST under /dlq (see cmd_rest.h). A query or a JSON body becomes the command line that means the same, so both have
+ * one way to parse options, one way to do it and one job for the same arguments. What names a file or an address is not
+ * for REST: it would be the worker's. */
 #include "dlq/cmd_rest.h"
 #include <ctype.h>
 #include <pthread.h>
@@ -96,12 +96,14 @@ static void add(struct sl_dlq_request *q, const char *name, const char *value)
 /* One option of the client's. false = answered. */
 static bool take(struct sl_rest_call *c, struct sl_dlq_request *q, const char *name, const char *text)
 {
-        static const char *const not_here[] = {"bootstrap-server", "topic", "command-config", "rules", "transforms",
-                                               "output", "json", "log-format", "log-level", "help"};
+        static const char *const not_here[] = {"bootstrap-server", "topic", "command-config", "rules",     "transforms",
+                                               "output",           "json",  "log-format",     "log-level", "help"};
         bool value = false;
         if (strcmp(name, "connect") == 0) {
                 if (strcmp(text, "self") != 0) {
-                        sl_rest_fail(c, 400, "connect can only be self: this worker's connectors lend converters and transforms");
+                        sl_rest_fail(
+                                c, 400,
+                                "connect can only be self: this worker's connectors lend converters and transforms");
                         return false;
                 }
                 q->run.herder = c->h;
@@ -109,8 +111,11 @@ static bool take(struct sl_rest_call *c, struct sl_dlq_request *q, const char *n
         }
         for (size_t i = 0; i < sizeof(not_here) / sizeof(not_here[0]); i++)
                 if (strcmp(name, not_here[i]) == 0) {
-                        sl_rest_fail(c, 400, "%s can't be given through REST: the topic stands in the path, brokers are the worker's, and "
-                                             "what needs a file needs the command sluice dlq %s", name, q->run.command);
+                        sl_rest_fail(c, 400,
+                                     "%s can't be given through REST: the topic stands in the path, brokers are the "
+                                     "worker's, and "
+                                     "what needs a file needs the command sluice dlq %s",
+                                     name, q->run.command);
                         return false;
                 }
         if (!sl_dlq_opts_known(name, &value)) {
@@ -154,7 +159,8 @@ static bool take_scalar(struct sl_rest_call *c, struct sl_dlq_request *q, const 
         else
                 sl_json_dump(v, &text);
         if (json_is_object(v) || json_is_array(v))
-                sl_rest_fail(c, 400, "%s is a text, a number, true or false, or an array of those that may repeat", name);
+                sl_rest_fail(c, 400, "%s is a text, a number, true or false, or an array of those that may repeat",
+                             name);
         else
                 good = take(c, q, name, sl_buf_cstr(&text));
         sl_buf_free(&text);
@@ -165,7 +171,8 @@ static bool take_members(struct sl_rest_call *c, struct sl_dlq_request *q, json_
 {
         const char *name;
         json_t *v;
-        json_object_foreach(body, name, v) {
+        json_object_foreach(body, name, v)
+        {
                 if (json_is_null(v))
                         continue;
                 if (!json_is_array(v)) {
@@ -206,7 +213,8 @@ static bool is_topic(const char *name)
         return n && n < 250;
 }
 
-/* What a command has from --command-config is the worker's own; a registry that values are read with by default, too. */
+/* What a command has from --command-config is the worker's own; a registry that values are read with by default, too.
+ */
 static void add_client(struct sl_props *client, const struct sl_worker_cfg *cfg)
 {
         struct sl_props registry = {0};
@@ -434,7 +442,8 @@ static void act_route(struct sl_rest_call *c, const char *command)
                         run_request(c, q, false);
                         sl_dlq_rest_unclaim(r, c->segments[1]);
                 } else {
-                        sl_rest_fail(c, 409, "A %s of %s runs on this worker: wait for its end, or cancel it", other, c->segments[1]);
+                        sl_rest_fail(c, 409, "A %s of %s runs on this worker: wait for its end, or cancel it", other,
+                                     c->segments[1]);
                 }
         }
         free(other);
@@ -519,8 +528,8 @@ static void post_replay(struct sl_rest_call *c)
         bool good = take_body(c, q) && open_request(c, q, false);
         if (good && q->run.opts.apply) {
                 if (sl_dlq_jobs_start(c, q, id) && show_job(c, id, 202))
-                        sl_buf_printf(&c->resp->location, "%s/dlq/%s/replays/%s", c->req->base_url ? c->req->base_url : "",
-                                      c->segments[1], id);
+                        sl_buf_printf(&c->resp->location, "%s/dlq/%s/replays/%s",
+                                      c->req->base_url ? c->req->base_url : "", c->segments[1], id);
                 return;
         }
         if (good)
@@ -533,22 +542,17 @@ static void delete_replay(struct sl_rest_call *c)
         bool ran = sl_dlq_jobs_cancel(c->arg, c->segments[1], c->segments[3]);
         if (!show_job(c, c->segments[3], 200) || ran)
                 return;
-        sl_rest_fail(c, 409, "Replay %s of %s does not run on this worker: nothing is cancelled", c->segments[3], c->segments[1]);
+        sl_rest_fail(c, 409, "Replay %s of %s does not run on this worker: nothing is cancelled", c->segments[3],
+                     c->segments[1]);
 }
 
 static const struct sl_rest_route routes[] = {
-        {"GET", "/dlq/replays", get_all_replays},
-        {"GET", "/dlq/*/groups", get_groups},
-        {"GET", "/dlq/*/records", get_records},
-        {"GET", "/dlq/*/records/*/*", get_record},
-        {"GET", "/dlq/*/explain", get_explain},
-        {"GET", "/dlq/*/stats", get_stats},
-        {"GET", "/dlq/*/replays", get_replays},
-        {"POST", "/dlq/*/replays", post_replay},
-        {"GET", "/dlq/*/replays/*", get_replay},
-        {"DELETE", "/dlq/*/replays/*", delete_replay},
-        {"POST", "/dlq/*/quarantine", post_quarantine},
-        {"POST", "/dlq/*/release", post_release},
+        {"GET", "/dlq/replays", get_all_replays},       {"GET", "/dlq/*/groups", get_groups},
+        {"GET", "/dlq/*/records", get_records},         {"GET", "/dlq/*/records/*/*", get_record},
+        {"GET", "/dlq/*/explain", get_explain},         {"GET", "/dlq/*/stats", get_stats},
+        {"GET", "/dlq/*/replays", get_replays},         {"POST", "/dlq/*/replays", post_replay},
+        {"GET", "/dlq/*/replays/*", get_replay},        {"DELETE", "/dlq/*/replays/*", delete_replay},
+        {"POST", "/dlq/*/quarantine", post_quarantine}, {"POST", "/dlq/*/release", post_release},
         {"POST", "/dlq/*/discard", post_discard},
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* REST under /dlq: the commands of `sluice dlq` over HTTP, on the worker's brokers. cmd_rest.c has the routes and turns a request into a
- * command, cmd_jobs.c the replays that run on threads of their own. What a command prints with --json is the answer. */
+/* REST under /dlq: the commands of `sluice dlq` over HTTP, on the worker's brokers. cmd_rest.c has the routes and turns
+ * a request into a command, cmd_jobs.c the replays that run on threads of their own. What a command prints with --json
+ * is the answer. */
 #ifndef SL_DLQ_CMD_REST_H
 #define SL_DLQ_CMD_REST_H
 #include "cluster/workercfg.h"
@@ -26,7 +27,7 @@ struct sl_dlq_request {
         char *args[SL_DLQ_REQUEST_ARGS]; /* run.argv; owned */
         char *out, *say;                 /* what run printed, once flushed; owned */
         size_t out_len, say_len;
-        struct sl_dlq_request *next;     /* of those that run */
+        struct sl_dlq_request *next; /* of those that run */
 };
 /* Note it among those that run; false: the worker is stopping. */
 bool sl_dlq_rest_enter(struct sl_dlq_rest *r, struct sl_dlq_request *q);
@@ -42,7 +43,8 @@ void sl_dlq_request_fail(struct sl_rest_call *c, struct sl_dlq_request *q, int c
 char *sl_dlq_request_error(struct sl_dlq_request *q, int code);
 int sl_dlq_request_status(int code); /* HTTP's */
 
-/* Begin the replay of a request that is connected, and wait until it has begun; takes q over. false = answered with why not. */
+/* Begin the replay of a request that is connected, and wait until it has begun; takes q over. false = answered with why
+ * not. */
 bool sl_dlq_jobs_start(struct sl_rest_call *c, struct sl_dlq_request *q, char id[SL_DLQ_JOB_ID + 1]);
 /* The jobs of q's topic, or of all (topic NULL): {"topic","job","state",...} each, as an array; owned by the caller. */
 enum sl_rc sl_dlq_jobs_list(struct sl_dlq_rest *r, struct sl_dlq_request *q, const char *topic, json_t **ret);

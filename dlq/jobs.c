@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Jobs of the ledger topic (see jobs.h; dlq/ledger.c writes them): records with the key ["job",topic,topic id,job]. The last one of a
- * key counts. */
+/* Jobs of the ledger topic (see jobs.h; dlq/ledger.c writes them): records with the key ["job",topic,topic id,job]. The
+ * last one of a key counts. */
 #include "dlq/jobs.h"
 #include "dlq/act.h"
 #include "kafka/reader.h"

@@ -13,7 +13,7 @@ struct sl_dlq_jobs_opts {
         const char *topic;       /* the dead-letter topic, whose former lives are left out; NULL = all */
         const atomic_bool *stop; /* may be NULL */
 };
-/* *ret (owned by the caller): an array of {"topic", and the members of a job's record: "job", "state", "begun", "by" ...}; what was
- * written last comes first. Empty when nobody has replayed anything. */
+/* *ret (owned by the caller): an array of {"topic", and the members of a job's record: "job", "state", "begun", "by"
+ * ...}; what was written last comes first. Empty when nobody has replayed anything. */
 enum sl_rc sl_dlq_jobs_read(const struct sl_dlq_jobs_opts *opts, json_t **ret, struct sl_err *err);
 #endif

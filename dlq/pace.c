@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pace (see pace.h): each limit has a time at which the next record is due; a record moves it on by its share of a second. */
+/* Pace (see pace.h): each limit has a time at which the next record is due; a record moves it on by its share of a
+ * second. */
 #include "dlq/pace.h"
 #include <math.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How fast records go: at most so many and so many bytes a second, and a slow start (10 records, after 1 s 20, after 2 s 40 ...). What a
- * stall of the brokers held up is made up for, but of one second at most: after a minute's outage nothing floods in. Pure; the clock is
- * the caller's. */
+/* How fast records go: at most so many and so many bytes a second, and a slow start (10 records, after 1 s 20, after 2
+ * s 40 ...). What a stall of the brokers held up is made up for, but of one second at most: after a minute's outage
+ * nothing floods in. Pure; the clock is the caller's. */
 #ifndef SL_DLQ_PACE_H
 #define SL_DLQ_PACE_H
 #include <stdbool.h>

@@ -2,12 +2,13 @@
 
 import json
 import threading
+import time
 import urllib.parse
 import uuid
 
 import pytest
 from conftest import SLOW, Sluice, wait_until
-from test_dlq_replay import Dlq, connect_headers, letter, produce
+from test_dlq_replay import Dlq, Failing, connect_headers, letter, produce
 
 
 @pytest.fixture(scope="module")
@@ -324,3 +325,53 @@ def test_headers_of_a_family_are_shown(kafka, worker, names):
     shown = get(worker, f"{dead}/records/0/0")
     assert shown["origin"] == {"topic": source, "partition": 0, "offset": 7}
     assert shown["message"] == "grün \x01" and shown["value"] is None
+
+
+def actions(kafka, dead):
+    return [json.loads(r.value)["action"] for r in kafka.consume_all("sluice-dlq-audit") if r.key == dead.encode()]
+
+
+def test_a_canary_that_fails_again_stops_the_rest(kafka, worker, dlq, names):
+    source, dead = names
+    produce(kafka, dead, [{**letter(source, 0, n, b"%d" % n, b"v"), "partition": 0} for n in range(50)])
+    failing = Failing(kafka, source, dead)
+    try:
+        answer = worker.rest("POST", f"/dlq/{dead}/replays", json={"apply": True, "canary": "5/60s"})
+        assert answer.status_code == 202, answer.text
+        shown = wait_state(worker, dead, answer.json()["job"], "failed", "finished")
+    finally:
+        failing.ends.set()
+        failing.join(60)
+    assert shown["state"] == "failed" and "--canary" in shown["error"] and shown["replay"] == 5, shown
+    assert len(kafka.consume_all(source)) == 5
+    assert actions(kafka, dead) == ["replay.begun", "replay.stopped"]
+    # Mended: the rest goes, by whichever way.
+    assert dlq.plan(dead, "--apply")["replay"] == 50
+    assert sorted(int(r.key) for r in kafka.consume_all(source)) == list(range(50))
+
+
+def test_a_canary_that_passes(kafka, dlq, names):
+    source, dead = names
+    produce(kafka, dead, [{**letter(source, 0, n, b"%d" % n, b"v"), "partition": 0} for n in range(50)])
+    begun = time.monotonic()
+    plan = dlq.plan(dead, "--apply", "--canary", "5/1s")
+    assert (plan["replay"], plan["returned"]) == (50, 0)
+    assert time.monotonic() - begun >= 1
+    assert len(kafka.consume_all(source)) == 50
+
+
+def test_a_rate_in_bytes_is_not_exceeded(kafka, dlq, names):
+    source, dead = names
+    produce(kafka, dead, [{**letter(source, 0, n, value=bytes(10_000)), "partition": 0} for n in range(21)])
+    begun = time.monotonic()
+    assert dlq.plan(dead, "--apply", "--rate", "100KB/s", "--rate", "1000/s")["replay"] == 21
+    assert time.monotonic() - begun >= 2  # the first one goes at once
+
+
+def test_a_low_rate_holds_no_transaction_open(kafka, dlq, names):
+    """Each record is committed before the next one is due: the job's record says so each time."""
+    source, dead = names
+    produce(kafka, dead, [{**letter(source, 0, n), "partition": 0} for n in range(5)])
+    job = dlq.plan(dead, "--apply", "--rate", "2/s")["job"]
+    written = [json.loads(r.value) for r in kafka.consume_all("sluice-dlq-ledger") if json.loads(r.key)[-1] == job]
+    assert len({w["replay"] for w in written}) >= 4  # in one transaction it would be 0 and 5
