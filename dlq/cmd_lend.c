@@ -4,6 +4,7 @@
  * is asked without HTTP. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include "base/http.h"
 #include "base/json.h"
 #include "cluster/herder.h"
@@ -11,13 +12,13 @@
 #include "dlq/cmd.h"
 #include "dlq/cmd_lend.h"
 
-static enum sl_rc ask(const char *url, json_t **ret, struct sl_err *err)
+static enum sl_rc ask(const char *url, const char *path, json_t **ret, struct sl_err *err)
 {
         struct sl_buf address = {0};
         struct sl_http *http = sl_http_new(&(struct sl_http_opts){.timeout_ms = 30000});
         struct sl_http_response resp = {0};
         size_t len = strlen(url);
-        sl_buf_printf(&address, "%.*s/connectors?expand=info", (int)(url[len - 1] == '/' ? len - 1 : len), url);
+        sl_buf_printf(&address, "%.*s%s", (int)(url[len - 1] == '/' ? len - 1 : len), url, path);
         struct sl_http_request req = {.method = "GET", .url = sl_buf_cstr(&address)};
         enum sl_rc rc = sl_http_do(http, &req, &resp, err);
         if (rc == SL_OK && resp.status != 200)
@@ -133,7 +134,7 @@ static enum sl_rc ask_url(struct sl_dlq_run *run, struct sl_dlq_lenders *all, st
         sl_auto_json *answer = NULL;
         const char *name;
         json_t *one;
-        SL_TRY(ask(run->opts.connect, &answer, err));
+        SL_TRY(ask(run->opts.connect, "/connectors?expand=info", &answer, err));
         SL_TRY(sl_providers_new(&none, &all->providers, err));
         make_room(all, json_object_size(answer));
         json_object_foreach(answer, name, one) {
@@ -159,6 +160,26 @@ enum sl_rc sl_dlq_lenders_open(struct sl_dlq_run *run, struct sl_dlq_lenders **r
                 return rc;
         }
         *ret = all;
+        return SL_OK;
+}
+
+enum sl_rc sl_dlq_check_target(const struct sl_dlq_run *run, const char *connector, struct sl_err *err)
+{
+        sl_auto_json *root = NULL, *answer = NULL;
+        SL_TRY(ask(run->opts.connect, "/", &root, err));
+        const char *build = sl_json_str(root, "commit");
+        if (!build || strncmp(build, "sluice-", 7) != 0)
+                return sl_fail(err, SL_E_CONFIG, "%s is not Sluice: only its sinks read what is replayed into them", run->opts.connect);
+        SL_TRY(ask(run->opts.connect, "/connectors?expand=info", &answer, err));
+        const json_t *info = json_object_get(json_object_get(answer, connector), "info");
+        const char *type = sl_json_str(info, "type"), *reads = sl_json_str(json_object_get(info, "config"), "sluice.replay.topic.enable");
+        if (!info)
+                return sl_fail(err, SL_E_CONFIG, "%s has no connector %s", run->opts.connect, connector);
+        if (!type || strcmp(type, "sink") != 0)
+                return sl_fail(err, SL_E_CONFIG, "%s is no sink connector: nothing can be replayed into it", connector);
+        if (reads && strcasecmp(reads, "false") == 0)
+                return sl_fail(err, SL_E_CONFIG, "%s has sluice.replay.topic.enable=false: it would not read what is replayed into it",
+                               connector);
         return SL_OK;
 }
 

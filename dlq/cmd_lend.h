@@ -16,6 +16,8 @@ struct sl_dlq_lenders {
 /* SL_E_HTTP_UNREACHABLE when nobody answers there, SL_E_CONFIG when no connector has the topic. What can't be lent is said on standard
  * error. */
 enum sl_rc sl_dlq_lenders_open(struct sl_dlq_run *run, struct sl_dlq_lenders **ret, struct sl_err *err);
+/* Would this connector of --connect's worker read what is replayed into it? SL_E_CONFIG says why not. */
+enum sl_rc sl_dlq_check_target(const struct sl_dlq_run *run, const char *connector, struct sl_err *err);
 void sl_dlq_lenders_free(struct sl_dlq_lenders *all); /* NULL ok */
 /* Who failed the item: by its connector's name, else by its topic, else the only one. NULL = not known, or it lends nothing. */
 const struct sl_dlq_lender *sl_dlq_lender_of(const struct sl_dlq_lenders *all, const struct sl_dlq_item *it);

@@ -9,7 +9,9 @@
 #include "cluster/connfile.h"
 #include "cluster/validate.h"
 #include "dlq/cmd.h"
+#include "dlq/cmd_lend.h"
 #include "dlq/replay.h"
+#include "pipeline/replayed.h"
 
 #define TRIES 5
 #define PAUSE_S 1
@@ -115,18 +117,20 @@ static enum sl_rc replay(struct sl_dlq_run *run, struct sl_dlq_replay_opts *opts
         return rc;
 }
 
-static bool read_target(struct sl_dlq_run *run, const char **ret_topic)
+/* own: room for the name of a connector's replay topic. */
+static bool read_target(const struct sl_dlq_run *run, struct sl_dlq_replay_opts *opts, struct sl_buf *own)
 {
         const char *to = run->opts.to;
-        *ret_topic = to && strncmp(to, "topic:", 6) == 0 ? to + 6 : NULL;
-        if (to && strncmp(to, "connector:", 10) == 0)
-                fprintf(run->say, "sluice: --to connector:NAME is not there yet: replay to original, or to topic:NAME "
-                                "and let a connector "
-                                "read that\n");
-        else if (*ret_topic && strcmp(*ret_topic, run->opts.topic) == 0)
-                fprintf(run->say, "sluice: --to topic:%s is the dead-letter topic itself\n", *ret_topic);
-        else
+        if (to && strncmp(to, "topic:", 6) == 0)
+                opts->target_topic = to + 6;
+        if (to && strncmp(to, "connector:", 10) == 0) {
+                opts->target_connector = to + 10;
+                sl_replay_topic(opts->target_connector, own);
+                opts->target_topic = sl_buf_cstr(own);
+        }
+        if (!opts->target_topic || strcmp(opts->target_topic, run->opts.topic) != 0)
                 return true;
+        fprintf(run->say, "sluice: %s is the dead-letter topic itself\n", to);
         return false;
 }
 
@@ -178,9 +182,16 @@ int sl_dlq_cmd_replay(struct sl_dlq_run *run)
                 opts.progress = show_progress;
                 opts.progress_arg = &last;
         }
-        if (!read_target(run, &opts.target_topic))
+        struct sl_buf own = {0};
+        if (!read_target(run, &opts, &own)) {
+                sl_buf_free(&own);
                 return SL_EXIT_USAGE;
-        enum sl_rc rc = run->opts.transforms ? open_transforms(run, &chain) : SL_OK;
+        }
+        enum sl_rc rc = SL_OK;
+        if (opts.target_connector && run->opts.connect)
+                rc = sl_dlq_check_target(run, opts.target_connector, &run->err);
+        if (rc == SL_OK && run->opts.transforms)
+                rc = open_transforms(run, &chain);
         for (int i = 1; rc == SL_OK; i++) {
                 bool again = false;
                 if (replay(run, &opts, chain, &again) == SL_OK)
@@ -193,6 +204,7 @@ int sl_dlq_cmd_replay(struct sl_dlq_run *run)
                 nanosleep(&(struct timespec){.tv_sec = PAUSE_S}, NULL);
         }
         sl_chain_free(chain);
+        sl_buf_free(&own);
         if (rc == SL_OK)
                 return SL_EXIT_OK;
         if (run->err.id != SL_E_KAFKA_FENCED)

@@ -15,6 +15,7 @@
 #include "dlq/returns.h"
 #include "dlq/scan.h"
 #include "dlq/spool.h"
+#include "pipeline/replayed.h"
 
 #define ASK_MS 15000
 #define SORT_BYTES (16u << 20)
@@ -22,7 +23,7 @@
 #define LOOK_US 1000000
 #define FEW 10    /* replayed: too few to judge by */
 #define LINEAGE 8 /* headers of ours */
-#define LINEAGE_BYTES 260 /* of them, beside the names of two topics */
+#define LINEAGE_BYTES 310 /* of them, beside the names of two topics */
 #define TOO_LARGE "with the headers that a replay adds it is larger than max.message.bytes of its topic"
 
 struct entry {
@@ -100,10 +101,12 @@ static const char *obstacle(const struct run *r, const struct sl_dlq_item *it, c
                 return "it was replayed 4 times and failed each time: it goes in circles";
         if (it->pointer && !it->fetched)
                 return it->missing;
-        if (r->o->target_topic)
+        if (r->o->target_topic && !r->o->target_connector)
                 return NULL;
         if (e->place == SL_DLQ_NO_PLACE)
                 return "its original topic is unknown";
+        if (r->o->target_connector)
+                return e->origin_offset < 0 ? "where in its original topic it stood is unknown" : NULL;
         if (sl_str_eqc(sl_dlq_failed_at(it).topic, r->o->scan.topic))
                 return "its original topic is the dead-letter topic itself";
         return r->places.items[e->place].partitions ? NULL : "its original topic does not exist";
@@ -312,7 +315,7 @@ static struct sl_dlq_place *target_of(struct run *r, const struct entry *e)
 }
 
 struct lineage {
-        char id[300], topic[260], partition[16], offset[24], hop[16];
+        char id[300], topic[260], partition[16], offset[24], hop[16], time[24];
 };
 
 static void add_text(struct sl_kheader *h, const char *name, const char *text)
@@ -321,7 +324,7 @@ static void add_text(struct sl_kheader *h, const char *name, const char *text)
 }
 
 /* What we write on it: which dead letter it was, where its original stood, how often it was replayed, by which job. */
-static uint32_t add_lineage(const struct run *r, const struct entry *e, int32_t hops, struct lineage *l,
+static uint32_t add_lineage(const struct run *r, const struct entry *e, const struct sl_dlq_packed *rec, struct lineage *l,
                             struct sl_kheader *out)
 {
         uint32_t n = 0;
@@ -337,7 +340,11 @@ static uint32_t add_lineage(const struct run *r, const struct entry *e, int32_t 
                 add_text(&out[n++], "__sluice.dlq.origin.partition", l->partition);
                 add_text(&out[n++], "__sluice.dlq.origin.offset", l->offset);
         }
-        snprintf(l->hop, sizeof(l->hop), "%d", hops + 1);
+        if (r->o->target_connector && rec->timestamp_ms >= 0) {
+                snprintf(l->time, sizeof(l->time), "%ld", rec->timestamp_ms);
+                add_text(&out[n++], SL_REPLAY_TIMESTAMP, l->time);
+        }
+        snprintf(l->hop, sizeof(l->hop), "%d", rec->hops + 1);
         add_text(&out[n++], "__sluice.dlq.hop", l->hop);
         add_text(&out[n++], "__sluice.dlq.replay_id", r->job->id);
         return n;
@@ -463,7 +470,9 @@ static enum sl_rc write_record(struct run *r, const struct entry *e, const struc
                                .value = rec.value,
                                .headers = r->headers,
                                .timestamp_ms = rec.timestamp_ms};
-        m.header_count = rec.header_count + add_lineage(r, e, rec.hops, &l, r->headers + rec.header_count);
+        if (r->o->target_connector) /* it stands in a header: retention is to count from now */
+                m.timestamp_ms = -1;
+        m.header_count = rec.header_count + add_lineage(r, e, &rec, &l, r->headers + rec.header_count);
         SL_TRY(sl_dlq_act_send(r->act, &m, r->err));
         r->sent++;
         sl_pace_sent(&r->pace, size_of(&m));
@@ -592,9 +601,14 @@ static enum sl_rc look_at_target(struct run *r)
 
 static enum sl_rc make_target(struct run *r)
 {
+        /* Of a connector: what its originals' topics took must fit, with our headers. */
+        static const char *const config[] = {"cleanup.policy",    "delete",   "retention.ms", "2592000000",
+                                             "max.message.bytes", "67108864", NULL};
         struct sl_topic_spec spec = {.name = r->o->target_topic, .partitions = 1, .replication = -1};
         if (!r->o->target_topic || r->target.partitions)
                 return SL_OK;
+        if (r->o->target_connector)
+                spec.config = config;
         /* As many as the largest original has, so that records keep their partitions. */
         for (uint32_t i = 0; i < r->places.count; i++)
                 if (r->places.items[i].partitions > spec.partitions)
@@ -656,7 +670,10 @@ static enum sl_rc go(struct run *r)
                                       .batch_bytes = r->o->batch_bytes,
                                       .stop = r->o->scan.stop};
         struct sl_buf target = {0};
-        sl_buf_printf(&target, r->o->target_topic ? "topic:%s" : "original", r->o->target_topic);
+        if (r->o->target_connector)
+                sl_buf_printf(&target, "connector:%s", r->o->target_connector);
+        else
+                sl_buf_printf(&target, r->o->target_topic ? "topic:%s" : "original", r->o->target_topic);
         act.target = sl_buf_cstr(&target);
         enum sl_rc rc = sl_dlq_act_open(&act, &r->act, r->err);
         if (rc == SL_OK) {

@@ -14,6 +14,7 @@ struct sl_dlq_replay_opts {
         struct sl_dlq_scan_opts
                 scan;             /* topic, brokers, filter, rules; without ranges. Borrowed, as all that follows is */
         const char *target_topic; /* NULL = each record's original one */
+        const char *target_connector; /* only this sink connector reads target_topic, its replay topic; NULL = any topic */
         struct sl_dlq_repair *repair; /* NULL = values go as they are */
         bool apply;
         bool force;          /* overtaken records too */

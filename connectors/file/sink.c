@@ -116,15 +116,16 @@ static enum sl_rc sink_put(void *task, const struct sl_batch *batch, struct sl_e
                 SL_TRY(write_out(t, err));
                 for (struct part *p = NULL; done <= i; done++) {
                         rec = &batch->records[done];
-                        if (!p || p->tp.topic != rec->topic.ptr || p->tp.partition != rec->partition)
-                                p = find(t, rec->topic.ptr, rec->partition);
+                        const char *topic = sl_read_topic(rec);
+                        if (!p || p->tp.topic != topic || p->tp.partition != sl_read_partition(rec))
+                                p = find(t, topic, sl_read_partition(rec));
                         if (!p)
                                 return sl_fail(err, SL_E_FILE,
                                                "A record came under topic %.*s, partition %d, which was not read: "
                                                "offsets are kept "
                                                "by the topic read, so remove the transform that renames topics",
                                                SL_FMT(rec->topic), rec->partition);
-                        p->next = rec->offset + 1;
+                        p->next = sl_read_offset(rec) + 1;
                         p->moved = true;
                 }
         }

@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+#include "api/connector.h"
+
 static const char *const marks[SL_S3_VARIANTS] = {"", ".keys", ".headers"};
 
 static bool blank(const char *s)
@@ -29,7 +31,8 @@ void sl_s3_topic_prefix(const struct sl_s3_names *names, const char *topic, stru
 {
         if (!blank(names->topics_dir))
                 sl_buf_printf(out, "%s%s", names->topics_dir, names->dir_delim);
-        sl_buf_printf(out, "%s%s", topic, names->dir_delim);
+        if (!sl_tp_replays((struct sl_tp){topic, 0}))
+                sl_buf_printf(out, "%s%s", topic, names->dir_delim);
 }
 
 void sl_s3_ending(const struct sl_s3_names *names, enum sl_s3_variant variant, struct sl_buf *out)

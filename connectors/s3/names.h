@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Object keys: <topics.dir>/<topic>/<encoded partition>/<topic>+<p>+<start offset, zero-padded>[.keys|.headers]<ext>. The encoded
- * partition comes from partition.h and holds schema names and the directory of tombstones already. Bytes as they are: encoding for
+ * partition comes from partition.h and holds schema names and the directory of tombstones already. Replayed records stand in the
+ * directories of their originals, under names of the topic that they were read from: there the encoded partition begins with
+ * the original's topic, and no file of that topic's own has such a name. Bytes as they are: encoding for
  * URLs is the client's. @thread any. */
 #ifndef SL_S3_NAMES_H
 #define SL_S3_NAMES_H

@@ -104,6 +104,7 @@ const char *sl_s3_cut_name(enum sl_s3_cut cut)
                                             "null",
                                             "partitioner.max.open.files",
                                             "sluice.task.memory.bytes",
+                                            "replay",
                                             "plan"};
         return names[cut];
 }

@@ -46,6 +46,7 @@ enum sl_s3_cut {
         SL_S3_CUT_NULLS,
         SL_S3_CUT_OPEN_FILES,
         SL_S3_CUT_MEMORY, /* not decided here: see sink.c */
+        SL_S3_CUT_REPLAY, /* ditto: no more replayed records have come for a while; see writer.c */
         SL_S3_CUT_PLAN,   /* ditto: as a predecessor had planned it, or its plan would grow too long; see writer.c */
 };
 

@@ -245,16 +245,17 @@ static enum sl_rc put_null(struct s3_task *t, struct sl_s3_part *p, const struct
                 why.scope = SL_SCOPE_RECORD;
                 SL_TRY(t->env.report(t->env.report_arg, rec, &why, err));
         }
-        return sl_s3_part_handled(p, &t->shared, rec->offset, err);
+        return sl_s3_part_handled(p, &t->shared, sl_read_offset(rec), err);
 }
 
 static enum sl_rc put_record(struct s3_task *t, struct sl_s3_part *p, const struct sl_record *rec, struct sl_s3_now now,
                              struct sl_err *err)
 {
-        if (rec->offset < p->seen)
+        int64_t offset = sl_read_offset(rec);
+        if (offset < p->seen)
                 return SL_OK; /* the same batch once more, after a failure further on in it */
         if (rec->dropped)
-                return sl_s3_part_handled(p, &t->shared, rec->offset, err);
+                return sl_s3_part_handled(p, &t->shared, offset, err);
         if (rec->value.type == SL_NULL && t->cfg.nulls != SL_S3_NULLS_WRITE)
                 return put_null(t, p, rec, err);
         struct sl_err why = {0};
@@ -268,14 +269,14 @@ static enum sl_rc put_record(struct s3_task *t, struct sl_s3_part *p, const stru
         }
         why.stage = SL_STAGE_TASK_PUT;
         SL_TRY(t->env.report(t->env.report_arg, rec, &why, err));
-        return sl_s3_part_handled(p, &t->shared, rec->offset, err);
+        return sl_s3_part_handled(p, &t->shared, offset, err);
 }
 
 static enum sl_rc put_records(struct s3_task *t, const struct sl_batch *batch, struct sl_s3_now now, struct sl_err *err)
 {
         for (uint32_t i = 0; i < batch->count; i++) {
                 const struct sl_record *rec = &batch->records[i];
-                struct sl_s3_part *p = find(t, (struct sl_tp){rec->topic.ptr, rec->partition});
+                struct sl_s3_part *p = find(t, (struct sl_tp){sl_read_topic(rec), sl_read_partition(rec)});
                 if (!p)
                         return sl_fail(err, SL_E_CONFIG,
                                        "A record came under topic %.*s, which is not the topic it was read from: the "

@@ -32,7 +32,9 @@
  *      all of it that is left, also what a predecessor planned and we have not read again yet. A cut whose plan is not
  *      stored yet holds back every later one, even where the rules alone decided (its start depends on it).
  *
- * 3. A cut for want of memory, in a configuration of kind 1, is planned in the same way, without the belt.
+ * 3. A cut for want of memory, in a configuration of kind 1, is planned in the same way, without the belt. So is that of replayed
+ *    records when no more of them come: nobody would wait for the rest of flush.size. Their cuts and names count by where they
+ *    were read, as all others'; only the directory is that of their original.
  *
  * A plan outranks the configuration: when flush.size or a schedule is changed between crash and restart, planned cuts are
  * repeated as they were. What names or places records (partitioner, topics.dir, delimiters, padding, extension) can't be
@@ -51,6 +53,7 @@
 #define PIECE ((size_t)256 << 10) /* encoded bytes are handed to the upload in pieces of about this size */
 #define OUT_KEPT (4 * PIECE)      /* memory of that size stays with a file for its next bytes */
 #define FEW_FILES 8               /* up to here names are compared one by one */
+#define REPLAY_IDLE_MS 3000       /* no further replayed record for so long: their files end */
 #define SIZE_EVERY 16             /* records between two looks at a file's size */
 
 struct stream {
@@ -182,7 +185,7 @@ static enum sl_rc open_file(struct sl_s3_part *p, struct sl_s3_shared *sh, const
         f->tombstone = e->tombstone;
         f->schema = e->kinds[SL_S3_VALUES].schema;
         f->key_schema = e->kinds[SL_S3_KEYS].schema;
-        f->start = e->rec->offset;
+        f->start = sl_read_offset(e->rec);
         for (int i = e->tombstone ? SL_S3_KEYS : SL_S3_VALUES; i < (e->tombstone ? SL_S3_HEADERS : SL_S3_VARIANTS); i++) {
                 enum sl_rc rc = sh->kinds[i].ops ? open_stream(p, sh, f, i, e, err) : SL_OK;
                 if (rc != SL_OK) {
@@ -277,7 +280,8 @@ enum sl_rc sl_s3_part_cut(struct sl_s3_part *p, struct sl_s3_shared *sh, enum sl
         if (p->open.count == 0)
                 return SL_OK;
         p->plan.end = sl_s3_part_replays(p) && why == SL_S3_CUT_PLAN ? p->replay.cuts[p->replayed].end : p->seen;
-        bool planned = sh->clocked || sl_s3_part_replays(p) || why == SL_S3_CUT_MEMORY || why == SL_S3_CUT_PLAN;
+        bool planned = sh->clocked || sl_s3_part_replays(p) || why == SL_S3_CUT_MEMORY || why == SL_S3_CUT_REPLAY ||
+                       why == SL_S3_CUT_PLAN;
         struct sl_s3_set *set = sl_s3_set_new(p->open_start, &p->plan, why, planned);
         set->records = p->open.count;
         for (uint32_t i = 0; i < p->open.files && rc == SL_OK; i++)
@@ -299,6 +303,18 @@ static enum sl_rc replay_to(struct sl_s3_part *p, struct sl_s3_shared *sh, int64
 
 /* ---- records ---- */
 
+/* The record's directory below topics.dir/topic; of a replayed one below topics.dir, as its files are those of several topics. */
+static enum sl_rc directory(struct sl_s3_shared *sh, const struct sl_record *rec, int64_t wall_ms, int64_t *ret_timestamp_ms,
+                            struct sl_str *ret, struct sl_err *err)
+{
+        SL_TRY(sl_s3_partition_of(sh->partitioner, rec, wall_ms, ret_timestamp_ms, ret, err));
+        if (sl_likely(!rec->read))
+                return SL_OK;
+        char *path = sl_arena_printf(&sh->scratch, "%.*s%s%.*s", SL_FMT(rec->topic), sh->names.dir_delim, SL_FMT(*ret));
+        *ret = sl_str_c(path);
+        return SL_OK;
+}
+
 /* As of which time is this record placed? With the Wallclock extractor the time of the run, as long as now gives the same
  * place: so a plan has to name few times. */
 static enum sl_rc place(struct sl_s3_part *p, struct sl_s3_shared *sh, struct entry *e, struct sl_s3_now now, struct sl_err *err)
@@ -306,14 +322,14 @@ static enum sl_rc place(struct sl_s3_part *p, struct sl_s3_shared *sh, struct en
         struct sl_s3_planned *plan = &p->plan;
         e->wall_ms = now.wall_ms;
         if (sl_s3_part_replays(p))
-                e->wall_ms = sl_s3_planned_wall(&p->replay.cuts[p->replayed], e->rec->offset, now.wall_ms);
-        SL_TRY(sl_s3_partition_of(sh->partitioner, e->rec, e->wall_ms, &e->timestamp_ms, &e->encoded, err));
+                e->wall_ms = sl_s3_planned_wall(&p->replay.cuts[p->replayed], sl_read_offset(e->rec), now.wall_ms);
+        SL_TRY(directory(sh, e->rec, e->wall_ms, &e->timestamp_ms, &e->encoded, err));
         if (!sh->rules.wallclock || sl_s3_part_replays(p) || plan->run_count == 0 || p->same_ms == now.wall_ms ||
             (p->last && sl_str_eq(p->last->encoded, e->encoded)))
                 return SL_OK;
         int64_t ignored; /* another place: for its fields, or for the time? */
         struct sl_str here = {sl_arena_strndup(&sh->scratch, e->encoded.ptr, e->encoded.len), e->encoded.len}, then;
-        SL_TRY(sl_s3_partition_of(sh->partitioner, e->rec, plan->runs[plan->run_count - 1].wall_ms, &ignored, &then, err));
+        SL_TRY(directory(sh, e->rec, plan->runs[plan->run_count - 1].wall_ms, &ignored, &then, err));
         e->new_run = !sl_str_eq(here, then);
         e->encoded = here;
         if (!e->new_run)
@@ -430,15 +446,15 @@ static enum sl_rc written(struct sl_s3_part *p, struct sl_s3_shared *sh, struct 
 {
         bool first = p->open.count == 0;
         if (sh->rules.wallclock && !sl_s3_part_replays(p) && (p->plan.run_count == 0 || e->new_run)) {
-                p->plan.runs[p->plan.run_count++] = (struct sl_s3_run){e->rec->offset, e->wall_ms};
+                p->plan.runs[p->plan.run_count++] = (struct sl_s3_run){sl_read_offset(e->rec), e->wall_ms};
                 p->same_ms = e->wall_ms;
         }
         sl_s3_added(&p->open, e->timestamp_ms, now.mono_ms,
                     first && sh->rules.scheduled ? sl_s3_next_schedule(sh->partitioner, now.wall_ms) : SL_S3_NEVER);
         f->count++;
-        f->last = e->rec->offset;
+        f->last = sl_read_offset(e->rec);
         p->last = f;
-        p->seen = e->rec->offset + 1;
+        p->seen = sl_read_offset(e->rec) + 1;
         for (int i = 0; i < SL_S3_VARIANTS; i++)
                 if (f->streams[i].out.len >= PIECE)
                         hand_over(p, sh, &f->streams[i]);
@@ -455,14 +471,14 @@ enum sl_rc sl_s3_part_write(struct sl_s3_part *p, struct sl_s3_shared *sh, const
         struct entry e = {.rec = rec, .tombstone = rec->value.type == SL_NULL};
         struct sl_s3_file *f;
         sl_arena_reset(&sh->scratch);
-        SL_TRY(replay_to(p, sh, rec->offset, err));
+        SL_TRY(replay_to(p, sh, sl_read_offset(rec), err));
         SL_TRY(place(p, sh, &e, now, err));
         SL_TRY(view(sh, &e, err));
         SL_TRY(rotate(p, sh, &e, now, &f, err));
         bool fresh = !f;
         if (fresh) {
                 if (p->open.count == 0)
-                        begin_cut(p, rec->offset);
+                        begin_cut(p, sl_read_offset(rec));
                 SL_TRY(open_file(p, sh, &e, &f, err));
         }
         enum sl_rc rc = append(sh, f, &e, err);
@@ -487,6 +503,8 @@ enum sl_rc sl_s3_part_clock(struct sl_s3_part *p, struct sl_s3_shared *sh, struc
         if (sl_s3_part_replays(p))
                 return SL_OK;
         enum sl_s3_cut why = sl_s3_cut_clock(&sh->rules, &p->open, now.wall_ms, now.mono_ms);
+        if (why == SL_S3_KEEP && sl_tp_replays(p->tp) && p->open.count && now.mono_ms - p->open.last_ms >= REPLAY_IDLE_MS)
+                why = SL_S3_CUT_REPLAY;
         return why == SL_S3_KEEP ? SL_OK : sl_s3_part_cut(p, sh, why, err);
 }
 

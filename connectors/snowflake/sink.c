@@ -32,6 +32,9 @@ struct sf_task {
         struct sl_buf host;   /* of the account */
         struct sl_sf_part *parts;
         uint32_t count, cap;
+        struct sl_tp_offset *replays; /* partitions of the replay topic: their parts are made as their records come */
+        uint32_t replay_count;
+        struct sl_sf_part **group;    /* room for parts of one partition */
         uint32_t last;       /* where find looked last */
         size_t held;         /* bytes of rows that wait, when we last looked */
         int64_t proof_ms;    /* of the last commit for proofs */
@@ -43,17 +46,32 @@ struct sf_task {
         struct sl_sf_counts told; /* counts that the metrics have */
 };
 
-static struct sl_sf_part *find(struct sf_task *t, struct sl_tp tp)
+static bool is_of(const struct sl_sf_part *p, struct sl_tp tp)
 {
-        if (t->last < t->count && t->parts[t->last].tp.topic == tp.topic && t->parts[t->last].tp.partition == tp.partition)
+        return p->tp.topic == tp.topic && p->tp.partition == tp.partition;
+}
+
+static struct sl_sf_part *find(struct sf_task *t, struct sl_tp tp, const char *origin)
+{
+        if (t->last < t->count && is_of(&t->parts[t->last], tp) && t->parts[t->last].origin == origin)
                 return &t->parts[t->last];
         for (uint32_t i = 0; i < t->count; i++) {
-                if (t->parts[i].tp.topic == tp.topic && t->parts[i].tp.partition == tp.partition) {
+                if (is_of(&t->parts[i], tp) && t->parts[i].origin == origin) {
                         t->last = i;
                         return &t->parts[i];
                 }
         }
         return NULL;
+}
+
+static void add_part(struct sf_task *t, const struct sl_tp_offset *from, const char *origin)
+{
+        if (t->count == t->cap) {
+                t->cap = t->cap ? t->cap * 2 : 8;
+                t->parts = sl_realloc(t->parts, t->cap * sizeof(*t->parts));
+                t->group = sl_realloc(t->group, t->cap * sizeof(*t->group));
+        }
+        sl_sf_part_init(&t->parts[t->count++], from, origin, &t->shared);
 }
 
 /* ---- open ---- */
@@ -179,11 +197,12 @@ static enum sl_rc sf_assigned(void *task, const struct sl_tp_offset *parts, uint
         struct sf_task *t = task;
         (void)err;
         for (uint32_t i = 0; i < n; i++) {
-                if (t->count == t->cap) {
-                        t->cap = t->cap ? t->cap * 2 : 8;
-                        t->parts = sl_realloc(t->parts, t->cap * sizeof(*t->parts));
+                if (!sl_tp_replays(parts[i].tp)) {
+                        add_part(t, &parts[i], parts[i].tp.topic);
+                        continue;
                 }
-                sl_sf_part_init(&t->parts[t->count++], &parts[i], &t->shared);
+                t->replays = sl_realloc(t->replays, (t->replay_count + 1) * sizeof(*t->replays));
+                t->replays[t->replay_count++] = (struct sl_tp_offset){.tp = parts[i].tp, .offset = parts[i].offset};
         }
         t->news = true;
         return SL_OK;
@@ -194,11 +213,14 @@ static void sf_revoked(void *task, const struct sl_tp *parts, uint32_t n, bool l
         struct sf_task *t = task;
         (void)lost; /* either way nothing more is sent */
         for (uint32_t i = 0; i < n; i++) {
-                struct sl_sf_part *p = find(t, parts[i]);
-                if (!p)
-                        continue;
-                sl_sf_part_free(p, &t->shared);
-                *p = t->parts[--t->count];
+                for (uint32_t k = t->count; k-- > 0;)
+                        if (is_of(&t->parts[k], parts[i])) {
+                                sl_sf_part_free(&t->parts[k], &t->shared);
+                                t->parts[k] = t->parts[--t->count];
+                        }
+                for (uint32_t k = t->replay_count; k-- > 0;)
+                        if (t->replays[k].tp.topic == parts[i].topic && t->replays[k].tp.partition == parts[i].partition)
+                                t->replays[k] = t->replays[--t->replay_count];
         }
 }
 
@@ -326,11 +348,11 @@ static enum sl_rc prepare(struct sf_task *t, struct sl_err *err)
 }
 
 /* Records came with the assignment itself, before the token is known: they wait for it here. */
-static enum sl_rc await_open(struct sf_task *t, struct sl_tp tp, struct sl_err *err)
+static enum sl_rc await_open(struct sf_task *t, struct sl_tp tp, const char *origin, struct sl_err *err)
 {
         int64_t until = sl_mono_ms() + OPEN_PATIENCE_MS;
         for (;;) {
-                struct sl_sf_part *p = find(t, tp);
+                struct sl_sf_part *p = find(t, tp, origin);
                 if (p->opened)
                         return SL_OK;
                 if (sl_mono_ms() >= until) {
@@ -345,12 +367,34 @@ static enum sl_rc await_open(struct sf_task *t, struct sl_tp tp, struct sl_err *
         }
 }
 
+/* The first record of a topic in a partition of the replay topic. NULL: it is none of that. */
+static sl_cold struct sl_sf_part *replay_part(struct sf_task *t, struct sl_tp tp, const struct sl_record *rec, struct sl_err *err)
+{
+        for (uint32_t i = 0; rec->read && i < t->replay_count; i++) {
+                if (t->replays[i].tp.topic != tp.topic || t->replays[i].tp.partition != tp.partition)
+                        continue;
+                add_part(t, &t->replays[i], rec->topic.ptr);
+                if (sl_sf_part_prepare(&t->parts[t->count - 1], &t->shared, err) == SL_OK)
+                        return &t->parts[t->count - 1];
+                sl_sf_part_free(&t->parts[--t->count], &t->shared);
+                return NULL;
+        }
+        return NULL;
+}
+
 static enum sl_rc put_records(struct sf_task *t, const struct sl_batch *batch, struct sl_err *err)
 {
         for (uint32_t i = 0; i < batch->count; i++) {
                 const struct sl_record *rec = &batch->records[i];
-                struct sl_tp tp = {rec->topic.ptr, rec->partition};
-                struct sl_sf_part *p = find(t, tp);
+                struct sl_tp tp = {sl_read_topic(rec), sl_read_partition(rec)};
+                struct sl_sf_part *p = find(t, tp, rec->topic.ptr);
+                struct sl_err why = {0};
+                if (sl_unlikely(!p))
+                        p = replay_part(t, tp, rec, &why);
+                if (why.rc != SL_OK) {
+                        *err = why;
+                        return why.rc;
+                }
                 if (!p)
                         return sl_fail(err, SL_E_CONFIG,
                                        "A record came under topic %.*s, which is not the topic it was read from: the Snowflake sink names "
@@ -358,7 +402,7 @@ static enum sl_rc put_records(struct sf_task *t, const struct sl_batch *batch, s
                                        "snowflake.topic2table.map",
                                        SL_FMT(rec->topic));
                 if (sl_unlikely(!p->opened))
-                        SL_TRY(await_open(t, tp, err));
+                        SL_TRY(await_open(t, tp, rec->topic.ptr, err));
                 SL_TRY(sl_sf_part_put(p, &t->shared, rec, err));
         }
         return SL_OK;
@@ -402,8 +446,16 @@ static enum sl_rc sf_flush(void *task, bool closing, struct sl_offsets *durable,
         t->closing = closing;
         for (uint32_t i = 0; i < t->count; i++) {
                 struct sl_sf_part *p = &t->parts[i];
+                uint32_t n = 0, before = 0;
                 p->cut |= closing && p->batch && sl_sf_batch_rows(p->batch);
-                sl_sf_part_flush(p, durable);
+                while (before < i && !is_of(&t->parts[before], p->tp))
+                        before++;
+                if (before < i)
+                        continue; /* flushed with the first of its partition */
+                for (uint32_t k = i; k < t->count; k++)
+                        if (k == i || (sl_tp_replays(p->tp) && is_of(&t->parts[k], p->tp)))
+                                t->group[n++] = &t->parts[k];
+                sl_sf_parts_flush(t->group, n, durable);
         }
         return SL_OK;
 }
@@ -411,11 +463,10 @@ static enum sl_rc sf_flush(void *task, bool closing, struct sl_offsets *durable,
 static void sf_committed(void *task, const struct sl_tp_offset *parts, uint32_t n)
 {
         struct sf_task *t = task;
-        for (uint32_t i = 0; i < n; i++) {
-                struct sl_sf_part *p = find(t, parts[i].tp);
-                if (p)
-                        sl_sf_part_committed(p, &t->shared);
-        }
+        for (uint32_t i = 0; i < n; i++)
+                for (uint32_t k = 0; k < t->count; k++)
+                        if (is_of(&t->parts[k], parts[i].tp))
+                                sl_sf_part_committed(&t->parts[k], &t->shared);
 }
 
 static unsigned sf_needs(void *task)
@@ -460,6 +511,8 @@ static void sf_close(void *task)
         for (uint32_t i = 0; i < t->count; i++)
                 sl_sf_part_free(&t->parts[i], sh);
         free(t->parts);
+        free(t->group);
+        free(t->replays);
         sl_sf_zpool_free(sh->batch.pool);
         sl_sf_dests_free(&sh->dests);
         sl_sf_names_free(sh->dests.names);

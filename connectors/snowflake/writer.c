@@ -13,11 +13,17 @@
 #define APPEND_GAP_MS 100 /* a channel takes ten requests a second */
 #define EVOLVE_TRIES 3
 
-void sl_sf_part_init(struct sl_sf_part *p, const struct sl_tp_offset *from, struct sl_sf_shared *sh)
+void sl_sf_part_init(struct sl_sf_part *p, const struct sl_tp_offset *from, const char *origin, struct sl_sf_shared *sh)
 {
-        *p = (struct sl_sf_part){
-                .tp = from->tp, .start = from->offset, .token = -1, .seen = -1, .last_row = -1, .told = -1, .probe = -1};
-        p->dest = sl_sf_dest_of(&sh->dests, from->tp.topic);
+        *p = (struct sl_sf_part){.tp = from->tp,
+                                 .origin = origin,
+                                 .start = from->offset,
+                                 .token = -1,
+                                 .seen = -1,
+                                 .last_row = -1,
+                                 .told = -1,
+                                 .probe = -1};
+        p->dest = sl_sf_dest_of(&sh->dests, origin);
 }
 
 static void drop_queue(struct sl_sf_part *p)
@@ -108,7 +114,7 @@ static enum sl_rc report(struct sl_sf_part *p, struct sl_sf_shared *sh, const st
         }
         why->stage = SL_STAGE_TASK_PUT;
         SL_TRY(sh->env.report(sh->env.report_arg, rec, why, err));
-        handled(p, rec->offset);
+        handled(p, sl_read_offset(rec));
         return SL_OK;
 }
 
@@ -132,33 +138,33 @@ static enum sl_rc add_line(struct sl_sf_part *p, struct sl_sf_shared *sh, const 
         bool full = false;
         if (!p->batch)
                 p->batch = sl_sf_batch_new(&sh->batch);
-        enum sl_rc rc = sl_sf_batch_add(p->batch, line, rec->offset, now, &full, &why);
+        enum sl_rc rc = sl_sf_batch_add(p->batch, line, sl_read_offset(rec), now, &full, &why);
         if (rc == SL_OK && full) {
                 SL_TRY(cut_batch(p, err));
-                rc = sl_sf_batch_add(p->batch, line, rec->offset, now, &full, &why);
+                rc = sl_sf_batch_add(p->batch, line, sl_read_offset(rec), now, &full, &why);
         }
         if (rc != SL_OK) {
                 if (why.id == SL_E_TOO_LARGE)
                         say_largest(&why, line);
                 return report(p, sh, rec, &why, err);
         }
-        p->last_row = rec->offset;
-        p->seen = rec->offset + 1;
+        p->last_row = sl_read_offset(rec);
+        p->seen = sl_read_offset(rec) + 1;
         return SL_OK;
 }
 
 enum sl_rc sl_sf_part_put(struct sl_sf_part *p, struct sl_sf_shared *sh, const struct sl_record *rec, struct sl_err *err)
 {
-        if (rec->offset < p->seen)
+        if (sl_read_offset(rec) < p->seen)
                 return SL_OK; /* the same batch once more, after a failure further on in it */
-        if (rec->offset <= p->token) { /* Snowflake has it */
+        if (sl_read_offset(rec) <= p->token) { /* Snowflake has it */
                 if (sh->skipped)
                         sl_metric_add(sh->skipped, 1);
-                p->seen = rec->offset + 1;
+                p->seen = sl_read_offset(rec) + 1;
                 return SL_OK;
         }
         if (rec->dropped) {
-                handled(p, rec->offset);
+                handled(p, sl_read_offset(rec));
                 return SL_OK;
         }
         struct sl_err why = {0};
@@ -171,7 +177,7 @@ enum sl_rc sl_sf_part_put(struct sl_sf_part *p, struct sl_sf_shared *sh, const s
                 if (sl_likely(row == SL_SF_ROW_DONE))
                         return add_line(p, sh, rec, err);
                 if (row == SL_SF_ROW_SKIPPED) {
-                        handled(p, rec->offset);
+                        handled(p, sl_read_offset(rec));
                         return SL_OK;
                 }
                 if (tries == EVOLVE_TRIES) {
@@ -237,7 +243,7 @@ static enum sl_rc on_opened(struct sl_sf_part *p, struct sl_sf_shared *sh, int64
 {
         p->token = committed;
         p->errors = 0;
-        if (committed < 0 && !p->dropped && sh->cfg->migration != SL_SF_MIGRATE_SKIP)
+        if (committed < 0 && !p->dropped && p->origin == p->tp.topic && sh->cfg->migration != SL_SF_MIGRATE_SKIP)
                 SL_TRY(migrate(p, sh, err));
         bool dropped = false;
         SL_TRY(check_end(p, sh, &dropped, err));
@@ -403,25 +409,37 @@ bool sl_sf_part_pending(const struct sl_sf_part *p)
         return p->last_row >= 0 && p->last_row > sl_sf_channel_committed(p->channel);
 }
 
-static int64_t durable_to(const struct sl_sf_part *p)
+/* What the slowest of those has that have rows on their way; without any, all that was seen. */
+static int64_t durable_to(struct sl_sf_part *const *of, uint32_t n)
 {
-        if (!p->channel || !p->opened)
-                return -1;
-        return sl_sf_part_pending(p) ? sl_sf_channel_committed(p->channel) + 1 : p->seen;
+        int64_t seen = -1, pending = INT64_MAX;
+        for (uint32_t i = 0; i < n; i++) {
+                const struct sl_sf_part *p = of[i];
+                if (!p->channel || !p->opened)
+                        continue;
+                if (sl_sf_part_pending(p) && sl_sf_channel_committed(p->channel) + 1 < pending)
+                        pending = sl_sf_channel_committed(p->channel) + 1;
+                seen = p->seen > seen ? p->seen : seen;
+        }
+        return pending < INT64_MAX ? pending : seen;
 }
 
-void sl_sf_part_flush(struct sl_sf_part *p, struct sl_offsets *durable)
+void sl_sf_parts_flush(struct sl_sf_part *const *of, uint32_t n, struct sl_offsets *durable)
 {
-        int64_t to = durable_to(p);
-        if (p->proving) {
-                snprintf(p->metadata, sizeof(p->metadata), "sluice:open:%u", ++p->proof);
-                p->marked = true;
-        } else if (to <= p->told) {
-                return;
+        struct sl_sf_part *first = of[0];
+        int64_t to = durable_to(of, n);
+        bool proving = false;
+        for (uint32_t i = 0; i < n; i++) {
+                proving |= of[i]->proving;
+                of[i]->marked |= of[i]->proving;
         }
-        p->told = to > p->told ? to : p->told;
-        int64_t least = p->start > 0 ? p->start : 0;
-        sl_offsets_add_with(durable, p->tp, to > least ? to : least, p->proving ? p->metadata : NULL);
+        if (proving)
+                snprintf(first->metadata, sizeof(first->metadata), "sluice:open:%u", ++first->proof);
+        else if (to <= first->told)
+                return;
+        first->told = to > first->told ? to : first->told;
+        int64_t least = first->start > 0 ? first->start : 0;
+        sl_offsets_add_with(durable, first->tp, to > least ? to : least, proving ? first->metadata : NULL);
 }
 
 void sl_sf_part_committed(struct sl_sf_part *p, struct sl_sf_shared *sh)

@@ -8,6 +8,8 @@
  *  - Doubt. An append whose answer is lost is repeated with the same continuation token (channel.c). A channel that is lost is
  *    opened again only after a commit of the group's offset went through since: a member that was put out can't commit, so it can't
  *    fence its successor. To have something to commit, the offset's metadata changes.
+ *  - Replayed records (rec->read) are counted by where they were read, like all others. A partition of the replay topic may hold
+ *    records of several tables, whose channels have tokens of their own; its offset follows the one that is furthest behind.
  *  - Loss. When a reopened channel lacks rows that had been accepted, the task's line opens again from the committed offsets (one
  *    mechanism for every loss: nothing is kept to be sent again but what is not accepted yet). */
 #ifndef SL_SF_WRITER_H
@@ -33,8 +35,10 @@ struct sl_sf_shared {
         struct sl_metric *rows, *bytes, *appends, *skipped, *rejected, *losses, *commit_seconds;
 };
 
+/* One topic-partition; of a replay topic one origin in it: all that goes to one table, through a channel of its own. */
 struct sl_sf_part {
         struct sl_tp tp;
+        const char *origin; /* interned: whose table rows go to; the topic itself but for replayed records */
         int64_t start; /* where Kafka begins to read, -1 = at the beginning */
         struct sl_sf_dest *dest;
         struct sl_sf_channel *channel; /* NULL until its table is ready */
@@ -60,7 +64,7 @@ struct sl_sf_part {
         char metadata[48];
 };
 
-void sl_sf_part_init(struct sl_sf_part *p, const struct sl_tp_offset *from, struct sl_sf_shared *sh);
+void sl_sf_part_init(struct sl_sf_part *p, const struct sl_tp_offset *from, const char *origin, struct sl_sf_shared *sh);
 /* Frees all but p. revoked: the channel must not send any more. */
 void sl_sf_part_free(struct sl_sf_part *p, struct sl_sf_shared *sh);
 /* Table, pipe and channel; asks Snowflake and waits for the answers when they are new. */
@@ -70,8 +74,9 @@ enum sl_rc sl_sf_part_prepare(struct sl_sf_part *p, struct sl_sf_shared *sh, str
 enum sl_rc sl_sf_part_put(struct sl_sf_part *p, struct sl_sf_shared *sh, const struct sl_record *rec, struct sl_err *err);
 /* Move it on: what the channel says, and the next append. Never blocks but for statements (migration, a table that changed). */
 enum sl_rc sl_sf_part_work(struct sl_sf_part *p, struct sl_sf_shared *sh, struct sl_err *err);
-/* Add the offset that may be committed, if it or its metadata is new. */
-void sl_sf_part_flush(struct sl_sf_part *p, struct sl_offsets *durable);
+/* Add the offset that may be committed, if it or its metadata is new. of: all n parts of its topic-partition, p first; their offset is the
+ * first one's that still has rows on their way. */
+void sl_sf_parts_flush(struct sl_sf_part *const *of, uint32_t n, struct sl_offsets *durable);
 /* The last flush's offsets were committed: this member still owns the partition. */
 void sl_sf_part_committed(struct sl_sf_part *p, struct sl_sf_shared *sh);
 /* Rows that are not committed yet. */

@@ -45,6 +45,14 @@ struct sl_tp {
         int32_t partition;
 };
 
+/* The topic of records that are replayed into one sink connector only: this and the connector's name. Its tasks read it beside
+ * their own topics. */
+#define SL_REPLAY_TOPIC "__sluice.replay."
+static inline bool sl_tp_replays(struct sl_tp tp)
+{
+        return strncmp(tp.topic, SL_REPLAY_TOPIC, sizeof(SL_REPLAY_TOPIC) - 1) == 0;
+}
+
 struct sl_task_env {
         const char *connector; /* name */
         uint32_t task;
@@ -177,7 +185,8 @@ struct sl_sink_ops {
          * membership is gone already. Never fails. Called after a last flush when the partitions are given up in peace. */
         void (*revoked)(void *task, const struct sl_tp *parts, uint32_t n, bool lost);
         /* Records of one topic-partition each run, offsets ascending; values live until put returns. rec->topic.ptr is the
-         * interned topic name. An empty batch is called too, at least every second (time rotation).
+         * interned topic name. Of a record that was replayed into this connector (rec->read is set) topic, partition and offset are its
+         * original's, for all that is shown; partitions and offsets of assigned, put and flush are those of sl_read_*. An empty batch is called too, at least every second (time rotation).
          * A failure that may pass (transient, batch or record scope): the same records come again until it is over. A failure of a
          * record's class (schema, business ...) without a call of env->report: the batch is put again in parts to find the
          * culprits. So a put that fails must leave a state from which its records can be put again. */

@@ -57,6 +57,9 @@
         X(SL_E_TRANSFORM, "transform", SL_BUSINESS, SL_SCOPE_RECORD, SL_JAVA_DATA, "a transform refused a record")    \
         X(SL_E_PLUGIN, "plugin.crashed", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT,                                    \
           "a plugin of plugin.path crashed when it was opened, or in too many records")                                        \
+        /* pipeline */                                                                                               \
+        X(SL_E_REPLAY_ORIGIN, "replay.origin", SL_BUSINESS, SL_SCOPE_RECORD, SL_JAVA_DATA,                            \
+          "a record in a connector's replay topic does not say where its original stood")                            \
         /* connectors/file */                                                                                        \
         X(SL_E_FILE, "file", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT, "the connector's file can't be used")          \
         /* connectors/postgres */                                                                                    \

@@ -40,6 +40,8 @@ struct sl_consumer {
         rd_kafka_topic_partition_list_t *assigning; /* while `assigned` runs: seeks change it */
         struct rebalance *pending, **pending_end;
         bool paused, closing, closed;
+        rd_kafka_topic_partition_list_t *subscribed;
+        const char *own_topic; /* interned; NULL = none */
         bool silent; /* the brokers did not take part in the end */
         size_t lent; /* messages that batches hold: librdkafka's handle can't be destroyed before them */
         struct sl_err failure;
@@ -134,6 +136,9 @@ static void assign(struct sl_consumer *c, rd_kafka_topic_partition_list_t *parts
                 forget_assignment(c);
                 return;
         }
+        for (int i = 0; c->own_topic && i < parts->cnt; i++)
+                if (parts->elems[i].offset < 0 && strcmp(parts->elems[i].topic, c->own_topic) == 0)
+                        parts->elems[i].offset = RD_KAFKA_OFFSET_BEGINNING;
         c->assigning = rd_kafka_topic_partition_list_copy(parts);
         call_assigned(c, parts);
         if (c->assigned)
@@ -232,8 +237,15 @@ static enum sl_rc subscribe(struct sl_consumer *c, const struct sl_consumer_opts
                         rc = sl_kafka_fail(err, code, "The topics %s can't be subscribed to", sl_buf_cstr(&regex));
         }
         sl_buf_free(&regex);
-        rd_kafka_topic_partition_list_destroy(list);
+        c->subscribed = list;
         return rc;
+}
+
+enum sl_rc sl_consumer_read_too(struct sl_consumer *c, struct sl_err *err)
+{
+        rd_kafka_topic_partition_list_add(c->subscribed, c->own_topic, RD_KAFKA_PARTITION_UA);
+        rd_kafka_resp_err_t code = rd_kafka_subscribe(c->rk, c->subscribed);
+        return code ? sl_kafka_fail(err, code, "The topic %s can't be subscribed to", c->own_topic) : SL_OK;
 }
 
 static enum sl_rc start(struct sl_consumer *c, const struct sl_consumer_opts *opts, struct sl_err *err)
@@ -272,6 +284,7 @@ enum sl_rc sl_consumer_new(const struct sl_consumer_opts *opts, struct sl_consum
 {
         struct sl_consumer *c = sl_calloc(1, sizeof(*c));
 
+        c->own_topic = opts->own_topic ? sl_consumer_intern(c, opts->own_topic) : NULL;
         c->on_assigned = opts->assigned;
         c->on_revoked = opts->revoked;
         c->arg = opts->arg;
@@ -344,6 +357,8 @@ static void *finish(void *arg)
                 rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
         if (c->assigned)
                 rd_kafka_topic_partition_list_destroy(c->assigned);
+        if (c->subscribed)
+                rd_kafka_topic_partition_list_destroy(c->subscribed);
         sl_map_free(&c->names, free);
         if (c->fd >= 0)
                 close(c->fd);

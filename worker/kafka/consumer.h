@@ -16,6 +16,7 @@ struct sl_consumer_opts {
          * without waiting for its session to end, and fences it if it still lives. [a-zA-Z0-9._-]; NULL = none. */
         const char *instance_id;
         const struct sl_cfg_list *topics; /* names; or */
+        const char *own_topic;          /* of sl_consumer_read_too; NULL = never */
         const char *topics_regex;       /* Java regex over whole names (translated to librdkafka's ^...$) */
         /* Called from inside poll and close. assigned: offsets = committed or -1 (none yet), with their metadata. */
         void (*assigned)(void *arg, const struct sl_tp_offset *parts, uint32_t n);
@@ -44,6 +45,9 @@ enum sl_rc sl_consumer_seek(struct sl_consumer *c, struct sl_tp tp, int64_t offs
  * broker refuses it when the membership under which the partitions were assigned has ended. Partitions that are no longer ours are left out by the caller. */
 enum sl_rc sl_consumer_commit(struct sl_consumer *c, const struct sl_tp_offset *items, uint32_t n, int timeout_ms,
                               struct sl_err *err);
+/* From now on own_topic is read too, which must exist: from its beginning where nothing is committed, whatever auto.offset.reset says.
+ * The group is joined anew. To be called when partitions were assigned before: see sink_task.c. */
+enum sl_rc sl_consumer_read_too(struct sl_consumer *c, struct sl_err *err);
 /* The interned topic name for a name (comparable by pointer with sl_tp.topic and rec->topic.ptr). */
 const char *sl_consumer_intern(struct sl_consumer *c, const char *topic);
 /* Sum over the assigned partitions of (high watermark - position), from cached watermarks; -1 = unknown. */

@@ -132,6 +132,10 @@ const struct sl_cfg_def sl_sink_common_defs[] = {
         {SL_CFG_BOOL(T, dlq_headers, "errors.deadletterqueue.context.headers.enable"), .def = "false",
          .importance = SL_MEDIUM, .group = "Error Handling", .display = "Enable Error Context Headers",
          .doc = "Add __connect.errors.* headers that say what failed and why."},
+        {SL_CFG_BOOL(T, replay_topic, "sluice.replay.topic.enable"), .def = "true", .importance = SL_LOW,
+         .group = "Sluice",
+         .doc = "Read __sluice.replay.<connector> too, when it exists: what `sluice dlq replay --to connector:<connector>` "
+                "sends to this connector only."},
         {SL_CFG_NONE("producer.override.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN},
         {SL_CFG_NONE("consumer.override.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN},
         {SL_CFG_NONE("admin.override.", SL_CFG_T_STRING), .flags = SL_CFG_PREFIX | SL_CFG_HIDDEN},

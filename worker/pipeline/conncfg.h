@@ -23,6 +23,7 @@ struct sl_conn_cfg {
         /* sinks */
         struct sl_cfg_list topics;
         const char *topics_regex;
+        bool replay_topic; /* sluice.replay.topic.enable */
         /* sources */
         struct sl_cfg_list creation_groups; /* topic.creation.groups; the rest is read by topics.c */
         int eos_required; /* bool */

@@ -6,7 +6,9 @@
  * the sink forgets the partition. While a retry is waited for, or the sink is full, partitions are paused and the group is still
  * polled; records of partitions that go away meanwhile are marked (partition -1) and left out. Work that a sink has going in the
  * background is waited for together with Kafka; at a stop or revoke it gets a moment to end. A commit may also carry metadata that
- * the sink wants to find again (api/connector.h), and the sink hears when it is stored. Does not know S3 or files. */
+ * the sink wants to find again (api/connector.h), and the sink hears when it is stored. Does not know S3 or files.
+ * Records of the connector's replay topic come in as their originals (replayed.h); whether there is such a topic is asked every now and
+ * then, because subscribing to a missing one would have brokers make it. */
 #include <ctype.h>
 #include <stdlib.h>
 
@@ -17,6 +19,7 @@
 #include "pipeline/errpolicy.h"
 #include "pipeline/internal.h"
 #include "pipeline/put.h"
+#include "pipeline/replayed.h"
 
 #define BATCH_RECORDS 1000
 #define FLUSH_MS 1000
@@ -28,6 +31,8 @@
 #define SETTLE_MS 3000 /* for finished work when partitions are given up */
 #define STOP_SETTLE_MS 2000 /* ... when the task stops */
 #define FULL_PAUSE_MS 1000 /* full for longer: pause, because pausing throws away what was fetched */
+#define REPLAY_LOOK_MS 3000 /* between two looks for the replay topic */
+#define REPLAY_ASK_MS 1000
 #define COMMIT_PATIENCE_MS 60000 /* commits may fail this long (coordinator moves) before the task opens again */
 
 /* What we know of one assigned partition. Offsets are "next to read"; 0 = nothing yet. */
@@ -40,6 +45,7 @@ struct part {
         char *metadata;    /* to be committed with durable; NULL = none */
         bool metadata_new; /* it is not in the group yet */
         bool met;          /* its topic is in line.seen */
+        bool foreign;      /* another connector's replay topic, which topics.regex took: nothing of it is for us */
 };
 
 struct line {
@@ -64,12 +70,15 @@ struct line {
         int64_t newest_ms; /* timestamp of the last record read */
         int64_t full_ms;   /* since when the sink is full, 0 = it is not */
         bool held;         /* partitions are paused because of that */
+        struct sl_buf replay_topic; /* name; "" = switched off */
+        int64_t replay_look_ms;
+        bool replay_read, replay_parts; /* subscribed to; there were partitions of such a topic */
         int64_t put_pause; /* before the next try of a put that failed; 0 = none has */
         struct sl_err pending; /* an error inside a rebalance callback, raised by the next loop */
         struct sl_metric *m_read, *m_put, *m_commits, *m_lag;
 };
 
-static struct part *find_part(struct line *l, const char *topic, int32_t partition)
+static struct part *find_part(const struct line *l, const char *topic, int32_t partition)
 {
         for (uint32_t i = 0; i < l->part_count; i++)
                 if (l->parts[i].tp.topic == topic && l->parts[i].tp.partition == partition)
@@ -167,6 +176,7 @@ static void assigned(void *arg, const struct sl_tp_offset *parts, uint32_t n)
 {
         struct line *l = arg;
         for (uint32_t i = 0; i < n; i++) {
+                bool replays = sl_tp_replays(parts[i].tp);
                 if (l->part_count == l->part_cap) {
                         l->part_cap = l->part_cap ? l->part_cap * 2 : 16;
                         l->parts = sl_realloc(l->parts, l->part_cap * sizeof(*l->parts));
@@ -178,7 +188,9 @@ static void assigned(void *arg, const struct sl_tp_offset *parts, uint32_t n)
                                                           .put = at,
                                                           .durable = at,
                                                           .committed = at,
-                                                          .metadata = parts[i].metadata ? sl_strdup(parts[i].metadata) : NULL};
+                                                          .metadata = parts[i].metadata ? sl_strdup(parts[i].metadata) : NULL,
+                                                          .foreign = replays && strcmp(parts[i].tp.topic, sl_buf_cstr(&l->replay_topic)) != 0};
+                l->replay_parts |= replays;
         }
         l->rebalances++;
         sl_info("assigned %u partitions", n);
@@ -193,7 +205,7 @@ static void forget(struct line *l, const struct sl_tp *tp)
 {
         for (uint32_t i = 0; i < l->batch.count; i++) {
                 struct sl_record *rec = &l->batch.records[i];
-                if (rec->partition == tp->partition && sl_str_eqc(rec->topic, tp->topic))
+                if (rec->partition >= 0 && sl_read_partition(rec) == tp->partition && strcmp(sl_read_topic(rec), tp->topic) == 0)
                         rec->partition = -1;
         }
         struct part *p = find_part(l, tp->topic, tp->partition);
@@ -417,6 +429,25 @@ static void expect_records(struct line *l)
         }
 }
 
+/* Records of replay topics become their originals. What can't be told fails as itself; other connectors' are not read. */
+static sl_cold enum sl_rc restore_replayed(struct line *l, struct sl_err *err)
+{
+        for (uint32_t i = 0; i < l->batch.count; i++) {
+                struct sl_record *rec = &l->batch.records[i];
+                if (rec->partition < 0 || !sl_tp_replays((struct sl_tp){rec->topic.ptr, 0}))
+                        continue;
+                const struct part *p = find_part(l, rec->topic.ptr, rec->partition);
+                struct sl_err why = {0};
+                rec->dropped = !p || p->foreign;
+                if (rec->dropped || sl_replay_restore(l->consumer, &l->batch.arena, rec, &why) == SL_OK)
+                        continue;
+                rec->dropped = true;
+                why.stage = SL_STAGE_KAFKA_CONSUME;
+                SL_TRY(sl_errpolicy_resolve(l->policy, rec, &why, err));
+        }
+        return SL_OK;
+}
+
 /* Decode and transform all, keep what survives (moved together), and note how far each partition was read and handed on. */
 static enum sl_rc prepare(struct line *l, struct sl_err *err)
 {
@@ -429,16 +460,20 @@ static enum sl_rc prepare(struct line *l, struct sl_err *err)
                 for (uint32_t i = 0; i < l->part_count; i++)
                         l->parts[i].met = false;
         }
+        if (sl_unlikely(l->replay_parts))
+                SL_TRY(restore_replayed(l, err));
         expect_records(l);
         for (uint32_t i = 0; i < b->count; i++) {
                 struct sl_record *rec = &b->records[i];
-                const char *topic = rec->topic.ptr; /* interned; a transform may rename the record */
-                int32_t partition = rec->partition;
-                if (sl_unlikely(partition < 0))
+                const char *topic = sl_read_topic(rec); /* interned; a transform may rename the record */
+                int32_t partition = sl_read_partition(rec);
+                if (sl_unlikely(rec->partition < 0))
                         continue; /* given up while another record was retried */
                 if (!p || p->tp.topic != topic || p->tp.partition != partition)
                         p = find_part(l, topic, partition);
-                SL_TRY(decode_and_transform(l, rec, err));
+                int64_t offset = sl_read_offset(rec);
+                if (sl_likely(!rec->dropped))
+                        SL_TRY(decode_and_transform(l, rec, err));
                 if (sl_unlikely(rebalances != l->rebalances)) { /* the array of partitions was changed */
                         rebalances = l->rebalances;
                         p = rec->partition < 0 ? NULL : find_part(l, topic, partition);
@@ -447,10 +482,10 @@ static enum sl_rc prepare(struct line *l, struct sl_err *err)
                         continue; /* given up meanwhile: its next owner reads it */
                 if (sl_unlikely(!p->met))
                         meet_topic(l, p);
-                p->consumed = rec->offset + 1;
+                p->consumed = offset + 1;
                 if (rec->dropped)
                         continue;
-                p->put = rec->offset + 1;
+                p->put = offset + 1;
                 if (kept != i)
                         b->records[kept] = *rec;
                 kept++;
@@ -580,6 +615,25 @@ static enum sl_rc read_batch(struct line *l, bool *ret_put, struct sl_err *err)
         return SL_OK;
 }
 
+/* Is there a replay topic by now? Brokers that don't answer are asked again. */
+static enum sl_rc look_for_replays(struct line *l, struct sl_err *err)
+{
+        struct sl_err ignored = {0};
+        int32_t partitions = 0;
+        l->replay_look_ms = sl_mono_ms();
+        if (sl_admin_topic_partitions(l->t->admin, sl_buf_cstr(&l->replay_topic), REPLAY_ASK_MS, &partitions, &ignored) != SL_OK || !partitions)
+                return SL_OK;
+        l->replay_read = true;
+        sl_info("records replayed into this connector are read from %s", sl_buf_cstr(&l->replay_topic));
+        return sl_consumer_read_too(l->consumer, err);
+}
+
+/* Not before partitions came: who joins as the static member that died gets that one's partitions, whatever it subscribes to. */
+static bool replays_due(const struct line *l)
+{
+        return !l->replay_read && l->replay_topic.len && l->rebalances && sl_mono_ms() - l->replay_look_ms >= REPLAY_LOOK_MS;
+}
+
 static enum sl_rc one_round(struct line *l, struct sl_err *err)
 {
         bool put_now = false;
@@ -601,6 +655,8 @@ static enum sl_rc one_round(struct line *l, struct sl_err *err)
                 SL_TRY(flush(l, false, err));
                 sl_errpolicy_serve(l->policy);
                 note_lag(l);
+                if (replays_due(l))
+                        SL_TRY(look_for_replays(l, err));
         }
         return SL_OK;
 }
@@ -634,6 +690,7 @@ static enum sl_rc open_consumer(struct line *l, struct sl_err *err)
                 .group_id = own_group ? own_group : group,
                 .instance_id = instance,
                 .topics = &l->common.topics,
+                .own_topic = l->replay_topic.len ? sl_buf_cstr(&l->replay_topic) : NULL,
                 .topics_regex = l->common.topics_regex && *l->common.topics_regex ? l->common.topics_regex : NULL,
                 .assigned = assigned,
                 .revoked = revoked,
@@ -650,6 +707,8 @@ static enum sl_rc open_line(struct line *l, struct sl_err *err)
         if (t->may_open)
                 SL_TRY(t->may_open(t->on_state_arg, err));
         SL_TRY(sl_task_parse(t, sl_sink_common_defs, ops->config, ops->config_size, &l->arena, &l->common, &l->cfg, err));
+        if (l->common.replay_topic)
+                sl_replay_topic(t->connector, &l->replay_topic);
         SL_TRY(sl_errpolicy_new(t, &l->common, &l->policy, err));
         struct sl_errpolicy_hooks hooks = {.wait = stay, .arg = l};
         sl_errpolicy_hook(l->policy, &hooks);
@@ -689,6 +748,7 @@ static void close_line(struct line *l)
         for (uint32_t i = 0; i < l->part_count; i++)
                 free(l->parts[i].metadata);
         free(l->parts);
+        sl_buf_free(&l->replay_topic);
         sl_arena_free(&l->arena);
 }
 

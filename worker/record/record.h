@@ -17,6 +17,13 @@ struct sl_header {
         struct sl_str raw;              /* sink: original bytes (ptr NULL = null); source: unset */
 };
 
+/* Where a record stands that was replayed into a sink connector (api/connector.h). */
+struct sl_read {
+        const char *topic; /* interned, as sl_tp.topic */
+        int32_t partition;
+        int64_t offset;
+};
+
 struct sl_record {
         struct sl_str topic;
         int32_t partition;              /* -1: the partitioner decides */
@@ -31,11 +38,28 @@ struct sl_record {
         const struct sl_header *raw_headers; /* sink: the headers as consumed, whatever the transforms made of them */
         struct sl_str raw_key, raw_value; /* the original bytes until the ack, for dead letters; ptr NULL = null. Sink: as read from
                                            * Kafka. Source: what it was made from, when env->dead_letters asks for it */
+        /* Sink: where a replayed record was read; topic, partition, offset and timestamp are those of its original, which is what the
+         * record shows. NULL = it was read where they say. Offsets are counted by sl_read_*. */
+        const struct sl_read *read;
         const struct sl_err *failed;    /* source: why it could not be made (with env->dead_letters only); no key, no value */
         const void *origin;             /* source: for the connector's `origin` call */
         uint64_t origin_pos;            /* source: where it stands in the source's log, also for that call */
         int64_t commit_us;              /* source: wall time of the database commit, 0 = unknown (latency metric) */
 };
+
+/* Sinks: where the record was read. The topic's name is interned. */
+static inline const char *sl_read_topic(const struct sl_record *rec)
+{
+        return sl_likely(!rec->read) ? rec->topic.ptr : rec->read->topic;
+}
+static inline int32_t sl_read_partition(const struct sl_record *rec)
+{
+        return sl_likely(!rec->read) ? rec->partition : rec->read->partition;
+}
+static inline int64_t sl_read_offset(const struct sl_record *rec)
+{
+        return sl_likely(!rec->read) ? rec->offset : rec->read->offset;
+}
 
 /* Where a source stands after the last record of a batch; the words mean something to the connector only. */
 struct sl_position {
