@@ -324,6 +324,12 @@ def check_docker():
         for key, value in body["config"].items():
             if not isinstance(value, str):
                 bad(path.relative_to(ROOT), 0, f"{key} is not a string")
+    # The image is built from all folders that the build names.
+    cmake = text_of("CMakeLists.txt")
+    needed = set(re.findall(r"^sluice_library\(\w+ (\w+)", cmake, re.M)) | set(re.findall(r"include\((\w+)/", cmake))
+    for folder in sorted(needed):
+        if not re.search(rf"^COPY {folder} {folder}$", dockerfile, re.M):
+            bad("docker/Dockerfile", 0, f"does not copy {folder}, which is built")
     for copied in re.findall(r"^COPY (?!--from)(.+?) \S+$", dockerfile, re.M):
         for name in copied.split():
             if name != "." and not (ROOT / name).exists():
