@@ -11,6 +11,7 @@ At its end the slot is dropped while changes are missing, which must be noticed 
 While it goes on: I4, the slot never confirms what Kafka does not have; I8, the workers' memory, and what they hold at the end."""
 import argparse
 import collections
+import concurrent.futures
 import contextlib
 import functools
 import json
@@ -428,6 +429,8 @@ class Chaos(base.Run):
         self.wires["postgres"] = Wire(self.postgres.port)
         self.store = stand.S3(workdir / "s3")
         self.account = sf.Snowflake(workdir / "account")
+        for part in self.parts():
+            part.start_timeout *= SLOW
         self.front = s3_faults.Faults(self.store.endpoint)
         self.spool, self.mounted = workdir / "spool", False
         self.locks = collections.defaultdict(threading.Lock)  # one restart of a part at a time
@@ -473,6 +476,21 @@ class Chaos(base.Run):
         return not self.postgres.sql(f"select 1 from pg_replication_slots where slot_name = '{name}'")
 
     # --- Faults -------------------------------------------------------------------------------------------------------
+
+    def give_back(self, workers):
+        """As a supervisor does it: all at once, and again those that ended because Kafka was away for too long."""
+        def back(worker):
+            deadline = time.monotonic() + 120 * SLOW
+            while not worker.running:
+                try:
+                    worker.start()
+                except stand.StandError as error:
+                    if "kafka.unreachable" not in str(error) or time.monotonic() > deadline:
+                        raise
+            worker.fit = True
+
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            list(pool.map(back, workers))
 
     def faults(self, plan, pipe):
         began, actions = time.monotonic(), []

@@ -154,8 +154,7 @@ class Run:
                 worker.fit = False
         return taken
 
-    @staticmethod
-    def give_back(workers):
+    def give_back(self, workers):
         for worker in workers:
             if not worker.running:
                 worker.start()
@@ -210,6 +209,7 @@ def options(parser, runs=None):
 def drive(kind, make, args, summary, again):
     """One run: make(args, workdir).run(), the report of summary(chaos) as a line of JSON, and on a broken rule `again`, the options
     that repeat it, and exit code 1."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a time limit that ends the run lets it stop its servers
     workdir = pathlib.Path(tempfile.mkdtemp(prefix=f"sluice-chaos-{kind}-"))
     chaos = make(args, workdir)
     try:

@@ -11,6 +11,7 @@ changes of a key as they were committed. The table is in no publication.
 Rows have id (the key), ver (unique), mark ("poison" now and then), pad, and what DDL adds."""
 
 import contextlib
+import logging
 import random
 import threading
 import time
@@ -30,6 +31,9 @@ alter table ledger alter pad set storage external; alter table shape replica ide
 """
 MARK = "case when random() < 0.01 then 'poison' else (random() * 1000)::int::text end"
 AUDITED = "insert into audit(tbl, op, id, doc) select '{table}', '{op}', id, {doc} from changed"
+
+
+logging.getLogger("psycopg").setLevel(logging.CRITICAL)  # what a server that dies leaves behind is no news here
 
 
 class Undone(Exception):

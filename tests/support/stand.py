@@ -377,7 +377,7 @@ class Kafka(Part):
 def consume_all(bootstrap, topic, isolation="read_committed", timeout=60, since=None):
     """All records of a topic that are there now - up to the last stable offset, or the high watermark with
     read_uncommitted - by partition and offset. A topic that isn't there has none. since: {partition: offset} to begin at."""
-    admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": bootstrap})
+    admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})  # a failure is raised
     known = admin.list_topics(timeout=timeout).topics.get(topic)
     if known is None:
         return []
@@ -396,6 +396,7 @@ def consume_all(bootstrap, topic, isolation="read_committed", timeout=60, since=
     consumer = confluent_kafka.Consumer(
         {
             "bootstrap.servers": bootstrap,
+            "log_level": 0,
             "group.id": f"stand-{uuid.uuid4()}",
             "enable.auto.commit": False,
             "isolation.level": isolation,
