@@ -27,6 +27,7 @@ import threading
 import time
 
 import confluent_kafka
+import requests
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import chaos as base  # noqa: E402
@@ -434,7 +435,7 @@ class Chaos(base.Run):
         self.front = s3_faults.Faults(self.store.endpoint)
         self.spool, self.mounted = workdir / "spool", False
         self.locks = collections.defaultdict(threading.Lock)  # one restart of a part at a time
-        self.rounds = self.looks = self.memory = self.complaints = 0
+        self.rounds = self.looks = self.memory = self.complaints = self.injected = 0
         self.totals = collections.Counter()
 
     # --- The stand ----------------------------------------------------------------------------------------------------
@@ -603,6 +604,8 @@ class Chaos(base.Run):
         pipe.tear_down()
         violations = pipe.report.wrong + self.broken
         violations += self.at_rest(pipe) if not violations else []
+        with contextlib.suppress(requests.RequestException):
+            self.injected = sum(self.account.state()["injected"].values())
         self.looks += pipe.watch.looks
         self.memory = max(self.memory, pipe.watch.memory)
         self.totals.update({key.removeprefix(f"{name}-"): count for key, count in pipe.counts.items()})
@@ -684,7 +687,8 @@ class Chaos(base.Run):
 def summary(chaos):
     return {"seed": chaos.args.seed, "rounds": chaos.rounds, "broken": sum(bool(report["violations"]) for report in chaos.reports),
             "faults": sum(chaos.hits.values()), "kinds": dict(chaos.hits.most_common()), "checked": dict(chaos.totals),
-            "s3_faults": sum(chaos.front.counts.values()), "cuts": {name: wire.cuts for name, wire in chaos.wires.items()},
+            "s3_faults": sum(chaos.front.counts.values()), "account_faults": chaos.injected,
+            "cuts": {name: wire.cuts for name, wire in chaos.wires.items()},
             "resets": {name: wire.resets for name, wire in chaos.wires.items()}, "slot_and_offset_compared": chaos.looks,
             "memory_mb": chaos.memory, "seconds": round(time.monotonic() - chaos.started)}  # fmt: skip
 

@@ -121,7 +121,7 @@ class Writer(threading.Thread):
         table = rng.choices(["ledger", "shape", "spare"], [5, 3, 1])[0]
         first = rng.randrange(1, KEYS)
         last = first + rng.choice([0, 0, 0, 2, 10])
-        kind = rng.choices(["insert", "update", "delete", "key", "many"], [3, 5, 2, 1, 0.3])[0]
+        kind = rng.choices(["insert", "update", "delete", "key", "many"], [3, 5, 2, 1, 0.1])[0]
         if table == "spare":
             fresh = db.execute("select nextval('keys')").fetchone()[0]
             db.execute(insert(table, fresh, fresh))
