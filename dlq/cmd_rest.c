@@ -12,6 +12,7 @@
 #include "dlq/decode.h"
 
 #define ASK_MS 15000
+#define LIST_MOST 10000   /* an answer is made in memory */
 #define LIST_LIMIT "1000" /* records of one answer, unless limit says otherwise */
 
 struct sl_dlq_rest {
@@ -383,13 +384,18 @@ static void run_request(struct sl_rest_call *c, struct sl_dlq_request *q, bool a
 static void read_route(struct sl_rest_call *c, const char *command, bool array)
 {
         struct sl_dlq_request *q = new_request(c, command, c->segments[1]);
-        bool good = take_query(c, q);
-        bool listed = strcmp(command, "list") == 0;
+        bool good = take_query(c, q), list = strcmp(command, "list") == 0, limited = false;
         for (int i = 0; i < q->run.argc; i++)
-                listed &= strncmp(q->args[i], "--limit=", 8) != 0;
-        if (good && listed)
+                limited |= strncmp(q->args[i], "--limit=", 8) == 0;
+        if (good && list && !limited)
                 add(q, "limit", LIST_LIMIT);
-        if (good && open_request(c, q, false))
+        good = good && open_request(c, q, false);
+        if (good && list && q->run.opts.limit > LIST_MOST)
+                sl_rest_fail(
+                        c, 400,
+                        "limit is at most %d here: go on behind the last one with offsets, or use sluice dlq export",
+                        LIST_MOST);
+        else if (good)
                 run_request(c, q, array);
         sl_dlq_request_free(c->arg, q);
 }

@@ -132,6 +132,7 @@ def test_wrong_input_says_what_to_do(kafka, worker, names):
         ("GET", f"{dead}/records?since=yesterday", None, 400, "since is a time as"),
         ("GET", f"{dead}/records?offsets=0:9-1", None, 400, "offsets is PARTITION:FIRST-LAST"),
         ("GET", f"{dead}/records?limit=0", None, 400, "limit is a number from 1"),
+        ("GET", f"{dead}/records?limit=10001", None, 400, "limit is at most 10000 here"),
         ("GET", f"{dead}/records?colour=red", None, 400, "colour is no option"),
         ("GET", f"{dead}/records?key=%FF", None, 400, "percent-encoded"),
         ("GET", f"{dead}/groups?limit=1", None, 400, "limit is not an option of dlq groups"),
