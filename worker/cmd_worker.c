@@ -17,6 +17,7 @@
 #include "cluster/connfile.h"
 #include "cluster/herder.h"
 #include "cmd.h"
+#include "dlq/alert.h"
 #include "dlq/cmd_rest.h"
 #include "rest/server.h"
 
@@ -28,6 +29,7 @@ struct worker {
         struct sl_rest_server *rest;
         struct sl_herder *herder;
         struct sl_dlq_rest *dlq;
+        struct sl_dlq_alert_sender *alerts; /* NULL = none are asked for */
         int signal_fd, failed_fd;
         atomic_int failed_code;
 };
@@ -151,6 +153,20 @@ static int start(struct worker *w)
         return SL_EXIT_OK;
 }
 
+static void start_alerts(struct worker *w)
+{
+        const struct sl_worker_cfg *cfg = &w->cfg;
+        struct sl_dlq_alert_opts opts = {.limits = {.open_max = cfg->alert_open,
+                                                    .oldest_max_s = cfg->alert_oldest_s,
+                                                    .retention_min_s = cfg->alert_retention_s,
+                                                    .new_failure_s = cfg->alert_new_s},
+                                         .url = cfg->alert_url,
+                                         .worker = sl_rest_server_id(w->rest),
+                                         .interval_ms = cfg->alert_interval_ms};
+        if (cfg->alert_url && *cfg->alert_url)
+                w->alerts = sl_dlq_alerts_start(&opts);
+}
+
 static void release(struct worker *w)
 {
         for (size_t i = 0; i < w->ninitial; i++)
@@ -177,11 +193,14 @@ int sl_cmd_worker(const struct sl_args *args)
         }
         if (code == SL_EXIT_OK)
                 code = start(&w);
-        if (code == SL_EXIT_OK)
+        if (code == SL_EXIT_OK) {
+                start_alerts(&w);
                 code = run(&w);
+        }
         pthread_t second;
         if (w.herder && pthread_create(&second, NULL, watch_second_signal, (void *)(intptr_t)w.signal_fd) == 0)
                 pthread_detach(second);
+        sl_dlq_alerts_stop(w.alerts);
         if (w.dlq)
                 sl_dlq_rest_stop(w.dlq);
         if (w.herder && !sl_herder_stop(w.herder)) {

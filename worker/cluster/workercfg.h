@@ -27,6 +27,8 @@ struct sl_worker_cfg {
         int32_t session_ms, heartbeat_ms, rebalance_timeout_ms, rest_connections;
         bool admin_apart, metrics_apart; /* /admin, /metrics are not on the listeners; no listener of their own: off */
         bool topic_tracking, topic_tracking_reset;
+        const char *alert_url; /* sluice.dlq.alert.webhook.url; NULL = no alarms */
+        int64_t alert_interval_ms, alert_open, alert_oldest_s, alert_retention_s, alert_new_s; /* limits; -1 = off */
 };
 extern const struct sl_cfg_def sl_worker_defs[];
 
