@@ -163,18 +163,30 @@ enum sl_rc sl_dlq_lenders_open(struct sl_dlq_run *run, struct sl_dlq_lenders **r
         return SL_OK;
 }
 
-enum sl_rc sl_dlq_check_target(const struct sl_dlq_run *run, const char *connector, struct sl_err *err)
+/* {"type","config",...} of a connector of the worker that lends; NULL = it has none of that name. */
+static enum sl_rc ask_info(const struct sl_dlq_run *run, const char *connector, json_t **ret, struct sl_err *err)
 {
         sl_auto_json *root = NULL, *answer = NULL;
+        if (run->herder) {
+                *ret = sl_herder_info(run->herder, connector);
+                return SL_OK;
+        }
         SL_TRY(ask(run->opts.connect, "/", &root, err));
         const char *build = sl_json_str(root, "commit");
         if (!build || strncmp(build, "sluice-", 7) != 0)
                 return sl_fail(err, SL_E_CONFIG, "%s is not Sluice: only its sinks read what is replayed into them", run->opts.connect);
         SL_TRY(ask(run->opts.connect, "/connectors?expand=info", &answer, err));
-        const json_t *info = json_object_get(json_object_get(answer, connector), "info");
+        *ret = json_incref(json_object_get(json_object_get(answer, connector), "info"));
+        return SL_OK;
+}
+
+enum sl_rc sl_dlq_check_target(const struct sl_dlq_run *run, const char *connector, struct sl_err *err)
+{
+        sl_auto_json *info = NULL;
+        SL_TRY(ask_info(run, connector, &info, err));
         const char *type = sl_json_str(info, "type"), *reads = sl_json_str(json_object_get(info, "config"), "sluice.replay.topic.enable");
         if (!info)
-                return sl_fail(err, SL_E_CONFIG, "%s has no connector %s", run->opts.connect, connector);
+                return sl_fail(err, SL_E_CONFIG, "%s has no connector %s", run->herder ? "this worker" : run->opts.connect, connector);
         if (!type || strcmp(type, "sink") != 0)
                 return sl_fail(err, SL_E_CONFIG, "%s is no sink connector: nothing can be replayed into it", connector);
         if (reads && strcasecmp(reads, "false") == 0)

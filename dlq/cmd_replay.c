@@ -188,7 +188,7 @@ int sl_dlq_cmd_replay(struct sl_dlq_run *run)
                 return SL_EXIT_USAGE;
         }
         enum sl_rc rc = SL_OK;
-        if (opts.target_connector && run->opts.connect)
+        if (opts.target_connector && (run->opts.connect || run->herder))
                 rc = sl_dlq_check_target(run, opts.target_connector, &run->err);
         if (rc == SL_OK && run->opts.transforms)
                 rc = open_transforms(run, &chain);

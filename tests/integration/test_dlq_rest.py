@@ -1,5 +1,6 @@
 """REST under /dlq of a worker: the same answers and the same jobs as the commands of sluice dlq, on the same brokers."""
 
+import http.server
 import json
 import threading
 import time
@@ -12,9 +13,33 @@ from test_dlq_replay import Dlq, Failing, connect_headers, letter, produce
 
 
 @pytest.fixture(scope="module")
-def worker(binary, kafka, tmp_path_factory):
+def hook():
+    """What alarms are posted to: .alarms is what came."""
+
+    class Hook(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            server.alarms.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    server.alarms = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def worker(binary, kafka, hook, tmp_path_factory):
     group = f"group-{uuid.uuid4().hex[:8]}"
     properties = {"bootstrap.servers": kafka.bootstrap, "group.id": group, "offset.storage.partitions": 1}
+    alert = "sluice.dlq.alert"
+    properties[f"{alert}.webhook.url"] = f"http://127.0.0.1:{hook.server_port}/hook?token=s3cret"
+    properties |= {f"{alert}.interval.ms": 200, f"{alert}.open.letters": 5, f"{alert}.new.failure.seconds": -1}
+    properties |= {f"{alert}.oldest.seconds": -1, f"{alert}.retention.left.seconds": -1}
     for kind in ("config", "offset", "status"):
         properties[f"{kind}.storage.topic"] = f"{group}-{kind}"
         properties[f"{kind}.storage.replication.factor"] = 1
@@ -157,6 +182,7 @@ def test_wrong_input_says_what_to_do(kafka, worker, names):
         ("POST", f"{dead}/replays", '{"to": "moon"}', 400, "to is original, topic:NAME"),
         ("POST", f"{dead}/replays", f'{{"to": "topic:{dead}"}}', 400, "is the dead-letter topic itself"),
         ("POST", f"{dead}/replays", f'{{"to": "topic:{dead}", "apply": true}}', 400, "is the dead-letter topic itself"),
+        ("POST", f"{dead}/replays", '{"to": "connector:nobody", "connect": "self"}', 400, "has no connector nobody"),
         ("POST", f"{dead}/replays", '{"rate": "fast"}', 400, "rate is"),
         ("POST", f"{dead}/replays", '{"class": {"a": 1}}', 400, "class is a text, a number"),
         ("POST", f"{dead}/replays", '{"transforms": "/etc/passwd"}', 400, "transforms can't be given"),
@@ -376,3 +402,24 @@ def test_a_low_rate_holds_no_transaction_open(kafka, dlq, names):
     job = dlq.plan(dead, "--apply", "--rate", "2/s")["job"]
     written = [json.loads(r.value) for r in kafka.consume_all("sluice-dlq-ledger") if json.loads(r.key)[-1] == job]
     assert len({w["replay"] for w in written}) >= 4  # in one transaction it would be 0 and 5
+
+
+def test_alarms_are_posted_once_a_change(kafka, worker, names, hook):
+    """Over the metrics of a dead-letter connector, which nothing of these is retried by."""
+    source, dead = names
+    produce(kafka, dead, [{**letter(source, 0, n, message="no table orders"), "partition": 0} for n in range(8)])
+    config = {"connector.class": "sluice.dlq", "dlq.topics": dead, "dlq.operator.wait.ms": "1000"}
+    worker.run(dead, {**config, "dlq.poll.interval.ms": "100"}, tasks=1)
+
+    def alarms():
+        return [a for a in hook.alarms if a["topic"] == dead]
+
+    wait_until(lambda: alarms(), what="an alarm")
+    fired = alarms()[0]
+    assert fired["alert"] == "open" and fired["state"] == "firing" and fired["value"] > fired["limit"] == 5
+    assert fired["worker"] in worker.url
+    assert post(worker, f"{dead}/discard", {})["discard"] == 8
+    wait_until(lambda: len(alarms()) > 1, what="the alarm's end")
+    assert [(a["alert"], a["state"]) for a in alarms()] == [("open", "firing"), ("open", "resolved")]
+    assert "s3cret" not in worker.log_text()
+    worker.delete(dead)
