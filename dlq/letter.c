@@ -196,11 +196,10 @@ static struct sl_str get_bytes(const char **p)
 
 void sl_dlq_pack(const struct sl_dlq_item *it, struct sl_str value, struct sl_buf *out)
 {
-        uint32_t own = 0;
-        for (uint32_t i = 0; i < it->header_count; i++)
-                own += !sl_dlq_header_foreign(it->family, it->headers[i].key);
+        int64_t own = 0;
         put(out, sl_dlq_timestamp(it));
         put(out, it->hops);
+        size_t count_at = out->len;
         put(out, own);
         put_bytes(out, it->key);
         put_bytes(out, value);
@@ -208,7 +207,10 @@ void sl_dlq_pack(const struct sl_dlq_item *it, struct sl_str value, struct sl_bu
                 if (!sl_dlq_header_foreign(it->family, it->headers[i].key)) {
                         put_bytes(out, it->headers[i].key);
                         put_bytes(out, it->headers[i].value);
+                        own++;
                 }
+        if (sl_buf_ok(out))
+                memcpy(out->ptr + count_at, &own, sizeof(own));
 }
 
 void sl_dlq_unpack(struct sl_str flat, struct sl_dlq_packed *ret, struct sl_kheader *headers, uint32_t room)

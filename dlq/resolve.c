@@ -16,11 +16,28 @@ static const char *path(const struct sl_resolve *r)
         return r->path_len ? r->path : "the value";
 }
 
+static char *join(struct sl_arena *arena, const char *head, char between, struct sl_str tail)
+{
+        size_t n = strlen(head);
+        char *text = sl_arena_alloc(arena, n + tail.len + 2);
+        memcpy(text, head, n);
+        text[n] = between;
+        if (tail.len)
+                memcpy(text + n + 1, tail.ptr, tail.len);
+        text[n + 1 + tail.len] = '\0';
+        return text;
+}
+
 static size_t enter(struct sl_resolve *r, struct sl_str name)
 {
-        size_t before = r->path_len;
-        int n = snprintf(r->path + before, sizeof(r->path) - before, "%s%.*s", before ? "." : "", SL_FMT(name));
-        r->path_len = n < 0 || before + (size_t)n >= sizeof(r->path) ? sizeof(r->path) - 1 : before + (size_t)n;
+        size_t before = r->path_len, at = before;
+        if (at && at < sizeof(r->path) - 1)
+                r->path[at++] = '.';
+        size_t n = name.len < sizeof(r->path) - 1 - at ? name.len : sizeof(r->path) - 1 - at;
+        if (n)
+                memcpy(r->path + at, name.ptr, n);
+        r->path_len = at + n;
+        r->path[r->path_len] = '\0';
         return before;
 }
 
@@ -73,7 +90,7 @@ static void note(struct sl_resolve *r, const char *what, const struct sl_schema 
                 r->pending = sl_realloc(r->pending, r->pending_cap * sizeof(*r->pending));
         }
         struct sl_change *c = &r->pending[r->pending_count++];
-        c->text = sl_arena_printf(r->arena, "%s %s", what, path(r));
+        c->text = join(r->arena, what, ' ', sl_str_c(path(r)));
         bool known = sl_map_get(&r->changes, sl_str_c(c->text)) != NULL; /* only the first one is shown */
         c->before = known ? NULL : shown(r, from, before);
         c->after = known ? NULL : shown(r, to, after);
@@ -256,7 +273,7 @@ static bool rename_symbol(struct sl_resolve *r, const struct sl_value *in, const
         }
         if (!to)
                 return true;
-        char *param = sl_arena_printf(r->arena, ENUM_PARAM ".%.*s", (int)ret->len, ret->ptr);
+        char *param = join(r->arena, ENUM_PARAM, '.', sl_v_as_str(ret));
         return sl_schema_param(to, param) ||
                REFUSE(r, "%s: the new schema has no such symbol as \"%.*s\" (--enum OLD=NEW)", path(r),
                       (int)(ret->len < 60 ? ret->len : 60), ret->ptr);
