@@ -39,7 +39,7 @@ static struct sl_str copied(struct sl_arena *arena, struct sl_str s)
 
 static void fill(struct sl_dlq_item *it, const struct sl_kmsg *m, struct sl_arena *arena)
 {
-        int64_t hops;
+        int64_t n;
         if (m->timestamp_ms >= 0 && it->timestamp_ms >= 0 && m->timestamp_ms > it->timestamp_ms + CLOCKS_MS) {
                 it->missing = another;
                 return;
@@ -53,8 +53,14 @@ static void fill(struct sl_dlq_item *it, const struct sl_kmsg *m, struct sl_aren
         for (uint32_t i = 0; i < m->header_count; i++) {
                 all[i].key = copied(arena, m->headers[i].key);
                 all[i].value = copied(arena, m->headers[i].value);
-                if (sl_str_eqc(all[i].key, HOP) && sl_parse_i64(all[i].value, &hops) && hops > 0 && hops < INT32_MAX)
-                        it->hops = (int32_t)hops;
+                if (!sl_parse_i64(all[i].value, &n) || n <= 0)
+                        continue;
+                if (sl_str_eqc(all[i].key, HOP) && n < INT32_MAX)
+                        it->hops = (int32_t)n;
+                else if (sl_str_eqc(all[i].key, SL_DLQ_RETRY) && n < INT32_MAX)
+                        it->retries = (int32_t)n;
+                else if (sl_str_eqc(all[i].key, SL_DLQ_FIRST))
+                        it->first_ms = n;
         }
         if (it->header_count)
                 memcpy(all + m->header_count, it->headers, it->header_count * sizeof(*all));

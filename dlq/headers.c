@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include "dlq/internal.h"
 
-enum field { TOPIC, PARTITION, OFFSET, TIMESTAMP, WHO, STAGE, OPERATION, EXCEPTION, CAUSE, MESSAGE, CAUSE_MESSAGE, TRACE, ATTEMPTS, HOP,
+enum field { TOPIC, PARTITION, OFFSET, TIMESTAMP, WHO, STAGE, OPERATION, EXCEPTION, CAUSE, MESSAGE, CAUSE_MESSAGE, TRACE, ATTEMPTS, HOP, RETRY, FIRST,
              KEY_EXCEPTION, KEY_MESSAGE, OTHER, FIELDS };
 #define ANY SL_DLQ_PLAIN /* a header that stands beside more than one family's */
 
@@ -16,6 +16,8 @@ static const struct name {
 } names[] = {
         {"__sluice.dlq.id", SL_DLQ_SLUICE, OTHER},
         {"__sluice.dlq.hop", SL_DLQ_SLUICE, HOP},
+        {SL_DLQ_RETRY, SL_DLQ_SLUICE, RETRY},
+        {SL_DLQ_FIRST, SL_DLQ_SLUICE, FIRST},
         {"__sluice.dlq.attempt", SL_DLQ_SLUICE, ATTEMPTS},
         {"__sluice.dlq.origin.topic", SL_DLQ_SLUICE, TOPIC},
         {"__sluice.dlq.origin.partition", SL_DLQ_SLUICE, PARTITION},
@@ -298,6 +300,13 @@ static void set_failure(const struct seen *s, unsigned family, struct sl_dlq_ite
         it->pointer = family == SL_DLQ_SHARE_GROUP && !it->key.ptr && !it->value.ptr;
 }
 
+/* One of our own counters; 0 = it is not there, or no number. */
+static int32_t count_of(const struct seen *s, enum field f)
+{
+        int64_t n = has(s, SL_DLQ_SLUICE, f) ? sl_dlq_number(s->value[SL_DLQ_SLUICE][f]) : 0;
+        return n < 0 || n > INT32_MAX ? 0 : (int32_t)n;
+}
+
 void sl_dlq_headers_read(struct sl_dlq_item *it)
 {
         struct seen s;
@@ -323,9 +332,10 @@ void sl_dlq_headers_read(struct sl_dlq_item *it)
                 if (it->family == SL_DLQ_PLAIN)
                         it->family = (enum sl_dlq_family)f;
         }
-        if (it->family == SL_DLQ_SLUICE && has(&s, SL_DLQ_SLUICE, HOP)) {
-                int64_t hops = sl_dlq_number(s.value[SL_DLQ_SLUICE][HOP]);
-                it->hops = hops < 0 || hops > INT32_MAX ? 0 : (int32_t)hops;
+        if (it->family == SL_DLQ_SLUICE) {
+                it->hops = count_of(&s, HOP);
+                it->retries = count_of(&s, RETRY);
+                it->first_ms = has(&s, SL_DLQ_SLUICE, FIRST) ? sl_dlq_number(s.value[SL_DLQ_SLUICE][FIRST]) : -1;
         }
         /* Our own headers tell of replays; the failure stands in the set of who failed it. */
         unsigned told = it->family;

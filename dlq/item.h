@@ -52,6 +52,8 @@ struct sl_dlq_evidence {
 };
 #define SL_DLQ_EVIDENCE_MAX 3
 
+#define SL_DLQ_RETRY "__sluice.dlq.retry"
+#define SL_DLQ_FIRST "__sluice.dlq.first"
 struct sl_dlq_item {
         /* As it stands in the dead-letter topic. */
         int32_t partition;
@@ -75,6 +77,8 @@ struct sl_dlq_item {
         uint32_t sets;                /* how many times it has been dead-lettered, by its sets of headers; at least 1 */
         int32_t attempts;             /* as the writer counted; -1 = it does not */
         int32_t hops;                 /* __sluice.dlq.hop: how often we have replayed it; 0 = never */
+        int32_t retries;              /* SL_DLQ_RETRY: how often the connector has retried it since */
+        int64_t first_ms;             /* SL_DLQ_FIRST: when it saw the record's first letter, wall clock; 0 or -1 = never */
         struct sl_str payload;        /* the original value: of a wrapper what it wraps, else value. ptr NULL = null */
         struct sl_str text;           /* payload as JSON, when it is no JSON itself but could be read as some. ptr NULL = none */
         bool wrapped;                 /* payload is inside value */

@@ -88,7 +88,7 @@ static bool coordinates(const struct sl_kheader *headers, uint32_t count, struct
 struct sl_dlq_origin sl_dlq_failed_at(const struct sl_dlq_item *it)
 {
         struct sl_dlq_origin at;
-        if (!it->pointer && it->hops > 0 && coordinates(it->headers, it->header_count, SL_STR("__connect.errors."), &at))
+        if (!it->pointer && (it->hops > 0 || it->retries > 0) && coordinates(it->headers, it->header_count, SL_STR("__connect.errors."), &at))
                 return at;
         return it->origin;
 }
@@ -108,6 +108,8 @@ uint64_t sl_dlq_identity(const struct sl_dlq_item *it)
         h = mix(h, &at.offset, sizeof(at.offset));
         if (!it->pointer) /* a copy that failed is another failure; one of a pointer has its own coordinates */
                 h = mix(h, &it->hops, sizeof(it->hops));
+        if (it->retries)
+                h = mix(h, &it->retries, sizeof(it->retries));
         h = mix(h, it->connector.ptr, it->connector.len);
         return h ? h : 1;
 }
@@ -146,15 +148,6 @@ struct sl_dlq_origin sl_dlq_position(const char *topic, int32_t partition, int64
                 return at;
         return (struct sl_dlq_origin){
                 .topic = sl_str_c(topic), .partition = partition, .offset = offset, .timestamp_ms = -1};
-}
-
-int64_t sl_dlq_header_number(const struct sl_dlq_item *it, const char *name)
-{
-        int64_t n;
-        for (uint32_t i = it->header_count; i-- > 0;)
-                if (sl_str_eqc(it->headers[i].key, name))
-                        return it->headers[i].value.ptr && sl_parse_i64(it->headers[i].value, &n) && n >= 0 ? n : -1;
-        return -1;
 }
 
 int64_t sl_dlq_timestamp(const struct sl_dlq_item *it)

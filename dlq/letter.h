@@ -20,10 +20,6 @@ int64_t sl_dlq_lsn(struct sl_str value);
 /* Position in the origin topic of a record that stands there: of a replayed copy, that of its original. */
 struct sl_dlq_origin sl_dlq_position(const char *topic, int32_t partition, int64_t offset,
                                      const struct sl_kheader *headers, uint32_t count);
-/* A number in the last header of this name; -1 = there is none. */
-int64_t sl_dlq_header_number(const struct sl_dlq_item *it, const char *name);
-#define SL_DLQ_RETRY "__sluice.dlq.retry" /* how often the dead-letter connector has retried it */
-#define SL_DLQ_FIRST "__sluice.dlq.first" /* when it saw the record's first letter, ms since 1970 */
 /* When the original was written; -1 = unknown. */
 int64_t sl_dlq_timestamp(const struct sl_dlq_item *it);
 

@@ -96,7 +96,8 @@ static enum sl_rc mend_of(struct sl_dlq_worker *w, const struct sl_dlq_rule *rul
 }
 
 /* *ret_why non-NULL: it can't be mended. A repair that can't be made at all is the rule's fault, not the task's. */
-static enum sl_rc mend(struct batch *b, const struct sl_dlq_item *it, struct retry *e, struct sl_str *value, const char **ret_why)
+static void mend(struct batch *b, const struct sl_dlq_item *it, struct retry *e, struct sl_str *value, const char **ret_why,
+                 int64_t *ret_wait_ms)
 {
         struct sl_dlq_worker *w = b->t->w;
         struct sl_dlq_repair *repair;
@@ -112,10 +113,11 @@ static enum sl_rc mend(struct batch *b, const struct sl_dlq_item *it, struct ret
         if (rc == SL_OK)
                 rc = sl_dlq_repair_value(repair, &rec, *value, &w->arena, value, &e->repaired, ret_why, &err);
         if (rc == SL_OK)
-                return SL_OK;
+                return;
         sl_log_err(SL_LOG_WARN, &err, "rule %s can't mend letters of %s", it->rule->id, b->t->name);
-        *ret_why = rc == SL_TRANSIENT ? "the registry does not answer" : "the rule's repair can't be done";
-        return SL_OK;
+        *ret_why = "the rule's repair can't be done";
+        if (rc == SL_TRANSIENT)
+                *ret_wait_ms = MISSING_MS;
 }
 
 /* --- Taking letters --------------------------------------------------------------------------------------------------- */
@@ -133,17 +135,16 @@ static void back_for(struct batch *b, struct sl_wait_entry e, int64_t ms)
         back(b, &e);
 }
 
-static enum sl_rc payload(struct batch *b, const struct sl_dlq_item *it, struct sl_str *ret, const char **ret_why)
+static void payload(struct batch *b, const struct sl_dlq_item *it, struct sl_str *ret, const char **ret_why)
 {
         *ret = it->payload;
         *ret_why = NULL;
         if (!it->binary_payload || !it->payload.ptr)
-                return SL_OK;
+                return;
         uint8_t *bytes = sl_arena_alloc(&b->t->w->arena, it->payload.len / 4 * 3 + 3);
         int64_t n = sl_base64_decode(it->payload.ptr, it->payload.len, bytes);
         *ret = (struct sl_str){(const char *)bytes, n < 0 ? 0 : (size_t)n};
         *ret_why = n < 0 ? "the bytes in its wrapper are no base64" : NULL;
-        return SL_OK;
 }
 
 static void set_origin(const struct sl_dlq_item *it, struct retry *e)
@@ -187,13 +188,15 @@ static enum sl_rc take_retry(struct batch *b, const struct sl_dlq_item *it, cons
         e->key_hash = e->keyed ? sl_kafka_key_hash(it->key) : 0;
         SL_TRY(describe(b, e->goal));
         set_origin(it, e);
-        SL_TRY(payload(b, it, &value, &why));
+        payload(b, it, &value, &why);
+        int64_t held = UNFIT_MS;
         if (!why && it->rule && it->rule->action == SL_DLQ_ACT_REPAIR)
-                SL_TRY(mend(b, it, e, &value, &why));
-        int64_t held = why ? 0 : held_ms(b, e->goal, it->class);
+                mend(b, it, e, &value, &why, &held);
+        if (!why)
+                held = held_ms(b, e->goal, it->class);
         if (why || held) {
                 sl_debug("%s-%d@%ld waits: %s", t->name, it->partition, it->offset, why ? why : "not now");
-                back_for(b, fate->wait, why ? UNFIT_MS : held);
+                back_for(b, fate->wait, held);
                 return SL_OK;
         }
         SL_TRY(watch(b, it, value, e));
@@ -396,7 +399,7 @@ static uint32_t add_lineage(const struct batch *b, const struct retry *e, int32_
 {
         uint32_t n = 0;
         snprintf(l->id, sizeof(l->id), "%s-%d-%ld", b->t->name, e->wait.partition, e->wait.offset);
-        snprintf(l->hop, sizeof(l->hop), "%d", hops + 1);
+        snprintf(l->hop, sizeof(l->hop), "%d", hops);
         snprintf(l->retry, sizeof(l->retry), "%u", e->attempts + 1);
         snprintf(l->first, sizeof(l->first), "%ld", e->first_ms);
         snprintf(l->job, sizeof(l->job), "connector %.280s", b->t->w->env->connector);
@@ -408,7 +411,8 @@ static uint32_t add_lineage(const struct batch *b, const struct retry *e, int32_
                 add_header(out, &n, "__sluice.dlq.origin.partition", l->partition);
                 add_header(out, &n, "__sluice.dlq.origin.offset", l->offset);
         }
-        add_header(out, &n, "__sluice.dlq.hop", l->hop);
+        if (hops) /* of replays by commands: a retry is none of these, its limits are others */
+                add_header(out, &n, "__sluice.dlq.hop", l->hop);
         add_header(out, &n, SL_DLQ_RETRY, l->retry);
         add_header(out, &n, SL_DLQ_FIRST, l->first);
         add_header(out, &n, "__sluice.dlq.replay_id", l->job);

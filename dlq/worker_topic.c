@@ -39,12 +39,26 @@ static enum sl_rc open_act(struct sl_dlq_topic *t, bool write, struct sl_dlq_act
         return sl_dlq_act_open(&opts, ret, err);
 }
 
-/* How long a command's work has to be left alone still; 0 = nobody is at work. */
+/* Is it another connector's record? Two that have the same topic would fence each other for ever. */
+static bool is_others(const struct sl_dlq_topic *t, struct sl_str record)
+{
+        sl_auto_json *obj = NULL;
+        struct sl_err ignored = {0};
+        const char *name = record.ptr && sl_json_parse(record, &obj, &ignored) == SL_OK ? sl_json_str(obj, "connector") : NULL;
+        if (!name || strcmp(name, t->w->env->connector) == 0)
+                return false;
+        sl_warn("%s: connector %s has acted on these dead letters, too: a topic belongs into one dlq.topics", t->name, name);
+        return true;
+}
+
+/* How long somebody else's work has to be left alone still; 0 = nobody is at work. */
 static int64_t busy_ms(const struct sl_dlq_topic *t, const struct sl_dlq_ledger *l)
 {
         struct sl_dlq_last last = sl_dlq_ledger_last(l);
         int64_t left = last.at_ms + t->w->cfg->operator_ms - sl_wall_ms();
-        if (last.by != SL_DLQ_BY_COMMAND || left <= 0)
+        if (last.by == SL_DLQ_BY_NOBODY || left <= 0)
+                return 0;
+        if (last.by == SL_DLQ_BY_WORKER && !is_others(t, sl_dlq_ledger_worker(l)))
                 return 0;
         return left < t->w->cfg->operator_ms ? left : t->w->cfg->operator_ms; /* clocks differ */
 }
@@ -158,9 +172,8 @@ void sl_dlq_topic_decide(struct sl_dlq_topic *t, const struct sl_dlq_item *it, i
 {
         enum sl_dlq_action action = it->rule ? it->rule->action : SL_DLQ_ACT_BY_CLASS;
         const struct sl_retry_policy *policy = &t->w->cfg->retry[it->class];
-        int64_t retries = sl_dlq_header_number(it, SL_DLQ_RETRY), first = sl_dlq_header_number(it, SL_DLQ_FIRST);
-        *ret = (struct sl_dlq_fate){.attempts = retries > 0 ? (uint32_t)retries : 0,
-                                    .first_ms = first > 0 && first < seen_ms ? first : seen_ms,
+        *ret = (struct sl_dlq_fate){.attempts = (uint32_t)it->retries,
+                                    .first_ms = it->first_ms > 0 && it->first_ms < seen_ms ? it->first_ms : seen_ms,
                                     .wait = {.offset = it->offset,
                                              .due_ms = SL_NEVER_MS,
                                              .expires_ms = SL_NEVER_MS,
@@ -198,7 +211,7 @@ void sl_dlq_topic_decide(struct sl_dlq_topic *t, const struct sl_dlq_item *it, i
 static void meet(struct sl_dlq_topic *t, const struct sl_dlq_item *it, int64_t now_ms)
 {
         struct sl_str topic = sl_dlq_failed_at(it).topic;
-        if (topic.ptr && sl_dlq_header_number(it, SL_DLQ_RETRY) > 0) {
+        if (topic.ptr && it->retries > 0) {
                 struct sl_dlq_goal *goal = sl_dlq_topic_goal(t, topic);
                 sl_breaker_returned(&goal->breaker, &t->w->cfg->breaker, now_ms);
                 sl_metric_set(goal->open, goal->breaker.state);

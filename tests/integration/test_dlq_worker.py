@@ -117,6 +117,27 @@ def made(worker, kafka, unique):
     return Stand(worker, kafka, unique)
 
 
+@pytest.fixture
+def command(binary, kafka, made, tmp_path):
+    """Runs a dlq command with the ledger of the connector."""
+    config = tmp_path / "command.properties"
+    config.write_text(f"sluice.dlq.ledger.topic={made.ledger}\nsluice.dlq.audit.topic={made.audit}\n")
+
+    def start(name, *args):
+        return subprocess.Popen(
+            [str(binary), "dlq", name, "--bootstrap-server", kafka.bootstrap, "--topic", made.dead, "--command-config", str(config), *args],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+
+    def run(name, *args):
+        done = start(name, *args)
+        out, err = done.communicate(timeout=120 * SLOW)
+        assert done.returncode == 0, f"{done.returncode}\n{out}\n{err}"
+        return out
+
+    run.start = start
+    return run
+
+
 def test_transient_letters_are_retried_once(made, kafka):
     """Each lands once, as the original was; failures of other classes stay, duplicates count once, nothing is retried early."""
     made.fail(letter(made.source, 1, 5, b"a", b"\x00\xff"), letter(made.source, 1, 5, b"a", b"\x00\xff"))
@@ -139,7 +160,6 @@ def test_transient_letters_are_retried_once(made, kafka):
         "__sluice.dlq.origin.topic": made.source,
         "__sluice.dlq.origin.partition": "1",
         "__sluice.dlq.origin.offset": "5",
-        "__sluice.dlq.hop": "1",
         "__sluice.dlq.retry": "1",
         "__sluice.dlq.replay_id": f"connector {made.name}",
     }
@@ -153,27 +173,31 @@ def test_transient_letters_are_retried_once(made, kafka):
     assert all(a["connector"] == made.name for a in made.audits())
 
 
-def test_what_comes_back_is_tried_again_then_quarantined(made, kafka):
-    made.run(**{"dlq.retry.transient.attempts.max": 3, "dlq.quarantine.topic": f"{made.dead}-aside"})
+def test_what_comes_back_is_tried_again_then_quarantined(made, kafka, command):
+    """Attempts are counted from letter to letter, more than a command would make; what was given up a person may still replay."""
+    made.run(**{"dlq.retry.transient.attempts.max": 6, "dlq.retry.transient.max.ms": 300, "dlq.quarantine.topic": f"{made.dead}-aside"})
     made.fail(letter(made.source, 0, 3, b"k", b"v"))
     seen = set()
-    for attempt in range(1, 4):
+    for attempt in range(1, 7):
         records = made.arrived(attempt)
         assert len(records) == attempt
         new = next(r for r in records if r.offset not in seen)
         seen.add(new.offset)
         told = lineage(new)
-        assert (told["__sluice.dlq.retry"], told["__sluice.dlq.hop"]) == (str(attempt), str(attempt))
+        assert told["__sluice.dlq.retry"] == str(attempt) and "__sluice.dlq.hop" not in told
         assert told["__sluice.dlq.origin.offset"] == "3"
         fail_again(kafka, made.dead, new)
     aside = wait_records(kafka, f"{made.dead}-aside", 1)
     assert len(aside) == 1 and (aside[0].key, aside[0].value) == (b"k", b"v")
     diagnosis = json.loads(dict(aside[0].headers)["__sluice.dlq.quarantine"])
-    assert diagnosis["class"] == "transient" and diagnosis["retried"] == 3 and diagnosis["by"] == made.name
+    assert diagnosis["class"] == "transient" and diagnosis["retried"] == 6 and diagnosis["by"] == made.name
     assert diagnosis["why"] == "it was retried attempts.max times"
     assert diagnosis["origin"] == {"topic": made.source, "partition": 0, "offset": 3}
-    assert len(made.kafka.consume_all(made.source)) == 3
+    assert len(kafka.consume_all(made.source)) == 6
     made.wait_value("sluice_dlq_quarantined_total", 1, **{"class": "transient"})
+    command("release", "--key", "k")
+    assert json.loads(command("replay", "--apply", "--json").splitlines()[-1])["replay"] == 1
+    assert lineage(made.arrived(7)[-1])["__sluice.dlq.hop"] == "1"
 
 
 def test_a_killed_worker_keeps_due_times_and_doubles_nothing(make_worker, kafka, unique):
@@ -290,27 +314,6 @@ def test_rules_mend_quarantine_and_discard(made, kafka, tmp_path):
     assert len(kafka.consume_all(made.source)) == 1
 
 
-@pytest.fixture
-def command(binary, kafka, made, tmp_path):
-    """Runs a dlq command with the ledger of the connector."""
-    config = tmp_path / "command.properties"
-    config.write_text(f"sluice.dlq.ledger.topic={made.ledger}\nsluice.dlq.audit.topic={made.audit}\n")
-
-    def start(name, *args):
-        return subprocess.Popen(
-            [str(binary), "dlq", name, "--bootstrap-server", kafka.bootstrap, "--topic", made.dead, "--command-config", str(config), *args],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
-
-    def run(name, *args):
-        done = start(name, *args)
-        out, err = done.communicate(timeout=120 * SLOW)
-        assert done.returncode == 0, f"{done.returncode}\n{out}\n{err}"
-        return out
-
-    run.start = start
-    return run
-
-
 def test_a_command_beside_the_connector(made, kafka, command):
     """A slow replay is not disturbed while letters come due, what it did is not done again, and the connector goes on after it."""
     made.fail(*[letter(made.source, 0, n, str(n).encode(), cause="com.acme.RuleException", message="rule") for n in range(100, 160)])
@@ -354,6 +357,19 @@ def test_a_breaker_stops_retries_to_a_target(made, kafka):
     assert [r.key for r in wait_records(kafka, other, 1)] == [b"well"]
     assert len(kafka.consume_all(made.source)) == sent
     assert made.value("sluice_dlq_waiting_letters") >= 1
+
+
+def test_two_connectors_do_not_fence_each_other(made, kafka):
+    """A topic in two connectors: the second one stands back, the first goes on."""
+    made.run()
+    made.fail(letter(made.source, 0, 1, b"1"))
+    made.arrived(1)
+    made.worker.run(f"{made.name}-too", made.config(), tasks=1)
+    labels = {"connector": f"{made.name}-too"}
+    wait_until(lambda: [s.value for s in made.metrics().all("sluice_dlq_standing_back", **labels)] == [1], what="it stands back")
+    made.fail(letter(made.source, 0, 2, b"2"))
+    assert {lineage(r)["__sluice.dlq.replay_id"] for r in made.arrived(2)} == {f"connector {made.name}"}
+    made.worker.delete(f"{made.name}-too")
 
 
 def test_rest_shows_pauses_and_deletes_it(worker, kafka, unique):

@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
+#include "dlq/letter.h"
+#include "dlq/opts.h"
 #include "dlq/policy.h"
 #include "dlq/rules.h"
-#include "dlq/opts.h"
+#include "dlq/scan.h"
 #include "dlq/waiting.h"
 
 static unsigned seed;
@@ -243,6 +245,38 @@ static void test_sets(void **state)
         sl_idset_free(&s);
 }
 
+/* A letter that Spring Kafka wrote of a record that we had retried before. */
+static struct sl_dlq_item came_back(const char *retries)
+{
+        static struct sl_kheader headers[8];
+        static struct sl_arena arena;
+        const char *const texts[][2] = {{"kafka_dlt-original-topic", "orders"}, {"kafka_dlt-original-partition", "1"},
+                                        {"kafka_dlt-original-offset", "900"},   {"__sluice.dlq.origin.topic", "orders"},
+                                        {"__sluice.dlq.origin.partition", "1"}, {"__sluice.dlq.origin.offset", "7"},
+                                        {"__sluice.dlq.first", "1700000000000"}, {"__sluice.dlq.retry", retries}};
+        for (size_t i = 0; i < 8; i++)
+                headers[i] = (struct sl_kheader){sl_str_c(texts[i][0]), sl_str_c(texts[i][1])};
+        struct sl_kmsg m = {.headers = headers, .header_count = 8, .timestamp_ms = 1};
+        struct sl_dlq_item it;
+        sl_dlq_item_read(&it, &m, NULL, &arena);
+        return it;
+}
+
+/* Each return is a failure of its own, though it has the coordinates of the first original. */
+static void test_returns(void **state)
+{
+        (void)state;
+        struct sl_dlq_item one = came_back("1");
+        assert_int_equal(one.retries, 1);
+        assert_int_equal(one.hops, 0);
+        assert_true(one.first_ms == 1700000000000);
+        assert_int_equal(one.origin.offset, 7);
+        uint64_t first = sl_dlq_identity(&one);
+        assert_true(first && first == sl_dlq_identity(&one));
+        struct sl_dlq_item two = came_back("2");
+        assert_true(sl_dlq_identity(&two) != first);
+}
+
 #define RULE(more) "{\"rules\":[{\"id\":\"r\",\"when\":{\"message\":\"m\"},\"class\":\"business\",\"examples\":[{\"message\":\"m\"}]" more "}]}"
 
 static void refused(const char *text, const char *why)
@@ -294,7 +328,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_delays),  cmocka_unit_test(test_limits), cmocka_unit_test(test_budget),
                 cmocka_unit_test(test_breaker), cmocka_unit_test(test_waiting), cmocka_unit_test(test_seen),
-                cmocka_unit_test(test_sets),    cmocka_unit_test(test_actions),
+                cmocka_unit_test(test_sets),    cmocka_unit_test(test_actions), cmocka_unit_test(test_returns),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
