@@ -51,6 +51,7 @@ struct sl_dlq_mend {
 struct sl_dlq_goal {
         int32_t partitions; /* 0 = there is no such topic */
         bool compacted;
+        int64_t room; /* max.message.bytes; INT64_MAX = nobody says */
         int64_t asked_ms;
         struct sl_breaker breaker;
         struct sl_metric *open;

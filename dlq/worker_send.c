@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "dlq/fits.h"
 #include "dlq/letter.h"
 #include "dlq/newer.h"
 #include "dlq/repair.h"
@@ -18,6 +19,7 @@
 #define MISSING_MS 30000  /* until a topic that isn't there is looked for again */
 #define UNFIT_MS 600000   /* until a letter that can't be mended is looked at again */
 #define LINEAGE 8
+#define LINEAGE_BYTES 420 /* they take at most, without names of topics and connector */
 
 /* A letter that is to be retried, with its record in the batch's bytes. */
 struct retry {
@@ -59,6 +61,7 @@ static enum sl_rc describe(struct batch *b, struct sl_dlq_goal *g)
         if (g->partitions &&
             sl_admin_topic_config(admin, g->name, "cleanup.policy", SL_DLQ_ASK_MS, &policy, &ignored) == SL_OK)
                 g->compacted = strstr(sl_buf_cstr(&policy), "compact") != NULL;
+        g->room = g->partitions ? sl_dlq_room(admin, g->name, SL_DLQ_ASK_MS) : INT64_MAX;
         sl_buf_free(&policy);
         g->asked_ms = b->now_ms;
         return SL_OK;
@@ -192,17 +195,21 @@ static enum sl_rc take_retry(struct batch *b, const struct sl_dlq_item *it, cons
         int64_t held = UNFIT_MS;
         if (!why && it->rule && it->rule->action == SL_DLQ_ACT_REPAIR)
                 mend(b, it, e, &value, &why, &held);
+        e->at = b->bytes.len;
+        sl_dlq_pack(it, value, &b->bytes);
+        e->size = b->bytes.len - e->at;
+        size_t added = LINEAGE_BYTES + strlen(t->name) + strlen(e->goal->name) + strlen(t->w->env->connector);
+        if (!why && !sl_dlq_fits((struct sl_str){b->bytes.ptr + e->at, e->size}, added, e->goal->room, &t->w->client))
+                why = "with our headers it is larger than its topic takes";
         if (!why)
                 held = held_ms(b, e->goal, it->class);
         if (why || held) {
                 sl_debug("%s-%d@%ld waits: %s", t->name, it->partition, it->offset, why ? why : "not now");
+                b->bytes.len = e->at;
                 back_for(b, fate->wait, held);
                 return SL_OK;
         }
         SL_TRY(watch(b, it, value, e));
-        e->at = b->bytes.len;
-        sl_dlq_pack(it, value, &b->bytes);
-        e->size = b->bytes.len - e->at;
         b->count++;
         return SL_OK;
 }

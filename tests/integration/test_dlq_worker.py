@@ -5,6 +5,7 @@ Connect's reporter writes them."""
 import collections
 import io
 import json
+import random
 import struct
 import subprocess
 import time
@@ -357,6 +358,17 @@ def test_a_breaker_stops_retries_to_a_target(made, kafka):
     assert [r.key for r in wait_records(kafka, other, 1)] == [b"well"]
     assert len(kafka.consume_all(made.source)) == sent
     assert made.value("sluice_dlq_waiting_letters") >= 1
+
+
+def test_a_record_that_its_topic_refuses_stays(made, kafka):
+    """It would stop the task each time; others go on."""
+    small = f"{made.source}-small"
+    kafka.create_topic(small, config={"max.message.bytes": "2000"})
+    made.run(**{"dlq.retry.transient.initial.ms": 1})
+    made.fail(letter(small, 0, 1, b"large", random.Random(1).randbytes(1900)), letter(small, 0, 2, b"fits"))
+    assert [r.key for r in wait_records(kafka, small, 1)] == [b"fits"]
+    made.wait_value("sluice_dlq_open_letters", 1)
+    assert made.worker.status(made.name)["tasks"][0]["state"] == "RUNNING"
 
 
 def test_two_connectors_do_not_fence_each_other(made, kafka):
