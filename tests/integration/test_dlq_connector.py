@@ -77,7 +77,7 @@ def stored(store, name, topic):
     return found
 
 
-def test_each_once_in_the_failed_connector_only(make_worker, kafka, store, snowflake, dlq, tmp_path, unique):
+def test_drill_02_each_once_in_the_failed_connector_only(make_worker, kafka, store, snowflake, dlq, tmp_path, unique):
     """Drill 2: the replay and the worker are killed while records go into an S3 sink and a Snowflake sink, from two topics."""
     worker = make_worker().start()
     topics = [f"{unique}-a", f"{unique}-b"]

@@ -52,6 +52,20 @@ static void blank_topics_dir(void **state)
         expect_key(n, 0, "partition=0", 1, "orders/partition=0/orders+0+01.json");
 }
 
+/* Replayed records lie in the directory of their original's topic, under a name that none of its own files has. */
+static void replayed_records(void **state)
+{
+        (void)state;
+        struct sl_s3_names n = {"topics", "/", "+", 10, {".json"}};
+        struct sl_buf b = {0};
+        assert_int_equal(sl_s3_object_key(&n, "__sluice.replay.lake", 1, SL_STR("orders/partition=3"), 12, SL_S3_VALUES, &b, NULL), SL_OK);
+        assert_string_equal(sl_buf_cstr(&b), "topics/orders/partition=3/__sluice.replay.lake+1+0000000012.json");
+        sl_buf_clear(&b);
+        sl_s3_topic_prefix(&n, "__sluice.replay.lake", &b);
+        assert_string_equal(sl_buf_cstr(&b), "topics/");
+        sl_buf_free(&b);
+}
+
 /* Keys and headers lie beside the values, each with the extension of its own format. */
 static void object_variants(void **state)
 {
@@ -139,7 +153,7 @@ static void backoff(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(object_keys),    cmocka_unit_test(blank_topics_dir), cmocka_unit_test(object_variants),
+                cmocka_unit_test(object_keys),    cmocka_unit_test(blank_topics_dir), cmocka_unit_test(replayed_records), cmocka_unit_test(object_variants),
                 cmocka_unit_test(too_long_a_key), cmocka_unit_test(xml_answers),      cmocka_unit_test(backoff),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
