@@ -342,7 +342,7 @@ def parquet_rows(store, topic):
     return state, events
 
 
-def walk(services, parts, image):
+def walk(services, parts, image, workdir):
     # Without the image the tutorial has posted the first two already.
     for command in advertised_commands()[0 if image else 2 :]:
 
@@ -377,8 +377,12 @@ def walk(services, parts, image):
         raise SystemExit(f"rows in the bucket: {counts}\n{parts['sluice'].log_text()[-3000:]}") from None
     say(f"{ROWS} rows and {ROWS // 2} updates lie in the bucket, as JSON's and as Avro's Parquet")
     if image:
-        refused = subprocess.run([*parts["sluice"]._argv[:2], "/bin/sh", "-c", ": > /etc/sluice/x"], capture_output=True, text=True)
-        assert refused.returncode and "Read-only" in refused.stderr, refused
+        inside = parts["sluice"]._check[:-3]
+        refused = subprocess.run([*inside, "/bin/sh", "-c", ": > /etc/sluice/x"], capture_output=True, text=True)
+        assert refused.returncode and re.search("Read-only|Permission", refused.stderr), refused
+        subprocess.run([*inside, "/bin/sh", "-c", ": > /var/tmp/x"], check=True)
+        refused = subprocess.run(["touch", workdir / "root" / "etc" / "x"], capture_output=True, text=True)
+        assert "Read-only" in refused.stderr, "root itself could write"
         status = pathlib.Path(f"/proc/{parts['sluice'].pid}/status").read_text()
         uid = re.search(r"^Uid:\s+(\d+)", status, re.M)[1]
         caps = re.search(r"^CapEff:\s+(\w+)", status, re.M)[1]
@@ -406,7 +410,7 @@ def compose(binary, image, write=False):
             say(f"{name}: healthy")
         if not image:
             type_tutorial(services, workdir, binary, write)
-        walk(services, parts, image)
+        walk(services, parts, image, workdir)
         code = parts["sluice"].stop()
         assert code == 0, f"sluice ended with {code}\n{parts['sluice'].log_text()[-3000:]}"
         for name in ("kafka", "registry", "minio"):
