@@ -41,6 +41,7 @@ SLOW = int(os.environ.get("SLUICE_SLOW", "1"))
 
 
 STARTED = time.monotonic()
+S3PROXY = "--s3proxy" in sys.argv
 
 
 def say(text):
@@ -177,7 +178,7 @@ def postgres(service, workdir):
 def minio(service, workdir):
     """Its command; where MinIO is not built, s3proxy on the same port instead."""
     keys = service["environment"]
-    if stand.Minio.present():
+    if stand.Minio.present() and not S3PROXY:
         command = [word.replace("/data", str(workdir / "objects")) for word in service["entrypoint"]]
         path = f"{stand.PLACES['SLUICE_MINIO']}:{os.environ['PATH']}"
         env = {**os.environ, **keys, "PATH": path, "HOME": str(workdir), "MINIO_UPDATE": "off"}
@@ -187,6 +188,7 @@ def minio(service, workdir):
     else:
         say("minio: not built (tests/setup --minio); s3proxy stands for it")
         part = stand.S3(workdir / "minio")
+        (part.workdir / "objects" / "lake").mkdir(parents=True)  # a bucket is a folder here, too
         part.port, part.access_key, part.secret_key = 9000, keys["MINIO_ROOT_USER"], keys["MINIO_ROOT_PASSWORD"]
         part.client = stand.s3.Client("http://127.0.0.1:9000", part.access_key, part.secret_key)
     return part
@@ -496,6 +498,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["compose", "image"])
     parser.add_argument("--binary", default=os.environ.get("SLUICE_BINARY", ROOT / "build" / "dev" / "sluice"))
+    parser.add_argument("--s3proxy", action="store_true", help="for the bucket, where MinIO is built too")
     parser.add_argument("--whole", action="store_true", help="image: builds librdkafka too, as Docker would (many minutes)")
     parser.add_argument("--write", action="store_true", help="compose: what the tutorial's commands print goes into docs/tutorial.md")
     options = parser.parse_args()
