@@ -97,11 +97,12 @@ def load_compose():
 class Service(stand.Part):
     """One of the services: a command, its environment, and what says that it is healthy."""
 
-    def __init__(self, name, workdir, command, env, check, identity=()):
+    start_timeout = 180 * SLOW
+
+    def __init__(self, name, workdir, command, env, check, port, identity=()):
         self.name = name
         super().__init__(workdir / name)
-        self._argv, self._env, self._check, self._who = command, env, check, list(identity)
-        self.start_timeout *= SLOW
+        self._argv, self._env, self._check, self._port, self._who = command, env, check, port, list(identity)
 
     def _command(self):
         return self._argv
@@ -113,6 +114,9 @@ class Service(stand.Part):
         return self._who
 
     def _ready(self):
+        # A check that starts a JVM is not worth it before somebody listens.
+        with socket.create_connection(("127.0.0.1", self._port), 1):
+            pass
         return subprocess.run(self._check, env=self._env, capture_output=True).returncode == 0
 
 
@@ -141,7 +145,7 @@ def kafka(service, workdir):
     check = health_of(service)
     assert check[0].endswith("/kafka-broker-api-versions.sh"), check
     ready = [*java("org.apache.kafka.tools.BrokerApiVersionsCommand", "-XX:TieredStopAtLevel=1"), *check[1:]]
-    return Service("kafka", workdir, [*java("kafka.Kafka", "-Xmx700m"), folders[2] / "server.properties"], env, ready)
+    return Service("kafka", workdir, [*java("kafka.Kafka", "-Xmx700m"), folders[2] / "server.properties"], env, ready, 9092)
 
 
 def postgres(service, workdir):
@@ -169,7 +173,7 @@ def postgres(service, workdir):
             run(server / "psql", "-h", home, "-U", "postgres", "-v", "ON_ERROR_STOP=1", "-d", env["POSTGRES_DB"], stdin=script)
     run(server / "pg_ctl", "-w", "stop")
     program, *words = service["command"]
-    part = Service("postgres", workdir, [server / program, *words, *sockets.split()], env, health_of(service), who)
+    part = Service("postgres", workdir, [server / program, *words, *sockets.split()], env, health_of(service), 5432, who)
     part.stop_signal, part.current_dir = signal.SIGINT, home
     part.log_path.touch()
     return part
@@ -184,7 +188,7 @@ def minio(service, workdir):
         env = {**os.environ, **keys, "PATH": path, "HOME": str(workdir), "MINIO_UPDATE": "off"}
         # mc is the image's, and asks for the same.
         assert health_of(service) == ["mc", "ready", "local"]
-        part = Service("minio", workdir, command, env, ["curl", "-fsS", "http://localhost:9000/minio/health/ready"])
+        part = Service("minio", workdir, command, env, ["curl", "-fsS", "http://localhost:9000/minio/health/ready"], 9000)
     else:
         say("minio: not built (tests/setup --minio); s3proxy stands for it")
         part = stand.S3(workdir / "minio")
@@ -198,7 +202,7 @@ def registry(service, workdir):
     """The image's program is not at hand: the tests' registry on the same port, asked by the same health check."""
     program = stand.PLACES["SLUICE_REGISTRY"] / "schema-registry"
     listen = service["environment"]["SCHEMA_REGISTRY_LISTENERS"].removeprefix("http://")
-    return Service("registry", workdir, [program, "-listen", listen], dict(os.environ), health_of(service))
+    return Service("registry", workdir, [program, "-listen", listen], dict(os.environ), health_of(service), 8081)
 
 
 class Image:
@@ -238,14 +242,14 @@ def sluice(service, workdir, binary, image, stack):
         kind, *words = image.config["Healthcheck"]["Test"]
         assert kind == "CMD-SHELL" and image.config["ExposedPorts"] == {"8083/tcp": {}}, image.config
         check = [*inside, "/bin/sh", "-c", *words]
-        return Service("sluice", workdir, command, env, check)
+        return Service("sluice", workdir, command, env, check, 8083)
     text = (DOCKER / "Dockerfile").read_text()
     env = {**os.environ, **dict(re.findall(r"^ENV (\w+)=(.*)$", text, re.M)), **service["environment"]}
     check = ["sh", "-c", re.search(r"^HEALTHCHECK .*? CMD (.*)$", text, re.M)[1]]
     words = json.loads(re.search(r"^CMD (.*)$", text, re.M)[1])
     copied = dict(reversed(pair) for pair in re.findall(r"^COPY (docker/\S+) (\S+)$", text, re.M))
     command = [binary, *(ROOT / copied[word] if word in copied else word for word in words)]
-    return Service("sluice", workdir, command, env, check)
+    return Service("sluice", workdir, command, env, check, 8083)
 
 
 # --- The tutorial -----------------------------------------------------------------------------------------------------
