@@ -539,10 +539,14 @@ class Chaos(base.Run):
         self.crash(self.postgres, step)
 
     def crash(self, part, step):
-        with self.locks[part.name]:
-            part.kill()
-            time.sleep(step["lasts"])
-            part.start()
+        lock = self.locks[part.name]
+        if lock.acquire(blocking=False):  # else it is down already
+            try:
+                part.kill()
+                time.sleep(step["lasts"])
+                part.start()
+            finally:
+                lock.release()
 
     def do_walsender(self, *_):
         with contextlib.suppress(Exception):  # the server may be away
