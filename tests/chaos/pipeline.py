@@ -89,16 +89,36 @@ class Watch(threading.Thread):
         super().__init__(daemon=True)
         self.chaos, self.pipe = chaos, pipe
         self.ended, self.quiet = threading.Event(), threading.Event()
-        self.wrong, self.looks, self.memory = [], 0, 0
+        self.wrong, self.looks, self.doubts, self.memory = [], 0, 0, 0
         self.since, self.newest = {}, None
 
     def stored(self):
         """The newest offset that is committed in Kafka, as of now."""
         for record in stand.consume_all(self.chaos.kafka.bootstrap, "chaos-offset", timeout=10, since=self.since):
             self.since[record.partition] = record.offset + 1
-            if record.key and record.value and json.loads(record.key)[0] == self.pipe.source:
-                self.newest = json.loads(record.value)
+            self.newest = self.own(record) or self.newest
         return self.newest
+
+    def own(self, record):
+        """What the record says of our source's offset, if it does."""
+        return json.loads(record.value) if record.key and record.value and json.loads(record.key)[0] == self.pipe.source else None
+
+    @staticmethod
+    def reaches(offset, confirmed):
+        return offset and confirmed <= max(offset.get("lsn_commit") or 0, offset["lsn"])
+
+    def doubt(self, confirmed):
+        """A broker answers a commit when that is certain, and lets readers of committed records see it a moment later. So the offset
+        must be written now, and be seen as committed soon."""
+        written = stand.consume_all(self.chaos.kafka.bootstrap, "chaos-offset", "read_uncommitted", timeout=10)
+        if not any(self.reaches(self.own(record), confirmed) for record in written):
+            self.wrong.append(f"the slot confirmed {confirmed}, Kafka has {self.newest}")
+            return
+        self.doubts += 1
+        try:
+            stand.wait_until(lambda: self.reaches(self.stored(), confirmed), 60 * SLOW, "the commit", 0.2)
+        except TimeoutError as error:
+            self.wrong.append(f"the slot confirmed {confirmed}, Kafka has only {self.newest} as committed: {error}")
 
     def run(self):
         while not self.ended.wait(0.5):
@@ -116,8 +136,9 @@ class Watch(threading.Thread):
             if confirmed is None or offset is None or (offset.get("snapshot") and not offset.get("snapshot_completed")):
                 continue
             self.looks += 1
-            if confirmed > max(offset.get("lsn_commit") or 0, offset["lsn"]):
-                self.wrong.append(f"the slot confirmed {confirmed}, Kafka has {offset}")
+            if not self.reaches(offset, confirmed):
+                with contextlib.suppress(confluent_kafka.KafkaException, stand.StandError):  # away before it could answer
+                    self.doubt(confirmed)
 
 
 class Pipe:
