@@ -183,6 +183,11 @@ uint64_t sl_sf_batch_rows(const struct sl_sf_batch *b)
         return b->body.rows;
 }
 
+size_t sl_sf_batch_raw(const struct sl_sf_batch *b)
+{
+        return b->body.raw_len;
+}
+
 /* What the body would have at most if it ended now, with n more bytes. */
 static size_t at_most(const struct sl_sf_batch *b, size_t n)
 {

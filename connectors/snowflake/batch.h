@@ -48,6 +48,8 @@ enum sl_rc sl_sf_batch_add(struct sl_sf_batch *b, struct sl_str line, int64_t of
 /* The body stands for this record too, which has no row. Without rows in the batch it does nothing. */
 void sl_sf_batch_cover(struct sl_sf_batch *b, int64_t offset);
 uint64_t sl_sf_batch_rows(const struct sl_sf_batch *b);
+/* Bytes of its lines before compression. */
+size_t sl_sf_batch_raw(const struct sl_sf_batch *b);
 /* Is it so full (rows, bytes, body) that it should be sent? */
 bool sl_sf_batch_full(const struct sl_sf_batch *b);
 /* sl_mono_ms of the oldest row; INT64_MAX when empty. */

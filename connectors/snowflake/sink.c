@@ -414,6 +414,7 @@ static enum sl_rc put(struct sf_task *t, const struct sl_batch *batch, struct sl
         SL_TRY(prepare(t, err));
         SL_TRY(work(t, err));
         SL_TRY(check_trouble(t, err));
+        t->shared.now_ms = sl_mono_ms();
         SL_TRY(put_records(t, batch, err));
         for (uint32_t i = 0; batch->count && t->cfg.cdc && i < t->shared.dests.count; i++)
                 sl_sf_dest_current(&t->shared.dests, t->shared.dests.items[i]);

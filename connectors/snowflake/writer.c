@@ -11,6 +11,8 @@
 #include "base/log.h"
 
 #define APPEND_GAP_MS 100 /* a channel takes ten requests a second */
+#define QUIET_MS 200      /* no record for so long: a batch that is worth a request needn't get older */
+#define QUIET_BYTES (256u << 10)
 #define EVOLVE_TRIES 3
 
 void sl_sf_part_init(struct sl_sf_part *p, const struct sl_tp_offset *from, const char *origin, struct sl_sf_shared *sh)
@@ -134,7 +136,7 @@ static enum sl_rc add_line(struct sl_sf_part *p, struct sl_sf_shared *sh, const 
 {
         struct sl_str line = {sh->line.ptr, sh->line.len};
         struct sl_err why = {0};
-        int64_t now = sl_mono_ms();
+        int64_t now = sh->now_ms;
         bool full = false;
         if (!p->batch)
                 p->batch = sl_sf_batch_new(&sh->batch);
@@ -150,6 +152,7 @@ static enum sl_rc add_line(struct sl_sf_part *p, struct sl_sf_shared *sh, const 
         }
         p->last_row = sl_read_offset(rec);
         p->seen = sl_read_offset(rec) + 1;
+        p->added_ms = now;
         return SL_OK;
 }
 
@@ -297,11 +300,18 @@ static enum sl_rc events(struct sl_sf_part *p, struct sl_sf_shared *sh, struct s
         }
 }
 
+/* When the batch, which has rows, is old enough. */
+static int64_t batch_ripe(const struct sl_sf_part *p, const struct sl_sf_shared *sh)
+{
+        int64_t old = sl_sf_batch_since(p->batch) + sh->cfg->buffer_seconds * 1000, quiet = p->added_ms + QUIET_MS;
+        return sl_sf_batch_raw(p->batch) >= QUIET_BYTES && quiet < old ? quiet : old;
+}
+
 static bool batch_due(const struct sl_sf_part *p, const struct sl_sf_shared *sh, int64_t now)
 {
         if (!p->batch || !sl_sf_batch_rows(p->batch))
                 return false;
-        return p->cut || sl_sf_batch_full(p->batch) || now - sl_sf_batch_since(p->batch) >= sh->cfg->buffer_seconds * 1000;
+        return p->cut || sl_sf_batch_full(p->batch) || now >= batch_ripe(p, sh);
 }
 
 static void append(struct sl_sf_part *p, struct sl_sf_shared *sh, int64_t now)
@@ -468,5 +478,5 @@ int64_t sl_sf_part_due(const struct sl_sf_part *p, const struct sl_sf_shared *sh
                 return p->append_ms + APPEND_GAP_MS;
         if (!p->batch || !sl_sf_batch_rows(p->batch))
                 return INT64_MAX;
-        return sl_sf_batch_since(p->batch) + sh->cfg->buffer_seconds * 1000;
+        return batch_ripe(p, sh);
 }

@@ -29,7 +29,8 @@ struct sl_sf_shared {
         struct sl_sf_batch_opts batch;
         const char *app;    /* the connector's name in channel names */
         struct sl_buf line; /* of one row */
-        int64_t push_ms;    /* of this put */
+        int64_t push_ms;    /* of this put: wall clock, for the rows */
+        int64_t now_ms;     /* of this put: sl_mono_ms */
         bool tolerant;      /* errors.tolerance=all */
         uint32_t proofs;    /* partitions whose channels wait for a commit */
         struct sl_metric *rows, *bytes, *appends, *skipped, *rejected, *losses, *commit_seconds;
@@ -58,6 +59,7 @@ struct sl_sf_part {
         int64_t told;         /* offset of the last flush; -1 = none */
         int64_t errors;       /* rejected rows that were told about */
         int64_t append_ms;    /* of the last append */
+        int64_t added_ms;     /* of the batch's last row */
         int64_t probe, probe_ms; /* for the time from a batch's first row to its commit; probe -1 = none */
         struct sl_sf_body sent; /* what the channel has: all but its bytes */
         size_t sending_bytes;   /* those */

@@ -96,6 +96,22 @@ def test_tables_grow_with_their_records(worker, kafka, snowflake, unique):
     assert sum(s.value for s in metrics.all("sluice_snowflake_rejected_rows_total", connector=name)) == 0
 
 
+def test_a_batch_that_is_worth_a_request_goes_when_nothing_follows(worker, kafka, snowflake, unique):
+    """However long a batch may wait for more rows: one of 256 KB goes as soon as its partition is read to the end, a small one waits."""
+    kafka.create_topic(unique, 2)
+    producer = confluent_kafka.Producer({"bootstrap.servers": kafka.bootstrap})
+    producer.produce(unique, json.dumps({"ID": 3000, "NOTE": ""}), "k", 1)
+    for i in range(3000):
+        producer.produce(unique, json.dumps({"ID": i, "NOTE": "x" * 100}), "k", 0)
+    assert producer.flush(30) == 0
+    name = f"c_{unique}"
+    worker.run(name, config(snowflake, unique, buffer_flush_time=3600))
+    wait_until(lambda: committed(kafka, f"connect-{name}", unique).get(0) == 3000, 30, "the large batch")
+    assert snowflake.offsets(unique) == sorted((unique, 0, i) for i in range(3000))
+    worker.rest("DELETE", f"/connectors/{name}")  # what waits goes out at the end
+    wait_until(lambda: snowflake.rows(f'select count(*) from "{unique}"') == [(3001,)], 30, "the small batch")
+
+
 FIELDS = [
     ("I8", {"type": "int8"}, -128, -128),
     ("I16", {"type": "int16"}, 32767, 32767),
