@@ -208,19 +208,18 @@ static bool key_changed(const struct sl_pg_relation *rel, const struct sl_pg_tup
         return false;
 }
 
-/* The headers of one record; extra (may be NULL) comes first, as Debezium puts it. */
+/* The headers of one record: all share the task's array. extra (may be NULL) comes first, as Debezium puts it. */
 static void put_headers(const struct sl_pg_emit *e, struct sl_batch *b, struct sl_record *rec,
                         const struct sl_header *extra)
 {
-        uint32_t n = (extra != NULL) + (e->cfg->extended_headers ? SL_PG_HEADERS : 0);
-        if (!n)
+        rec->header_count = e->cfg->extended_headers ? SL_PG_HEADERS : 0;
+        rec->headers = (struct sl_header *)e->headers;
+        if (!extra)
                 return;
-        rec->headers = sl_arena_alloc(&b->arena, n * sizeof(*rec->headers));
-        if (extra)
-                rec->headers[rec->header_count++] = *extra;
-        if (e->cfg->extended_headers)
-                memcpy(rec->headers + rec->header_count, e->headers, sizeof(e->headers));
-        rec->header_count = n;
+        rec->headers = sl_arena_alloc(&b->arena, (rec->header_count + 1) * sizeof(*rec->headers));
+        rec->headers[0] = *extra;
+        memcpy(rec->headers + 1, e->headers, rec->header_count * sizeof(*rec->headers));
+        rec->header_count++;
 }
 
 static struct sl_record *add(const struct sl_pg_emit *e, struct sl_batch *b, struct sl_pg_relation *rel,

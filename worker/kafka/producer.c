@@ -491,15 +491,18 @@ static rd_kafka_resp_err_t produce_full(struct sl_producer *p, const struct sl_m
 
         if (m->timestamp_ms >= 0)
                 vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = m->timestamp_ms};
-        if (m->header_count) {
+        struct sl_str packed = m->packed;
+        if (!packed.len && m->header_count) {
                 sl_headers_pack(&p->headers, m->headers, m->header_count);
                 if (sl_unlikely(!sl_buf_ok(&p->headers))) {
                         sl_buf_free(&p->headers);
                         return RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
                 }
-                vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PACKED_HEADERS,
-                                           .u.mem = {p->headers.ptr, p->headers.len}};
+                packed = (struct sl_str){p->headers.ptr, p->headers.len};
         }
+        if (packed.len)
+                vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PACKED_HEADERS,
+                                           .u.mem = {(void *)packed.ptr, packed.len}};
         rd_kafka_error_t *e = rd_kafka_produceva(p->rk, vus, n);
         if (!e)
                 return RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -537,7 +540,7 @@ enum sl_rc sl_producer_send(struct sl_producer *p, const struct sl_message *m, b
         *ret_full = false;
         if (sl_unlikely(!p->last_topic || !sl_str_eq(p->last_name, m->topic)))
                 SL_TRY(find_topic(p, m->topic, err));
-        if (sl_likely(!m->header_count && m->timestamp_ms < 0)) {
+        if (sl_likely(!m->header_count && !m->packed.len && m->timestamp_ms < 0)) {
                 if (sl_unlikely(rd_kafka_produce(p->last_topic, m->partition, RD_KAFKA_MSG_F_COPY, (void *)m->value.ptr,
                                                  m->value.len, m->key.ptr, m->key.len,
                                                  (void *)(uintptr_t)m->cookie) != 0))

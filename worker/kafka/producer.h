@@ -36,6 +36,7 @@ struct sl_message {
         struct sl_str key, value;    /* ptr NULL = null */
         const struct sl_kheader *headers;
         uint32_t header_count;
+        struct sl_str packed;        /* headers as sl_headers_pack makes them, instead of the two above; len 0 = not given */
         int64_t timestamp_ms;        /* -1 = now */
         uint64_t cookie;
 };

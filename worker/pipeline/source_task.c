@@ -18,6 +18,7 @@
 #include "pipeline/errpolicy.h"
 #include "pipeline/internal.h"
 #include "pipeline/ledger.h"
+#include "pipeline/rowout.h"
 #include "pipeline/topics.h"
 
 #define BATCH_RECORDS 256 /* what a batch touches stays in the second-level cache: 2048 cost a third more CPU in the encoder */
@@ -56,10 +57,7 @@ struct line {
         const char *topic_at;   /* of the row before, in this batch */
         struct sl_str topic;    /* its name, as in seen */
         uint64_t entry;         /* of the batch in work, in the ledger */
-        /* one row's encoded bytes; reused */
-        struct sl_buf row;
-        struct sl_kheader *headers;
-        uint32_t headers_cap;
+        struct sl_rowout out; /* one row's encoded bytes; reused */
         /* the open transaction (or what is unacknowledged) */
         bool in_txn, cut_ok, keep_open, boundary, behind;
         struct sl_position pos;
@@ -110,61 +108,6 @@ static void delivered(void *arg, uint64_t cookie, bool ok)
 }
 
 /* ---- one row ---- */
-
-/* Encoded parts lie one behind the other in l->row, which may move while it grows: keep offsets until all are written. */
-struct part {
-        size_t start, len;
-        bool null;
-};
-
-static enum sl_rc encode(struct line *l, const struct sl_converter *conv, enum sl_stage stage, struct sl_str topic,
-                         const struct sl_schema *schema, const struct sl_value *value, struct part *ret, struct sl_err *err)
-{
-        ret->start = l->row.len;
-        ret->null = false;
-        enum sl_rc rc = conv->ops->encode(conv->st, topic, schema, value, &l->row, &ret->null, err);
-        if (sl_unlikely(rc == SL_OK && !sl_buf_ok(&l->row)))
-                rc = sl_fail(err, SL_E_TOO_LARGE, "a record of topic %.*s passes 1 GiB encoded", SL_FMT(topic));
-        if (sl_unlikely(rc != SL_OK)) {
-                err->stage = stage;
-                err->operation = conv->ops->aliases[0];
-                return rc;
-        }
-        ret->len = l->row.len - ret->start;
-        return SL_OK;
-}
-
-static inline struct sl_str part_str(const struct line *l, const struct part *p)
-{
-        return p->null ? SL_STR_NULL : (struct sl_str){l->row.ptr ? l->row.ptr + p->start : "", p->len};
-}
-
-static enum sl_rc encode_row(struct line *l, const struct sl_record *rec, struct sl_message *m, struct sl_err *err)
-{
-        struct part key, value, fixed[16], *parts = fixed;
-        if (sl_unlikely(rec->header_count > l->headers_cap)) {
-                l->headers_cap = rec->header_count * 2;
-                l->headers = sl_realloc(l->headers, l->headers_cap * sizeof(*l->headers));
-        }
-        if (sl_unlikely(rec->header_count > 16))
-                parts = sl_arena_alloc(&l->batch.arena, rec->header_count * sizeof(*parts));
-        sl_buf_clear(&l->row);
-        SL_TRY(encode(l, &l->codec.key, SL_STAGE_KEY_CONVERTER, rec->topic, rec->key_schema, &rec->key, &key, err));
-        SL_TRY(encode(l, &l->codec.value, SL_STAGE_VALUE_CONVERTER, rec->topic, rec->value_schema, &rec->value, &value, err));
-        for (uint32_t i = 0; i < rec->header_count; i++)
-                SL_TRY(encode(l, &l->codec.header, SL_STAGE_HEADER_CONVERTER, rec->topic, rec->headers[i].schema,
-                              &rec->headers[i].value, &parts[i], err));
-        for (uint32_t i = 0; i < rec->header_count; i++)
-                l->headers[i] = (struct sl_kheader){rec->headers[i].key, part_str(l, &parts[i])};
-        *m = (struct sl_message){.topic = rec->topic,
-                                 .partition = rec->partition,
-                                 .key = part_str(l, &key),
-                                 .value = part_str(l, &value),
-                                 .headers = l->headers,
-                                 .header_count = rec->header_count,
-                                 .timestamp_ms = rec->timestamp_ms};
-        return SL_OK;
-}
 
 static enum sl_rc send(struct line *l, const struct sl_message *m, struct sl_err *err)
 {
@@ -255,7 +198,7 @@ static enum sl_rc transform_and_encode(struct line *l, struct sl_record *rec, st
         for (;;) {
                 enum sl_rc rc = sl_chain_apply(l->chain, rec, &l->batch.arena, err);
                 if (rc == SL_OK && !rec->dropped)
-                        rc = encode_row(l, rec, m, err);
+                        rc = sl_rowout_encode(&l->out, &l->codec, rec, &l->batch.arena, m, err);
                 if (sl_likely(rc == SL_OK))
                         return SL_OK;
                 bool again = sl_errpolicy_retry(l->policy, &retry, err);
@@ -349,6 +292,7 @@ static enum sl_rc process_batch(struct line *l, struct sl_err *err)
         if (sl_unlikely(sl_task_retells(l->t))) {
                 sl_map_free(&l->seen, free);
                 l->seen = (struct sl_map){0};
+        sl_rowout_next_batch(&l->out);
                 l->topic = SL_STR_NULL;
         }
         size_t before = l->in_txn ? l->txn_bytes : 0;
@@ -752,8 +696,7 @@ static void close_line(struct line *l)
         sl_buf_free(&l->partition);
         sl_buf_free(&l->offset_key);
         sl_buf_free(&l->offset_value);
-        sl_buf_free(&l->row);
-        free(l->headers);
+        sl_rowout_free(&l->out);
         free(l->latency);
         sl_arena_free(&l->arena);
 }
