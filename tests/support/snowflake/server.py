@@ -551,6 +551,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return {"settings": account.settings, "counters": dict(streaming.counters), "violations": streaming.violations,
                     "requests": account.requests, "answers": account.answers, "injected": account.injected, "hostname": account.hostname(),
                     "tokens_issued": account.users.issued, "first_append": streaming.first_at, "last_append": streaming.last_at,
+                    "last_commit": streaming.committed_at,
                     "tasks": [{"name": key, **task} for key, task in account.sql.tasks.items()]}  # fmt: skip
         if what == "log":
             with account.lock:

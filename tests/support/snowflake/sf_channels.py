@@ -95,7 +95,7 @@ class Streaming:
         self.frozen = False
         self.counters = collections.Counter()
         self.dirty = set()
-        self.first_at = self.last_at = None
+        self.first_at = self.last_at = self.committed_at = None
         threading.Thread(target=self._commit_loop, daemon=True).start()
 
     def violation(self, what):
@@ -341,6 +341,7 @@ class Streaming:
                 channel.errors += len(errors)
                 if errors:
                     channel.last_error = (errors[-1][1], batch.last, int(time.time() * 1000))
+                self.committed_at = time.time()
                 if batch.last is not None:
                     channel.committed = batch.last
                 self.counters["committed_rows"] += good
