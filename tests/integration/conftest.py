@@ -255,12 +255,12 @@ def read(kafka, topic, count, timeout=30, isolation="read_committed"):
     return [record._replace(value=record.value and json.loads(record.value)) for record in records]
 
 
-def committed(kafka, group, topic):
-    """The group's committed offsets of a topic, by partition."""
+def committed(kafka, group, topic, least=1):
+    """The group's committed offsets of a topic, by partition; without those at 0, which hold only a mark (docs/errors.md)."""
     admin = kafka.admin()
     asked = confluent_kafka.ConsumerGroupTopicPartitions(group)
     parts = admin.list_consumer_group_offsets([asked])[group].result(10).topic_partitions
-    return {part.partition: part.offset for part in parts if part.topic == topic and part.offset >= 0}
+    return {part.partition: part.offset for part in parts if part.topic == topic and part.offset >= least}
 
 
 def s3_config(store, topics, **more):

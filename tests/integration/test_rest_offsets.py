@@ -193,7 +193,7 @@ def test_sink_group_with_members(worker, kafka, tmp_path, unique):
     refused(worker.rest("DELETE", f"/connectors/{unique}/offsets"), 500, words)
     member.close()
     assert patch(worker, unique, (at, {"kafka_offset": 0})).status_code == 200
-    assert committed(kafka, f"own-{unique}", unique) == {0: 0}
+    assert committed(kafka, f"own-{unique}", unique, 0) == {0: 0}
 
 
 def test_postgres(worker, kafka, database):

@@ -60,6 +60,8 @@
         /* pipeline */                                                                                               \
         X(SL_E_REPLAY_ORIGIN, "replay.origin", SL_BUSINESS, SL_SCOPE_RECORD, SL_JAVA_DATA,                            \
           "a record in a connector's replay topic does not say where its original stood")                            \
+        X(SL_E_POISON, "poison", SL_UNKNOWN, SL_SCOPE_RECORD, SL_JAVA_CONNECT,                                         \
+          "the process ended each time while it worked on this record, so it was not read again")                    \
         /* connectors/file */                                                                                        \
         X(SL_E_FILE, "file", SL_FATAL, SL_SCOPE_TASK, SL_JAVA_CONNECT, "the connector's file can't be used")          \
         /* connectors/postgres */                                                                                    \

@@ -14,12 +14,9 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
-#include "base/map.h"
-#include "kafka/consumer.h"
-#include "pipeline/errpolicy.h"
-#include "pipeline/internal.h"
 #include "pipeline/put.h"
 #include "pipeline/replayed.h"
+#include "pipeline/sink_line.h"
 
 #define BATCH_RECORDS 1000
 #define FLUSH_MS 1000
@@ -35,50 +32,7 @@
 #define REPLAY_ASK_MS 1000
 #define COMMIT_PATIENCE_MS 60000 /* commits may fail this long (coordinator moves) before the task opens again */
 
-/* What we know of one assigned partition. Offsets are "next to read"; 0 = nothing yet. */
-struct part {
-        struct sl_tp tp;
-        int64_t consumed;  /* taken from Kafka */
-        int64_t put;       /* handed to the sink */
-        int64_t durable;   /* the sink said so */
-        int64_t committed; /* in the group */
-        char *metadata;    /* to be committed with durable; NULL = none */
-        bool metadata_new; /* it is not in the group yet */
-        bool met;          /* its topic is in line.seen */
-        bool foreign;      /* another connector's replay topic, which topics.regex took: nothing of it is for us */
-};
-
-struct line {
-        struct sl_task *t;
-        struct sl_arena arena;
-        struct sl_conn_cfg common;
-        void *cfg, *sink;
-        bool sink_open;
-        struct sl_task_env env;
-        struct sl_chain *chain;
-        struct sl_codec codec;
-        struct sl_errpolicy *policy;
-        struct sl_consumer *consumer;
-        struct sl_batch batch, idle; /* idle: what comes while partitions are paused: nothing */
-        uint32_t rebalances;
-        struct sl_map seen; /* topics read, names only */
-        unsigned seed;
-        struct sl_arena offsets_arena;
-        struct part *parts;
-        uint32_t part_count, part_cap;
-        int64_t flushed_ms, put_ms, commit_failing_ms, polled_ms;
-        int64_t newest_ms; /* timestamp of the last record read */
-        int64_t full_ms;   /* since when the sink is full, 0 = it is not */
-        bool held;         /* partitions are paused because of that */
-        struct sl_buf replay_topic; /* name; "" = switched off */
-        int64_t replay_look_ms;
-        bool replay_read, replay_parts; /* subscribed to; there were partitions of such a topic */
-        int64_t put_pause; /* before the next try of a put that failed; 0 = none has */
-        struct sl_err pending; /* an error inside a rebalance callback, raised by the next loop */
-        struct sl_metric *m_read, *m_put, *m_commits, *m_lag;
-};
-
-static struct part *find_part(const struct line *l, const char *topic, int32_t partition)
+struct part *sl_line_part(const struct line *l, const char *topic, int32_t partition)
 {
         for (uint32_t i = 0; i < l->part_count; i++)
                 if (l->parts[i].tp.topic == topic && l->parts[i].tp.partition == partition)
@@ -94,36 +48,56 @@ static int64_t committable(const struct part *p)
         return p->put <= p->durable ? p->consumed : p->durable;
 }
 
-static enum sl_rc store(struct line *l, const struct sl_tp_offset *items, uint32_t n, struct sl_err *err)
+/* moves: more than marks */
+static enum sl_rc store(struct line *l, const struct sl_tp_offset *items, uint32_t n, bool moves, struct sl_err *err)
 {
         /* Dead letters are part of "handled": they must be stored before their offsets are. */
         SL_TRY(sl_errpolicy_flush(l->policy, err));
-        SL_FAULT_TRY("sink.before_commit", SL_E_KAFKA, err);
+        if (moves)
+                SL_FAULT_TRY("sink.before_commit", SL_E_KAFKA, err);
         SL_TRY(sl_consumer_commit(l->consumer, items, n, COMMIT_TIMEOUT_MS, err));
-        SL_FAULT_TRY("sink.after_commit", SL_E_KAFKA, err);
+        if (moves)
+                SL_FAULT_TRY("sink.after_commit", SL_E_KAFKA, err);
         return SL_OK;
 }
 
-static enum sl_rc commit(struct line *l, struct sl_err *err)
+/* The metadata that is to be committed: the mark, and the sink's. */
+static const char *metadata_of(struct line *l, const struct part *p, int64_t offset)
+{
+        if (sl_likely(!p->doubt.lives && !p->doubt.dead_count))
+                return p->metadata;
+        struct sl_buf text = {0};
+        sl_doubt_write(&p->doubt, offset, p->metadata, &text);
+        const char *kept = text.len ? sl_arena_strndup(&l->offsets_arena, text.ptr, text.len) : NULL;
+        sl_buf_free(&text);
+        return kept;
+}
+
+enum sl_rc sl_line_commit(struct line *l, struct sl_err *err)
 {
         uint32_t n = 0;
+        bool moves = false;
         sl_arena_reset(&l->offsets_arena);
         struct sl_tp_offset *items = sl_arena_alloc(&l->offsets_arena, (l->part_count + 1) * sizeof(*items));
         for (uint32_t i = 0; i < l->part_count; i++) {
                 const struct part *p = &l->parts[i];
-                if (committable(p) > p->committed || p->metadata_new)
-                        items[n++] = (struct sl_tp_offset){p->tp, committable(p), p->metadata};
+                int64_t to = committable(p);
+                bool moved = to > p->committed || p->metadata_new;
+                moves |= moved;
+                if (moved || p->stale)
+                        items[n++] = (struct sl_tp_offset){p->tp, to, metadata_of(l, p, to)};
         }
         if (n == 0)
                 return SL_OK;
         int64_t began_us = sl_mono_us();
-        enum sl_rc rc = store(l, items, n, err);
+        enum sl_rc rc = store(l, items, n, moves, err);
         sl_taskstats_commit(l->t->stats, sl_mono_us() - began_us, rc == SL_OK);
         SL_TRY(rc);
         for (uint32_t i = 0; i < n; i++) {
-                struct part *p = find_part(l, items[i].tp.topic, items[i].tp.partition);
+                struct part *p = sl_line_part(l, items[i].tp.topic, items[i].tp.partition);
                 p->committed = items[i].offset;
-                p->metadata_new = false;
+                p->metadata_new = p->stale = false;
+                p->marked = p->doubt.lives > 0;
         }
         sl_metric_add(l->m_commits, 1);
         if (l->t->sink->committed)
@@ -133,7 +107,7 @@ static enum sl_rc commit(struct line *l, struct sl_err *err)
 
 static void note_durable(struct line *l, const struct sl_tp_offset *item)
 {
-        struct part *p = find_part(l, item->tp.topic, item->tp.partition);
+        struct part *p = sl_line_part(l, item->tp.topic, item->tp.partition);
         if (!p)
                 return;
         if (item->offset > p->durable)
@@ -154,7 +128,7 @@ static enum sl_rc flush(struct line *l, bool closing, struct sl_err *err)
         for (uint32_t i = 0; i < durable.count; i++)
                 note_durable(l, &durable.items[i]);
         struct sl_err why = {0};
-        enum sl_rc rc = sl_in_stage(commit(l, &why), SL_STAGE_KAFKA_CONSUME, &why);
+        enum sl_rc rc = sl_in_stage(sl_line_commit(l, &why), SL_STAGE_KAFKA_CONSUME, &why);
         if (rc == SL_OK) {
                 l->commit_failing_ms = 0;
                 return SL_OK;
@@ -175,6 +149,7 @@ static enum sl_rc flush(struct line *l, bool closing, struct sl_err *err)
 static void assigned(void *arg, const struct sl_tp_offset *parts, uint32_t n)
 {
         struct line *l = arg;
+        struct sl_tp_offset *theirs = sl_calloc(n + 1, sizeof(*theirs));
         for (uint32_t i = 0; i < n; i++) {
                 bool replays = sl_tp_replays(parts[i].tp);
                 if (l->part_count == l->part_cap) {
@@ -182,33 +157,41 @@ static void assigned(void *arg, const struct sl_tp_offset *parts, uint32_t n)
                         l->parts = sl_realloc(l->parts, l->part_cap * sizeof(*l->parts));
                 }
                 int64_t at = parts[i].offset > 0 ? parts[i].offset : 0;
-                /* metadata found is the sink's to judge; unless it wants it back, the next commit takes it away */
-                l->parts[l->part_count++] = (struct part){.tp = parts[i].tp,
-                                                          .consumed = at,
-                                                          .put = at,
-                                                          .durable = at,
-                                                          .committed = at,
-                                                          .metadata = parts[i].metadata ? sl_strdup(parts[i].metadata) : NULL,
-                                                          .foreign = replays && strcmp(parts[i].tp.topic, sl_buf_cstr(&l->replay_topic)) != 0};
+                struct part *p = &l->parts[l->part_count++];
+                *p = (struct part){.tp = parts[i].tp,
+                                   .consumed = at,
+                                   .put = at,
+                                   .durable = at,
+                                   .committed = at,
+                                   .foreign = replays && strcmp(parts[i].tp.topic, sl_buf_cstr(&l->replay_topic)) != 0};
                 l->replay_parts |= replays;
+                /* metadata found is the sink's to judge; unless it wants it back, the next commit takes it away */
+                theirs[i] = parts[i];
+                theirs[i].metadata = sl_doubt_assigned(l, p, parts[i].offset, parts[i].metadata);
+                p->metadata = theirs[i].metadata ? sl_strdup(theirs[i].metadata) : NULL;
         }
         l->rebalances++;
         sl_info("assigned %u partitions", n);
         sl_taskstats_partitions(l->t->stats, l->part_count);
         if (n && l->pending.rc == SL_OK) {
-                enum sl_rc rc = l->t->sink->assigned(l->sink, parts, n, &l->pending);
+                enum sl_rc rc = l->t->sink->assigned(l->sink, theirs, n, &l->pending);
                 (void)rc; /* kept in pending, raised by the loop */
         }
+        free(theirs);
+}
+
+static void mark_gone(struct sl_record *records, uint32_t n, const struct sl_tp *tp)
+{
+        for (struct sl_record *rec = records; rec < records + n; rec++)
+                if (rec->partition >= 0 && sl_read_partition(rec) == tp->partition && strcmp(sl_read_topic(rec), tp->topic) == 0)
+                        rec->partition = -1;
 }
 
 static void forget(struct line *l, const struct sl_tp *tp)
 {
-        for (uint32_t i = 0; i < l->batch.count; i++) {
-                struct sl_record *rec = &l->batch.records[i];
-                if (rec->partition >= 0 && sl_read_partition(rec) == tp->partition && strcmp(sl_read_topic(rec), tp->topic) == 0)
-                        rec->partition = -1;
-        }
-        struct part *p = find_part(l, tp->topic, tp->partition);
+        mark_gone(l->batch.records, l->batch.count, tp);
+        mark_gone(l->rest, l->rest_count, tp);
+        struct part *p = sl_line_part(l, tp->topic, tp->partition);
         if (!p)
                 return;
         free(p->metadata);
@@ -263,11 +246,15 @@ static void revoked(void *arg, const struct sl_tp *parts, uint32_t n, bool lost)
         struct line *l = arg;
         sl_info("%s %u partitions", lost ? "lost" : "gave up", n);
         bool useless = sl_task_halted(l->t) && l->commit_failing_ms; /* once more would only take time */
+        if (!lost)
+                sl_doubt_goodbye(l, parts, n);
         if (!lost && l->pending.rc == SL_OK && !useless) {
                 struct sl_err err = {0};
                 enum sl_rc rc = sl_task_halted(l->t) ? flush(l, true, &err) : settle(l, SETTLE_MS, &err);
                 if (rc != SL_OK)
                         sl_log_err(SL_LOG_WARN, &err, "last commit before giving up partitions failed: the next owner reads again");
+        } else if (!lost && !useless) {
+                sl_doubt_withdraw(l);
         }
         l->t->sink->revoked(l->sink, parts, n, lost);
         l->rebalances++;
@@ -342,6 +329,7 @@ static enum sl_rc idle(struct line *l, int64_t ms, struct sl_err *err)
 static enum sl_rc stay(void *arg, int64_t ms, struct sl_err *err)
 {
         struct line *l = arg;
+        sl_doubt_alive(l);
         enum sl_rc rc = sl_in_stage(idle(l, ms, err), SL_STAGE_KAFKA_CONSUME, err);
         if (rc != SL_OK && l->pending.rc == SL_OK)
                 l->pending = *err;
@@ -436,7 +424,7 @@ static sl_cold enum sl_rc restore_replayed(struct line *l, struct sl_err *err)
                 struct sl_record *rec = &l->batch.records[i];
                 if (rec->partition < 0 || !sl_tp_replays((struct sl_tp){rec->topic.ptr, 0}))
                         continue;
-                const struct part *p = find_part(l, rec->topic.ptr, rec->partition);
+                const struct part *p = sl_line_part(l, rec->topic.ptr, rec->partition);
                 struct sl_err why = {0};
                 rec->dropped = !p || p->foreign;
                 if (rec->dropped || sl_replay_restore(l->consumer, &l->batch.arena, rec, &why) == SL_OK)
@@ -470,13 +458,15 @@ static enum sl_rc prepare(struct line *l, struct sl_err *err)
                 if (sl_unlikely(rec->partition < 0))
                         continue; /* given up while another record was retried */
                 if (!p || p->tp.topic != topic || p->tp.partition != partition)
-                        p = find_part(l, topic, partition);
+                        p = sl_line_part(l, topic, partition);
                 int64_t offset = sl_read_offset(rec);
+                if (sl_unlikely(p && p->doubt.dead_count && sl_doubt_is_dead(&p->doubt, offset)))
+                        SL_TRY(sl_doubt_resolve(l, rec, err));
                 if (sl_likely(!rec->dropped))
                         SL_TRY(decode_and_transform(l, rec, err));
                 if (sl_unlikely(rebalances != l->rebalances)) { /* the array of partitions was changed */
                         rebalances = l->rebalances;
-                        p = rec->partition < 0 ? NULL : find_part(l, topic, partition);
+                        p = rec->partition < 0 ? NULL : sl_line_part(l, topic, partition);
                 }
                 if (!p || rec->partition < 0)
                         continue; /* given up meanwhile: its next owner reads it */
@@ -634,6 +624,19 @@ static bool replays_due(const struct line *l)
         return !l->replay_read && l->replay_topic.len && l->rebalances && sl_mono_ms() - l->replay_look_ms >= REPLAY_LOOK_MS;
 }
 
+enum sl_rc sl_line_work(struct line *l, struct sl_err *err)
+{
+        SL_TRY(prepare(l, err));
+        l->put_ms = sl_mono_ms();
+        if (l->batch.count)
+                SL_FAULT_TRY("sink.before_put", SL_E_KAFKA, err);
+        SL_TRY(put(l, err));
+        if (l->batch.count)
+                SL_FAULT_TRY("sink.after_put", SL_E_KAFKA, err);
+        sl_metric_add(l->m_put, l->batch.count);
+        return SL_OK;
+}
+
 static enum sl_rc one_round(struct line *l, struct sl_err *err)
 {
         bool put_now = false;
@@ -641,17 +644,12 @@ static enum sl_rc one_round(struct line *l, struct sl_err *err)
         SL_TRY(raise_pending(l, err));
         note_read(l);
         l->polled_ms = sl_mono_ms();
-        SL_TRY(prepare(l, err));
-        if (put_now) {
-                l->put_ms = sl_mono_ms();
-                if (l->batch.count)
-                        SL_FAULT_TRY("sink.before_put", SL_E_KAFKA, err);
-                SL_TRY(put(l, err));
-                if (l->batch.count)
-                        SL_FAULT_TRY("sink.after_put", SL_E_KAFKA, err);
-                sl_metric_add(l->m_put, l->batch.count);
-        }
+        if (sl_unlikely(l->doubtful) && l->batch.count)
+                SL_TRY(sl_doubt_round(l, err));
+        else if (put_now)
+                SL_TRY(sl_line_work(l, err));
         if (sl_mono_ms() - l->flushed_ms >= FLUSH_MS || (needs(l) & SL_SINK_COMMIT)) {
+                sl_doubt_serve(l);
                 SL_TRY(flush(l, false, err));
                 sl_errpolicy_serve(l->policy);
                 note_lag(l);
