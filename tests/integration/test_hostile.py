@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers that mean harm: whatever Postgres, a broker, a schema registry, S3 or Snowflake says, the worker lives, answers, stays
+"""Servers that mean harm: whatever Postgres, a schema registry, S3 or Snowflake says, the worker lives, answers, stays
 within its memory, and works again when it is told the truth. SLUICE_SEED repeats a run."""
 
 import json
