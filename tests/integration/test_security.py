@@ -138,7 +138,7 @@ WRONG = "wr0ng-s3cret"
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_said(kafka, tmp_path):
+def nothing_is_said(kafka, certificates, tmp_path):
     """After each test: no secret in any log of it."""
     yield
     for log in tmp_path.rglob("*.log"):
@@ -290,3 +290,43 @@ def test_overrides(make_worker, kafka, certificates, tmp_path, unique):
     answer = worker.create("source", source, status=400)["message"]
     text = "The 'Principal' policy does not allow '{}' to be overridden in the connector configuration."
     assert text.format("bootstrap.servers") in answer and text.format("sasl.jaas.config") not in answer
+
+
+@pytest.mark.parametrize("password", [None, WRONG])
+def test_commands_on_dead_letters_say_no_secret(binary, kafka, tmp_path, unique, password):
+    """--command-config holds the secrets; at the most verbose level the right one is used and the wrong one refused without a word of it."""
+    kafka.create_topic(unique)
+    kafka.produce(unique, [("k", b"v", [("__connect.errors.topic", b"t")])])
+    file = tmp_path / "client.properties"
+    stand.write_properties(file, sasl(kafka, "SCRAM-SHA-512", password))
+    command = [binary, "dlq", "list", "--bootstrap-server", kafka.address["sasl"], "--topic", unique, "--command-config", file,
+               "--log-level", "debug"]  # fmt: skip
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
+    assert (done.returncode == 0) == (password is None), done.stderr
+    if password:
+        assert "check username and password" in done.stderr
+    (tmp_path / "said.log").write_text(done.stdout + done.stderr)
+
+
+def test_snowflakes_key_is_not_said(make_worker, kafka, snowflake, tmp_path, unique):
+    """At DEBUG, in a config that is shown, in the answer of validate, and in a failed login: not the key, not its passphrase."""
+    kafka.create_topic(unique)
+    worker = make_worker({"bootstrap.servers": kafka.bootstrap}).start()
+    assert worker.rest("PUT", "/admin/loggers/root", json={"level": "DEBUG"}).ok
+    config = snowflake.config(unique, **STRINGS) | {"snowflake.private.key.passphrase": WRONG}
+    wrong_user = config | {"snowflake.user.name": "NOBODY"}
+    wrong_user.pop("snowflake.private.key.passphrase")
+    seen = ""
+    for name, one in (("passphrase", config), ("user", wrong_user)):
+        seen += worker.rest("PUT", "/connector-plugins/SnowflakeStreamingSinkConnector/config/validate", json=one | {"name": name}).text
+        seen += worker.rest("POST", "/connectors", json={"name": name, "config": one}).text
+        seen += worker.rest("GET", f"/connectors/{name}/config").text
+
+    def refused():
+        return "390144" in worker.log_text() or any("390144" in t.get("trace", "") for t in worker.status("user")["tasks"])
+
+    wait_until(refused, what="the refusal")
+    seen += worker.rest("GET", "/connectors?expand=status&expand=info").text + worker.rest("GET", "/metrics").text + worker.log_text()
+    key = snowflake.private_key
+    for secret in (WRONG, key, key[200:260], snowflake.private_pem.splitlines()[5]):
+        assert secret not in seen
