@@ -1,27 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dead letters by the libraries that write them: Spring Kafka's DeadLetterPublishingRecoverer, from exceptions that real code throws, and
-// Kafka Streams' own dead-letter queue. Arguments: bootstrap servers, topic. Prints one line a letter: case, class that a person gives it.
+// Dead letters by the libraries that write them: Spring Kafka's DeadLetterPublishingRecoverer about the exceptions of Failures.java, and
+// Kafka Streams' own dead-letter queue. Arguments: spring or streams, bootstrap servers, topic.
 
-import java.net.Socket;
-import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.UUID;
-import java.util.concurrent.Callable;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.errors.RecordTooLargeException;
-import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
-import org.apache.kafka.common.serialization.IntegerDeserializer;
-import org.apache.kafka.common.serialization.LongDeserializer;
 import org.apache.kafka.common.serialization.Serdes;
-import org.apache.kafka.common.serialization.UUIDDeserializer;
-import org.apache.kafka.connect.json.JsonDeserializer;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.StreamsConfig;
@@ -29,83 +16,17 @@ import org.springframework.kafka.core.DefaultKafkaProducerFactory;
 import org.springframework.kafka.core.KafkaTemplate;
 import org.springframework.kafka.listener.DeadLetterPublishingRecoverer;
 import org.springframework.kafka.listener.ListenerExecutionFailedException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.ObjectMapper;
 
 public class Letters {
-    enum Color { RED, BLUE }
-    public static class Order {
-        public int id;
-        public Color color;
-        public List<Integer> items;
-    }
-    static class InsufficientFundsException extends RuntimeException {
-        InsufficientFundsException(String m) { super(m); }
-    }
-    static class OrderValidationException extends RuntimeException {
-        OrderValidationException(String m) { super(m); }
-    }
-    static class PaymentGatewayTimeoutException extends RuntimeException {
-        PaymentGatewayTimeoutException(String m) { super(m); }
-    }
-
-    static final ObjectMapper MAPPER = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
-
-    static byte[] utf8(String s) { return s.getBytes(StandardCharsets.UTF_8); }
-
-    static Exception thrown(Callable<?> code) {
-        try {
-            code.call();
-        } catch (Exception e) {
-            return e;
-        }
-        throw new IllegalStateException("nothing was thrown");
-    }
-
-    static void listener(Map<Exception, String> all, String label, Callable<?> code) { all.put(thrown(code), label); }
-
-    static Map<Exception, String> failures() {
-        Map<Exception, String> all = new java.util.LinkedHashMap<>();
-        for (String text : List.of("{bad", "", "tru", "hello", "{\"id\":1", "<x/>"))
-            listener(all, "deserialization", () -> MAPPER.readValue(utf8(text), Order.class));
-        for (String text : List.of("{\"id\":\"x\"}", "{\"color\":\"PURPLE\"}", "{\"other\":1}", "[]", "{\"items\":{}}", "{\"items\":[\"a\"]}", "\"text\""))
-            listener(all, "schema_mismatch", () -> MAPPER.readValue(utf8(text), Order.class));
-        listener(all, "deserialization", () -> new LongDeserializer().deserialize("t", new byte[3]));
-        listener(all, "deserialization", () -> new IntegerDeserializer().deserialize("t", new byte[8]));
-        listener(all, "deserialization", () -> new UUIDDeserializer().deserialize("t", utf8("no uuid")));
-        listener(all, "deserialization", () -> new JsonDeserializer().deserialize("t", utf8("{")));
-        listener(all, "transient", () -> new Socket("127.0.0.1", 1));
-        listener(all, "transient", () -> java.net.InetAddress.getByName("no-such-host.invalid"));
-        listener(all, "transient", () -> new CompletableFuture<String>().get(1, TimeUnit.MILLISECONDS));
-        listener(all, "transient", () -> java.net.http.HttpClient.newHttpClient().send(
-                java.net.http.HttpRequest.newBuilder(java.net.URI.create("http://127.0.0.1:1/")).build(), java.net.http.HttpResponse.BodyHandlers.ofString()));
-        listener(all, "transient", () -> { throw new org.apache.kafka.common.errors.TimeoutException("Expiring 1 record(s) for orders-0: 120000 ms has passed"); });
-        listener(all, "transient", () -> { throw new TopicAuthorizationException("Not authorized to access topics: [orders]"); });
-        listener(all, "transient", () -> { throw new PaymentGatewayTimeoutException("no answer from gateway-7 in 3000 ms"); });
-        listener(all, "transient", () -> { throw new java.sql.SQLTransientConnectionException("HikariPool-1 - Connection is not available, request timed out after 30001ms."); });
-        listener(all, "transient", () -> { throw new java.sql.SQLException("The connection attempt failed.", "08001"); });
-        listener(all, "business", () -> { throw new InsufficientFundsException("account 4711 has 12.50, needs 503.00"); });
-        listener(all, "business", () -> { throw new OrderValidationException("basket of 503 items"); });
-        listener(all, "business", () -> { throw new IllegalArgumentException("quantity -3 of order 17"); });
-        listener(all, "business", () -> Integer.parseInt("twelve"));
-        listener(all, "business", () -> java.time.LocalDate.parse("22.11.2026"));
-        listener(all, "business", () -> { throw new RecordTooLargeException("The message is 2097260 bytes when serialized which is larger than 1048576"); });
-        listener(all, "business", () -> { throw new java.sql.SQLIntegrityConstraintViolationException("Duplicate entry '17' for key 'orders.PRIMARY'", "23000"); });
-        listener(all, "schema_mismatch", () -> Color.valueOf("PURPLE"));
-        listener(all, "schema_mismatch", () -> (Integer) (Object) "text");
-        listener(all, "unknown", () -> { Object o = null; return o.toString(); });
-        return all;
-    }
-
     static void spring(String bootstrap, String topic) throws Exception {
         Map<String, Object> config = new HashMap<>(Map.of("bootstrap.servers", bootstrap, "key.serializer", ByteArraySerializer.class, "value.serializer", ByteArraySerializer.class));
         var factory = new DefaultKafkaProducerFactory<Object, Object>(config);
         var recoverer = new DeadLetterPublishingRecoverer(new KafkaTemplate<>(factory), (r, e) -> new org.apache.kafka.common.TopicPartition(topic, 0));
         int i = 0;
-        for (var one : failures().entrySet()) {
-            var record = new ConsumerRecord<>("orders", 5, (1L << 33) + i, utf8("k" + i), utf8("v" + i));
-            recoverer.accept(record, null, new ListenerExecutionFailedException("Listener failed", "billing", one.getKey()));
-            System.out.println("spring " + i++ + " " + one.getValue());
+        for (var failure : Failures.all().keySet()) {
+            var record = new ConsumerRecord<>("orders", 5, (1L << 33) + i, Failures.utf8("k" + i), Failures.utf8("v" + i));
+            recoverer.accept(record, null, new ListenerExecutionFailedException("Listener failed", "billing", failure));
+            i++;
         }
         factory.destroy();
     }

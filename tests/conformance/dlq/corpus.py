@@ -108,11 +108,11 @@ def run(binary, workdir, names, libraries):
         if names:
             run_connect(binary, kafka, workdir, names, rows, total, problems)
         for others in (spring, streams) if libraries else ():
-            row, wrong = others(binary, kafka, workdir)
-            print(*row, flush=True)
-            rows.append(row)
+            told, wrong = others(binary, kafka, workdir)
+            print(*told, flush=True)
+            rows.append(told)
             problems += wrong
-            total.update(failures=row[1], with_headers=row[2])
+            total.update(failures=told[1], with_headers=told[2], apps=told[1], apps_without=told[3])
     return rows, total, problems
 
 
@@ -156,40 +156,71 @@ def judge_all(binary, kafka, connect, workdir, names, labels, rows, total, probl
         total.update(failures=len(letters), with_headers=with_headers, connect=len(letters), without=without, origins=origins)
 
 
+def java(workdir, writer, recipe):
+    """(labels, run): the classes that a person gives the exceptions of Failures.java, and what run(arguments) begins WRITER.java with."""
+    here, jars = pathlib.Path(__file__).parent, jvm_connect.fetch(*recipe)
+    classes = workdir / f"classes-{writer}"
+    sources = [here / f"{name}.java" for name in ("Failures", writer)]
+    path = ["-cp", f"{classes}:{jars}/*"]
+    subprocess.run(["javac", "-nowarn", "-proc:none", *path, "-d", classes, *sources], check=True)
+    told = subprocess.run(["java", *path, "Failures"], stdout=subprocess.PIPE, text=True, check=True)
+    return told.stdout.split(), lambda *arguments: ["java", *path, writer, *arguments]
+
+
+def row(binary, kafka, title, family, topic, labels, places):
+    """A row of letters that are told by case, and again without any header: nothing runs an application again, so what is left is the bytes."""
+    letters = kafka.consume_all(topic)
+    plain = f"{topic}-plain"
+    kafka.create_topic(plain)
+    producer = confluent_kafka.Producer({"bootstrap.servers": kafka.bootstrap})
+    for r in letters:
+        producer.produce(plain, r.value, r.key, timestamp=r.timestamp)
+    producer.flush(30)
+    found, bare = sluice(binary, kafka, "list", topic), sluice(binary, kafka, "list", plain)
+    wrong = [f"{title} {n}: {one['family']} {one['class']}/{one['code']} instead of {label}: {one['cause']}: {one['message']}"
+             for n, (one, label) in enumerate(zip(found, labels, strict=True)) if (one["class"], one["family"]) != (label, family)]  # fmt: skip
+    right = len(labels) - len(wrong)
+    without = sum(one["class"] == label for one, label in zip(bare, labels, strict=True))
+    origins = sum(one["origin"] == place for one, place in zip(found, places, strict=True))
+    return (title, len(labels), right, without, f"{origins} by headers"), wrong
+
+
+def place(topic, partition, offset):
+    return {"topic": topic, "partition": partition, "offset": offset}
+
+
 def spring(binary, kafka, workdir):
     """A row of Spring Kafka's own letters, and what was wrong."""
-    jars = jvm_connect.fetch("dlq-letters", LETTERS)
-    java = ["java", "-cp", f"{jars}/*", str(pathlib.Path(__file__).with_name("Letters.java"))]
-    done = subprocess.run([*java, "spring", kafka.bootstrap, "spring-dlt"], capture_output=True, text=True, timeout=120)
-    if done.returncode:
-        raise stand.StandError(done.stderr[-3000:])
-    labels = [line.split()[2] for line in done.stdout.splitlines() if line.startswith("spring ")]
-    right, wrong, origins = 0, [], 0
-    for number, one in enumerate(sluice(binary, kafka, "list", "spring-dlt")):
-        origins += one["origin"] == {"topic": "orders", "partition": 5, "offset": (1 << 33) + number} and one["family"] == "spring"
-        right += one["class"] == labels[number]
-        if one["class"] != labels[number]:
-            wrong.append(f"spring {number}: {one['class']}/{one['code']} instead of {labels[number]}: {one['cause']}: {one['message']}")
-    return ("Spring Kafka", len(labels), right, "", origins), wrong
+    labels, command = java(workdir, "Letters", ("dlq-letters", LETTERS))
+    subprocess.run(command("spring", kafka.bootstrap, "spring-dlt"), check=True, timeout=120)
+    return row(binary, kafka, "Spring Kafka", "spring", "spring-dlt", labels, [place("orders", 5, (1 << 33) + n) for n in range(len(labels))])
+
+
+def application(kafka, command, topic, count):
+    """Runs it until it has written so many letters."""
+    with tempfile.TemporaryFile() as log, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log) as app:
+        try:
+            stand.wait_until(lambda: len(kafka.consume_all(topic)) == count, 90, f"{count} letters in {topic}", 0.5)
+        except TimeoutError as error:
+            log.seek(0)
+            raise stand.StandError(f"{error}: {log.read().decode(errors='replace')[-3000:]}") from error
+        finally:
+            app.stdin.close()
+            try:
+                app.wait(30)
+            except subprocess.TimeoutExpired:
+                app.kill()
 
 
 def streams(binary, kafka, workdir):
     """A row of Kafka Streams' own letters."""
-    jars = jvm_connect.fetch("dlq-letters", LETTERS)
-    kafka.create_topic("streams-dlq-in")
-    kafka.create_topic("streams-dlq")
-    kafka.produce("streams-dlq-in", [(f"k{i}", b"x" * i) for i in range(1, 20) if i != 8])
-    java = ["java", "-cp", f"{jars}/*", str(pathlib.Path(__file__).with_name("Letters.java")), "streams", kafka.bootstrap, "streams-dlq"]
-    with subprocess.Popen(java, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as app:
-        try:
-            stand.wait_until(lambda: len(kafka.consume_all("streams-dlq")) == 18, 90, "the letters of Kafka Streams", 0.5)
-        finally:
-            app.stdin.close()
-            app.wait(30)
-    found = sluice(binary, kafka, "list", "streams-dlq")
-    right = sum(one["class"] == "deserialization" and one["family"] == "streams" for one in found)
-    origins = sum(one["origin"] == {"topic": "streams-dlq-in", "partition": 0, "offset": n} for n, one in enumerate(found))
-    return ("Kafka Streams", len(found), right, "", origins), [f"streams: {one}" for one in found if one["class"] != "deserialization"]
+    topic = "streams-dlq"
+    kafka.create_topic(f"{topic}-in")
+    kafka.create_topic(topic)
+    kafka.produce(f"{topic}-in", [(f"k{i}", b"x" * i) for i in range(1, 20) if i != 8])
+    _, command = java(workdir, "Letters", ("dlq-letters", LETTERS))
+    application(kafka, command("streams", kafka.bootstrap, topic), topic, 18)
+    return row(binary, kafka, "Kafka Streams", "streams", topic, ["deserialization"] * 18, [place(f"{topic}-in", 0, n) for n in range(18)])
 
 
 def strip(kafka, letters, topic):
@@ -209,7 +240,9 @@ def table(rows, total):
     def share(n, of):
         return f"{n} ({100 * n / max(total[of], 1):.1f} %)"
 
-    sums = [total["failures"], share(total["with_headers"], "failures"), share(total["without"], "connect"), share(total["origins"], "connect")]
+    sums = [total["failures"], share(total["with_headers"], "failures"), f"Connect: {share(total['without'], 'connect')}", share(total["origins"], "connect")]
+    if total["apps"]:
+        sums[2] += f"; applications: {share(total['apps_without'], 'apps')}"
     return text + "| **all** | " + " | ".join(f"**{value}**" for value in sums) + " |\n"
 
 
