@@ -52,6 +52,7 @@ void sl_pg_emit_init(struct sl_pg_emit *e, const struct sl_pg_relations *rels, u
         e->heartbeat_topic =
                 sl_str_c(cfg->heartbeat_topic ? cfg->heartbeat_topic
                                               : sl_pg_topic_name(cfg, cfg->heartbeat_prefix, NULL, prefix, life));
+        e->headers = sl_arena_alloc(life, SL_PG_HEADERS * sizeof(*e->headers));
         header(&e->headers[0], "__debezium.context.connectorLogicalName", prefix);
         header(&e->headers[1], "__debezium.context.taskId", sl_arena_printf(life, "%u", task));
         header(&e->headers[2], "__debezium.context.connectorName", "postgresql");
@@ -213,7 +214,7 @@ static void put_headers(const struct sl_pg_emit *e, struct sl_batch *b, struct s
                         const struct sl_header *extra)
 {
         rec->header_count = e->cfg->extended_headers ? SL_PG_HEADERS : 0;
-        rec->headers = (struct sl_header *)e->headers;
+        rec->headers = e->headers;
         if (!extra)
                 return;
         rec->headers = sl_arena_alloc(&b->arena, (rec->header_count + 1) * sizeof(*rec->headers));

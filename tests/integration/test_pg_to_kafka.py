@@ -72,6 +72,20 @@ def test_snapshot_then_stream(worker, kafka, database):
     assert json.loads(source_of(new)["sequence"])[1] == str(source_of(new)["lsn"])
 
 
+def test_headers_are_those_of_their_own_batch(worker, kafka, database):
+    """Headers are packed once for records that share them; the next batch's lie at the same addresses."""
+    database.sql(ACCOUNTS)
+    topic = f"{database.prefix}.public.accounts"
+    header = {"transforms": "h", "transforms.h.type": "org.apache.kafka.connect.transforms.HeaderFrom$Key"}
+    header |= {"transforms.h.fields": "id", "transforms.h.headers": "id", "transforms.h.operation": "copy"}
+    worker.run("pg", database.config(table_include_list="public.accounts", **header))
+    read(kafka, topic, 3)
+    for number in range(5):
+        database.sql(f"insert into accounts (id, name) values ({100 + number}, 'x')")
+        record = read(kafka, topic, 4 + number)[-1]
+        assert json.loads(dict(record.headers)["id"]) == json.loads(record.key)["id"] == 100 + number
+
+
 def test_tables_that_are_not_wanted_stay_out(worker, kafka, database):
     database.sql(ACCOUNTS + "create table other (id int primary key); insert into other values (1);")
     worker.run("pg", database.config(table_include_list="public.acc.*", tombstones_on_delete="false"))
