@@ -627,7 +627,8 @@ enum sl_rc sl_consumer_commit(struct sl_consumer *c, const struct sl_tp_offset *
                 part->offset = items[i].offset;
                 if (items[i].metadata) { /* the list frees it */
                         part->metadata = sl_strdup(items[i].metadata);
-                        part->metadata_size = strlen(items[i].metadata);
+                        /* Its NUL, too: clients over librdkafka (Python's among them) read on until there is one. */
+                        part->metadata_size = strlen(items[i].metadata) + 1;
                 }
         }
         rd_kafka_queue_t *answers = rd_kafka_queue_new(c->rk);
