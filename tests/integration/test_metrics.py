@@ -96,8 +96,8 @@ def test_values_and_documents(busy, kafka):
 
     # docs/metrics.md says what is served, with type and labels, and nothing else.
     types, documents = m.types(), documented()
-    # These are there with a registry's first request, and with a Snowflake sink.
-    others = {name for name in documents if name.startswith(("sluice_registry_", "sluice_snowflake_"))}
+    # These are there with a registry's first request, with a Snowflake sink and with a dead-letter connector.
+    others = {name for name in documents if name.startswith(("sluice_registry_", "sluice_snowflake_", "sluice_dlq_"))}
     assert set(types) == set(documents) - others
     for family in m.families:
         for sample in family.samples:
@@ -163,6 +163,20 @@ def test_values_and_documents(busy, kafka):
     assert m.value("sluice_source_lag_bytes", **pg) >= 0 and m.value("sluice_source_lag_seconds", **pg) < 60
 
 
+def check_documents(m, prefix):
+    """What is served under the prefix is documented so. The names of docs/metrics.md that are not served."""
+    check_text(m.text)
+    documents = {name: facts for name, facts in documented().items() if name.startswith(prefix)}
+    served = {name: kind for name, kind in m.types().items() if name.startswith(prefix)}
+    assert served.items() <= {name: kind for name, (kind, labels) in documents.items()}.items()
+    for family in m.families:
+        for sample in family.samples:
+            name = re.sub(r"_(bucket|sum|count)$", "", sample.name)
+            for known in documents.keys() & {sample.name, name}:
+                assert set(sample.labels) - {"le"} <= documents[known][1], sample
+    return documents.keys() - served.keys()
+
+
 def test_snowflake(make_worker, kafka, snowflake, unique):
     """A Snowflake sink's metrics are those of docs/metrics.md."""
     worker = make_worker().start()
@@ -172,15 +186,18 @@ def test_snowflake(make_worker, kafka, snowflake, unique):
                       "value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false"})
     m = wait_until(lambda: (m := Metrics(worker)).value("sluice_snowflake_rows_total") == ROWS
                    and m.value("sluice_snowflake_commit_seconds_count") and m, what="the rows")
-    check_text(m.text)
-    documents = {name: facts for name, facts in documented().items() if name.startswith("sluice_snowflake_")}
-    assert {name: kind for name, kind in m.types().items() if name.startswith("sluice_snowflake_")} == {
-        name: kind for name, (kind, labels) in documents.items()}
-    for family in m.families:
-        for sample in family.samples:
-            name = re.sub(r"_(bucket|sum|count)$", "", sample.name)
-            for known in documents.keys() & {sample.name, name}:
-                assert set(sample.labels) - {"le"} <= documents[known][1], sample
+    assert not check_documents(m, "sluice_snowflake_")
+
+
+def test_dead_letter_connector(make_worker, kafka, unique):
+    """A dead-letter connector's metrics are those of docs/metrics.md; two are there when what they count has happened."""
+    worker = make_worker().start()
+    kafka.create_topic(unique)
+    kafka.produce(unique, [("k", b"what no class fits")])
+    worker.run("letters", {"connector.class": "sluice.dlq", "dlq.topics": unique})
+    wait_until(lambda: Metrics(worker).value("sluice_dlq_open_letters", **{"class": "unknown"}) == 1, what="the letter")
+    m = Metrics(worker)
+    assert check_documents(m, "sluice_dlq_") == {"sluice_dlq_breaker_state", "sluice_dlq_rule_uses_total"}
 
 
 def test_lag_of_a_sink_that_does_not_keep_up(make_worker, kafka, tmp_path, unique):
