@@ -184,7 +184,8 @@ def test_a_token_that_is_there_says_where_to_begin(worker, kafka, snowflake, uni
     worker.run(unique, config(snowflake, unique))
     landed(snowflake, unique, 80)
     worker.delete(unique)
-    # The topic is made anew: without a word all of it would be skipped.
+    # The topic is made anew: without a word all of it would be skipped. (A consumer that is still closing would have the broker make it.)
+    wait_until(lambda: not admin.delete_consumer_groups([group])[group].exception(), what="the group to be empty again")
     admin.delete_topics([unique])[unique].result(30)
     wait_until(lambda: unique not in admin.list_topics(timeout=5).topics, what="the topic to go")
     kafka.create_topic(unique)
