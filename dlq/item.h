@@ -96,4 +96,11 @@ struct sl_dlq_item {
         uint64_t fingerprint;         /* of the group; printed as 16 hex digits */
         const struct sl_dlq_rule *rule; /* that decided, or NULL */
 };
+
+/* In a function that qsort calls: return if these differ. */
+#define SL_DLQ_ORDER(x, y)                                                                                             \
+        do {                                                                                                           \
+                if ((x) != (y))                                                                                        \
+                        return (x) < (y) ? -1 : 1;                                                                     \
+        } while (0)
 #endif

@@ -581,24 +581,18 @@ static enum sl_rc decide_all(struct run *r)
 /* --- All of it -------------------------------------------------------------------------------------------------------
  */
 
-#define ORDER(x, y)                                                                                                    \
-        do {                                                                                                           \
-                if ((x) != (y))                                                                                        \
-                        return (x) < (y) ? -1 : 1;                                                                     \
-        } while (0)
-
 /* By where the originals stood, so that records of one key keep their order; equal failures together, closed ones
  * first. */
 static int by_origin(const void *a, const void *b)
 {
         const struct entry *x = a, *y = b;
-        ORDER(x->place, y->place);
-        ORDER(x->origin_partition, y->origin_partition);
-        ORDER(x->origin_offset, y->origin_offset);
-        ORDER(x->identity, y->identity);
-        ORDER(!x->closed, !y->closed);
-        ORDER(x->partition, y->partition);
-        ORDER(x->offset, y->offset);
+        SL_DLQ_ORDER(x->place, y->place);
+        SL_DLQ_ORDER(x->origin_partition, y->origin_partition);
+        SL_DLQ_ORDER(x->origin_offset, y->origin_offset);
+        SL_DLQ_ORDER(x->identity, y->identity);
+        SL_DLQ_ORDER(!x->closed, !y->closed);
+        SL_DLQ_ORDER(x->partition, y->partition);
+        SL_DLQ_ORDER(x->offset, y->offset);
         return 0;
 }
 

@@ -351,18 +351,12 @@ static enum sl_rc read_due(struct batch *b)
 
 /* --- Writing ---------------------------------------------------------------------------------------------------------- */
 
-#define ORDER(x, y)                                                                                                    \
-        do {                                                                                                           \
-                if ((x) != (y))                                                                                        \
-                        return (x) < (y) ? -1 : 1;                                                                     \
-        } while (0)
-
 static int by_origin(const void *a, const void *b)
 {
         const struct retry *x = a, *y = b;
-        ORDER((uintptr_t)x->goal, (uintptr_t)y->goal);
-        ORDER(x->origin_partition, y->origin_partition);
-        ORDER(x->origin_offset, y->origin_offset);
+        SL_DLQ_ORDER((uintptr_t)x->goal, (uintptr_t)y->goal);
+        SL_DLQ_ORDER(x->origin_partition, y->origin_partition);
+        SL_DLQ_ORDER(x->origin_offset, y->origin_offset);
         return by_place(&x->wait, &y->wait);
 }
 
