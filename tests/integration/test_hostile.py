@@ -127,4 +127,4 @@ def test_http(make_worker, kafka, store, snowflake, tmp_path, unique):
             worker.delete(name)
         wait_until(lambda: open_files(worker) <= files + 8, what="the connections to end")
     worker.run("s3", s3_config(store, unique, flush_size=10))
-    wait_until(lambda: len(store.list("lake", f"topics/{unique}/")) == 3, what="the objects")
+    wait_until(lambda: len(store.list("lake", f"topics/{unique}/")) == 3, 90, "the objects")
