@@ -315,21 +315,8 @@ static struct sl_dlq_place *target_of(struct run *r, const struct entry *e)
 }
 
 struct lineage {
-        char id[300], partition[24], offset[24], hop[24], time[24];
+        char id[300], partition[SL_I64_TEXT], offset[SL_I64_TEXT], hop[SL_I64_TEXT], time[SL_I64_TEXT];
 };
-
-/* A number's text at the end of its room: printing five of them was a tenth of a replay's time. */
-static struct sl_str decimal(char room[24], int64_t v)
-{
-        char *end = room + 24, *p = end;
-        uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-        do
-                *--p = (char)('0' + u % 10);
-        while (u /= 10);
-        if (v < 0)
-                *--p = '-';
-        return (struct sl_str){p, (size_t)(end - p)};
-}
 
 static char *append(char *p, struct sl_str s)
 {
@@ -337,26 +324,27 @@ static char *append(char *p, struct sl_str s)
         return p + s.len;
 }
 
-/* What we write on it: which dead letter it was, where its original stood, how often it was replayed, by which job. */
+/* What we write on it: which dead letter it was, where its original stood, how often it was replayed, by which job. Without printf,
+ * which was a tenth of a replay's time. */
 static uint32_t add_lineage(const struct run *r, const struct entry *e, const struct sl_dlq_packed *rec, struct lineage *l,
                             struct sl_kheader *out)
 {
         struct sl_kheader *h = out;
         char *p = append(l->id, sl_str_c(r->o->scan.topic)); /* a topic's name has at most 249 bytes */
         p = append(p, SL_STR("-"));
-        p = append(p, decimal(l->hop, e->partition));
+        p = append(p, sl_i64_text(l->hop, e->partition));
         p = append(p, SL_STR("-"));
-        p = append(p, decimal(l->hop, e->offset));
+        p = append(p, sl_i64_text(l->hop, e->offset));
         *h++ = (struct sl_kheader){SL_STR("__sluice.dlq.id"), {l->id, (size_t)(p - l->id)}};
         if (e->place != SL_DLQ_NO_PLACE)
                 *h++ = (struct sl_kheader){SL_STR("__sluice.dlq.origin.topic"), sl_str_c(r->places.items[e->place].name)};
         if (e->origin_offset >= 0) {
-                *h++ = (struct sl_kheader){SL_STR("__sluice.dlq.origin.partition"), decimal(l->partition, e->origin_partition)};
-                *h++ = (struct sl_kheader){SL_STR("__sluice.dlq.origin.offset"), decimal(l->offset, e->origin_offset)};
+                *h++ = (struct sl_kheader){SL_STR("__sluice.dlq.origin.partition"), sl_i64_text(l->partition, e->origin_partition)};
+                *h++ = (struct sl_kheader){SL_STR("__sluice.dlq.origin.offset"), sl_i64_text(l->offset, e->origin_offset)};
         }
         if (r->o->target_connector && rec->timestamp_ms >= 0)
-                *h++ = (struct sl_kheader){SL_STR(SL_REPLAY_TIMESTAMP), decimal(l->time, rec->timestamp_ms)};
-        *h++ = (struct sl_kheader){SL_STR("__sluice.dlq.hop"), decimal(l->hop, rec->hops + 1)};
+                *h++ = (struct sl_kheader){SL_STR(SL_REPLAY_TIMESTAMP), sl_i64_text(l->time, rec->timestamp_ms)};
+        *h++ = (struct sl_kheader){SL_STR("__sluice.dlq.hop"), sl_i64_text(l->hop, rec->hops + 1)};
         *h++ = (struct sl_kheader){SL_STR("__sluice.dlq.replay_id"), sl_str_c(r->job->id)};
         return (uint32_t)(h - out);
 }

@@ -280,14 +280,7 @@ static struct sl_value of_decimal(struct cast *st, const struct sl_schema *schem
 /* A whole number's text, written where it stays. */
 static struct sl_value whole_text(int64_t v, struct sl_arena *arena)
 {
-        char *text = sl_arena_alloc(arena, 32), *end = text + 24, *p = end;
-        uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-        do
-                *--p = (char)('0' + u % 10);
-        while ((u /= 10) != 0);
-        if (v < 0)
-                *--p = '-';
-        return sl_v_str((struct sl_str){p, (size_t)(end - p)});
+        return sl_v_str(sl_i64_text(sl_arena_alloc(arena, SL_I64_TEXT), v));
 }
 
 static struct sl_value to_string(struct cast *st, const struct sl_schema *schema, const struct sl_value *v,

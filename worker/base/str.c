@@ -121,13 +121,9 @@ static unsigned decimal_len(uint64_t v)
         return t + 1 - (v < pow10[t]);
 }
 
-void sl_buf_add_u64(struct sl_buf *b, uint64_t v)
+/* The digits of v, which end before w. */
+static void put_digits(char *w, uint64_t v)
 {
-        if (!sl_buf_room(b, 20)) /* the longest */
-                return;
-        unsigned n = decimal_len(v);
-        char *w = b->ptr + b->len + n;
-        b->len += n;
         while (v >= 100) {
                 w -= 2;
                 memcpy(w, digit_pairs + v % 100 * 2, 2);
@@ -137,6 +133,23 @@ void sl_buf_add_u64(struct sl_buf *b, uint64_t v)
                 memcpy(w - 2, digit_pairs + v * 2, 2);
         else
                 w[-1] = (char)('0' + v);
+}
+
+void sl_buf_add_u64(struct sl_buf *b, uint64_t v)
+{
+        if (!sl_buf_room(b, 20)) /* the longest */
+                return;
+        b->len += decimal_len(v);
+        put_digits(b->ptr + b->len, v);
+}
+
+struct sl_str sl_i64_text(char room[SL_I64_TEXT], int64_t v)
+{
+        uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+        unsigned n = decimal_len(u) + (v < 0);
+        room[0] = '-';
+        put_digits(room + n, u);
+        return (struct sl_str){room, n};
 }
 
 void sl_buf_add_i64(struct sl_buf *b, int64_t v)

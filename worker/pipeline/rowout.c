@@ -48,6 +48,7 @@ static enum sl_rc pack_headers(struct sl_rowout *o, const struct sl_converter *c
         if (!sl_buf_ok(&o->packed))
                 return sl_fail(err, SL_E_TOO_LARGE, "The headers of a record of topic %.*s pass 1 GiB", SL_FMT(rec->topic));
         o->packed_from = rec->headers;
+        o->packed_resets = arena->resets;
         o->packed_count = n;
         o->packed_topic = rec->topic;
         return SL_OK;
@@ -60,8 +61,8 @@ enum sl_rc sl_rowout_encode(struct sl_rowout *o, const struct sl_codec *codec, c
         sl_buf_clear(&o->row);
         SL_TRY(encode(o, &codec->key, SL_STAGE_KEY_CONVERTER, rec->topic, rec->key_schema, &rec->key, &key, err));
         SL_TRY(encode(o, &codec->value, SL_STAGE_VALUE_CONVERTER, rec->topic, rec->value_schema, &rec->value, &value, err));
-        if (rec->header_count && (rec->headers != o->packed_from || rec->header_count != o->packed_count ||
-                                  !sl_str_eq(rec->topic, o->packed_topic)))
+        if (rec->header_count && (rec->headers != o->packed_from || o->packed_resets != arena->resets ||
+                                  rec->header_count != o->packed_count || !sl_str_eq(rec->topic, o->packed_topic)))
                 SL_TRY(pack_headers(o, &codec->header, rec, arena, err));
         *ret = (struct sl_message){.topic = rec->topic,
                                    .partition = rec->partition,

@@ -9,7 +9,8 @@
 struct sl_rowout {
         struct sl_buf row;
         struct sl_buf packed;                /* headers, of the row before */
-        const struct sl_header *packed_from; /* which ones; NULL = none of this batch */
+        const struct sl_header *packed_from; /* which ones; NULL = none */
+        uint64_t packed_resets;              /* of the arena: after another one the same address is another batch's */
         uint32_t packed_count;
         struct sl_str packed_topic; /* a header converter may make something else of them for another one */
 };
@@ -17,10 +18,5 @@ struct sl_rowout {
 /* The message's bytes are good until the next row. arena: the batch's. Fails with the stage and the converter that refused it. */
 enum sl_rc sl_rowout_encode(struct sl_rowout *o, const struct sl_codec *codec, const struct sl_record *rec, struct sl_arena *arena,
                             struct sl_message *ret, struct sl_err *err);
-/* What was said of addresses in the last batch no longer holds. */
-static inline void sl_rowout_next_batch(struct sl_rowout *o)
-{
-        o->packed_from = NULL;
-}
 void sl_rowout_free(struct sl_rowout *o); /* accepts a zeroed struct */
 #endif

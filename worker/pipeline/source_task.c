@@ -289,7 +289,6 @@ static enum sl_rc process_batch(struct line *l, struct sl_err *err)
                 return SL_OK;
         l->entry = sl_ledger_open(&l->ledger);
         l->topic_at = NULL; /* the batch before may have had another name there */
-        sl_rowout_next_batch(&l->out);
         if (sl_unlikely(sl_task_retells(l->t))) {
                 sl_map_free(&l->seen, free);
                 l->seen = (struct sl_map){0};
