@@ -134,9 +134,19 @@ def test_tls(tmp_path, authority):
 def test_the_certificate_must_be_of_the_host(tmp_path, authority):
     with stand.Registry(tmp_path, cert=authority.issue("elsewhere", "DNS:elsewhere")) as registry:
         trust = {SSL + "truststore.type": "PEM", SSL + "truststore.location": authority.certificate}
-        assert ask(at(registry) | trust, ("write", "s", "AVRO", INT))[0]["error"] == "registry.auth"
+        answer = ask(at(registry) | trust, ("write", "s", "AVRO", INT))[0]
+        assert (answer["class"], answer["error"]) == ("fatal", "registry.auth")
+        assert "no alternative certificate subject name matches" in answer["message"]
         any_host = {SSL + "endpoint.identification.algorithm": ""}
         assert ask(at(registry) | trust | any_host, ("write", "s", "AVRO", INT))[0]["ok"]
+
+
+def test_a_certificate_that_has_expired(tmp_path, authority):
+    with stand.Registry(tmp_path, cert=authority.issue("late", f"IP:{stand.HOST}", days=-1)) as registry:
+        trust = {SSL + "truststore.type": "PEM", SSL + "truststore.location": authority.certificate}
+        answer = ask(at(registry) | trust, ("write", "s", "AVRO", INT))[0]
+        assert (answer["class"], answer["error"]) == ("fatal", "registry.auth")
+        assert "certificate has expired" in answer["message"]
 
 
 def test_mutual_tls(tmp_path, authority):
