@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Counts the heap allocations of this test program: glibc lets a program define malloc and its kin. Under a sanitizer,
- * which has its own, nothing is counted (ALLOC_COUNTED is 0 and allocations() stays 0). Include in one file only. */
+/* Counts the heap allocations of this test program: glibc lets a program define malloc and its kin. Under a sanitizer or
+ * valgrind, which have their own, nothing is counted (ALLOC_COUNTED is 0 and allocations() stays 0). Include in one file only. */
 #ifndef SL_TESTS_ALLOCATIONS_H
 #define SL_TESTS_ALLOCATIONS_H
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 static uint64_t allocation_count;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
 #define ALLOC_COUNTED 0
 #else
-#define ALLOC_COUNTED 1
+#define ALLOC_COUNTED (!getenv("LD_PRELOAD") || !strstr(getenv("LD_PRELOAD"), "vgpreload"))
 extern void *__libc_malloc(size_t n);
 extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *p, size_t n);
