@@ -19,7 +19,10 @@
 #include "cmd.h"
 #include "dlq/alert.h"
 #include "dlq/cmd_rest.h"
+#include "kafka/aside.h"
 #include "rest/server.h"
+
+#define ASIDE_MS 2000
 
 struct worker {
         struct sl_worker_cfg cfg;
@@ -211,6 +214,7 @@ int sl_cmd_worker(const struct sl_args *args)
         sl_rest_server_free(w.rest);
         sl_dlq_rest_free(w.dlq);
         sl_herder_free(w.herder);
+        (void)sl_kafka_wait_aside(ASIDE_MS); /* what is still on its way then is nobody's any more */
         if (w.herder)
                 sl_info("stopped");
         release(&w);

@@ -3,8 +3,10 @@ killed, stopped and doubled. Groups with a short session are for deaths, those w
 
 import json
 import os
+import random
 import signal
 import subprocess
+import time
 
 import confluent_kafka
 import pytest
@@ -14,6 +16,7 @@ from conftest import wait_until
 
 BINARY = os.environ.get("SLUICE_KAFKA_MEMBER", stand.PLACES["SLUICE_ROOT"] / "build" / "dev" / "tests" / "kafka_member")
 SHORT, LONG = 3000, 60000
+SEED = int(os.environ.get("SLUICE_SEED", random.randrange(1 << 31)))
 
 
 @pytest.fixture(scope="session")
@@ -348,3 +351,20 @@ def test_broker_away_for_longer_than_the_session(cluster, store, start, kafka):
     assert a.leader != b.leader
     writer.must("put k=1")
     assert seen(late) == ["k=1"]
+
+
+def test_broker_that_stands_still(cluster, kafka):
+    """For longer than the session, again and again: answers to proofs of the membership before come when the next one stands
+    already. They call the member fenced; but nobody has taken its place. And proofs that never get an answer don't keep a member
+    from joining again for longer than a session."""
+    rng = random.Random(SEED)
+    members = cluster("a", "b", "c", session=SHORT)
+    for member in members:
+        member.must("hammer")
+    for _ in range(8):
+        pause = rng.uniform(2.5, 6)
+        os.kill(kafka.pid, signal.SIGSTOP)
+        time.sleep(pause)
+        os.kill(kafka.pid, signal.SIGCONT)
+        wait_until(lambda: all(member.joined for member in members), 20, f"all are members again after {pause:.1f} s (SLUICE_SEED={SEED})")
+    assert members[0].list() == ["a", "b", "c"]

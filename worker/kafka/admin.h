@@ -39,10 +39,14 @@ enum sl_rc sl_admin_high_watermark(struct sl_admin *a, const char *topic, int32_
 /* Committed offsets of a consumer group, added to out (topic strings in out->arena). */
 enum sl_rc sl_admin_group_offsets(struct sl_admin *a, const char *group, int timeout_ms, struct sl_offsets *out,
                                   struct sl_err *err);
-/* The group.instance.ids of a group's members ("" for one without), texts in arena; no such group = none. *ret_stable false:
- * a rebalance is under way. */
+struct sl_group_member {
+        const char *instance; /* group.instance.id; "" = none */
+        const char *id;       /* what the coordinator calls it */
+};
+/* A group's members, in arena; no such group = none. *ret_stable false: a rebalance is under way. */
 enum sl_rc sl_admin_group_members(struct sl_admin *a, const char *group, int timeout_ms, struct sl_arena *arena,
-                                  const char ***ret, uint32_t *ret_count, bool *ret_stable, struct sl_err *err);
+                                  const struct sl_group_member **ret, uint32_t *ret_count, bool *ret_stable,
+                                  struct sl_err *err);
 /* Changes of a group's offsets. *ret_busy: refused because the group has members; it passes when they have left. All
  * partitions are tried; the error is the first one's. */
 enum sl_rc sl_admin_set_group_offsets(struct sl_admin *a, const char *group, const struct sl_tp_offset *items, uint32_t n,

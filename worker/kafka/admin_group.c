@@ -155,8 +155,9 @@ enum sl_rc sl_admin_delete_group(struct sl_admin *a, const char *group, int time
         return rc;
 }
 
-static enum sl_rc read_members(struct sl_admin_call *call, const char *group, struct sl_arena *arena, const char ***ret,
-                               uint32_t *ret_count, bool *ret_stable, struct sl_err *err)
+static enum sl_rc read_members(struct sl_admin_call *call, const char *group, struct sl_arena *arena,
+                               const struct sl_group_member **ret, uint32_t *ret_count, bool *ret_stable,
+                               struct sl_err *err)
 {
         size_t n = 0;
         const rd_kafka_ConsumerGroupDescription_t **groups = rd_kafka_DescribeConsumerGroups_result_groups(
@@ -171,20 +172,24 @@ static enum sl_rc read_members(struct sl_admin_call *call, const char *group, st
         size_t count = code ? 0 : rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
         rd_kafka_consumer_group_state_t state =
                 code ? RD_KAFKA_CONSUMER_GROUP_STATE_DEAD : rd_kafka_ConsumerGroupDescription_state(groups[0]);
-        *ret = sl_arena_alloc(arena, (count + 1) * sizeof(**ret));
-        *ret_count = 0;
+        struct sl_group_member *members = sl_arena_alloc(arena, (count + 1) * sizeof(*members));
         for (size_t i = 0; i < count; i++) {
-                const char *id = rd_kafka_MemberDescription_group_instance_id(
-                        rd_kafka_ConsumerGroupDescription_member(groups[0], i));
-                (*ret)[(*ret_count)++] = sl_arena_strdup(arena, id ? id : "");
+                const rd_kafka_MemberDescription_t *member = rd_kafka_ConsumerGroupDescription_member(groups[0], i);
+                const char *instance = rd_kafka_MemberDescription_group_instance_id(member);
+                const char *id = rd_kafka_MemberDescription_consumer_id(member);
+                members[i] = (struct sl_group_member){sl_arena_strdup(arena, instance ? instance : ""),
+                                                      sl_arena_strdup(arena, id ? id : "")};
         }
+        *ret = members;
+        *ret_count = (uint32_t)count;
         *ret_stable = state == RD_KAFKA_CONSUMER_GROUP_STATE_STABLE || state == RD_KAFKA_CONSUMER_GROUP_STATE_EMPTY ||
                       state == RD_KAFKA_CONSUMER_GROUP_STATE_DEAD;
         return SL_OK;
 }
 
 enum sl_rc sl_admin_group_members(struct sl_admin *a, const char *group, int timeout_ms, struct sl_arena *arena,
-                                  const char ***ret, uint32_t *ret_count, bool *ret_stable, struct sl_err *err)
+                                  const struct sl_group_member **ret, uint32_t *ret_count, bool *ret_stable,
+                                  struct sl_err *err)
 {
         struct sl_admin_call call;
 

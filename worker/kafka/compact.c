@@ -363,7 +363,7 @@ static enum sl_rc start_writer(struct sl_compact *c, struct sl_err *err)
 
 static void end_writer(struct sl_compact *c)
 {
-        sl_producer_free(c->producer);
+        sl_producer_drop(c->producer);
         c->producer = NULL;
         c->unsettled = NOTHING;
 }
@@ -452,6 +452,7 @@ static enum sl_rc write_plain(struct sl_compact *c, const struct sl_compact_reco
 {
         if (!c->producer)
                 SL_TRY(start_writer(c, err));
+        c->give_up = deadline;
         enum sl_rc rc = send_all(c, records, n, deadline, err);
         if (rc == SL_OK)
                 rc = sl_producer_flush(c->producer, left_ms(deadline), err);
@@ -487,16 +488,28 @@ static enum sl_rc write_fenced(struct sl_compact *c, const struct sl_compact_rec
         return keep(err, &why);
 }
 
+static enum sl_rc write_all(struct sl_compact *c, const struct sl_compact_record *records, uint32_t n, int64_t deadline,
+                            struct sl_err *err)
+{
+        SL_TRY(settle(c, deadline, err));
+        if (!n)
+                return SL_OK;
+        return c->fence ? write_fenced(c, records, n, deadline, err) : write_plain(c, records, n, deadline, err);
+}
+
 enum sl_rc sl_compact_put_all(struct sl_compact *c, const struct sl_compact_record *records, uint32_t n, int timeout_ms,
                               struct sl_err *err)
 {
         int64_t deadline = sl_mono_ms() + timeout_ms;
 
-        SL_TRY(settle(c, deadline, err));
-        if (!n)
-                return SL_OK;
-        SL_TRY(c->fence ? write_fenced(c, records, n, deadline, err) : write_plain(c, records, n, deadline, err));
-        return sl_compact_refresh(c, left_ms(deadline), err);
+        SL_TRY(write_all(c, records, n, deadline, err));
+        return n ? sl_compact_refresh(c, left_ms(deadline), err) : SL_OK;
+}
+
+enum sl_rc sl_compact_write(struct sl_compact *c, struct sl_str key, struct sl_str value, int timeout_ms,
+                            struct sl_err *err)
+{
+        return write_all(c, &(struct sl_compact_record){key, value}, 1, sl_mono_ms() + timeout_ms, err);
 }
 
 enum sl_rc sl_compact_put(struct sl_compact *c, struct sl_str key, struct sl_str value, int timeout_ms,

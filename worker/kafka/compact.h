@@ -33,6 +33,8 @@ struct sl_compact_opts {
 enum sl_rc sl_compact_open(const struct sl_compact_opts *opts, int timeout_ms, struct sl_compact **ret, struct sl_err *err);
 /* Write one record, wait until it is stored, and read it back (apply is called). value.ptr NULL = tombstone. */
 enum sl_rc sl_compact_put(struct sl_compact *c, struct sl_str key, struct sl_str value, int timeout_ms, struct sl_err *err);
+/* The same without reading it back, for who must not wait for the open transaction of another: it comes with a later poll. */
+enum sl_rc sl_compact_write(struct sl_compact *c, struct sl_str key, struct sl_str value, int timeout_ms, struct sl_err *err);
 struct sl_compact_record {
         struct sl_str key, value; /* value.ptr NULL = tombstone */
 };

@@ -3,20 +3,23 @@
  * sl_member_poll in the caller's thread; librdkafka calls back for each one, with an empty list when this member's own
  * partitions stay. Being a member is proved by an offset commit, which carries member id and generation to the group's
  * coordinator. librdkafka sends a commit late (after its coordinator was away) with the member id of that moment, and
- * an empty one is answered by FENCED_INSTANCE_ID, which it takes as fatal. A real fence leaves the member id in place:
- * that is how the two are told apart, and the handle is made again after a false one. Does not decide who runs what. */
+ * an empty one is answered by FENCED_INSTANCE_ID, which it takes as fatal. So does an answer that comes late to a commit
+ * of the membership before this one. After a real fence another member has our group.instance.id: that is how they are
+ * told apart, and the handle is made again after a false one. Does not decide who runs what. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "kafka/aside.h"
 #include "kafka/kconf.h"
 #include "kafka/member.h"
 
 #define FRESH_MS 500
 #define PAUSE_MS 20
 #define LEAVE_MS 5000
+#define ASK_MS 3000
 #define JOIN_PATIENCE_MS 2000
 
 /* Where a handle thinks it stands in the group. */
@@ -141,7 +144,10 @@ static enum sl_rc configure(const struct sl_member *m, rd_kafka_conf_t *conf, st
                 "heartbeat.interval.ms", heartbeat,
                 /* The caller polls every second; this is also how long a rebalance waits for a live member that
                    doesn't. */
-                "max.poll.interval.ms", "900000", "topic.metadata.refresh.interval.ms", "2000", "enable.auto.commit",
+                "max.poll.interval.ms", "900000",
+                /* A rebalance is not gone through while a commit, one of our proofs, has no answer: librdkafka gives up one
+                   that waits for a coordinator that was away after this time. Joining has a limit of its own. */
+                "socket.timeout.ms", session, "topic.metadata.refresh.interval.ms", "2000", "enable.auto.commit",
                 "false", "enable.auto.offset.store", "false", "enable.partition.eof", "false",
                 "allow.auto.create.topics", "false", "queued.max.messages.kbytes", "1024", NULL};
 
@@ -195,6 +201,11 @@ static void serve(struct sl_member *m)
         }
 }
 
+static void end_handle(void *rk)
+{
+        rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
 /* Give up the handle, leaving the group if there is time for it. Closing alone keeps a static member's place: so
  * unsubscribe, wait until the request to leave is on its way, and let the close wait for its answer. */
 static void stop(struct sl_member *m, int64_t deadline)
@@ -220,7 +231,7 @@ static void stop(struct sl_member *m, int64_t deadline)
         }
         if (m->queue)
                 rd_kafka_queue_destroy(m->queue);
-        rd_kafka_destroy_flags(m->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        sl_kafka_aside(end_handle, m->rk); /* it waits for proofs whose answers are not there yet; none calls back */
         m->queue = NULL;
         m->rk = NULL;
 }
@@ -272,14 +283,36 @@ void sl_member_free(struct sl_member *m)
 /* --- Polling ---------------------------------------------------------------------------------------------------------
  */
 
-/* librdkafka has ended the handle. *ret_false: by its own late commit, see the head of this file. */
+/* The coordinator calls FENCED_INSTANCE_ID who comes with another member id than the one that has our group.instance.id.
+ * Is that another process? Not known for sure = it is not: we are told again. */
+static bool has_successor(struct sl_member *m, const struct place *now)
+{
+        struct sl_arena arena;
+        const struct sl_group_member *members = NULL;
+        uint32_t count = 0;
+        bool stable, other = false;
+
+        if (strcmp(now->id, m->place.id) != 0) /* between two memberships: the commit had no id or an old one */
+                return false;
+        sl_arena_init(&arena, 1024);
+        if (sl_admin_group_members(m->opts.admin, m->opts.group_id, ASK_MS, &arena, &members, &count, &stable, NULL) !=
+            SL_OK)
+                count = 0;
+        for (uint32_t i = 0; i < count; i++)
+                other |= strcmp(members[i].instance, m->opts.instance_id) == 0 && strcmp(members[i].id, now->id) != 0;
+        sl_arena_free(&arena);
+        return other;
+}
+
+/* librdkafka has ended the handle. *ret_false: without need, see the head of this file. */
 static void judge_fatal(struct sl_member *m, const struct place *now, bool *ret_false)
 {
         char text[512];
         rd_kafka_resp_err_t code = rd_kafka_fatal_error(m->rk, text, sizeof(text));
         enum sl_rc ignored = SL_OK;
 
-        *ret_false = code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && strcmp(now->id, m->place.id) != 0;
+        *ret_false = code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && m->failure.id == SL_E_NONE &&
+                     !has_successor(m, now);
         if (!code || *ret_false || m->failure.id != SL_E_NONE)
                 return;
         if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
@@ -417,6 +450,12 @@ enum sl_rc sl_member_prove(struct sl_member *m, int timeout_ms, struct sl_err *e
 enum sl_rc sl_member_list(struct sl_member *m, int timeout_ms, struct sl_arena *arena, const char ***ret,
                           uint32_t *ret_count, bool *ret_stable, struct sl_err *err)
 {
-        return sl_admin_group_members(m->opts.admin, m->opts.group_id, timeout_ms, arena, ret, ret_count, ret_stable,
-                                      err);
+        const struct sl_group_member *members;
+
+        SL_TRY(sl_admin_group_members(m->opts.admin, m->opts.group_id, timeout_ms, arena, &members, ret_count,
+                                      ret_stable, err));
+        *ret = sl_arena_alloc(arena, (*ret_count + 1) * sizeof(**ret));
+        for (uint32_t i = 0; i < *ret_count; i++)
+                (*ret)[i] = members[i].instance;
+        return SL_OK;
 }

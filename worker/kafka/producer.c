@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/map.h"
+#include "kafka/aside.h"
 #include "kafka/kconf.h"
 #include "kafka/kstats.h"
 #include "kafka/packed.h"
@@ -300,6 +301,21 @@ void sl_producer_free(struct sl_producer *p)
         sl_buf_free(&p->headers);
         sl_kstats_free(p->stats);
         free(p);
+}
+
+static void end_aside(void *producer)
+{
+        sl_producer_free(producer);
+}
+
+void sl_producer_drop(struct sl_producer *p)
+{
+        if (!p)
+                return;
+        if (p->rk)
+                rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+                                              RD_KAFKA_PURGE_F_NON_BLOCKING);
+        sl_kafka_aside(end_aside, p);
 }
 
 /* --- Transactions ----------------------------------------------------------------------------------------------------
