@@ -6,6 +6,7 @@ import signal
 import time
 import uuid
 
+import confluent_kafka
 import pytest
 
 from conftest import STRING, Metrics, wait_until
@@ -46,6 +47,12 @@ def owners(worker, names):
             return None
         found |= {(name, task["id"]): task["worker_id"] for task in status["tasks"]}
     return found
+
+
+def last(kafka, topic, key):
+    """The newest value of a key that is committed."""
+    values = [record.value for record in kafka.consume_all(topic) if record.key == key.encode()]
+    return values[-1].decode() if values and values[-1] else ""
 
 
 def settled(workers, names, timeout=40):
@@ -208,6 +215,49 @@ def test_frozen_worker_comes_back(cluster, kafka, tmp_path, unique):
         wait_until(lambda: [r.value for r in kafka.consume_all(name)] == [b"1", b"2", b"3"], 20, "each line once")
     third.start()
     settled([*workers, third], names)
+
+
+def test_leader_frozen_while_it_writes(cluster, kafka, tmp_path, unique):
+    """It has a transaction open in the cluster's topic, and the other worker has something to say there: that one must not wait
+    for the transaction's end, for who is elected ends it. The frozen one is a member again soon after it is continued."""
+    first, second = cluster(2)
+    first.start()
+    names = [f"{unique}-{i}" for i in range(4)]
+    for name in names:
+        (tmp_path / f"{name}.txt").write_text("1\n")
+        first.create(name, source(tmp_path / f"{name}.txt", name))
+    second.start()
+    placed = settled([first, second], names)
+    group = first.properties["group.id"]
+    topic = f"sluice-cluster-{group}"
+
+    os.kill(second.pid, signal.SIGSTOP)  # it can't give up yet what is about to be moved away from it
+    try:
+        for (name, _), worker in placed.items():
+            if first.url.endswith(worker):
+                assert first.rest("DELETE", f"/connectors/{name}").status_code == 204
+        names = [name for name in names if not first.url.endswith(placed[(name, 0)])]
+        wait_until(lambda: f'"from":"{second.url.removeprefix("http://").replace(":", "_")}"' in last(kafka, topic, "placement"), 4, "a move")
+        os.kill(first.pid, signal.SIGSTOP)
+        frozen = time.monotonic()
+        writer = confluent_kafka.Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": topic, "transaction.timeout.ms": 120000})
+        writer.init_transactions(10)
+        writer.begin_transaction()
+        writer.produce(topic, key="x", value="never")
+        writer.flush(10)
+    finally:
+        os.kill(second.pid, signal.SIGCONT)
+    try:
+        wait_until(lambda: "leader of the cluster" in second.log_text(), 40, "the other one leads")
+        settled([second], names)
+        took = time.monotonic() - frozen
+    finally:
+        os.kill(first.pid, signal.SIGCONT)
+    assert "could not be read to its end" not in second.log_text(), second.log_text()[-3000:]
+    assert took < 6 + 5, "the session's end and 5 s"
+    continued = time.monotonic()
+    settled([first, second], names)
+    assert time.monotonic() - continued < 10
 
 
 def test_sink_of_a_killed_worker(cluster, kafka, tmp_path, unique):

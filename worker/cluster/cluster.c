@@ -18,8 +18,9 @@
 #include "kafka/member.h"
 
 #define OPEN_MS 30000
-#define WRITE_MS 10000
+#define WRITE_MS 5000 /* the herder's thread waits no longer for the cluster's topic; it tries again */
 #define LIST_MS 5000
+#define AGAIN_MS 10000
 #define PROVE_MS 5000
 #define FRESH_MS 30000 /* how long a worker that has just started may run tasks of the last placement without having joined */
 
@@ -45,6 +46,8 @@ struct sl_cluster {
         struct sl_arena members_arena;
         const char **members;
         uint32_t nmembers;
+        uint64_t told;          /* what this worker last said of itself, which it has not read back yet */
+        int64_t told_at;        /* when; 0 = it has said nothing since it was heard */
         atomic_bool fresh;      /* alone in the group when started, not joined yet */
         _Atomic int64_t opened; /* monotonic ms */
 };
@@ -86,6 +89,8 @@ static void apply_peer(struct sl_cluster *c, struct sl_str instance, struct sl_s
         p->worker_id = sl_strdup(id);
         p->applied = (uint64_t)sl_json_int(json, "applied", 0);
         p->asked = 0;
+        if (sl_str_eq(instance, sl_str_c(c->instance)))
+                c->told_at = 0;
 }
 
 static void apply(void *arg, struct sl_str key, struct sl_str value, int64_t offset)
@@ -121,6 +126,8 @@ static char *instance_of(const char *worker_id)
 static enum sl_rc announce(struct sl_cluster *c, uint64_t applied, struct sl_err *err)
 {
         struct sl_buf key = {0}, value = {0};
+        if (c->told_at && c->told == applied && sl_mono_ms() - c->told_at < AGAIN_MS)
+                return SL_OK; /* on its way to us, perhaps behind a transaction that somebody has left open */
         sl_buf_printf(&key, "worker-%s", c->instance);
         sl_buf_adds(&value, "{\"worker_id\":");
         sl_buf_add_json_str(&value, c->opts.worker_id, strlen(c->opts.worker_id));
@@ -131,8 +138,12 @@ static enum sl_rc announce(struct sl_cluster *c, uint64_t applied, struct sl_err
         if (!sl_cluster_leads(c)) /* one that has led may have been fenced by its successor: that holds for placements only */
                 rc = sl_compact_fence(c->store, NULL, WRITE_MS, err);
         if (rc == SL_OK)
-                rc = sl_compact_put(c->store, (struct sl_str){sl_buf_cstr(&key), key.len},
-                                    (struct sl_str){sl_buf_cstr(&value), value.len}, WRITE_MS, err);
+                rc = sl_compact_write(c->store, (struct sl_str){sl_buf_cstr(&key), key.len},
+                                      (struct sl_str){sl_buf_cstr(&value), value.len}, WRITE_MS, err);
+        if (rc == SL_OK) {
+                c->told = applied;
+                c->told_at = sl_mono_ms();
+        }
         sl_buf_free(&key);
         sl_buf_free(&value);
         return rc;

@@ -14,6 +14,7 @@
 #define CALL_LIMIT_MS 90000
 #define STORE_POLL_MS 1000
 #define ENDING_POLL_MS 20
+#define SLOW_MS 5000
 
 static const struct sl_task_calls real_tasks = {
         .start = sl_task_start,
@@ -180,6 +181,15 @@ static void run_deferred(struct sl_herder *h)
         }
 }
 
+/* While a step lasts, this worker gives up no office and joins no group. */
+static void note_slow(int64_t *since, const char *what)
+{
+        int64_t now = sl_mono_ms();
+        if (now - *since > SLOW_MS)
+                sl_warn("the herder took %lld ms to %s", (long long)(now - *since), what);
+        *since = now;
+}
+
 static enum sl_rc loop(struct sl_herder *h, struct sl_err *err)
 {
         bool ending = false;
@@ -191,16 +201,22 @@ static enum sl_rc loop(struct sl_herder *h, struct sl_err *err)
                 if (stop)
                         return SL_OK;
                 struct sl_err why = {0};
+                int64_t since = sl_mono_ms();
                 if (sl_store_poll(h->store, &why) != SL_OK)
                         sl_log_err(SL_LOG_WARN, &why, "internal topics can't be read");
+                note_slow(&since, "read the internal topics");
                 SL_TRY(sl_herder_serve_cluster(h, err));
+                note_slow(&since, "serve the cluster");
                 if (call)
                         run(h, call);
                 run_deferred(h);
+                note_slow(&since, "answer a request");
                 pthread_mutex_lock(&h->lock);
                 ending = sl_herder_reconcile_all(h);
                 pthread_mutex_unlock(&h->lock);
+                note_slow(&since, "start and end tasks");
                 sl_herder_flush(h);
+                note_slow(&since, "write task configs and states");
         }
 }
 

@@ -41,7 +41,10 @@ static void enter_office(struct sl_herder *h)
         if (sl_mono_ms() < h->office_retry)
                 return;
         enum sl_rc rc = sl_cluster_take_office(h->cluster, &err);
-        if (rc == SL_OK && sl_cluster_leads(h->cluster))
+        bool leads = rc == SL_OK && sl_cluster_leads(h->cluster);
+        if (leads)
+                rc = sl_cluster_prove(h->cluster, &err); /* what came before may have taken longer than the session */
+        if (leads && rc == SL_OK)
                 rc = sl_store_lead(h->store, true, &err);
         if (rc != SL_OK) {
                 sl_cluster_resign(h->cluster);

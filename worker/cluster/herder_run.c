@@ -320,11 +320,13 @@ static void write_task_configs(struct sl_herder *h)
                 c->tasks_dirty = false;
                 if (err.id == SL_E_KAFKA_FENCED && h->cluster)
                         sl_cluster_resign(h->cluster);
-                if (rc != SL_OK)
+                if (rc != SL_OK) {
                         sl_log_err(SL_LOG_WARN, &err,
                                    "connector %s: task configs could not be written; only a Java worker "
                                    "would need them",
                                    c->name);
+                        return; /* the others when the cluster has been served: each may wait as long */
+                }
         }
 }
 

@@ -23,6 +23,7 @@
 #include "kafka/compact.h"
 
 #define PUT_MAX 256 /* records of one write */
+#define OWN_MS 5000 /* what is read and written unasked: the herder's thread waits no longer, and tries again */
 
 struct sl_store {
         struct sl_store_opts opts;
@@ -257,7 +258,7 @@ enum sl_rc sl_store_open(const struct sl_store_opts *opts, struct sl_store **ret
         st->opts = *opts;
         st->kafka = (struct sl_kafka_cfg){.worker = &opts->cfg->props};
         st->timeout_ms = SL_STORE_TIMEOUT_MS;
-        st->status_timeout_ms = 5000;
+        st->status_timeout_ms = OWN_MS;
         if (opts->admin && opts->cfg->distributed) {
                 enum sl_rc rc = open_topic(st, "config.storage.", opts->cfg->config_topic, 1,
                                            opts->cfg->config_replication, apply_config, &st->config, err);
@@ -287,12 +288,12 @@ enum sl_rc sl_store_lead(struct sl_store *st, bool lead, struct sl_err *err)
         if (!st->config)
                 return SL_OK;
         if (!lead)
-                return sl_compact_fence(st->config, NULL, st->timeout_ms, err);
+                return sl_compact_fence(st->config, NULL, OWN_MS, err);
         struct sl_buf id = {0};
         sl_buf_printf(&id, "connect-cluster-%s", st->opts.cfg->group_id);
-        enum sl_rc rc = sl_compact_fence(st->config, sl_buf_cstr(&id), st->timeout_ms, err);
+        enum sl_rc rc = sl_compact_fence(st->config, sl_buf_cstr(&id), OWN_MS, err);
         sl_buf_free(&id);
-        return rc == SL_OK ? sl_compact_refresh(st->config, st->timeout_ms, err) : rc;
+        return rc == SL_OK ? sl_compact_refresh(st->config, OWN_MS, err) : rc;
 }
 
 void sl_store_set_limit(struct sl_store *st, int timeout_ms)
@@ -438,7 +439,7 @@ static enum sl_rc put_tasks(struct sl_store *st, const char *name, uint32_t coun
         add_record(&r, "commit-", name, "", commit);
         if (fencing)
                 add_record(&r, "tasks-fencing-", name, "", fence);
-        enum sl_rc rc = sl_compact_put_all(st->config, r.items, r.count, st->timeout_ms, err);
+        enum sl_rc rc = sl_compact_put_all(st->config, r.items, r.count, OWN_MS, err);
         for (uint32_t i = 0; i < r.count; i++)
                 sl_buf_free(&r.keys[i]);
         free(r.items);
@@ -540,8 +541,8 @@ enum sl_rc sl_store_put_topic(struct sl_store *st, const char *name, uint32_t ta
 enum sl_rc sl_store_refresh(struct sl_store *st, struct sl_err *err)
 {
         if (st->status)
-                SL_TRY(sl_compact_refresh(st->status, st->timeout_ms, err));
-        return st->config ? sl_compact_refresh(st->config, st->timeout_ms, err) : SL_OK;
+                SL_TRY(sl_compact_refresh(st->status, OWN_MS, err));
+        return st->config ? sl_compact_refresh(st->config, OWN_MS, err) : SL_OK;
 }
 
 enum sl_rc sl_store_poll(struct sl_store *st, struct sl_err *err)

@@ -3,7 +3,7 @@
  * memory in a standalone one. Everything that changes arrives through the callbacks, whether it was written here or by
  * another process; statuses of this worker don't come back (it knows them, and what comes back may be older); those of an
  * earlier life are read at the start as UNASSIGNED. Not thread safe: the herder's thread only. Calls wait for Kafka, at most
- * SL_STORE_TIMEOUT_MS (statuses 5 s). */
+ * SL_STORE_TIMEOUT_MS for what somebody asked for, 5 s for statuses and what a leader does by itself. */
 #ifndef SL_CLUSTER_STORE_H
 #define SL_CLUSTER_STORE_H
 #include "cluster/workercfg.h"
