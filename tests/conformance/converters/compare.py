@@ -23,9 +23,8 @@ EXPECTED = json.loads((HERE / "expected.json").read_text())
 
 
 def jars():
-    cache = pathlib.Path(os.environ["SLUICE_CACHE"])
-    own = sorted(pathlib.Path(os.environ["SLUICE_AVRODATA"]).glob("*.jar"))
-    return ":".join(map(str, sorted((cache / "connect-4.2.0").glob("*.jar")) + own))
+    folders = os.environ["SLUICE_KAFKA"], os.environ["SLUICE_AVRODATA"]
+    return ":".join(str(jar) for folder in folders for jar in sorted(pathlib.Path(folder).glob("*.jar")))
 
 
 def java(lines, work):

@@ -108,7 +108,7 @@ class Pairs(Maker):
 
 
 def jars():
-    return ":".join(map(str, sorted((pathlib.Path(os.environ["SLUICE_CACHE"]) / "connect-4.2.0").glob("*.jar"))))
+    return ":".join(map(str, sorted(pathlib.Path(os.environ["SLUICE_KAFKA"]).glob("*.jar"))))
 
 
 def compile_java(work, storage):

@@ -22,6 +22,8 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+import jvm_connect  # noqa: E402
 # Their messages speak of the JVM (variables, casts, class loaders).
 JVM = ("java.lang.NullPointerException", "java.lang.ClassCastException", "java.lang.IndexOutOfBoundsException",
        "java.lang.ArrayIndexOutOfBoundsException", "java.lang.StringIndexOutOfBoundsException")
@@ -46,9 +48,8 @@ def load(only):
 
 
 def java_sides(cases, work, more_jars):
-    cache = pathlib.Path(os.environ["SLUICE_CACHE"])
-    jars = sorted((cache / "connect-4.2.0").glob("*.jar")) + sorted(
-        j for j in (cache / "debezium-3.6.1.Final").glob("debezium-*.jar"))
+    debezium = jvm_connect.fetch(*jvm_connect.PLUGINS["debezium"])
+    jars = sorted(pathlib.Path(os.environ["SLUICE_KAFKA"]).glob("*.jar")) + sorted(debezium.glob("debezium-*.jar"))
     jars += sorted(more_jars.glob("*.jar")) if more_jars else []
     path = ":".join(map(str, jars))
     subprocess.run(["javac", "-proc:none", "-cp", path, "-d", work, HERE / "Oracle.java"],
