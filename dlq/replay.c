@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
+#include "base/digits.h"
 #include "dlq/fits.h"
 #include "dlq/letter.h"
 #include "dlq/newer.h"

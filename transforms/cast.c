@@ -7,6 +7,7 @@
  * new type. */
 #include <string.h>
 #include <strings.h>
+#include "base/digits.h"
 #include "record/logical.h"
 #include "transforms/common.h"
 
@@ -23,9 +24,23 @@ struct spec {
         enum sl_type type;
 };
 
+struct cast;
+/* Make a value of one type, which is not null, one of type `to`. Which function that is depends on the types only: see caster(). */
+typedef enum sl_rc cast_fn(struct cast *st, const struct sl_schema *schema, struct sl_value *v, enum sl_type to,
+                           struct sl_arena *arena, struct sl_err *err);
+
+/* A field that a row does not just carry over. */
+struct change {
+        uint32_t at;
+        enum sl_type target;
+        cast_fn *cast; /* NULL: only its default counts */
+        const struct sl_schema *schema;
+};
+
 struct plan {
         const struct sl_schema *out;
-        uint8_t target[]; /* by field; SL_NULL = left as it is */
+        uint32_t count;
+        struct change changes[];
 };
 
 struct cast {
@@ -240,7 +255,7 @@ static struct sl_value of_float(double v, enum sl_type type)
         return of_int(wide ? saturate(v, INT64_MIN, INT64_MAX) : saturate(v, INT32_MIN, INT32_MAX), type);
 }
 
-/* A number, or false for Java's NumberFormatException. */
+/* A number, or false for Java's NumberFormatException; *ret is set only when there is one. */
 static bool of_text(struct sl_str s, enum sl_type type, struct sl_value *ret)
 {
         int64_t i = 0;
@@ -250,65 +265,19 @@ static bool of_text(struct sl_str s, enum sl_type type, struct sl_value *ret)
                 return true;
         }
         if (type == SL_FLOAT32 || type == SL_FLOAT64) {
-                bool ok = sl_parse_java_float(s, type == SL_FLOAT32, &d);
+                if (!sl_parse_java_float(s, type == SL_FLOAT32, &d))
+                        return false;
                 *ret = sl_v_f64(type, d);
-                return ok;
+                return true;
         }
-        bool ok = parse_int(s, type, &i);
+        if (!parse_int(s, type, &i))
+                return false;
         *ret = sl_v_i64(type, i);
-        return ok;
+        return true;
 }
 
-static bool is_decimal(const struct sl_schema *schema)
-{
-        return schema && schema->logical == SL_LOGICAL_DECIMAL;
-}
-
-/* BigDecimal's conversions: integers are the low bits of the whole part, floats the nearest one. */
-static struct sl_value of_decimal(struct cast *st, const struct sl_schema *schema, const struct sl_value *v,
-                                  enum sl_type type)
-{
-        sl_buf_clear(&st->text);
-        sl_decimal_print(v->ptr, v->len, schema->decimal_scale, &st->scratch, &st->text);
-        struct sl_str text = {sl_buf_cstr(&st->text), st->text.len};
-        struct sl_value ret = SL_V_NULL;
-        if (type == SL_FLOAT32 || type == SL_FLOAT64)
-                return of_text(text, type, &ret) ? ret : SL_V_NULL;
-        return of_int(sl_decimal_low_bits(text), type);
-}
-
-/* A whole number's text, written where it stays. */
-static struct sl_value whole_text(int64_t v, struct sl_arena *arena)
-{
-        return sl_v_str(sl_i64_text(sl_arena_alloc(arena, SL_I64_TEXT), v));
-}
-
-static struct sl_value to_string(struct cast *st, const struct sl_schema *schema, const struct sl_value *v,
-                                 struct sl_arena *arena)
-{
-        enum sl_logical logical = schema ? schema->logical : SL_LOGICAL_NONE;
-        struct sl_buf *b = &st->text;
-        if (v->type == SL_STRING)
-                return sl_v_str(sl_v_as_str(v));
-        if (v->type == SL_BOOLEAN)
-                return sl_v_str(v->b ? SL_STR("true") : SL_STR("false"));
-        sl_buf_clear(b);
-        if (logical == SL_LOGICAL_NONE && v->type >= SL_INT8 && v->type <= SL_INT64)
-                return whole_text(v->i64, arena);
-        if (logical == SL_LOGICAL_DECIMAL)
-                sl_decimal_print(v->ptr, v->len, schema->decimal_scale, &st->scratch, b);
-        else if (logical == SL_LOGICAL_DATE)
-                sl_instant_print(v->i64 * 86400000, b);
-        else if (logical != SL_LOGICAL_NONE)
-                sl_instant_print(v->i64, b);
-        else if (v->type == SL_BYTES)
-                sl_buf_add_base64(b, v->ptr, v->len);
-        else
-                sl_value_print(schema, v, b);
-        return sl_v_str((struct sl_str){sl_arena_strndup(arena, sl_buf_cstr(b), b->len), b->len});
-}
-
-static sl_cold enum sl_rc refuse(const struct sl_value *v, struct sl_err *err)
+static sl_cold enum sl_rc refuse(struct cast *st sl_unused, const struct sl_schema *schema sl_unused, struct sl_value *v,
+                                 enum sl_type to sl_unused, struct sl_arena *arena sl_unused, struct sl_err *err)
 {
         if (v->type == SL_STRING)
                 return sl_fail(err, SL_E_TRANSFORM, "Value (%.*s) was out of range for requested data type",
@@ -321,42 +290,117 @@ static sl_cold enum sl_rc refuse(const struct sl_value *v, struct sl_err *err)
                        sl_type_name((enum sl_type)v->type));
 }
 
-static enum sl_rc cast_value(struct cast *st, const struct sl_schema *schema, struct sl_value *v, enum sl_type type,
-                             struct sl_arena *arena, struct sl_err *err)
+static enum sl_rc cast_bool(struct cast *st sl_unused, const struct sl_schema *schema sl_unused, struct sl_value *v,
+                            enum sl_type to, struct sl_arena *arena sl_unused, struct sl_err *err sl_unused)
 {
-        struct sl_value in = *v;
-        switch ((enum sl_type)in.type) {
-        case SL_NULL:
+        *v = to == SL_STRING ? sl_v_str(v->b ? SL_STR("true") : SL_STR("false")) : of_int(v->b, to);
+        return SL_OK;
+}
+
+static enum sl_rc cast_int(struct cast *st sl_unused, const struct sl_schema *schema sl_unused, struct sl_value *v,
+                           enum sl_type to, struct sl_arena *arena sl_unused, struct sl_err *err sl_unused)
+{
+        *v = of_int(v->i64, to);
+        return SL_OK;
+}
+
+static enum sl_rc cast_float(struct cast *st sl_unused, const struct sl_schema *schema sl_unused, struct sl_value *v,
+                             enum sl_type to, struct sl_arena *arena sl_unused, struct sl_err *err sl_unused)
+{
+        *v = of_float(v->f64, to);
+        return SL_OK;
+}
+
+static enum sl_rc cast_text(struct cast *st, const struct sl_schema *schema, struct sl_value *v, enum sl_type to,
+                            struct sl_arena *arena, struct sl_err *err)
+{
+        if (to == SL_STRING)
                 return SL_OK;
+        return of_text(sl_v_as_str(v), to, v) ? SL_OK : refuse(st, schema, v, to, arena, err);
+}
+
+/* BigDecimal's conversions: integers are the low bits of the whole part, floats the nearest one. */
+static enum sl_rc cast_decimal(struct cast *st, const struct sl_schema *schema, struct sl_value *v, enum sl_type to,
+                               struct sl_arena *arena sl_unused, struct sl_err *err sl_unused)
+{
+        sl_buf_clear(&st->text);
+        sl_decimal_print(v->ptr, v->len, schema->decimal_scale, &st->scratch, &st->text);
+        struct sl_str text = {sl_buf_cstr(&st->text), st->text.len};
+        *v = SL_V_NULL;
+        if (to != SL_FLOAT32 && to != SL_FLOAT64)
+                *v = of_int(sl_decimal_low_bits(text), to);
+        else if (!of_text(text, to, v))
+                *v = SL_V_NULL;
+        return SL_OK;
+}
+
+/* A whole number's text, written where it stays. */
+static enum sl_rc print_int(struct cast *st sl_unused, const struct sl_schema *schema sl_unused, struct sl_value *v,
+                            enum sl_type to sl_unused, struct sl_arena *arena, struct sl_err *err sl_unused)
+{
+        *v = sl_v_str(sl_i64_text(sl_arena_alloc(arena, SL_I64_TEXT), v->i64));
+        return SL_OK;
+}
+
+static enum sl_rc print_other(struct cast *st, const struct sl_schema *schema, struct sl_value *v, enum sl_type to sl_unused,
+                              struct sl_arena *arena, struct sl_err *err sl_unused)
+{
+        enum sl_logical logical = schema ? schema->logical : SL_LOGICAL_NONE;
+        struct sl_buf *b = &st->text;
+        sl_buf_clear(b);
+        if (logical == SL_LOGICAL_DECIMAL)
+                sl_decimal_print(v->ptr, v->len, schema->decimal_scale, &st->scratch, b);
+        else if (logical == SL_LOGICAL_DATE)
+                sl_instant_print(v->i64 * 86400000, b);
+        else if (logical != SL_LOGICAL_NONE)
+                sl_instant_print(v->i64, b);
+        else if (v->type == SL_BYTES)
+                sl_buf_add_base64(b, v->ptr, v->len);
+        else
+                sl_value_print(schema, v, b);
+        *v = sl_v_str((struct sl_str){sl_arena_strndup(arena, sl_buf_cstr(b), b->len), b->len});
+        return SL_OK;
+}
+
+/* What casts a value of type `from`: found once per schema, or per value without one. */
+static cast_fn *caster(const struct sl_schema *schema, enum sl_type from, enum sl_type to)
+{
+        enum sl_logical logical = schema ? schema->logical : SL_LOGICAL_NONE;
+        switch (from) {
         case SL_BOOLEAN:
-                *v = type == SL_STRING ? to_string(st, schema, &in, arena) : of_int(in.b, type);
-                return SL_OK;
+                return cast_bool;
         case SL_INT8:
         case SL_INT16:
         case SL_INT32:
         case SL_INT64:
-                *v = type == SL_STRING ? to_string(st, schema, &in, arena) : of_int(in.i64, type);
-                return SL_OK;
+                if (to != SL_STRING)
+                        return cast_int;
+                return logical == SL_LOGICAL_NONE ? print_int : print_other;
         case SL_FLOAT32:
         case SL_FLOAT64:
-                *v = type == SL_STRING ? to_string(st, schema, &in, arena) : of_float(in.f64, type);
-                return SL_OK;
+                return to == SL_STRING ? print_other : cast_float;
         case SL_STRING:
-                if (type == SL_STRING)
-                        return SL_OK;
-                return of_text(sl_v_as_str(&in), type, v) ? SL_OK : refuse(&in, err);
+                return cast_text;
         case SL_BYTES:
-                if (type != SL_STRING && !is_decimal(schema))
-                        return refuse(&in, err);
-                *v = type == SL_STRING ? to_string(st, schema, &in, arena) : of_decimal(st, schema, &in, type);
-                return SL_OK;
+                if (to == SL_STRING)
+                        return print_other;
+                return logical == SL_LOGICAL_DECIMAL ? cast_decimal : refuse;
+        case SL_NULL:
         case SL_ARRAY:
         case SL_MAP:
         case SL_STRUCT:
         case SL_TYPE_COUNT:
                 break;
         }
-        return refuse(&in, err);
+        return refuse;
+}
+
+static enum sl_rc cast_value(struct cast *st, const struct sl_schema *schema, struct sl_value *v, enum sl_type to,
+                             struct sl_arena *arena, struct sl_err *err)
+{
+        if (v->type == SL_NULL)
+                return SL_OK;
+        return caster(schema, (enum sl_type)v->type, to)(st, schema, v, to, arena, err);
 }
 
 /* ---- schemas ---- */
@@ -389,14 +433,19 @@ static enum sl_rc plan_fields(struct cast *st, const struct sl_schema *in, struc
         struct sl_field *fields = sl_arena_alloc(arena, in->field_count * sizeof(*fields));
         struct sl_schema out = sl_schema_like(in, SL_STRUCT);
         for (uint32_t i = 0; i < in->field_count; i++) {
+                struct change change = {.at = i, .schema = in->fields[i].schema};
                 fields[i] = in->fields[i];
                 for (uint32_t k = 0; k < st->count; k++)
                         if (strcmp(st->specs[k].name, fields[i].name) == 0)
-                                plan->target[i] = (uint8_t)st->specs[k].type;
-                if (!plan->target[i])
+                                change.target = st->specs[k].type;
+                if (change.target)
+                        change.cast = caster(change.schema, change.schema->type, change.target);
+                if (change.cast || (change.schema->has_default && st->replace_null))
+                        plan->changes[plan->count++] = change;
+                if (!change.cast)
                         continue;
-                struct sl_schema field = {.type = plan->target[i]};
-                SL_TRY(cast_default(st, fields[i].schema, &field, arena, err));
+                struct sl_schema field = {.type = change.target};
+                SL_TRY(cast_default(st, change.schema, &field, arena, err));
                 fields[i].schema = sl_schema_intern(&field);
         }
         out.fields = fields;
@@ -409,7 +458,7 @@ static enum sl_rc plan_fields(struct cast *st, const struct sl_schema *in, struc
 static sl_cold enum sl_rc make_plan(struct cast *st, const struct sl_schema *in, struct sl_arena *arena,
                                     struct sl_err *err)
 {
-        struct plan *plan = sl_calloc(1, sizeof(*plan) + in->field_count);
+        struct plan *plan = sl_calloc(1, sizeof(*plan) + in->field_count * sizeof(plan->changes[0]));
         enum sl_rc rc =
                 st->whole != SL_NULL ? plan_whole(st, in, arena, plan, err) : plan_fields(st, in, arena, plan, err);
         if (rc == SL_OK)
@@ -427,11 +476,14 @@ static enum sl_rc cast_struct(struct cast *st, const struct sl_schema *in, const
         SL_TRY(sl_need_struct(in, value, PURPOSE, err));
         uint32_t n = in->field_count;
         struct sl_value *items = sl_arena_alloc(arena, n * sizeof(*items));
-        for (uint32_t i = 0; i < n; i++) {
-                const struct sl_schema *field = in->fields[i].schema;
-                items[i] = sl_read_field(field, &value->items[i], st->replace_null);
-                if (plan->target[i])
-                        SL_TRY(cast_value(st, field, &items[i], (enum sl_type)plan->target[i], arena, err));
+        for (uint32_t i = 0; i < n; i++)
+                items[i] = value->items[i];
+        for (uint32_t i = 0; i < plan->count; i++) {
+                const struct change *c = &plan->changes[i];
+                struct sl_value *v = &items[c->at];
+                *v = sl_read_field(c->schema, v, st->replace_null);
+                if (c->cast && v->type != SL_NULL)
+                        SL_TRY(c->cast(st, c->schema, v, c->target, arena, err));
         }
         *value = sl_v_items(SL_STRUCT, items, n);
         return SL_OK;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/digits.h"
 #include "base/err.h"
 #include "transforms/javacal.h"
 
@@ -145,17 +146,16 @@ static void add_padded(struct sl_buf *out, int64_t v, uint32_t width)
                 sl_buf_add(out, two, 2);
                 return;
         }
-        char digits[24];
-        uint32_t n = 0;
-        uint64_t rest = v < 0 ? -(uint64_t)v : (uint64_t)v;
-        do
-                digits[sizeof(digits) - ++n] = (char)('0' + rest % 10);
-        while (rest /= 10);
+        char text[64], *end = text + sizeof(text), *p = sl_digits_before(v < 0 ? -(uint64_t)v : (uint64_t)v, end);
         if (v < 0)
                 sl_buf_addc(out, '-');
-        for (uint32_t i = n; i < width; i++)
-                sl_buf_addc(out, '0');
-        sl_buf_add(out, digits + sizeof(digits) - n, n);
+        for (uint32_t n = (uint32_t)(end - p); width > n; width--) {
+                if (sl_likely(p > text))
+                        *--p = '0';
+                else
+                        sl_buf_addc(out, '0');
+        }
+        sl_buf_add(out, p, (size_t)(end - p));
 }
 
 static void add_name(struct sl_buf *out, const char *name, uint32_t count)

@@ -3,6 +3,7 @@
  * Used by every folder and on every row, so the writers format straight into the buffer. Nothing here obeys
  * the process's locale, looks at a schema or logs. */
 #include "base/str.h"
+#include "base/digits.h"
 #include "base/err.h"
 
 #include <locale.h>
@@ -91,10 +92,6 @@ const char *sl_buf_cstr(struct sl_buf *b)
 
 /* ---- integers ---- */
 
-static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-                                  "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-                                  "8081828384858687888990919293949596979899";
-
 static unsigned decimal_len(uint64_t v)
 {
         static const uint64_t pow10[] = {0,
@@ -121,35 +118,13 @@ static unsigned decimal_len(uint64_t v)
         return t + 1 - (v < pow10[t]);
 }
 
-/* The digits of v, which end before w. */
-static void put_digits(char *w, uint64_t v)
-{
-        while (v >= 100) {
-                w -= 2;
-                memcpy(w, digit_pairs + v % 100 * 2, 2);
-                v /= 100;
-        }
-        if (v >= 10)
-                memcpy(w - 2, digit_pairs + v * 2, 2);
-        else
-                w[-1] = (char)('0' + v);
-}
-
 void sl_buf_add_u64(struct sl_buf *b, uint64_t v)
 {
         if (!sl_buf_room(b, 20)) /* the longest */
                 return;
-        b->len += decimal_len(v);
-        put_digits(b->ptr + b->len, v);
-}
-
-struct sl_str sl_i64_text(char room[SL_I64_TEXT], int64_t v)
-{
-        uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-        unsigned n = decimal_len(u) + (v < 0);
-        room[0] = '-';
-        put_digits(room + n, u);
-        return (struct sl_str){room, n};
+        unsigned n = decimal_len(v);
+        sl_digits_before(v, b->ptr + b->len + n);
+        b->len += n;
 }
 
 void sl_buf_add_i64(struct sl_buf *b, int64_t v)

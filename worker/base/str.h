@@ -88,9 +88,6 @@ static inline void sl_buf_add_str(struct sl_buf *b, struct sl_str s)
 /* Decimal integers, locale-free. */
 void sl_buf_add_i64(struct sl_buf *b, int64_t v);
 void sl_buf_add_u64(struct sl_buf *b, uint64_t v);
-#define SL_I64_TEXT 20 /* the longest, "-9223372036854775808" */
-/* The same without a buffer; the text lies in room. */
-struct sl_str sl_i64_text(char room[SL_I64_TEXT], int64_t v);
 /* Shortest decimal that reads back as the same float or double, in Java's spelling (Double.toString:
  * "1.0", "1.0E10", "NaN", "Infinity"). Locale-free. */
 void sl_buf_add_f64(struct sl_buf *b, double v);

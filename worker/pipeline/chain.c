@@ -284,10 +284,19 @@ const char *sl_chain_alias(const struct sl_chain *c, uint32_t i)
         return c->steps[i].alias;
 }
 
-enum sl_rc sl_chain_step(struct sl_chain *c, uint32_t i, struct sl_record *rec, struct sl_arena *arena, bool *ret_ran,
-                         struct sl_err *err)
+static sl_cold enum sl_rc step_failed(const struct step *step, enum sl_rc rc, struct sl_err *err)
 {
-        struct step *step = &c->steps[i];
+        err->stage = SL_STAGE_TRANSFORMATION;
+        err->operation = step->ops->aliases[0];
+        if (step->ops->hook)
+                sl_err_prefix(err, "transform %s", step->alias);
+        return rc;
+}
+
+/* Inline in the loop over the steps of a row, where a call would cost as much as a small transform. */
+static inline __attribute__((always_inline)) enum sl_rc run_step(struct sl_chain *c, struct step *step, struct sl_record *rec,
+                                                                 struct sl_arena *arena, bool *ret_ran, struct sl_err *err)
+{
         enum sl_rc rc = SL_OK;
         bool yes = true;
         if (sl_unlikely(step->stale))
@@ -295,23 +304,24 @@ enum sl_rc sl_chain_step(struct sl_chain *c, uint32_t i, struct sl_record *rec, 
         if (step->predicate && rc == SL_OK)
                 rc = test_predicate(step, rec, &yes, err);
         bool run = rc == SL_OK && (!step->predicate || yes != step->negate);
-        if (ret_ran)
-                *ret_ran = run;
+        *ret_ran = run;
         if (run)
                 rc = apply_transform(step, rec, arena, err);
-        if (sl_unlikely(rc != SL_OK)) {
-                err->stage = SL_STAGE_TRANSFORMATION;
-                err->operation = step->ops->aliases[0];
-                if (step->ops->hook)
-                        sl_err_prefix(err, "transform %s", step->alias);
-        }
-        return rc;
+        return sl_likely(rc == SL_OK) ? rc : step_failed(step, rc, err);
+}
+
+enum sl_rc sl_chain_step(struct sl_chain *c, uint32_t i, struct sl_record *rec, struct sl_arena *arena, bool *ret_ran,
+                         struct sl_err *err)
+{
+        bool ran;
+        return run_step(c, &c->steps[i], rec, arena, ret_ran ? ret_ran : &ran, err);
 }
 
 enum sl_rc sl_chain_apply(struct sl_chain *c, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
 {
+        bool ran;
         for (uint32_t i = 0; i < c->count && !rec->dropped; i++)
-                SL_TRY(sl_chain_step(c, i, rec, arena, NULL, err));
+                SL_TRY(run_step(c, &c->steps[i], rec, arena, &ran, err));
         return SL_OK;
 }
 
