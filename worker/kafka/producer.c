@@ -492,22 +492,11 @@ enum sl_rc sl_producer_expect(struct sl_producer *p, struct sl_str topic, struct
         return SL_OK;
 }
 
-/* With headers or a timestamp. Returns librdkafka's code. */
-static rd_kafka_resp_err_t produce_full(struct sl_producer *p, const struct sl_message *m)
+/* Returns librdkafka's code. */
+static rd_kafka_resp_err_t produce(struct sl_producer *p, const struct sl_message *m)
 {
-        rd_kafka_vu_t vus[8] = {
-                {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = p->last_topic},
-                {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = m->partition},
-                {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
-                {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)m->key.ptr, m->key.len}},
-                {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)m->value.ptr, m->value.len}},
-                {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)m->cookie},
-        };
-        size_t n = 6;
-
-        if (m->timestamp_ms >= 0)
-                vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = m->timestamp_ms};
         struct sl_str packed = m->packed;
+
         if (!packed.len && m->header_count) {
                 sl_headers_pack(&p->headers, m->headers, m->header_count);
                 if (sl_unlikely(!sl_buf_ok(&p->headers))) {
@@ -516,15 +505,9 @@ static rd_kafka_resp_err_t produce_full(struct sl_producer *p, const struct sl_m
                 }
                 packed = (struct sl_str){p->headers.ptr, p->headers.len};
         }
-        if (packed.len)
-                vus[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PACKED_HEADERS,
-                                           .u.mem = {(void *)packed.ptr, packed.len}};
-        rd_kafka_error_t *e = rd_kafka_produceva(p->rk, vus, n);
-        if (!e)
-                return RD_KAFKA_RESP_ERR_NO_ERROR;
-        rd_kafka_resp_err_t code = rd_kafka_error_code(e);
-        rd_kafka_error_destroy(e);
-        return code;
+        return rd_kafka_produce_packed(p->last_topic, m->partition, m->value.ptr, m->value.len, m->key.ptr, m->key.len,
+                                       packed.ptr, packed.len, m->timestamp_ms < 0 ? 0 : m->timestamp_ms,
+                                       (void *)(uintptr_t)m->cookie);
 }
 
 static enum sl_rc send_failed(struct sl_producer *p, const struct sl_message *m, rd_kafka_resp_err_t code,
@@ -551,19 +534,10 @@ static enum sl_rc send_failed(struct sl_producer *p, const struct sl_message *m,
 
 enum sl_rc sl_producer_send(struct sl_producer *p, const struct sl_message *m, bool *ret_full, struct sl_err *err)
 {
-        rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-
         *ret_full = false;
         if (sl_unlikely(!p->last_topic || !sl_str_eq(p->last_name, m->topic)))
                 SL_TRY(find_topic(p, m->topic, err));
-        if (sl_likely(!m->header_count && !m->packed.len && m->timestamp_ms < 0)) {
-                if (sl_unlikely(rd_kafka_produce(p->last_topic, m->partition, RD_KAFKA_MSG_F_COPY, (void *)m->value.ptr,
-                                                 m->value.len, m->key.ptr, m->key.len,
-                                                 (void *)(uintptr_t)m->cookie) != 0))
-                        code = rd_kafka_last_error();
-        } else {
-                code = produce_full(p, m);
-        }
+        rd_kafka_resp_err_t code = produce(p, m);
         if (sl_likely(!code)) {
                 p->sent_bytes += cost(m->key.len, m->value.len);
                 return SL_OK;
