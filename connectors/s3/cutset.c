@@ -103,7 +103,7 @@ static void count_object(struct sl_s3_sets *all, const struct sl_s3_set *set, co
         if (all->objects) {
                 sl_metric_add(all->objects, 1);
                 sl_metric_add(all->bytes, (int64_t)sl_s3_object_bytes(out->object));
-                sl_metric_observe_us(all->seconds, (sl_mono_ms() - set->cut_ms) * 1000);
+                sl_metric_observe_us(all->seconds, (sl_mono_ms() - set->cut_ms) * 1000, 1);
         }
         sl_debug("object %s bytes=%llu cut=%s", out->key, (unsigned long long)sl_s3_object_bytes(out->object),
                  sl_s3_cut_name(set->why));

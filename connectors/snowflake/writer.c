@@ -377,7 +377,7 @@ static void note_commits(struct sl_sf_part *p, struct sl_sf_shared *sh, int64_t 
         if (p->probe < 0 || sl_sf_channel_committed(p->channel) < p->probe)
                 return;
         if (sh->commit_seconds)
-                sl_metric_observe_us(sh->commit_seconds, (now - p->probe_ms) * 1000);
+                sl_metric_observe_us(sh->commit_seconds, (now - p->probe_ms) * 1000, 1);
         p->probe = -1;
 }
 

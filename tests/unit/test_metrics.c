@@ -69,23 +69,23 @@ static void histogram_buckets_have_closed_upper_edges(void **state)
         struct sl_metric *h = sl_metric_get(SL_HISTOGRAM, "t_hist_seconds", "H.", "x=\"1\"");
         static const int64_t values[] = {-5, 0, 100, 101, 200, 201, 400, 3600000000, INT64_MAX / 4};
         for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
-                sl_metric_observe_us(h, values[i]);
+                sl_metric_observe_us(h, values[i], 1);
         for (unsigned i = 0; i + 1 < SL_HIST_BUCKETS; i++) { /* each edge falls into its own bucket */
                 uint64_t before = atomic_load(&h->buckets[i]), next = atomic_load(&h->buckets[i + 1]);
-                sl_metric_observe_us(h, (int64_t)100 << i);
+                sl_metric_observe_us(h, (int64_t)100 << i, 1);
                 assert_int_equal(atomic_load(&h->buckets[i]), before + 1);
-                sl_metric_observe_us(h, ((int64_t)100 << i) + 1);
+                sl_metric_observe_us(h, ((int64_t)100 << i) + 1, 1);
                 assert_int_equal(atomic_load(&h->buckets[i + 1]), next + 1);
         }
         sl_metrics_drop("x=\"1\"");
         h = sl_metric_get(SL_HISTOGRAM, "t_hist_seconds", "H.", "x=\"1\"");
-        sl_metric_observe_us(h, 150);
-        sl_metric_observe_us(h, 1500000);
+        sl_metric_observe_us(h, 150, 1);
+        sl_metric_observe_us(h, 1500000, 1);
         has("# TYPE t_hist_seconds histogram\nt_hist_seconds_bucket{x=\"1\",le=\"0.000100\"} 0\n"
             "t_hist_seconds_bucket{x=\"1\",le=\"0.000200\"} 1\n");
         has("t_hist_seconds_bucket{x=\"1\",le=\"419.430400\"} 2\nt_hist_seconds_bucket{x=\"1\",le=\"+Inf\"} 2\n"
             "t_hist_seconds_sum{x=\"1\"} 1.500150\nt_hist_seconds_count{x=\"1\"} 2\n");
-        sl_metric_observe_us(sl_metric_get(SL_HISTOGRAM, "t_bare_seconds", "H.", ""), 1);
+        sl_metric_observe_us(sl_metric_get(SL_HISTOGRAM, "t_bare_seconds", "H.", ""), 1, 1);
         has("t_bare_seconds_bucket{le=\"0.000100\"} 1\n");
 }
 

@@ -168,13 +168,13 @@ void sl_metrics_print(struct sl_buf *out)
         pthread_mutex_unlock(&lock);
 }
 
-void sl_metric_observe_us(struct sl_metric *m, int64_t us)
+void sl_metric_observe_us(struct sl_metric *m, int64_t us, uint32_t times)
 {
         uint64_t units = us <= 0 ? 0 : ((uint64_t)us + 99) / 100; /* of 0.1 ms, rounded up */
         unsigned i = units <= 1 ? 0 : 64 - (unsigned)__builtin_clzll(units - 1);
         if (i >= SL_HIST_BUCKETS)
                 i = SL_HIST_BUCKETS - 1;
-        atomic_fetch_add_explicit(&m->buckets[i], 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&m->value, us, memory_order_relaxed);
-        atomic_fetch_add_explicit(&m->count, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&m->buckets[i], times, memory_order_relaxed);
+        atomic_fetch_add_explicit(&m->value, us * times, memory_order_relaxed);
+        atomic_fetch_add_explicit(&m->count, times, memory_order_relaxed);
 }

@@ -37,5 +37,5 @@ static inline void sl_metric_set(struct sl_metric *m, int64_t v)
 {
         atomic_store_explicit(&m->value, v, memory_order_relaxed);
 }
-void sl_metric_observe_us(struct sl_metric *m, int64_t us);
+void sl_metric_observe_us(struct sl_metric *m, int64_t us, uint32_t times);
 #endif

@@ -77,7 +77,7 @@ static void count(const char *result, int64_t began_us)
                       1);
         sl_metric_observe_us(sl_metric_get(SL_HISTOGRAM, "sluice_registry_request_seconds",
                                            "How long the Schema Registry took to answer.", ""),
-                             sl_mono_us() - began_us);
+                             sl_mono_us() - began_us, 1);
         sl_buf_free(&label);
 }
 

@@ -364,8 +364,7 @@ static void observe_latency(struct line *l)
         if (l->latency_count)
                 sl_taskstats_lag_ms(l->t->stats, (now_us - l->latency[l->latency_count - 1].commit_us) / 1000);
         for (uint32_t i = 0; i < l->latency_count; i++)
-                for (uint32_t r = 0; r < l->latency[i].rows; r++)
-                        sl_metric_observe_us(l->m_latency, now_us - l->latency[i].commit_us);
+                sl_metric_observe_us(l->m_latency, now_us - l->latency[i].commit_us, l->latency[i].rows);
         l->latency_count = 0;
 }
 

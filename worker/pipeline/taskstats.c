@@ -152,7 +152,7 @@ void sl_taskstats_commit(struct sl_taskstats *s, int64_t us, bool ok)
                 return;
         add(&s->values[V_COMMITTED], 1);
         sl_window_add(&s->windows[W_COMMIT_US], now, us);
-        sl_metric_observe_us(s->commit_hist, us);
+        sl_metric_observe_us(s->commit_hist, us, 1);
 }
 
 void sl_taskstats_partitions(struct sl_taskstats *s, uint32_t n)
