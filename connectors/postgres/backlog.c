@@ -3,18 +3,19 @@
  * the slot is read in steps of WAL, COPY (SELECT lsn, data FROM pg_logical_slot_get_binary_changes(copy, upto, NULL,
  * ...)) TO STDOUT (FORMAT binary). The server decodes all of a step before it sends the first row, so there are two
  * legs, each a connection with its own copy: while one leg's rows are taken, the other decodes the step behind it. A
- * leg jumps over the other's step with pg_replication_slot_advance, which reads the WAL but decodes nothing. With one
- * free slot only there is one leg, which takes every step.
+ * leg gets there by copying the other leg's slot, which stands at the end of its step as soon as its first row is here:
+ * to advance its own over that step would read all of that WAL once more. With one free slot only there is one leg,
+ * which takes every step.
  *
- * No change falls between two steps: a step that ends at L gives the transactions whose commit record begins before
- * the end of the first record that ends at L or behind it; a copy that was moved to L gives those whose commit record
- * begins at L or behind it (logicalfuncs.c, slotfuncs.c, SnapBuildXactNeedsSkip), and none begins inside that record.
- * What came twice the line would leave out.
+ * No change falls between two steps: a step that ends at a record gives the transactions whose commit record begins
+ * before that record's end, and leaves the slot there; the next one gives those whose commit record begins there or
+ * behind it (logicalfuncs.c, slotfuncs.c, SnapBuildXactNeedsSkip). What came twice the line would leave out.
  *
  * Rows are taken from libpq ahead of the line (up to RING_BYTES). Each step decodes again from the copy's restart
  * point, so a step is as long as the way from there. The real slot follows by pg_replication_slot_advance, up to what
- * Kafka has acknowledged. The last step has no end; streaming takes over behind it. A step is held by the server (in
- * memory up to work_mem, then in a temporary file), with a transaction always whole. COPY's binary format:
+ * Kafka has acknowledged; that reads from its restart point too, so it is asked for seldom. The last step has no end;
+ * streaming takes over behind it. A step is held by the server (in memory up to work_mem, then in a temporary file),
+ * with a transaction always whole. COPY's binary format:
  * "PGCOPY\n\377\r\n\0", int32 flags, int32 length of an extension, the extension; per row int16 number of fields, each
  * int32 length (-1 = null) and bytes; at the end int16 -1. */
 #include <stdio.h>
@@ -26,7 +27,7 @@
 #define RING_BYTES (16u << 20)
 #define RING_ROWS (1u << 16)
 #define ROW_COST 64 /* of malloc and the ring */
-#define ADVANCE_BYTES (64 << 20)
+#define ADVANCE_BYTES (256 << 20)
 #define ADVANCE_MS 5000
 #define CONNECT_MS 10000
 #define FIRST_STEP (4u << 20) /* bytes of WAL: the first row comes when all of its step is decoded */
@@ -104,24 +105,29 @@ static enum sl_rc send_copy_slot(struct sl_pg_task *t, struct sl_pg_leg *leg, st
 #define READABLE_SQL                                                                                                   \
         "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END"
 
-/* To the place where the leg's next step begins. It may stand behind it, when one record reaches over a whole step. */
-static enum sl_rc send_jump(struct sl_pg_task *t, struct sl_pg_leg *leg, struct sl_err *err)
-{
-        char sql[1024], slot[256], lsn[24];
-        sl_pg_quote(slot, leg->slot);
-        sl_pg_lsn_text(lsn, t->bl.next);
-        snprintf(sql, sizeof(sql),
-                 "SELECT CASE WHEN confirmed_flush_lsn < '%s' THEN (pg_catalog.pg_replication_slot_advance(%s, "
-                 "'%s')).end_lsn END, restart_lsn, (" READABLE_SQL ") FROM pg_catalog.pg_replication_slots WHERE "
-                 "slot_name = %s",
-                 lsn, slot, lsn, slot);
-        return send(leg, SL_PG_LEG_JUMP, sql, err);
-}
-
 /* Who comes after this one. */
 static uint32_t other_leg(const struct sl_pg_backlog *bl, uint32_t i)
 {
         return bl->legs[!i].state == SL_PG_LEG_END ? i : !i;
+}
+
+/* To the place where the leg's next step begins: where the other leg's ended, or its own when there is no other. */
+static enum sl_rc send_jump(struct sl_pg_task *t, struct sl_pg_leg *leg, struct sl_err *err)
+{
+        char sql[1024], slot[256], from[256], copy[640] = "";
+        const struct sl_pg_backlog *bl = &t->bl;
+        const struct sl_pg_leg *other = &bl->legs[other_leg(bl, (uint32_t)(leg - bl->legs))];
+        sl_pg_quote(slot, leg->slot);
+        if (other != leg && bl->asked)
+                snprintf(copy, sizeof(copy),
+                         "SELECT pg_catalog.pg_drop_replication_slot(%s); "
+                         "SELECT lsn FROM pg_catalog.pg_copy_logical_replication_slot(%s, %s, true); ",
+                         slot, sl_pg_quote(from, other->slot), slot);
+        snprintf(sql, sizeof(sql),
+                 "%sSELECT confirmed_flush_lsn, restart_lsn, (" READABLE_SQL ") FROM pg_catalog.pg_replication_slots "
+                 "WHERE slot_name = %s",
+                 copy, slot);
+        return send(leg, SL_PG_LEG_JUMP, sql, err);
 }
 
 static enum sl_rc send_step(struct sl_pg_task *t, struct sl_pg_leg *leg, struct sl_err *err)
@@ -149,13 +155,14 @@ static enum sl_rc send_step(struct sl_pg_task *t, struct sl_pg_leg *leg, struct 
         return rc;
 }
 
-/* No copy of the slot is to be had (all slots in use, rights): the other leg is enough; without it: stream. */
+/* No copy of the slot is to be had (all slots in use, maybe since the old one was dropped; rights): the other leg is
+ * enough; without any: stream. */
 static enum sl_rc give_up(struct sl_pg_task *t, struct sl_pg_leg *leg, const PGresult *res, struct sl_err *err)
 {
         const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
         if (!state || (strcmp(state, "53400") != 0 && strcmp(state, "42501") != 0 && strcmp(state, "42883") != 0))
                 return broke(leg, res, err);
-        t->bl.off = t->bl.off || leg == &t->bl.legs[0];
+        t->bl.off = leg->state == SL_PG_LEG_SLOT && leg == &t->bl.legs[0];
         leg->state = SL_PG_LEG_REFUSED;
         return SL_OK;
 }
@@ -176,15 +183,18 @@ static enum sl_rc check_copy(struct sl_pg_task *t, struct sl_pg_leg *leg, const 
         return SL_OK;
 }
 
-static enum sl_rc take_jump(struct sl_pg_leg *leg, const PGresult *res, struct sl_err *err)
+static enum sl_rc take_jump(struct sl_pg_backlog *bl, struct sl_pg_leg *leg, const PGresult *res, struct sl_err *err)
 {
-        if (PQntuples(res) != 1 || !sl_pg_lsn_parse(PQgetvalue(res, 0, 1), &leg->restart) ||
+        if (PQnfields(res) != 3)
+                return SL_OK; /* of the statements before */
+        if (PQntuples(res) != 1 || !sl_pg_lsn_parse(PQgetvalue(res, 0, 0), &bl->next) ||
+            !sl_pg_lsn_parse(PQgetvalue(res, 0, 1), &leg->restart) ||
             !sl_pg_lsn_parse(PQgetvalue(res, 0, 2), &leg->wal))
                 return sl_fail(err, SL_E_PG_STREAM, "the copy of the slot that the backlog is read from is gone");
         return SL_OK;
 }
 
-/* The statement of a leg is over: what is next for it? A leg waits in READY until the other one has its step. */
+/* The statement of a leg is over: what is next for it? In READY it waits until the other one has decoded its step. */
 static enum sl_rc next_state(struct sl_pg_task *t, struct sl_pg_leg *leg, struct sl_err *err)
 {
         struct sl_pg_backlog *bl = &t->bl;
@@ -197,6 +207,8 @@ static enum sl_rc next_state(struct sl_pg_task *t, struct sl_pg_leg *leg, struct
         case SL_PG_LEG_REFUSED:
                 close_leg(leg);
                 bl->turn = bl->taker = leg == &bl->legs[0];
+                if (bl->off)
+                        close_leg(&bl->legs[1]);
                 return SL_OK;
         case SL_PG_LEG_TAIL:
                 leg->state = SL_PG_LEG_READY;
@@ -222,10 +234,11 @@ static enum sl_rc take_result(struct sl_pg_task *t, struct sl_pg_leg *leg, struc
                 return SL_OK;
         case PGRES_TUPLES_OK:
                 return leg->state == SL_PG_LEG_SLOT   ? check_copy(t, leg, res, err)
-                       : leg->state == SL_PG_LEG_JUMP ? take_jump(leg, res, err)
+                       : leg->state == SL_PG_LEG_JUMP ? take_jump(&t->bl, leg, res, err)
                                                       : SL_OK;
         default:
-                return leg->state == SL_PG_LEG_SLOT ? give_up(t, leg, res, err) : broke(leg, res, err);
+                return leg->state == SL_PG_LEG_SLOT || leg->state == SL_PG_LEG_JUMP ? give_up(t, leg, res, err)
+                                                                                    : broke(leg, res, err);
         }
 }
 
@@ -293,6 +306,13 @@ static enum sl_rc take_rows(struct sl_pg_task *t, struct sl_pg_leg *leg, bool *r
         return SL_OK;
 }
 
+/* Has whoever took the step before this leg's got to its end? */
+static bool decoded(const struct sl_pg_backlog *bl, uint32_t i)
+{
+        const struct sl_pg_leg *other = &bl->legs[other_leg(bl, i)];
+        return !bl->asked || other->header;
+}
+
 /* Go on without waiting for the network; *ret_wait: not possible. */
 static enum sl_rc step_leg(struct sl_pg_task *t, uint32_t i, bool *ret_wait, struct sl_err *err)
 {
@@ -308,7 +328,7 @@ static enum sl_rc step_leg(struct sl_pg_task *t, uint32_t i, bool *ret_wait, str
                 *ret_wait = !ready;
                 return ready ? send_copy_slot(t, leg, err) : SL_OK;
         case SL_PG_LEG_READY:
-                if (bl->whole || bl->taker != i) {
+                if (bl->whole || bl->taker != i || !decoded(bl, i)) {
                         *ret_wait = true;
                         return SL_OK;
                 }
@@ -354,7 +374,8 @@ static enum sl_rc fill_from(struct sl_pg_task *t, uint32_t i, struct sl_err *err
 /* All of it is in the ring, or SQL is not to be had. */
 static bool over(const struct sl_pg_backlog *bl)
 {
-        return bl->legs[0].state == SL_PG_LEG_END || (bl->whole && bl->asked == bl->read);
+        return (bl->legs[0].state == SL_PG_LEG_END && bl->legs[1].state == SL_PG_LEG_END) ||
+               (bl->whole && bl->asked == bl->read);
 }
 
 /* Ask for the slot to follow. */
@@ -380,8 +401,9 @@ enum sl_rc sl_pg_backlog_poll(struct sl_pg_task *t, struct sl_batch *b, bool *re
 {
         struct sl_pg_backlog *bl = &t->bl;
         SL_TRY(sl_pg_backlog_acked(t, err));
-        for (uint32_t i = 0; i < 2; i++)
-                SL_TRY(fill_from(t, i, err));
+        uint32_t turn = bl->turn; /* when its first row comes the other one takes its step */
+        SL_TRY(fill_from(t, turn, err));
+        SL_TRY(fill_from(t, !turn, err));
         while (bl->count && !sl_batch_full(b)) {
                 struct sl_pg_row row = bl->ring[bl->head & (bl->cap - 1)];
                 bool used = false;

@@ -2,15 +2,18 @@
 
 SLUICE_SEED repeats a run; SLUICE_STALL=180 is how long Kafka hangs in test_30 (8 s otherwise)."""
 
+import contextlib
 import json
 import os
 import pathlib
 import random
 import signal
 import subprocess
+import threading
 import time
 
 import confluent_kafka
+import psycopg
 import pytest
 
 import stand
@@ -279,6 +282,46 @@ def unflushed_backlog(worker, server, database):
     assert server.sql(ahead)[0][1] == flushed, "something else has flushed"
     database.sql("set synchronous_commit = on; insert into t values (1121)")
     return 1121
+
+
+def steal_slot(server, over, stolen):
+    """A slot of our own, from the moment when all of the server's are in use and one of them is given back."""
+    wait_until(lambda: over.is_set() or len(server.sql("select 1 from pg_replication_slots")) == 3, 60, "all slots", 0.005)
+    with server.connect() as connection:
+        while not over.is_set() and not stolen.is_set():
+            with contextlib.suppress(psycopg.errors.ConfigurationLimitExceeded):
+                connection.execute("select pg_create_physical_replication_slot('thief')")
+                stolen.set()
+
+
+def test_a_slot_taken_while_a_backlog_is_read(own_worker, kafka, tmp_path):
+    """The two readers of a backlog copy each other's slot at every step. Whose slot is gone meanwhile leaves the rest to the other."""
+    with stand.Postgres(tmp_path / "few", config={"max_replication_slots": "3"}) as server:
+        server.sql(f"create role cdc superuser login replication password '{PG_PASSWORD}'")
+        database = Database(server, "few")
+        database.sql("create table t (id bigint primary key); create table unpublished (x text)")
+        own_worker.run("pg", database.config(table_include_list="public.t", publication_autocreate_mode="filtered",
+                                             sluice_backlog_bytes="0", sluice_backlog_step_bytes="65536"))  # fmt: skip
+        database.sql("insert into t values (0)")
+        topic = f"{database.prefix}.public.t"
+        read(kafka, topic, 1)
+        assert own_worker.stop() == 0
+        with database.connect(autocommit=True) as connection:
+            for i in range(1, 401):
+                connection.execute("with a as (insert into unpublished select repeat('x', 1000) from generate_series(1, 100)) "
+                                   f"insert into t values ({i})")  # fmt: skip
+        over, stolen = threading.Event(), threading.Event()
+        thief = threading.Thread(target=steal_slot, args=(server, over, stolen))
+        thief.start()
+        try:
+            own_worker.start()
+            assert [record.value["after"]["id"] for record in read(kafka, topic, 401)] == list(range(401))
+        finally:
+            over.set()
+            thief.join()
+        assert stolen.is_set(), "no slot was to be had for a moment"
+        assert "all replication slots are in use" not in own_worker.log_path.read_text()
+        own_worker.delete("pg")
 
 
 def test_source_without_kafka(postgres):
