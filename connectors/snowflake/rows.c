@@ -403,16 +403,19 @@ static struct sl_sf_member *key_at(struct sl_sf_encoder *e, uint32_t place, stru
         return m;
 }
 
-/* A key of a map's top as text: strings are taken as they are. */
-static struct sl_str key_text(struct sl_sf_encoder *e, const struct sl_schema *s, const struct sl_value *k)
+static sl_cold struct sl_str print_key(struct sl_sf_encoder *e, const struct sl_schema *s, const struct sl_value *k)
 {
         struct sl_err ignored = {0};
-        if (sl_likely(k->type == SL_STRING))
-                return sl_v_as_str(k);
         sl_buf_clear(&e->text);
         if (sl_sf_print(&e->values, s, k, &e->text, &ignored) != SL_OK)
                 sl_buf_clear(&e->text);
         return (struct sl_str){sl_buf_cstr(&e->text), e->text.len};
+}
+
+/* A key of a map's top as text: strings are taken as they are. */
+static struct sl_str key_text(struct sl_sf_encoder *e, const struct sl_schema *s, const struct sl_value *k)
+{
+        return sl_likely(k->type == SL_STRING) ? sl_v_as_str(k) : print_key(e, s, k);
 }
 
 static enum sl_rc write_entry(struct sl_sf_encoder *e, struct sl_sf_member *m, const struct sl_schema *s,

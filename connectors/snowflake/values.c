@@ -123,17 +123,14 @@ bool sl_sf_may_repeat(const struct sl_value *map)
         uint64_t seen[16] = {0};
         for (uint32_t i = 0; i < map->len; i++) {
                 const struct sl_value *k = &map->items[2 * (size_t)i];
-                uint64_t h = k->len * 0x9e3779b97f4a7c15u, head = 0, tail = 0;
                 if (k->type != SL_STRING)
                         return true;
-                size_t n = k->len < 8 ? k->len : 8;
-                if (n) {
-                        memcpy(&head, k->ptr, n);
-                        memcpy(&tail, k->ptr + k->len - n, n);
-                }
-                h = (h ^ head) * 0xff51afd7ed558ccdu;
-                h = (h ^ tail ^ h >> 32) * 0xc4ceb9fe1a85ec53u;
-                uint64_t *word = &seen[h >> 60], bit = 1ull << (h >> 54 & 63);
+                const unsigned char *p = (const unsigned char *)k->ptr;
+                uint32_t h = k->len; /* of length, first, middle and last byte: two keys that share them only cost time */
+                if (k->len)
+                        h ^= (uint32_t)p[0] << 24 ^ (uint32_t)p[k->len / 2] << 16 ^ (uint32_t)p[k->len - 1] << 8;
+                h *= 0x9e3779b1u;
+                uint64_t *word = &seen[h >> 28], bit = 1ull << (h >> 22 & 63);
                 if (*word & bit)
                         return true;
                 *word |= bit;
