@@ -114,7 +114,7 @@ static uint32_t other_leg(const struct sl_pg_backlog *bl, uint32_t i)
 /* To the place where the leg's next step begins: where the other leg's ended, or its own when there is no other. */
 static enum sl_rc send_jump(struct sl_pg_task *t, struct sl_pg_leg *leg, struct sl_err *err)
 {
-        char sql[2048], slot[256], from[256], copy[640] = "";
+        char sql[2048], slot[256], from[256], copy[1024] = "";
         const struct sl_pg_backlog *bl = &t->bl;
         const struct sl_pg_leg *other = &bl->legs[other_leg(bl, (uint32_t)(leg - bl->legs))];
         sl_pg_quote(slot, leg->slot);
