@@ -473,6 +473,28 @@ def tls_in_front(port, pem):
         listener.close()
 
 
+REFUSED = {
+    "expired": ({"san": "DNS:localhost", "days": -1}, "certificate has expired"),
+    "of another host": ({"san": "DNS:elsewhere"}, "no alternative certificate subject name matches target host name"),
+    "of another authority": ({"san": "DNS:localhost"}, "unable to get local issuer certificate"),
+}
+
+
+def test_certificates(store, unique, tmp_path):
+    """Our authority's is taken; one that is not right is refused, and the answer says why."""
+    authority = secured.Authority(tmp_path)
+    trust = {"sluice_s3_ca_file": str(authority.certificate), "s3_checksum_algorithm": "none"}  # s3proxy knows no trailers and no unsigned bodies
+    with tls_in_front(store.port, authority.issue("s3", "DNS:localhost")) as url, Tool(settings(store, url, **trust)) as tool:
+        answer = tool.put(f"{unique}/tls", 1000)
+        assert answer["state"] == "DONE", answer
+        assert store.get("lake", f"{unique}/tls") == content(1000)
+    for case, (issued, words) in REFUSED.items():
+        issuer = secured.Authority(tmp_path / "other", "other") if "authority" in case else authority
+        with tls_in_front(store.port, issuer.issue("wrong", **issued)) as url, Tool(settings(store, url, **trust)) as tool:
+            answer = tool.ask("bucket")
+            assert answer["error"] == "s3.retry" and words in answer["message"], (case, answer)
+
+
 def test_tls_and_checksums_and_customer_keys(strict, unique, tmp_path):
     authority = secured.Authority(tmp_path)
     pem = authority.issue("s3", "DNS:localhost")
