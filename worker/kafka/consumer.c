@@ -111,6 +111,24 @@ static void note_failure(struct sl_consumer *c, rd_kafka_resp_err_t code, const 
         (void)ignored; /* kept; poll returns it */
 }
 
+/* librdkafka's sentences don't name what a right is missing to. */
+static void note_message(struct sl_consumer *c, const rd_kafka_message_t *m)
+{
+        char text[400] = "", group[300] = "";
+        size_t size = sizeof(group);
+        bool first = c->failure.id == SL_E_NONE;
+
+        note_failure(c, m->err, rd_kafka_message_errstr(m));
+        if (m->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
+                rd_kafka_conf_get(rd_kafka_conf(c->rk), "group.id", group, &size);
+                snprintf(text, sizeof(text), ": READ on the group %s is needed", group);
+        } else if (m->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED && m->rkt) {
+                snprintf(text, sizeof(text), ": READ on the topic %s is needed", rd_kafka_topic_name(m->rkt));
+        }
+        if (first && *text)
+                sl_err_detail(&c->failure, text);
+}
+
 static void forget_assignment(struct sl_consumer *c)
 {
         /* librdkafka keeps a partition paused while it is away, and nobody would resume it when it comes back. */
@@ -480,7 +498,7 @@ static void error_message(struct sl_consumer *c, const rd_kafka_message_t *m)
                 sl_warn("kafka consumer: %s", rd_kafka_message_errstr(m));
                 return;
         default:
-                note_failure(c, m->err, rd_kafka_message_errstr(m));
+                note_message(c, m);
         }
 }
 

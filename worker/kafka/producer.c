@@ -377,6 +377,13 @@ static enum sl_rc init_once(struct sl_producer *p, bool *ret_again, struct sl_er
                                 "transaction.max.timeout.ms: set a lower producer.override.transaction.timeout.ms",
                                 p->txn_timeout_ms);
         }
+        if (why.native == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED) {
+                char id[300] = "", text[400];
+                size_t size = sizeof(id);
+                rd_kafka_conf_get(p->conf, "transactional.id", id, &size);
+                snprintf(text, sizeof(text), ": WRITE on the transactional id %s is needed", id);
+                sl_err_detail(&why, text);
+        }
         if (err && err->id == SL_E_NONE)
                 *err = why;
         return rc;
