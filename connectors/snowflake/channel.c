@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/json.h"
 
 #define OPEN_POLL_MS 500  /* rows of the last session are on their way */
@@ -216,6 +217,7 @@ static void send_body(struct sl_sf_channel *ch)
         ch->state = SL_SF_SENDING;
         ch->due_ms = INT64_MAX;
         ch->sent_ms = sl_mono_ms();
+        (void)SL_FAULT("snowflake.before_append");
         sl_sf_call_start(ch->client, call);
 }
 
@@ -286,6 +288,8 @@ static void append_done(struct sl_sf_call *call, void *arg)
         struct sl_sf_channel *ch = arg;
         enum sl_sf_verdict v = call->answer.verdict;
         ch->call = NULL;
+        if (v == SL_SF_V_OK && SL_FAULT("snowflake.after_append"))
+                v = SL_SF_V_NO_ANSWER; /* the rows are there, and nobody said so */
         switch (v) {
         case SL_SF_V_OK:
                 accepted(ch, call);
@@ -486,6 +490,7 @@ static void opened(struct sl_sf_channel *ch, struct sl_sf_call *call)
         free(ch->server_name);
         ch->server_name = name ? sl_strdup(name) : NULL;
         read_counts(ch, status);
+        (void)SL_FAULT("snowflake.after_open");
         ch->state = SL_SF_READY;
         ch->opens++;
         ch->tries = 0;

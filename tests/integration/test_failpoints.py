@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every durable step of a pipeline and of a replay: the process kills itself there (SLUICE_FAULTS, base/fault.h), or the step
-fails, and after it each row stands once in Kafka and once in S3, each poisoned record in the dead-letter topic, and
-the slot was never told more than Kafka has."""
+fails, and after it each row stands once in Kafka and once in S3 or Snowflake, each poisoned record in the dead-letter topic,
+the slot was never told more than Kafka has, and a connector that was created is there and runs, or can be created again."""
 
 import collections
 import contextlib
@@ -13,7 +13,8 @@ import pytest
 import requests
 import stand
 
-from conftest import PG_PASSWORD, SLOW, committed, json_objects, read, s3_config, wait_until
+from conftest import PG_PASSWORD, SCHEMALESS, SLOW, STRING, committed, json_objects, read, s3_config, wait_until
+from test_snowflake import landed
 
 SOURCE = [
     "source.after_batch",
@@ -38,6 +39,14 @@ SINK = [
 # The slot is moved every 5 s while a backlog is read, so that has to take so long.
 BACKLOG = ["postgres.before_advance", "postgres.after_advance"]
 PARTS = ["s3.after_create", "s3.after_part"]
+SNOWFLAKE = [
+    "snowflake.after_open",
+    "snowflake.before_append",
+    "snowflake.after_append",
+    "sink.before_commit",
+    "sink.after_commit",
+]
+CLUSTER = [f"cluster.{when}_{what}" for what in ("config", "tasks", "placement") for when in ("before", "after")]
 REPLAY = [
     "dlq.after_fence",
     *(f"dlq.{step}@{n}" for step in ("before_ledger", "before_commit", "after_commit") for n in (1, 2, 3)),
@@ -49,6 +58,25 @@ REPLAY = [
 def script(point, action):
     name, _, hit = point.partition("@")
     return f"{name}={action}@{hit or 1}"
+
+
+def die(worker, point, feed, before=""):
+    """Starts it to be killed at the point, and feeds it until then."""
+    worker.env["SLUICE_FAULTS"] = before + script(point, "kill")
+    feed()
+    try:
+        worker.start()
+    except stand.StandError as error:
+        assert "ended with -9" in str(error), f"{point}: {error}"
+        return
+
+    def died():
+        if worker.running:
+            feed()
+        return not worker.running
+
+    wait_until(died, 60, f"the kill at {point}; log: {worker.log_path}", 0.3)
+    assert worker.kill() == -9, point
 
 
 class Pipeline:
@@ -88,22 +116,7 @@ class Pipeline:
         self.poison += 1
 
     def die_at(self, point, before="", **feed):
-        worker = self.worker
-        worker.env["SLUICE_FAULTS"] = before + script(point, "kill")
-        self.feed(**feed)
-        try:
-            worker.start()
-        except stand.StandError as error:
-            assert "ended with -9" in str(error), f"{point}: {error}"
-            return
-
-        def died():
-            if worker.running:
-                self.feed(**feed)
-            return not worker.running
-
-        wait_until(died, 60, f"the kill at {point}; log: {worker.log_path}", 0.3)
-        assert worker.kill() == -9, point
+        die(self.worker, point, lambda: self.feed(**feed), before)
 
     def check_slot(self, point):
         """The slot first: what it confirmed must be in Kafka by the time we look there."""
@@ -198,6 +211,57 @@ def test_kills_in_the_snapshot(make_worker, kafka, database, point):
     records = read(kafka, f"{database.prefix}.public.t", 250)
     got = [(r.value["op"], r.value["after"]["id"]) for r in records]
     assert got == [("r", i) for i in range(200)] + [("c", i) for i in range(200, 250)]
+
+
+def test_kills_in_snowflake(make_worker, kafka, snowflake, unique):
+    """Last, rows that the account took without our hearing of it, as far as the channel knows."""
+    kafka.create_topic(unique)
+    total = 0
+
+    def feed():
+        nonlocal total
+        kafka.produce(unique, [("k", json.dumps({"ID": i}).encode()) for i in range(total, total + 20)])
+        total += 20
+
+    worker = make_worker().start()
+    worker.run("sink", {**snowflake.config(unique), **SCHEMALESS})
+    worker.stop()
+    for point in SNOWFLAKE:
+        die(worker, point, feed)
+    worker.env["SLUICE_FAULTS"] = script("snowflake.after_append", "fail")
+    feed()
+    worker.start()
+    landed(snowflake, unique, total, timeout=60)
+    feed()
+    landed(snowflake, unique, total)
+    assert snowflake.violations() == []
+
+
+@pytest.mark.parametrize("action", ["kill", "fail"])
+def test_every_step_of_a_new_connector(make_worker, kafka, tmp_path, unique, action):
+    """Its config, its tasks and the placement are records of their own."""
+    worker = make_worker().start()
+    for number, point in enumerate(CLUSTER):
+        worker.stop()
+        name, topic, given = f"line-{number}", f"{unique}-{number}", tmp_path / f"{number}.txt"
+        given.write_text("one\n")
+        config = {"connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "file": str(given), "topic": topic,
+                  "key.converter": STRING, "value.converter": STRING}  # fmt: skip
+        worker.env["SLUICE_FAULTS"] = script(point, action)
+        with contextlib.suppress(requests.RequestException, stand.StandError):  # it may die before it answers
+            worker.start()
+            worker.rest("POST", "/connectors", json={"name": name, "config": config})
+        if action == "kill":
+            wait_until(lambda: not worker.running, what=f"the kill at {point}")
+            assert worker.kill() == -9, point
+            del worker.env["SLUICE_FAULTS"]
+            worker.start()
+        elif "placement" not in point:
+            assert f"fault point {point}" in worker.log_text(), point
+        if name not in worker.rest("GET", "/connectors").json():
+            worker.create(name, config)
+        worker.wait_running(name, 1, 60, fail_fast=False)
+        assert [r.value for r in wait_until(lambda t=topic: kafka.consume_all(t), what=f"the line, after {point}")] == [b"one"], point
 
 
 def connect_headers(topic, partition, offset):

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "kafka/compact.h"
@@ -369,8 +370,12 @@ static enum sl_rc write_placement(struct sl_cluster *c, struct sl_placement *nex
         next->leader = sl_strdup(c->instance);
         next->leader_url = sl_strdup(c->opts.url);
         sl_placement_dump(next, &text);
-        enum sl_rc rc = sl_compact_put(c->store, SL_STR("placement"), (struct sl_str){sl_buf_cstr(&text), text.len},
-                                       WRITE_MS, err);
+        enum sl_rc rc = SL_FAULT("cluster.before_placement")
+                                ? sl_fail(err, SL_E_KAFKA, "fault point cluster.before_placement")
+                                : sl_compact_put(c->store, SL_STR("placement"),
+                                                 (struct sl_str){sl_buf_cstr(&text), text.len}, WRITE_MS, err);
+        if (rc == SL_OK && SL_FAULT("cluster.after_placement"))
+                rc = sl_fail(err, SL_E_KAFKA, "fault point cluster.after_placement");
         sl_buf_free(&text);
         if (rc != SL_OK)
                 c->office = false; /* fenced, or unknown whether it was written: look again first */

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "cluster/placement.h"
@@ -320,11 +321,15 @@ static enum sl_rc put(struct sl_store *st, const char *prefix, const char *name,
         sl_buf_printf(&key, "%s%s%s", prefix, name, suffix);
         struct sl_str k = {sl_buf_cstr(&key), key.len};
         enum sl_rc rc = SL_OK;
-        if (st->config)
+        if (SL_FAULT("cluster.before_config"))
+                rc = sl_fail(err, SL_E_KAFKA, "fault point cluster.before_config");
+        else if (st->config)
                 rc = sl_compact_put(st->config, k, value, st->timeout_ms, err);
         else
                 apply_config(st, k, value, 0);
         sl_buf_free(&key);
+        if (rc == SL_OK)
+                SL_FAULT_TRY("cluster.after_config", SL_E_KAFKA, err);
         return rc;
 }
 
@@ -439,11 +444,15 @@ static enum sl_rc put_tasks(struct sl_store *st, const char *name, uint32_t coun
         add_record(&r, "commit-", name, "", commit);
         if (fencing)
                 add_record(&r, "tasks-fencing-", name, "", fence);
-        enum sl_rc rc = sl_compact_put_all(st->config, r.items, r.count, OWN_MS, err);
+        enum sl_rc rc = SL_FAULT("cluster.before_tasks")
+                                ? sl_fail(err, SL_E_KAFKA, "fault point cluster.before_tasks")
+                                : sl_compact_put_all(st->config, r.items, r.count, OWN_MS, err);
         for (uint32_t i = 0; i < r.count; i++)
                 sl_buf_free(&r.keys[i]);
         free(r.items);
         free(r.keys);
+        if (rc == SL_OK)
+                SL_FAULT_TRY("cluster.after_tasks", SL_E_KAFKA, err);
         return rc;
 }
 
