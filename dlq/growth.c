@@ -31,7 +31,7 @@ void sl_growth_see(struct sl_growth *g, int32_t partition, int64_t offset, uint3
         g->offset = offset;
         g->hash = hash;
         for (int32_t n = 1; n <= g->now; n++)
-                g->fits[n] &= hash % (uint32_t)n == (uint32_t)partition;
+                g->fits[n] = g->fits[n] && hash % (uint32_t)n == (uint32_t)partition;
 }
 
 /* The largest number below the present one that explains all keys; 0 = none. */

@@ -24,6 +24,12 @@ struct bucket {
         bool dirty;
         uint8_t states[SL_DLQ_BUCKET];
 };
+struct place {
+        struct bucket *bucket; /* NULL = there is none */
+        int64_t number;
+        int32_t partition;
+        bool known;
+};
 struct job {
         struct sl_buf json;
         bool dirty;
@@ -35,7 +41,7 @@ struct sl_dlq_ledger {
         struct sl_map jobs;                /* id -> struct job */
         struct job worker;                 /* the connector's record */
         struct sl_dlq_last last_act;
-        const struct bucket *last[SCOPES]; /* found before: neighbours are asked for together */
+        struct place last[SCOPES]; /* looked up before: neighbours are asked for together */
         struct sl_buf key, value;
         int64_t *ends; /* of the ledger topic's partitions, when it was opened */
         uint32_t end_count;
@@ -127,11 +133,15 @@ enum sl_rc sl_dlq_states_parse(struct sl_str text, uint8_t *states, struct sl_er
 /* --- Buckets ---------------------------------------------------------------------------------------------------------
  */
 
-static struct bucket *find(const struct sl_dlq_ledger *l, enum scope scope, int32_t partition, int64_t number)
+static struct bucket *find(struct sl_dlq_ledger *l, enum scope scope, int32_t partition, int64_t number)
 {
+        struct place *last = &l->last[scope];
         char key[64];
+        if (last->known && last->number == number && last->partition == partition)
+                return last->bucket;
         int n = snprintf(key, sizeof(key), "%d %d %ld", (int)scope, partition, number);
-        return sl_map_get(&l->buckets, (struct sl_str){key, (size_t)n});
+        *last = (struct place){sl_map_get(&l->buckets, (struct sl_str){key, (size_t)n}), number, partition, true};
+        return last->bucket;
 }
 
 static struct bucket *make(struct sl_dlq_ledger *l, enum scope scope, int32_t partition, int64_t number)
@@ -146,19 +156,14 @@ static struct bucket *make(struct sl_dlq_ledger *l, enum scope scope, int32_t pa
         b->number = number;
         int n = snprintf(key, sizeof(key), "%d %d %ld", (int)scope, partition, number);
         sl_map_put(&l->buckets, (struct sl_str){key, (size_t)n}, b);
+        l->last[scope].bucket = b;
         return b;
 }
 
 static uint8_t state_in(struct sl_dlq_ledger *l, enum scope scope, int32_t partition, int64_t offset)
 {
-        const struct bucket *b = l->last[scope];
-        int64_t number = offset / SL_DLQ_BUCKET;
-        if (!b || b->number != number || b->partition != partition)
-                b = find(l, scope, partition, number);
-        if (!b)
-                return SL_DLQ_OPEN;
-        l->last[scope] = b;
-        return b->states[offset % SL_DLQ_BUCKET];
+        const struct bucket *b = find(l, scope, partition, offset / SL_DLQ_BUCKET);
+        return b ? b->states[offset % SL_DLQ_BUCKET] : SL_DLQ_OPEN;
 }
 
 enum sl_dlq_state sl_dlq_ledger_state(const struct sl_dlq_ledger *cl, int32_t partition, int64_t offset)
