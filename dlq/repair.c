@@ -20,6 +20,7 @@ struct sl_dlq_repair {
         struct sl_converter *writer;             /* AvroConverter that writes the chosen schema */
         const struct sl_registry_schema *target; /* NULL = values keep their form */
         const struct sl_schema *schema;          /* of an Avro target */
+        const struct sl_registry_schema *read;   /* of the value before */
         struct sl_json_writer *json;
         struct sl_buf out;
         char why[700];
@@ -163,7 +164,6 @@ static enum sl_rc read_json(struct sl_dlq_repair *r, struct sl_str text, struct 
 static enum sl_rc read_value(struct sl_dlq_repair *r, struct sl_record *rec, struct sl_str in, enum form *ret_form,
                              const char **ret_why, struct sl_err *err)
 {
-        const struct sl_registry_schema *written;
         struct sl_err why = {0};
         struct sl_str rest;
         int32_t id;
@@ -174,12 +174,13 @@ static enum sl_rc read_value(struct sl_dlq_repair *r, struct sl_record *rec, str
         if (!r->decode)
                 return left(r, "", "its schema is in a registry: schema.registry.url is missing in --command-config",
                             ret_why);
-        if (sl_registry_read(sl_dlq_decode_registry(r->decode), id, &written, &why) != SL_OK)
+        if ((!r->read || r->read->id != id) &&
+            sl_registry_read(sl_dlq_decode_registry(r->decode), id, &r->read, &why) != SL_OK)
                 return failed(r, "its schema can't be had: ", &why, ret_why, err);
-        *ret_form = written->type == SL_REGISTRY_JSON ? FRAMED_JSON : AVRO;
-        if (written->type == SL_REGISTRY_JSON)
+        *ret_form = r->read->type == SL_REGISTRY_JSON ? FRAMED_JSON : AVRO;
+        if (r->read->type == SL_REGISTRY_JSON)
                 return read_json(r, rest, rec, ret_why);
-        if (written->type == SL_REGISTRY_PROTOBUF)
+        if (r->read->type == SL_REGISTRY_PROTOBUF)
                 return left(r, "", "it is Protobuf, which can't be repaired", ret_why);
         if (sl_dlq_decode_avro(r->decode, rec->topic, in, r->resolve.arena, &rec->value_schema, &rec->value, &why) !=
             SL_OK)

@@ -11,6 +11,11 @@
 #define SHOWN 120 /* bytes of a value in an example */
 #define REFUSE(r, ...) (snprintf((r)->why, sizeof((r)->why), __VA_ARGS__), false)
 
+struct sl_change_pending {
+        struct sl_change *known; /* one of changes, or NULL: */
+        struct sl_change first;  /* in arena */
+};
+
 static const char *path(const struct sl_resolve *r)
 {
         return r->path_len ? r->path : "the value";
@@ -50,9 +55,10 @@ static void leave(struct sl_resolve *r, size_t before)
 /* Does the left side of an option name the field at hand? */
 static bool names(const struct sl_resolve *r, const char *text, size_t n)
 {
-        const char *own = strrchr(r->path, '.');
-        own = own ? own + 1 : r->path;
-        return (n == r->path_len && memcmp(text, r->path, n) == 0) || (n == strlen(own) && memcmp(text, own, n) == 0);
+        if (n >= r->path_len)
+                return n == r->path_len && memcmp(text, r->path, n) == 0;
+        const char *tail = r->path + r->path_len - n;
+        return tail[-1] == '.' && memcmp(text, tail, n) == 0 && !memchr(text, '.', n);
 }
 
 /* The right side of the option for the field at hand, or NULL. */
@@ -89,11 +95,11 @@ static void note(struct sl_resolve *r, const char *what, const struct sl_schema 
                 r->pending_cap = r->pending_cap ? r->pending_cap * 2 : 16;
                 r->pending = sl_realloc(r->pending, r->pending_cap * sizeof(*r->pending));
         }
-        struct sl_change *c = &r->pending[r->pending_count++];
-        c->text = join(r->arena, what, ' ', sl_str_c(path(r)));
-        bool known = sl_map_get(&r->changes, sl_str_c(c->text)) != NULL; /* only the first one is shown */
-        c->before = known ? NULL : shown(r, from, before);
-        c->after = known ? NULL : shown(r, to, after);
+        struct sl_change_pending *p = &r->pending[r->pending_count++];
+        char *text = join(r->arena, what, ' ', sl_str_c(path(r)));
+        *p = (struct sl_change_pending){.known = sl_map_get(&r->changes, sl_str_c(text))};
+        if (!p->known) /* only the first one is shown */
+                p->first = (struct sl_change){text, 0, shown(r, from, before), shown(r, to, after)};
 }
 
 static char *copy_of(const char *s)
@@ -105,8 +111,10 @@ bool sl_resolve_count(struct sl_resolve *r, bool keep)
 {
         bool some = r->pending_count > 0;
         for (uint32_t i = 0; keep && i < r->pending_count; i++) {
-                const struct sl_change *p = &r->pending[i];
-                struct sl_change *c = sl_map_get(&r->changes, sl_str_c(p->text));
+                const struct sl_change *p = &r->pending[i].first;
+                struct sl_change *c = r->pending[i].known;
+                if (!c)
+                        c = sl_map_get(&r->changes, sl_str_c(p->text));
                 if (!c) {
                         c = sl_calloc(1, sizeof(*c));
                         *c = (struct sl_change){copy_of(p->text), 0, copy_of(p->before), copy_of(p->after)};

@@ -24,7 +24,7 @@ struct sl_resolve {
         char path[512];              /* of the field at hand */
         size_t path_len;
         char why[600];             /* why a value could not be resolved */
-        struct sl_change *pending; /* changes of the value at hand, in arena: they count only when it succeeds */
+        struct sl_change_pending *pending; /* changes of the value at hand: they count only when it succeeds */
         uint32_t pending_count, pending_cap;
 };
 /* from: schema of in, NULL = schemaless. to: NULL = schemaless, and only changed where an option says so. False: why
