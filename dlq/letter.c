@@ -55,6 +55,8 @@ static const struct {
 bool sl_dlq_header_foreign(enum sl_dlq_family family, struct sl_str name)
 {
         for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+                if (!name.len || foreign[i].name[0] != name.ptr[0])
+                        continue;
                 size_t n = strlen(foreign[i].name);
                 if (name.len < n || (foreign[i].whole && name.len != n) || memcmp(name.ptr, foreign[i].name, n) != 0)
                         continue;
