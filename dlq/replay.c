@@ -419,6 +419,8 @@ static enum sl_rc await_canary(struct run *r)
 /* Not more than --rate, and a slow start; what waits meanwhile is committed in time. */
 static enum sl_rc pace(struct run *r)
 {
+        if (!r->o->rate && !r->o->rate_bytes && !r->o->max_failures && !r->o->canary)
+                return SL_OK;
         for (;;) {
                 if (r->o->max_failures)
                         SL_TRY(look_for_returns(r));
