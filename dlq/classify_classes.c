@@ -121,7 +121,7 @@ static const struct row {
         {"JsonbException", VERDICT, S, 75, "json.shape", NULL},
         {"MissingKotlinParameterException", VERDICT, S, 95, "field.missing", NULL},
         {"MissingFieldException", VERDICT, S, 90, "field.missing", NULL},
-        {"ClassCastException", VERDICT, S, 75, "type", NULL},
+        {"ClassCastException", TEXT, S, 75, "type", NULL},
         {"NoSuchMethodException", VERDICT, S, 60, "type", NULL},
         {"NoSuchFieldException", VERDICT, S, 60, "type", NULL},
         {"ClassNotFoundException", VERDICT, S, 65, "type", NULL},

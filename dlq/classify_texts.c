@@ -21,6 +21,7 @@ static const struct row texts[] = {
         {"unknown magic byte", D, 97, "framing"},
         {"requires \"schema\" and \"payload\" fields", D, 92, "converter_config"},
         {"this indicates the bytes were not produced by", D, 90, "framing"},
+        {"class [b cannot be cast to class", D, 80, "bytes"}, /* Spring Cloud Stream: no converter made an object of them */
         {"null used for required field", S, 95, "field.null"},
         {"null is used for required field", S, 95, "field.null"},
         {"missing required field", S, 95, "field.missing"},

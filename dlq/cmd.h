@@ -41,6 +41,8 @@ int sl_dlq_run_command(struct sl_dlq_run *run);
 void sl_dlq_run_free(struct sl_dlq_run *run); /* accepts a zeroed struct; argv and the streams are the caller's */
 /* Print run->err to run->say; its exit code: SL_EXIT_UNREACHABLE, SL_EXIT_CONFIG or SL_EXIT_FAILED. */
 int sl_dlq_failed(struct sl_dlq_run *run);
+/* A file that the command line names and that can't be read: its configuration is wrong. err has the reason, and keeps it. */
+enum sl_rc sl_dlq_bad_file(struct sl_err *err);
 /* What a scan of --topic with the options' filter and rules is opened with; its improve finds origins and runs records again as the
  * options say. The first call makes ready for that: it asks --connect's worker and searches origins. */
 enum sl_rc sl_dlq_run_opts(struct sl_dlq_run *run, struct sl_dlq_scan_opts *ret);

@@ -67,6 +67,13 @@ static int help(const struct sl_dlq_command *c)
         return SL_EXIT_OK;
 }
 
+enum sl_rc sl_dlq_bad_file(struct sl_err *err)
+{
+        struct sl_err why = *err;
+        *err = (struct sl_err){0};
+        return sl_fail(err, SL_E_CONFIG, "%s", why.msg);
+}
+
 int sl_dlq_failed(struct sl_dlq_run *run)
 {
         if (run->err.id == SL_E_STOPPED && atomic_load(&run->stop))
@@ -96,14 +103,16 @@ static void improve(void *arg, struct sl_dlq_item *it, struct sl_arena *arena)
         struct sl_dlq_run *run = arg;
         if (run->found)
                 sl_dlq_origin_apply(run->found, it);
-        if (!run->lenders || it->confidence >= UNSURE)
+        if (it->confidence >= UNSURE)
                 return;
-        const struct sl_dlq_lender *l = sl_dlq_lender_of(run->lenders, it);
+        const struct sl_dlq_lender *l = run->lenders ? sl_dlq_lender_of(run->lenders, it) : NULL;
         struct sl_dlq_rerun again;
-        if (!l)
-                return;
-        sl_dlq_rerun(l, it, arena, &again);
-        sl_dlq_rerun_judge(it, &again, UNSURE, arena);
+        if (l) {
+                sl_dlq_rerun(l, it, arena, &again);
+                sl_dlq_rerun_judge(it, &again, UNSURE, arena);
+        } else if (run->found) {
+                sl_dlq_origin_judge(run->found, it, arena);
+        }
 }
 
 /* The topics that records without origin may come from: --source, those of --connect's connectors, the name's. */
@@ -166,8 +175,8 @@ enum sl_rc sl_dlq_run_scan(struct sl_dlq_run *run, struct sl_dlq_scan **ret)
 static enum sl_rc connect(struct sl_dlq_run *run)
 {
         struct sl_err *err = &run->err;
-        if (run->opts.rules)
-                SL_TRY(sl_dlq_rules_load(run->opts.rules, &run->rules, err));
+        if (run->opts.rules && sl_dlq_rules_load(run->opts.rules, &run->rules, err) != SL_OK)
+                return sl_dlq_bad_file(err);
         SL_TRY(sl_dlq_decode_new(&run->opts.client, &run->decode, err));
         run->kafka.worker = &run->opts.client;
         SL_TRY(sl_admin_new(&run->kafka, "sluice-dlq-admin", &run->admin, err));

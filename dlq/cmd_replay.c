@@ -144,6 +144,8 @@ static enum sl_rc open_transforms(struct sl_dlq_run *run, struct sl_chain **ret)
         struct sl_err *err = &run->err;
 
         enum sl_rc rc = sl_connfile_load(run->opts.transforms, &file, err);
+        if (rc != SL_OK)
+                rc = sl_dlq_bad_file(err);
         if (rc == SL_OK)
                 rc = sl_providers_new(&none, &providers, err);
         if (rc == SL_OK && !sl_props_get(&file.config, "connector.class"))

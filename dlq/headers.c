@@ -84,6 +84,15 @@ static const struct name {
         {"dead-letter-topic", SL_DLQ_SMALLRYE, TOPIC},
         {"dead-letter-partition", SL_DLQ_SMALLRYE, PARTITION},
         {"dead-letter-offset", SL_DLQ_SMALLRYE, OFFSET},
+        {"delayed-retry-exception-class-name", SL_DLQ_SMALLRYE, EXCEPTION},
+        {"delayed-retry-cause-class-name", SL_DLQ_SMALLRYE, CAUSE},
+        {"delayed-retry-reason", SL_DLQ_SMALLRYE, MESSAGE},
+        {"delayed-retry-cause", SL_DLQ_SMALLRYE, CAUSE_MESSAGE},
+        {"delayed-retry-topic", SL_DLQ_SMALLRYE, TOPIC},
+        {"delayed-retry-partition", SL_DLQ_SMALLRYE, PARTITION},
+        {"delayed-retry-offset", SL_DLQ_SMALLRYE, OFFSET},
+        {"delayed-retry-original-timestamp", SL_DLQ_SMALLRYE, TIMESTAMP},
+        {"delayed-retry-count", SL_DLQ_SMALLRYE, ATTEMPTS},
 
         {"x-original-topic", SL_DLQ_CLOUD_STREAM, TOPIC},
         {"x-original-partition", SL_DLQ_CLOUD_STREAM, PARTITION},
@@ -192,7 +201,8 @@ bool sl_dlq_is_told(struct sl_str name)
 {
         pthread_once(&once, fill_slots);
         return sl_str_starts(name, "__connect.errors.") || sl_str_starts(name, "__sluice.dlq.") || sl_str_starts(name, "springDeserializer") ||
-               sl_str_starts(name, "kafka_dlt-") || sl_str_starts(name, "retry_topic-") || find(name);
+               sl_str_starts(name, "kafka_dlt-") || sl_str_starts(name, "retry_topic-") || sl_str_starts(name, "delayed-retry-") ||
+               sl_str_starts(name, "deserialization-failure-") || find(name);
 }
 
 /* ---- values ---- */
@@ -237,12 +247,16 @@ static inline bool has(const struct seen *s, unsigned family, unsigned field)
 static void note(struct seen *s, const struct name *n, struct sl_str value)
 {
         uint32_t bit = 1u << n->field;
-        s->sets[n->family] += n->field == TOPIC;
+        bool smallrye = n->family == SL_DLQ_SMALLRYE;
+        s->sets[n->family] += n->field == (smallrye ? EXCEPTION : TOPIC);
         if (n->field == TOPIC && n->family == SL_DLQ_CONNECT)
                 s->mask[SL_DLQ_CONNECT] = 0; /* each set begins with it; the last one counts, whole */
         /* Spring appends where the record has been; the first is where it came from. */
         bool first = (n->family == SL_DLQ_SPRING || n->family == SL_DLQ_SPRING_RETRY) && n->field <= TIMESTAMP;
         if (first && s->mask[n->family] & bit)
+                return;
+        /* SmallRye writes a new set before those that are there: the last place is where it came from, the first failure the newest. */
+        if (smallrye && s->sets[n->family] > 1 && n->field >= EXCEPTION && n->field <= TRACE)
                 return;
         s->mask[n->family] |= bit;
         s->value[n->family][n->field] = value;
@@ -342,6 +356,7 @@ void sl_dlq_headers_read(struct sl_dlq_item *it)
         for (unsigned f = SL_DLQ_CONNECT; told == SL_DLQ_SLUICE && f < SL_DLQ_FAMILY_COUNT; f++)
                 if (is_there(&s, f))
                         told = f;
+        it->teller = (enum sl_dlq_family)told;
         set_failure(&s, told, it);
 }
 

@@ -45,6 +45,7 @@ enum sl_dlq_reason {
         SL_DLQ_BY_NATIVE,    /* SQLSTATE, HTTP status, code of S3, librdkafka ... in the text */
         SL_DLQ_BY_STAGE,     /* Connect's stage alone */
         SL_DLQ_BY_RERUN,     /* the connector's converters and transforms ran again on the bytes */
+        SL_DLQ_BY_NEIGHBOURS, /* its bytes differ from those of all records of its topic that passed */
 };
 struct sl_dlq_evidence {
         enum sl_dlq_reason by;
@@ -65,6 +66,7 @@ struct sl_dlq_item {
 
         /* What it says. ptr NULL = nothing. */
         enum sl_dlq_family family;
+        enum sl_dlq_family teller;    /* whose headers tell of the failure: of a copy of ours, the family of who failed it */
         enum sl_stage stage;          /* Connect's, or SL_STAGE_NONE */
         struct sl_dlq_origin origin;
         struct sl_str exception;      /* class name of the outermost exception */

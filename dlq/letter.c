@@ -27,6 +27,8 @@ static const struct {
         {"dead-letter-topic", true, ANY},
         {"dead-letter-partition", true, ANY},
         {"dead-letter-offset", true, ANY},
+        {"delayed-retry-", false, ANY},
+        {"deserialization-failure-", false, ANY}, /* SmallRye's, with the bytes once more */
         {"x-original-", false, SL_DLQ_CLOUD_STREAM},
         {"x-exception-", false, SL_DLQ_CLOUD_STREAM},
         {"source_topic", true, SL_DLQ_KARAFKA},
@@ -199,7 +201,7 @@ void sl_dlq_pack(const struct sl_dlq_item *it, struct sl_str value, struct sl_bu
         put_bytes(out, it->key);
         put_bytes(out, value);
         for (uint32_t i = 0; i < it->header_count; i++)
-                if (!sl_dlq_header_foreign(it->family, it->headers[i].key)) {
+                if (!sl_dlq_header_foreign(it->teller, it->headers[i].key)) {
                         put_bytes(out, it->headers[i].key);
                         put_bytes(out, it->headers[i].value);
                         own++;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/map.h"
-#include "dlq/internal.h"
+#include "dlq/usual.h"
 
 struct lost {
         uint64_t key_hash, value_hash;
@@ -20,6 +20,7 @@ struct lost {
 struct sl_dlq_found {
         struct sl_arena arena;
         const char **topics;
+        struct sl_dlq_usual *usual; /* one a topic */
         struct lost *items;
         uint32_t count, cap;
         uint32_t *slots; /* index + 1, by content: of equal ones any */
@@ -76,14 +77,16 @@ static void index_all(struct sl_dlq_found *f)
         }
 }
 
-/* One record of a topic: whom it may have been. */
-static void look_at(struct sl_dlq_found *f, uint16_t topic, const struct sl_kmsg *m)
+/* One record of a topic: whom it may have been. False: none that failed. */
+static bool look_at(struct sl_dlq_found *f, uint16_t topic, const struct sl_kmsg *m)
 {
         uint64_t key = hash_of(m->key), value = hash_of(m->value);
+        bool failed = false;
         for (uint32_t s = first_slot(f, key, value); f->slots[s]; s = (s + 1) & f->mask) {
                 struct lost *l = &f->items[f->slots[s] - 1];
                 if (l->key_hash != key || l->value_hash != value)
                         continue;
+                failed = true;
                 if (l->timestamp_ms >= 0 && l->timestamp_ms == m->timestamp_ms) {
                         l->exact++;
                         l->exact_topic = topic;
@@ -96,6 +99,7 @@ static void look_at(struct sl_dlq_found *f, uint16_t topic, const struct sl_kmsg
                         l->loose_offset = m->offset;
                 }
         }
+        return failed;
 }
 
 static enum sl_rc collect(const struct sl_dlq_scan_opts *scan, struct sl_dlq_found *f, struct sl_err *err)
@@ -133,7 +137,8 @@ static enum sl_rc search(const struct sl_dlq_scan_opts *scan, struct sl_dlq_foun
         while (rc == SL_OK && n) {
                 rc = sl_reader_next(r, &m, &n, err);
                 for (uint32_t i = 0; rc == SL_OK && i < n; i++)
-                        look_at(f, topic, &m[i]);
+                        if (!look_at(f, topic, &m[i]))
+                                sl_dlq_usual_add(&f->usual[topic], m[i].value, &f->arena);
         }
         sl_reader_close(r);
         return rc;
@@ -155,8 +160,9 @@ enum sl_rc sl_dlq_origin_search(const struct sl_dlq_scan_opts *scan, const char 
         while (topics[n] && n < UINT16_MAX)
                 n++;
         f->topics = sl_arena_zalloc(&f->arena, (n + 1u) * sizeof(*f->topics));
+        f->usual = sl_calloc(n, sizeof(*f->usual));
         for (uint16_t i = 0; i < n; i++)
-                f->topics[i] = sl_arena_strdup(&f->arena, topics[i]);
+                f->usual[i].topic = f->topics[i] = sl_arena_strdup(&f->arena, topics[i]);
         enum sl_rc rc = collect(scan, f, err);
         if (rc == SL_OK && f->count)
                 index_all(f);
@@ -190,11 +196,21 @@ void sl_dlq_origin_apply(const struct sl_dlq_found *f, struct sl_dlq_item *it)
         it->origin.how = "content";
 }
 
+void sl_dlq_origin_judge(const struct sl_dlq_found *f, struct sl_dlq_item *it, struct sl_arena *arena)
+{
+        for (uint32_t i = 0; f->topics[i]; i++)
+                if (it->origin.topic.ptr ? sl_str_eqc(it->origin.topic, f->topics[i]) : !f->topics[1]) {
+                        sl_dlq_usual_judge(&f->usual[i], it, arena);
+                        return;
+                }
+}
+
 void sl_dlq_found_free(struct sl_dlq_found *f)
 {
         if (!f)
                 return;
         sl_arena_free(&f->arena);
+        free(f->usual);
         free(f->items);
         free(f->slots);
         free(f);

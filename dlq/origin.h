@@ -13,6 +13,8 @@ enum sl_rc sl_dlq_origin_search(const struct sl_dlq_scan_opts *scan, const char 
                                 struct sl_err *err);
 /* Fill the item's origin if it is unknown and was found. */
 void sl_dlq_origin_apply(const struct sl_dlq_found *f, struct sl_dlq_item *it);
+/* The class of an item that nothing else told, by what distinguishes it from the records of its topic that did not fail (usual.h). */
+void sl_dlq_origin_judge(const struct sl_dlq_found *f, struct sl_dlq_item *it, struct sl_arena *arena);
 void sl_dlq_found_free(struct sl_dlq_found *f); /* NULL ok */
 /* The topic that a dead-letter topic is named after, into out (room for n): "orders" of orders-dlt, orders.DLT, orders-dlq,
  * orders.dlq, dlq.orders, orders-dead-letters. Only where to search; false when the name is none of these. */

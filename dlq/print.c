@@ -98,7 +98,8 @@ const char *sl_dlq_reason_name(enum sl_dlq_reason by)
 {
         static const char *const names[] = {
                 [SL_DLQ_BY_RULE] = "rule",       [SL_DLQ_BY_OWN_CODE] = "sluice code", [SL_DLQ_BY_CAUSE] = "exception", [SL_DLQ_BY_MESSAGE] = "message",
-                [SL_DLQ_BY_NATIVE] = "code",     [SL_DLQ_BY_STAGE] = "stage",          [SL_DLQ_BY_RERUN] = "re-execution"};
+                [SL_DLQ_BY_NATIVE] = "code",     [SL_DLQ_BY_STAGE] = "stage",          [SL_DLQ_BY_RERUN] = "re-execution",
+                [SL_DLQ_BY_NEIGHBOURS] = "neighbours"};
         return names[by];
 }
 

@@ -481,10 +481,11 @@ enum sl_rc sl_dlq_rules_load(const char *path, struct sl_dlq_rules **ret, struct
 {
         struct sl_buf text = {0};
         enum sl_rc rc = sl_textfile_read(path, &text, err);
-        if (rc == SL_OK)
+        if (rc == SL_OK) {
                 rc = sl_dlq_rules_parse((struct sl_str){text.ptr, text.len}, ret, err);
-        if (rc != SL_OK)
-                sl_err_prefix(err, "%s", path);
+                if (rc != SL_OK)
+                        sl_err_prefix(err, "%s", path);
+        }
         sl_buf_free(&text);
         return rc;
 }

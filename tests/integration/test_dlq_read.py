@@ -175,6 +175,8 @@ def test_exit_codes(dlq, binary, kafka, unique):
     assert "no topic" in dlq.stderr
     dlq("list", unique, "--frob", code=2)
     dlq("list", unique, "--apply", code=2)
+    dlq("list", unique, "--rules", "/no/such/file", code=3)
+    assert dlq.stderr.count("/no/such/file") == 1
     line = [binary, "dlq", "list", "--bootstrap-server", "127.0.0.1:1", "--topic", unique]
     assert subprocess.run(line, capture_output=True, timeout=60).returncode == 4
     dlq("groups", unique, "--connect", "http://127.0.0.1:1", code=4)
@@ -182,6 +184,21 @@ def test_exit_codes(dlq, binary, kafka, unique):
     assert dlq("groups", unique) == [] and dlq("list", unique) == []
     help_text = subprocess.run([binary, "dlq", "list", "--help"], capture_output=True, text=True, check=True).stdout
     assert "--where" in help_text and "--apply" not in help_text
+
+
+def test_neighbours_are_evidence(dlq, kafka, unique):
+    """No headers and nothing to run again: a record that looks like none of its topic has a class, one that looks like them has none."""
+    source, dead = unique, f"{unique}-dlq"
+    kafka.create_topic(source)
+    kafka.create_topic(dead)
+    letters = [("bad", "{bad"), ("fine", '{"id":7}')]
+    kafka.produce(source, [(f"k{n}", '{"id":%d}' % n) for n in range(30)] + letters)
+    kafka.produce(dead, letters)
+    assert {one["class"] for one in dlq("list", dead)} == {"unknown"}  # nobody has looked
+    bad, fine = dlq("list", dead, "--find-origin")
+    assert (bad["class"], bad["code"], bad["evidence"][0]["by"]) == ("deserialization", "json", "neighbours")
+    assert bad["origin"] == {"topic": source, "partition": 0, "offset": 30}
+    assert (fine["class"], fine["evidence"]) == ("unknown", []) and fine["origin"]["offset"] == 31
 
 
 def test_second_run_and_origin(dlq, kafka, make_worker, unique, tmp_path):

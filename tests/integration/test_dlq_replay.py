@@ -719,6 +719,7 @@ def test_repair_json_and_transforms(kafka, dlq, names, tmp_path):
     chain.write_text(
         json.dumps({"transforms": "by", "transforms.by.type": smt, "transforms.by.static.field": "by", "transforms.by.static.value": "us"})
     )
+    dlq("replay", dead, "--transforms", tmp_path / "no-such-file", code=3)
     plan = dlq.plan(dead, "--transforms", chain, "--rename", "amt=amount", "--enum", "card=CARD", "--apply")
     assert counts(plan) == expect(selected=4, replay=1, repaired=1, left=3, shapes=3), plan
     (record,) = kafka.consume_all(source)

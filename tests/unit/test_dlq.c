@@ -13,6 +13,7 @@
 #include "dlq/opts.h"
 #include "dlq/origin.h"
 #include "dlq/scan.h"
+#include "dlq/usual.h"
 
 #define H(name, text) {SL_STR(name), SL_STR(text)}
 #define B(name, bytes) {SL_STR(name), {bytes, sizeof(bytes) - 1}}
@@ -153,6 +154,82 @@ static void other_families(void **state)
         assert_int_equal(it.family, SL_DLQ_PLAIN);
         assert_null(it.origin.topic.ptr);
         assert_int_equal(it.class, SL_UNKNOWN);
+}
+
+/* As SmallRye 4.31 writes them: a new set stands before those of earlier tries, and may have fewer headers than they. */
+static void smallrye_tries(void **state)
+{
+        (void)state;
+        struct sl_kheader h[] = {
+                H("delayed-retry-exception-class-name", "java.net.ConnectException"), H("delayed-retry-reason", "Connection refused"),
+                H("delayed-retry-topic", "orders_retry_200"), H("delayed-retry-partition", "0"), H("delayed-retry-offset", "7"),
+                H("delayed-retry-exception-class-name", "java.lang.IllegalStateException"), H("delayed-retry-reason", "first"),
+                H("delayed-retry-cause-class-name", "org.example.OrderValidationException"), H("delayed-retry-cause", "no basket"),
+                H("delayed-retry-topic", "orders"), H("delayed-retry-partition", "3"), H("delayed-retry-offset", "12"),
+                H("own", "1"), H("delayed-retry-original-timestamp", "1795363601330"), H("delayed-retry-count", "2"),
+        };
+        struct sl_dlq_item it = read_item(h, COUNT(h));
+        assert_int_equal(it.family, SL_DLQ_SMALLRYE);
+        assert_text(it.origin.topic, "orders");
+        assert_int_equal(it.origin.partition, 3);
+        assert_int_equal(it.origin.offset, 12);
+        assert_int_equal(it.origin.timestamp_ms, 1795363601330);
+        assert_int_equal(it.sets, 2);
+        assert_int_equal(it.attempts, 2);
+        assert_text(it.exception, "java.net.ConnectException");
+        assert_text(it.message, "Connection refused");
+        assert_null(it.cause_message.ptr);
+        assert_int_equal(it.class, SL_TRANSIENT);
+}
+
+/* Without headers: what distinguishes a record from all that passed, and nothing else, is evidence. */
+static struct sl_dlq_item unlike(const struct sl_dlq_usual *u, struct sl_str value)
+{
+        struct sl_dlq_item it = read_value(NULL, 0, value);
+        sl_dlq_usual_judge(u, &it, &arena);
+        return it;
+}
+
+static void unusual(void **state)
+{
+        (void)state;
+        struct sl_dlq_usual u = {.topic = "orders"}, longs = {.topic = "clicks"}, framed = {.topic = "avro"};
+        const struct {
+                struct sl_str value;
+                enum sl_rc class;
+                const char *code;
+        } cases[] = {
+                {SL_STR("{\"id\":1"), SL_DESERIALIZATION, "json"},
+                {SL_STR(""), SL_DESERIALIZATION, "json"},
+                {SL_STR("[]"), SL_SCHEMA, "type"},
+                {SL_STR("{\"id\":\"x\"}"), SL_SCHEMA, "type"},
+                {SL_STR("{\"id\":null}"), SL_SCHEMA, "field.null"},
+                {SL_STR("{\"color\":\"RED\"}"), SL_SCHEMA, "field.missing"},
+                {SL_STR("{\"id\":1,\"odd\":1}"), SL_SCHEMA, "field.unknown"},
+                {SL_STR("{\"id\":99,\"color\":\"PURPLE\"}"), SL_UNKNOWN, "unknown"}, /* a value is no evidence */
+                {SL_STR("{\"id\":123456789012345678901234567890}"), SL_UNKNOWN, "unknown"},
+                {SL_STR_NULL, SL_UNKNOWN, "unknown"},
+        };
+        for (int i = 0; i < 19; i++)
+                sl_dlq_usual_add(&u, SL_STR("{\"id\":7,\"color\":\"RED\"}"), &arena);
+        assert_int_equal(unlike(&u, SL_STR("{bad")).class, SL_UNKNOWN); /* too few */
+        sl_dlq_usual_add(&u, SL_STR("{\"id\":8}"), &arena);
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                struct sl_dlq_item it = unlike(&u, cases[i].value);
+                assert_int_equal(it.class, cases[i].class);
+                assert_string_equal(it.code, cases[i].code);
+        }
+        assert_int_equal(unlike(&u, SL_STR("{bad")).evidence[0].by, SL_DLQ_BY_NEIGHBOURS);
+        assert_int_not_equal(unlike(&u, SL_STR("{bad")).fingerprint, unlike(&u, SL_STR("[]")).fingerprint);
+        for (int i = 0; i < 20; i++) {
+                sl_dlq_usual_add(&longs, (struct sl_str){"\0\0\0\0\0\0\0\1", 8}, &arena);
+                sl_dlq_usual_add(&framed, (struct sl_str){"\0\0\0\0\7abcdefgh", i % 2 ? 13 : 12}, &arena);
+        }
+        assert_string_equal(unlike(&longs, SL_STR("abc")).code, "size");
+        assert_int_equal(unlike(&longs, SL_STR("12345678")).class, SL_UNKNOWN);
+        assert_string_equal(unlike(&framed, SL_STR("{\"id\":1}")).code, "framing");
+        sl_dlq_usual_add(&u, SL_STR("some text"), &arena); /* one that passed: nothing is usual any more */
+        assert_int_equal(unlike(&u, SL_STR("{bad")).class, SL_UNKNOWN);
 }
 
 static void wrappers(void **state)
@@ -507,7 +584,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(numbers),   cmocka_unit_test(odd_names), cmocka_unit_test(connect_takes_the_last_set), cmocka_unit_test(spring_keeps_the_first_origin),
-                cmocka_unit_test(other_families), cmocka_unit_test(wrappers), cmocka_unit_test(paths), cmocka_unit_test(chains),
+                cmocka_unit_test(other_families), cmocka_unit_test(smallrye_tries), cmocka_unit_test(unusual),
+                cmocka_unit_test(wrappers), cmocka_unit_test(paths), cmocka_unit_test(chains),
                 cmocka_unit_test(stacks), cmocka_unit_test(texts), cmocka_unit_test(classes),
                 cmocka_unit_test(own_codes), cmocka_unit_test(shapes),  cmocka_unit_test(fingerprints), cmocka_unit_test(rules), cmocka_unit_test(bad_rules),
                 cmocka_unit_test(options),   cmocka_unit_test(named_after),

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include "convert/convert.h"
+#include "dlq/internal.h"
 #include "dlq/job.h"
 #include "dlq/letter.h"
 #include "dlq/newer.h"
@@ -151,6 +152,7 @@ static struct sl_dlq_item item(const struct sl_kheader *headers, uint32_t n)
                                     .header_count = n,
                                     .key = SL_STR("k"),
                                     .family = SL_DLQ_CONNECT,
+                                    .teller = SL_DLQ_CONNECT,
                                     .connector = SL_STR("sink"),
                                     .timestamp_ms = 5,
                                     .origin = {.topic = SL_STR("t"), .partition = 1, .offset = 10, .timestamp_ms = -1}};
@@ -178,6 +180,29 @@ static void own_headers_stay(void **state)
         assert_true(sl_str_eqc(out[2].key, "a") && out[2].value.ptr && !out[2].value.len);
         assert_true(sl_str_eqc(out[3].key, "x-original-topic"));
         assert_true(!rec.value.ptr && sl_str_eqc(rec.key, "k") && rec.timestamp_ms == 5);
+        sl_buf_free(&flat);
+}
+
+/* A copy of ours that failed again: what its application said of it goes, whoever's name stands first. */
+static void a_copys_failure_goes(void **state)
+{
+        (void)state;
+        const struct sl_kheader h[] = {H("own", "1"),
+                                       H("__sluice.dlq.hop", "1"),
+                                       H("x-original-topic", "t"),
+                                       H("x-exception-message", "boom"),
+                                       H("deserialization-failure-data", "bytes")};
+        struct sl_dlq_item it = item(h, 5);
+        struct sl_dlq_packed rec;
+        struct sl_kheader out[4];
+        struct sl_buf flat = {0};
+        it.family = it.teller = SL_DLQ_PLAIN;
+        sl_dlq_headers_read(&it);
+        assert_int_equal(it.family, SL_DLQ_SLUICE);
+        sl_dlq_pack(&it, SL_STR_NULL, &flat);
+        sl_dlq_unpack((struct sl_str){flat.ptr, flat.len}, &rec, out, 4);
+        assert_int_equal(rec.header_count, 1);
+        assert_true(sl_str_eqc(out[0].key, "own"));
         sl_buf_free(&flat);
 }
 
@@ -356,6 +381,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(states_come_back), cmocka_unit_test(sorts_beyond_its_memory),
                 cmocka_unit_test(spool_gives_back), cmocka_unit_test(spool_reads_anywhere), cmocka_unit_test(own_headers_stay),
+                cmocka_unit_test(a_copys_failure_goes),
                 cmocka_unit_test(identities),       cmocka_unit_test(lsns),
                 cmocka_unit_test(job_ids),          cmocka_unit_test(plain_json),
                 cmocka_unit_test(schemas),          cmocka_unit_test(keys_of_one_hash),
