@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// What goes wrong in applications, as exceptions that real code throws, with the class that a person gives each; run by itself it prints
-// those classes.
+// What goes wrong in applications, as exceptions that real code throws about a record's value, with the class that a person gives each; run by
+// itself it prints those classes and values (in base64).
 
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
-import java.util.LinkedHashMap;
+import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.IntegerDeserializer;
 import org.apache.kafka.common.serialization.LongDeserializer;
 import org.apache.kafka.common.serialization.UUIDDeserializer;
@@ -49,18 +50,32 @@ public class Failures {
         throw new IllegalStateException("nothing was thrown");
     }
 
-    static void listener(Map<Exception, String> all, String label, Callable<?> code) { all.put(thrown(code), label); }
+    record Failure(Exception error, String label, byte[] value) { }
 
-    static Map<Exception, String> all() {
-        Map<Exception, String> all = new LinkedHashMap<>();
+    static final byte[] ORDER = utf8("{\"id\":17,\"color\":\"RED\",\"items\":[1,2]}"); // nothing is wrong with it
+
+    static void listener(List<Failure> all, String label, Callable<?> code) { of(all, label, ORDER, code); }
+
+    static void of(List<Failure> all, String label, byte[] value, Callable<?> code) { all.add(new Failure(thrown(code), label, value)); }
+
+    static void read(List<Failure> all, String label, String text) {
+        of(all, label, utf8(text), () -> MAPPER.readValue(utf8(text), Order.class));
+    }
+
+    static void bytes(List<Failure> all, Deserializer<?> deserializer, byte[] value) {
+        of(all, "deserialization", value, () -> deserializer.deserialize("t", value));
+    }
+
+    static List<Failure> all() {
+        List<Failure> all = new ArrayList<>();
         for (String text : List.of("{bad", "", "tru", "hello", "{\"id\":1", "<x/>"))
-            listener(all, "deserialization", () -> MAPPER.readValue(utf8(text), Order.class));
+            read(all, "deserialization", text);
         for (String text : List.of("{\"id\":\"x\"}", "{\"color\":\"PURPLE\"}", "{\"other\":1}", "[]", "{\"items\":{}}", "{\"items\":[\"a\"]}", "\"text\""))
-            listener(all, "schema_mismatch", () -> MAPPER.readValue(utf8(text), Order.class));
-        listener(all, "deserialization", () -> new LongDeserializer().deserialize("t", new byte[3]));
-        listener(all, "deserialization", () -> new IntegerDeserializer().deserialize("t", new byte[8]));
-        listener(all, "deserialization", () -> new UUIDDeserializer().deserialize("t", utf8("no uuid")));
-        listener(all, "deserialization", () -> new JsonDeserializer().deserialize("t", utf8("{")));
+            read(all, "schema_mismatch", text);
+        bytes(all, new LongDeserializer(), new byte[3]);
+        bytes(all, new IntegerDeserializer(), new byte[8]);
+        bytes(all, new UUIDDeserializer(), utf8("no uuid"));
+        bytes(all, new JsonDeserializer(), utf8("{"));
         listener(all, "transient", () -> new Socket("127.0.0.1", 1));
         listener(all, "transient", () -> java.net.InetAddress.getByName("no-such-host.invalid"));
         listener(all, "transient", () -> new CompletableFuture<String>().get(1, TimeUnit.MILLISECONDS));
@@ -73,16 +88,19 @@ public class Failures {
         listener(all, "transient", () -> { throw new java.sql.SQLException("The connection attempt failed.", "08001"); });
         listener(all, "business", () -> { throw new InsufficientFundsException("account 4711 has 12.50, needs 503.00"); });
         listener(all, "business", () -> { throw new OrderValidationException("basket of 503 items"); });
-        listener(all, "business", () -> { throw new IllegalArgumentException("quantity -3 of order 17"); });
+        of(all, "business", utf8("{\"id\":17,\"items\":[-3]}"), () -> { throw new IllegalArgumentException("quantity -3 of order 17"); });
         listener(all, "business", () -> Integer.parseInt("twelve"));
         listener(all, "business", () -> java.time.LocalDate.parse("22.11.2026"));
         listener(all, "business", () -> { throw new RecordTooLargeException("The message is 2097260 bytes when serialized which is larger than 1048576"); });
         listener(all, "business", () -> { throw new java.sql.SQLIntegrityConstraintViolationException("Duplicate entry '17' for key 'orders.PRIMARY'", "23000"); });
-        listener(all, "schema_mismatch", () -> Color.valueOf("PURPLE"));
+        of(all, "schema_mismatch", utf8("{\"id\":18,\"color\":\"PURPLE\"}"), () -> Color.valueOf("PURPLE"));
         listener(all, "schema_mismatch", () -> (Integer) (Object) "text");
         listener(all, "unknown", () -> { Object o = null; return o.toString(); });
         return all;
     }
 
-    public static void main(String[] args) { all().values().forEach(System.out::println); }
+    public static void main(String[] args) { 
+        for (var failure : all())
+            System.out.println(failure.label + " " + Base64.getEncoder().encodeToString(failure.value));
+    }
 }

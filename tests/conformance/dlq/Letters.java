@@ -23,9 +23,9 @@ public class Letters {
         var factory = new DefaultKafkaProducerFactory<Object, Object>(config);
         var recoverer = new DeadLetterPublishingRecoverer(new KafkaTemplate<>(factory), (r, e) -> new org.apache.kafka.common.TopicPartition(topic, 0));
         int i = 0;
-        for (var failure : Failures.all().keySet()) {
-            var record = new ConsumerRecord<>("orders", 5, (1L << 33) + i, Failures.utf8("k" + i), Failures.utf8("v" + i));
-            recoverer.accept(record, null, new ListenerExecutionFailedException("Listener failed", "billing", failure));
+        for (var failure : Failures.all()) {
+            var record = new ConsumerRecord<>("orders", 5, (1L << 33) + i, Failures.utf8("k" + i), failure.value());
+            recoverer.accept(record, null, new ListenerExecutionFailedException("Listener failed", "billing", failure.error()));
             i++;
         }
         factory.destroy();
