@@ -6,6 +6,7 @@
 #define SL_DLQ_CMD_H
 #include <stdatomic.h>
 #include <stdio.h>
+#include "cluster/plugload.h"
 #include "worker/cmd.h"
 #include "dlq/opts.h"
 #include "dlq/rules.h"
@@ -20,6 +21,8 @@ struct sl_dlq_run {
         int argc;
         char *const *argv;             /* as typed, behind the command's name: a job is known by it */
         FILE *out, *say;               /* results, and what is said to people: standard output and error of the commands */
+        const struct sl_plugins *plugins; /* for transforms; NULL = built in, and what plugin.path in --command-config has */
+        struct sl_plugin_set loaded;
         struct sl_herder *herder;      /* --connect is the worker that runs this; NULL = another one */
         void (*progress)(void *arg, uint64_t replayed); /* of a replay, after each commit; NULL = on a terminal */
         void *progress_arg;
@@ -47,6 +50,11 @@ enum sl_rc sl_dlq_bad_file(struct sl_err *err);
  * options say. The first call makes ready for that: it asks --connect's worker and searches origins. */
 enum sl_rc sl_dlq_run_opts(struct sl_dlq_run *run, struct sl_dlq_scan_opts *ret);
 enum sl_rc sl_dlq_run_scan(struct sl_dlq_run *run, struct sl_dlq_scan **ret);
+
+/* arg: the run. The improve of a scan; needs found and lenders only. */
+void sl_dlq_run_improve(void *run, struct sl_dlq_item *it, struct sl_arena *arena);
+/* The dead-letter connectors of this worker may use its herder. Once, before tasks start. */
+void sl_dlq_assist_start(struct sl_herder *herder);
 
 /* The i-th command in the order of the help; false behind the last. */
 bool sl_dlq_commands_at(size_t i, const char **ret_name, const char **ret_text, enum sl_dlq_cmd *ret_cmd);

@@ -98,7 +98,7 @@ int sl_dlq_failed(struct sl_dlq_run *run)
 /* Below this confidence a second run says more than the headers do. */
 #define UNSURE 50
 
-static void improve(void *arg, struct sl_dlq_item *it, struct sl_arena *arena)
+void sl_dlq_run_improve(void *arg, struct sl_dlq_item *it, struct sl_arena *arena)
 {
         struct sl_dlq_run *run = arg;
         if (run->found)
@@ -118,19 +118,13 @@ static void improve(void *arg, struct sl_dlq_item *it, struct sl_arena *arena)
 /* The topics that records without origin may come from: --source, those of --connect's connectors, the name's. */
 static enum sl_rc find_origins(struct sl_dlq_run *run, const struct sl_dlq_scan_opts *scan)
 {
-        const char *topics[66];
+        const char *topics[SL_DLQ_LENT_TOPICS + 3];
         char named[250];
-        size_t n = 0;
-        if (run->opts.source)
+        size_t n = sl_dlq_lenders_topics(run->lenders, topics), k = 0;
+        while (run->opts.source && k < n && strcmp(topics[k], run->opts.source) != 0)
+                k++;
+        if (run->opts.source && k == n)
                 topics[n++] = run->opts.source;
-        for (uint32_t i = 0; run->lenders && i < run->lenders->count; i++)
-                for (const char *const *t = run->lenders->items[i].topics; t && *t && n < 64; t++) {
-                        size_t k = 0;
-                        while (k < n && strcmp(topics[k], *t) != 0)
-                                k++;
-                        if (k == n)
-                                topics[n++] = *t;
-                }
         if (run->opts.find_origin) {
                 if (!sl_dlq_named_after(run->opts.topic, named, sizeof(named)))
                         return sl_fail(&run->err, SL_E_CONFIG, "%s is not named after a topic: say where its records come from with --source",
@@ -160,7 +154,7 @@ enum sl_rc sl_dlq_run_opts(struct sl_dlq_run *run, struct sl_dlq_scan_opts *ret)
                 search.filter = &all;
                 SL_TRY(find_origins(run, &search));
         }
-        ret->improve = run->lenders || run->found ? improve : NULL;
+        ret->improve = run->lenders || run->found ? sl_dlq_run_improve : NULL;
         ret->improve_arg = run;
         return SL_OK;
 }
@@ -172,10 +166,41 @@ enum sl_rc sl_dlq_run_scan(struct sl_dlq_run *run, struct sl_dlq_scan **ret)
         return sl_dlq_scan_open(&opts, ret, &run->err);
 }
 
+struct plugin_cfg {
+        struct sl_cfg_list path;
+};
+static const struct sl_cfg_def plugin_rows[] = {{SL_CFG_LIST(struct plugin_cfg, path, "plugin.path")}, {0}};
+
+static enum sl_rc load_plugins(struct sl_dlq_run *run, struct sl_err *err)
+{
+        struct sl_cfg_report report = {0};
+        struct plugin_cfg cfg = {0};
+        struct sl_arena arena;
+        enum sl_rc rc = SL_OK;
+        sl_arena_init(&arena, 0);
+        sl_cfg_parse(plugin_rows, &run->opts.client, &cfg, &arena, &report);
+        sl_plugin_set_load(&run->loaded, &sl_built_in, &cfg.path, &report);
+        for (uint32_t i = 0; i < report.count && rc == SL_OK; i++)
+                if (!report.findings[i].warning)
+                        rc = sl_fail(err, SL_E_CONFIG, "%s", report.findings[i].text);
+        run->plugins = &run->loaded.all;
+        sl_cfg_report_free(&report);
+        sl_arena_free(&arena);
+        return rc;
+}
+
+static enum sl_rc load_rules(struct sl_dlq_run *run, struct sl_err *err)
+{
+        const char *rules = run->opts.rules;
+        return sl_dlq_inline(rules) ? sl_dlq_rules_parse(sl_str_c(rules), &run->rules, err) : sl_dlq_rules_load(rules, &run->rules, err);
+}
+
 static enum sl_rc connect(struct sl_dlq_run *run)
 {
         struct sl_err *err = &run->err;
-        if (run->opts.rules && sl_dlq_rules_load(run->opts.rules, &run->rules, err) != SL_OK)
+        if (!run->plugins)
+                SL_TRY(load_plugins(run, err));
+        if (run->opts.rules && load_rules(run, err) != SL_OK)
                 return sl_dlq_bad_file(err);
         SL_TRY(sl_dlq_decode_new(&run->opts.client, &run->decode, err));
         run->kafka.worker = &run->opts.client;
@@ -222,6 +247,7 @@ void sl_dlq_run_free(struct sl_dlq_run *run)
         sl_admin_free(run->admin);
         sl_dlq_rules_free(run->rules);
         sl_dlq_opts_free(&run->opts);
+        sl_plugin_set_free(&run->loaded);
 }
 
 static int run_here(const struct sl_dlq_command *c, int argc, char *const *argv)

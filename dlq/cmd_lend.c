@@ -61,7 +61,7 @@ static enum sl_rc open_lender(struct sl_dlq_run *run, struct sl_dlq_lenders *all
 {
         struct sl_dlq_lender *l = &all->items[all->count];
         struct sl_validation *v = &all->checks[all->count];
-        const struct sl_plugins *plugins = run->herder ? sl_herder_options(run->herder)->plugins : &sl_built_in;
+        const struct sl_plugins *plugins = run->plugins;
         struct sl_validate_opts opts = {.plugins = plugins, .providers = all->providers, .offline = true};
         memset(l, 0, sizeof(*l));
         memset(v, 0, sizeof(*v));
@@ -161,6 +161,20 @@ enum sl_rc sl_dlq_lenders_open(struct sl_dlq_run *run, struct sl_dlq_lenders **r
         }
         *ret = all;
         return SL_OK;
+}
+
+uint32_t sl_dlq_lenders_topics(const struct sl_dlq_lenders *all, const char **topics)
+{
+        uint32_t n = 0;
+        for (uint32_t i = 0; all && i < all->count; i++)
+                for (const char *const *t = all->items[i].topics; t && *t && n < SL_DLQ_LENT_TOPICS; t++) {
+                        uint32_t k = 0;
+                        while (k < n && strcmp(topics[k], *t) != 0)
+                                k++;
+                        if (k == n)
+                                topics[n++] = *t;
+                }
+        return n;
 }
 
 /* {"type","config",...} of a connector of the worker that lends; NULL = it has none of that name. */

@@ -16,6 +16,9 @@ struct sl_dlq_lenders {
 /* SL_E_HTTP_UNREACHABLE when nobody answers there, SL_E_CONFIG when no connector has the topic. What can't be lent is said on standard
  * error. */
 enum sl_rc sl_dlq_lenders_open(struct sl_dlq_run *run, struct sl_dlq_lenders **ret, struct sl_err *err);
+/* The topics that they read, each once; those of a regex are not known. Returns how many. */
+#define SL_DLQ_LENT_TOPICS 64
+uint32_t sl_dlq_lenders_topics(const struct sl_dlq_lenders *all, const char **topics); /* NULL: none */
 /* Would this connector of --connect's worker read what is replayed into it? SL_E_CONFIG says why not. */
 enum sl_rc sl_dlq_check_target(const struct sl_dlq_run *run, const char *connector, struct sl_err *err);
 void sl_dlq_lenders_free(struct sl_dlq_lenders *all); /* NULL ok */

@@ -134,6 +134,18 @@ static bool read_target(const struct sl_dlq_run *run, struct sl_dlq_replay_opts 
         return false;
 }
 
+/* A config that stands in the option itself. */
+static enum sl_rc from_text(const char *text, struct sl_props *ret, struct sl_err *err)
+{
+        sl_auto_json *obj = NULL;
+        enum sl_rc rc = sl_json_parse(sl_str_c(text), &obj, err);
+        if (rc == SL_OK)
+                rc = sl_props_from_json(ret, obj, err);
+        if (rc != SL_OK)
+                sl_err_prefix(err, "--transforms");
+        return rc;
+}
+
 /* The chain of --transforms: a connector's config, or only its transforms. */
 static enum sl_rc open_transforms(struct sl_dlq_run *run, struct sl_chain **ret)
 {
@@ -143,21 +155,27 @@ static enum sl_rc open_transforms(struct sl_dlq_run *run, struct sl_chain **ret)
         struct sl_providers *providers = NULL;
         struct sl_err *err = &run->err;
 
-        enum sl_rc rc = sl_connfile_load(run->opts.transforms, &file, err);
+        enum sl_rc rc = sl_dlq_inline(run->opts.transforms) ? from_text(run->opts.transforms, &file.config, err)
+                                                            : sl_connfile_load(run->opts.transforms, &file, err);
         if (rc != SL_OK)
                 rc = sl_dlq_bad_file(err);
         if (rc == SL_OK)
                 rc = sl_providers_new(&none, &providers, err);
         if (rc == SL_OK && !sl_props_get(&file.config, "connector.class"))
                 sl_props_set(&file.config, "connector.class", "file-sink"); /* dead letters are a sink's */
-        struct sl_validate_opts opts = {.plugins = &sl_built_in, .offline = true, .providers = providers};
-        if (rc == SL_OK && sl_validate_chain(&opts, &file.config, &v) != SL_OK)
-                rc = sl_fail(err, SL_E_CONFIG, "%s: the transforms are refused", run->opts.transforms);
-        for (uint32_t i = 0; i < v.report.count; i++)
-                if (!v.report.findings[i].warning)
-                        fprintf(run->say, "sluice: %s\n", v.report.findings[i].text);
+        struct sl_validate_opts opts = {.plugins = run->plugins, .offline = true, .providers = providers};
+        bool refused = rc == SL_OK && sl_validate_chain(&opts, &file.config, &v) != SL_OK;
+        for (uint32_t i = 0; i < v.report.count; i++) {
+                const char *text = v.report.findings[i].text;
+                if (!v.report.findings[i].warning && refused && rc == SL_OK) /* the first one is what REST answers */
+                        rc = sl_fail(err, SL_E_CONFIG, "%s: %s", sl_dlq_inline(run->opts.transforms) ? "--transforms" : run->opts.transforms, text);
+                else if (!v.report.findings[i].warning)
+                        fprintf(run->say, "sluice: %s\n", text);
+        }
+        if (refused && rc == SL_OK)
+                rc = sl_fail(err, SL_E_CONFIG, "the transforms are refused");
         if (rc == SL_OK)
-                rc = sl_chain_new(&sl_built_in, &v.resolved, &v.common, ret, err);
+                rc = sl_chain_new(run->plugins, &v.resolved, &v.common, ret, err);
         sl_validation_free(&v);
         sl_providers_free(providers);
         sl_connfile_free(&file);

@@ -7,9 +7,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/log.h"
 #include "dlq/cmd_lend.h"
 #include "dlq/decode.h"
+#include "dlq/spool.h"
 
 #define ASK_MS 15000
 #define LIST_MOST 10000   /* an answer is made in memory */
@@ -97,8 +99,8 @@ static void add(struct sl_dlq_request *q, const char *name, const char *value)
 /* One option of the client's. false = answered. */
 static bool take(struct sl_rest_call *c, struct sl_dlq_request *q, const char *name, const char *text)
 {
-        static const char *const not_here[] = {"bootstrap-server", "topic", "command-config", "rules",     "transforms",
-                                               "output",           "json",  "log-format",     "log-level", "help"};
+        static const char *const not_here[] = {"bootstrap-server", "topic",      "command-config", "output",
+                                               "json",             "log-format", "log-level",      "help"};
         bool value = false;
         if (strcmp(name, "connect") == 0) {
                 if (strcmp(text, "self") != 0) {
@@ -119,6 +121,10 @@ static bool take(struct sl_rest_call *c, struct sl_dlq_request *q, const char *n
                                      name, q->run.command);
                         return false;
                 }
+        if ((strcmp(name, "rules") == 0 || strcmp(name, "transforms") == 0) && !sl_dlq_inline(text)) {
+                sl_rest_fail(c, 400, "%s is a JSON object here: a file's name would be the worker's", name);
+                return false;
+        }
         if (!sl_dlq_opts_known(name, &value)) {
                 sl_rest_fail(c, 400, "%.100s is no option: sluice dlq %s --help lists them", name, q->run.command);
                 return false;
@@ -159,7 +165,8 @@ static bool take_scalar(struct sl_rest_call *c, struct sl_dlq_request *q, const 
                 sl_buf_adds(&text, json_string_value(v));
         else
                 sl_json_dump(v, &text);
-        if (json_is_object(v) || json_is_array(v))
+        bool file = strcmp(name, "rules") == 0 || strcmp(name, "transforms") == 0;
+        if ((json_is_object(v) && !file) || json_is_array(v))
                 sl_rest_fail(c, 400, "%s is a text, a number, true or false, or an array of those that may repeat",
                              name);
         else
@@ -251,6 +258,7 @@ static struct sl_dlq_request *new_request(struct sl_rest_call *c, const char *co
         struct sl_dlq_request *q = sl_calloc(1, sizeof(*q));
         q->run.command = command;
         q->run.argv = q->args;
+        q->run.plugins = sl_herder_options(c->h)->plugins;
         add(q, "json", NULL);
         add(q, "topic", topic);
         add(q, "bootstrap-server", sl_props_get(&r->cfg->props, "bootstrap.servers"));
@@ -397,6 +405,33 @@ static void read_route(struct sl_rest_call *c, const char *command, bool array)
                         LIST_MOST);
         else if (good)
                 run_request(c, q, array);
+        sl_dlq_request_free(c->arg, q);
+}
+
+/* Of any size: printed into a file without a name first, so that a failure still is one and a slow client keeps no scan waiting. */
+static void get_export(struct sl_rest_call *c)
+{
+        struct sl_dlq_request *q = new_request(c, "export", c->segments[1]);
+        struct sl_err err = {0};
+        int fd = -1;
+        if (take_query(c, q) && sl_spool_file(&fd, &err) != SL_OK)
+                sl_rest_fail(c, 500, "%s", err.msg);
+        else if (fd >= 0 && open_request(c, q, false)) {
+                int copy = dup(fd);
+                fclose(q->run.out);
+                q->run.out = fdopen(copy, "w");
+                int code = sl_dlq_run_command(&q->run);
+                if (code == SL_EXIT_OK) {
+                        c->resp->status = 200;
+                        c->resp->content_type = "application/x-ndjson";
+                        c->resp->file = fd;
+                        fd = -1;
+                } else {
+                        sl_dlq_request_fail(c, q, code);
+                }
+        }
+        if (fd >= 0)
+                close(fd);
         sl_dlq_request_free(c->arg, q);
 }
 
@@ -556,6 +591,7 @@ static const struct sl_rest_route routes[] = {
         {"GET", "/dlq/replays", get_all_replays},       {"GET", "/dlq/*/groups", get_groups},
         {"GET", "/dlq/*/records", get_records},         {"GET", "/dlq/*/records/*/*", get_record},
         {"GET", "/dlq/*/explain", get_explain},         {"GET", "/dlq/*/stats", get_stats},
+        {"GET", "/dlq/*/export", get_export},
         {"GET", "/dlq/*/replays", get_replays},         {"POST", "/dlq/*/replays", post_replay},
         {"GET", "/dlq/*/replays/*", get_replay},        {"DELETE", "/dlq/*/replays/*", delete_replay},
         {"POST", "/dlq/*/quarantine", post_quarantine}, {"POST", "/dlq/*/release", post_release},

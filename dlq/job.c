@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "config/textfile.h"
 #include "dlq/act.h"
+#include "dlq/opts.h"
 #include "dlq/print.h"
 
 #define ASK_MS 15000
@@ -89,7 +90,7 @@ enum sl_rc sl_dlq_job_id(const char *topic, const char *command, int argc, char 
                 json_array_append_new(args, json_string(sl_buf_cstr(&one)));
                 sl_buf_addc(&text, '\n');
                 sl_buf_add(&text, one.ptr, one.len);
-                if (IN(files, list[i].name)) {
+                if (IN(files, list[i].name) && !sl_dlq_inline(list[i].value.ptr)) {
                         rc = sl_textfile_read(list[i].value.ptr, &content, err);
                         sl_buf_printf(&text, "\n%016lx", sl_hash(content.ptr, content.len));
                 }

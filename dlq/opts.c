@@ -46,7 +46,7 @@ static const struct {
         {"--find-origin", NULL, O_FIND_ORIGIN, READS,
          "the same in the topic that T is named after (T-dlt, T.DLT, T-dlq, T.dlq, dlq.T, T-dead-letters)"},
         {"--to", "TARGET", O_TO, SL_DLQ_REPLAY, "original (the default), topic:NAME or connector:NAME"},
-        {"--transforms", "F", O_TRANSFORMS, SL_DLQ_REPLAY, "connector-like file: its transforms run on each record first"},
+        {"--transforms", "F", O_TRANSFORMS, SL_DLQ_REPLAY, "connector-like file, or its JSON: its transforms run on each record first"},
         {"--value-subject", "S", O_SUBJECT, SL_DLQ_REPLAY, "re-serialise values with the schema of this registry subject"},
         {"--value-version", "N", O_VERSION, SL_DLQ_REPLAY, "its version (default: latest)"},
         {"--rename", "OLD=NEW", O_RENAME, SL_DLQ_REPLAY, "a field's name in the new schema (may repeat)"},

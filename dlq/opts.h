@@ -68,4 +68,9 @@ struct sl_dlq_opt {
         unsigned commands;
 };
 bool sl_dlq_opts_at(size_t i, struct sl_dlq_opt *ret); /* false: there are no more */
+/* A value of --rules or --transforms that is not a file's name, but what would stand in it. */
+static inline bool sl_dlq_inline(const char *value)
+{
+        return value[0] == '{';
+}
 #endif

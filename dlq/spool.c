@@ -12,26 +12,27 @@
 #define IN_LEAST (4 << 10)
 #define RUN_WINDOW 512 /* entries of one run in memory while merging */
 
-static enum sl_rc open_file(struct sl_spool *s, struct sl_err *err)
+enum sl_rc sl_spool_file(int *ret_fd, struct sl_err *err)
 {
         const char *dir = getenv("TMPDIR");
         if (!dir || !*dir)
                 dir = "/var/tmp";
-        s->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-        if (s->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
+        int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
                 struct sl_buf name = {0};
                 sl_buf_printf(&name, "%s/sluice-dlq-XXXXXX", dir);
                 char *path = sl_strdup(sl_buf_cstr(&name));
                 sl_buf_free(&name);
-                s->fd = mkostemp(path, O_CLOEXEC);
-                if (s->fd >= 0)
+                fd = mkostemp(path, O_CLOEXEC);
+                if (fd >= 0)
                         unlink(path);
                 free(path);
         }
-        if (s->fd < 0)
+        if (fd < 0)
                 return sl_fail(err, SL_E_IO,
                                "No temporary file can be made in %s: %s; set TMPDIR to a directory with room", dir,
                                strerror(errno));
+        *ret_fd = fd;
         return SL_OK;
 }
 
@@ -39,7 +40,7 @@ static enum sl_rc write_out(struct sl_spool *s, struct sl_err *err)
 {
         int64_t at = s->size - (int64_t)s->out.len;
         if (s->fd < 0)
-                SL_TRY(open_file(s, err));
+                SL_TRY(sl_spool_file(&s->fd, err));
         for (size_t done = 0; done < s->out.len;) {
                 ssize_t n = pwrite(s->fd, s->out.ptr + done, s->out.len - done, at + (int64_t)done);
                 if (n < 0 && errno == EINTR)

@@ -16,6 +16,8 @@ struct sl_spool {
         int64_t in_at;
         size_t used;       /* bytes of the window that were asked for */
 };
+/* Such a file by itself; the caller's to close. */
+enum sl_rc sl_spool_file(int *ret_fd, struct sl_err *err);
 #define SL_SPOOL_NEW ((struct sl_spool){.fd = -1})
 /* *ret_at: where it lies. SL_E_IO says how much room is missing. */
 enum sl_rc sl_spool_add(struct sl_spool *s, const void *bytes, size_t n, int64_t *ret_at, struct sl_err *err);

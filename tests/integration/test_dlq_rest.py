@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import random
 import threading
 import time
 import urllib.parse
@@ -164,7 +165,7 @@ def test_wrong_input_says_what_to_do(kafka, worker, names):
         ("GET", f"{dead}/groups?find-origin=perhaps", None, 400, "find-origin is true or false"),
         ("GET", f"{dead}/groups?connect=http://127.0.0.1:1", None, 400, "connect can only be self"),
         ("GET", f"{dead}/groups?connect=self", None, 400, "No connector of this worker has"),
-        ("GET", f"{dead}/records?rules=/etc/passwd", None, 400, "rules can't be given through REST"),
+        ("GET", f"{dead}/records?rules=/etc/passwd", None, 400, "rules is a JSON object here"),
         ("GET", f"{dead}/records?bootstrap-server=elsewhere:9092", None, 400, "can't be given through REST"),
         ("GET", f"{dead}/records/x/1", None, 400, "two numbers"),
         ("GET", f"{dead}/records/0/99", None, 404, "no such record"),
@@ -185,7 +186,7 @@ def test_wrong_input_says_what_to_do(kafka, worker, names):
         ("POST", f"{dead}/replays", '{"to": "connector:nobody", "connect": "self"}', 400, "has no connector nobody"),
         ("POST", f"{dead}/replays", '{"rate": "fast"}', 400, "rate is"),
         ("POST", f"{dead}/replays", '{"class": {"a": 1}}', 400, "class is a text, a number"),
-        ("POST", f"{dead}/replays", '{"transforms": "/etc/passwd"}', 400, "transforms can't be given"),
+        ("POST", f"{dead}/replays", '{"transforms": "/etc/passwd"}', 400, "transforms is a JSON object here"),
         ("POST", f"{dead}/replays", '{"value-version": 3}', 400, "value-version needs value-subject"),
         ("POST", f"{dead}/replays?class=transient", "{}", 400, "in the body"),
     ):
@@ -352,6 +353,53 @@ def test_headers_of_a_family_are_shown(kafka, worker, names):
     shown = get(worker, f"{dead}/records/0/0")
     assert shown["origin"] == {"topic": source, "partition": 0, "offset": 7}
     assert shown["message"] == "grün \x01" and shown["value"] is None
+
+
+RULES = {"rules": [{"id": "tables", "when": {"message": {"contains": "no table"}}, "class": "business", "code": "no.table",
+                    "examples": [{"message": "no table orders"}]}]}  # fmt: skip
+
+
+def test_rules_and_transforms_stand_in_the_request(kafka, worker, dlq, names, tmp_path):
+    """What a command reads from files REST takes as JSON, in a body or a query; a job is the command's with the same text."""
+    source, dead = names
+    fill(kafka, source, dead)
+    (tmp_path / "rules.json").write_text(json.dumps(RULES))
+    groups = get(worker, f"{dead}/groups", rules=json.dumps(RULES))
+    assert groups == lines(dlq("groups", dead, "--json", "--rules", tmp_path / "rules.json"))
+    assert {g["class"]: g["count"] for g in groups} == {"business": 13, "transient": 7}
+    body = {
+        "rules": RULES,
+        "class": "business",
+        "transforms": {"transforms": "add", "transforms.add.type": "org.apache.kafka.connect.transforms.InsertField$Value",
+                       "transforms.add.static.field": "by", "transforms.add.static.value": "rest"},
+    }  # fmt: skip
+    plan = post(worker, f"{dead}/replays", body)
+    assert (plan["replay"], plan["repaired"]) == (13, 13)
+    job = post(worker, f"{dead}/replays", {**body, "apply": True}, 202)["job"]
+    assert wait_state(worker, dead, job, "finished", "failed")["state"] == "finished"
+    compact = {k: json.dumps(body[k], separators=(",", ":")) for k in ("rules", "transforms")}
+    again = dlq.plan(dead, "--rules", compact["rules"], "--class", "business", "--transforms", compact["transforms"])
+    assert (again["job"], again["selected"]) == (job, 0)
+    assert {json.loads(r.value)["by"] for r in kafka.consume_all(source)} == {"rest"}
+    for wrong, text in (({"rules": {"rules": [{"id": "x"}]}}, "x"), ({"transforms": {"transforms": "t", "transforms.t.type": "no.Such"}}, "no.Such"),
+                        ({"where": {"n": 1}}, "is a text, a number")):  # fmt: skip
+        assert text in post(worker, f"{dead}/replays", wrong, 400)["message"], wrong
+
+
+def test_export_is_the_commands(kafka, worker, dlq, names):
+    """JSON lines of any size: not bound to what an answer in memory may be."""
+    source, dead = names
+    fill(kafka, source, dead, 30)
+    produce(kafka, dead, [{**letter(source, 0, 100 + n, b"big", random.randbytes(200_000)), "partition": 0} for n in range(40)])
+    answer = worker.rest("GET", f"/dlq/{dead}/export")
+    assert answer.status_code == 200 and answer.headers["Content-Type"] == "application/x-ndjson"
+    assert int(answer.headers["Content-Length"]) == len(answer.content) > 10_000_000
+    assert answer.text == dlq("export", dead)
+    few = worker.rest("GET", f"/dlq/{dead}/export?key=k1&limit=3").text
+    assert few == dlq("export", dead, "--key", "k1", "--limit", "3") and len(lines(few)) == 3
+    assert worker.rest("GET", f"/dlq/{dead}/export?key=nobody").text == ""
+    get(worker, "nowhere-dlq/export", 404)
+    get(worker, f"{dead}/export", 400, output="/tmp/x")
 
 
 def actions(kafka, dead):

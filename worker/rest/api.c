@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/json.h"
 #include "rest/route.h"
 
@@ -87,6 +88,8 @@ void sl_rest_empty(struct sl_rest_call *c, int status)
 void sl_rest_response_free(struct sl_rest_response *resp)
 {
         sl_buf_free(&resp->body);
+        if (resp->file > 0)
+                close(resp->file);
         sl_buf_free(&resp->location);
         sl_buf_free(&resp->allow);
 }

@@ -29,6 +29,7 @@ struct sl_rest_response {
         int status;
         const char *content_type; /* NULL = no such header */
         struct sl_buf body;
+        int file; /* > 0: the body is this file, from its begin; owned */
         struct sl_buf location, allow; /* header values; empty = none */
 };
 struct sl_rest_call;

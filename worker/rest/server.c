@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include "base/clock.h"
 #include "base/log.h"
 #include "rest/access.h"
@@ -148,7 +149,7 @@ static struct sl_conn *conn_of(struct MHD_Connection *conn)
 }
 
 static void log_access(struct MHD_Connection *conn, const struct arriving *a, const char *method, const char *version,
-                       const struct sl_rest_response *resp)
+                       int status, size_t bytes)
 {
         const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
         struct sl_buf line = {0};
@@ -163,8 +164,8 @@ static void log_access(struct MHD_Connection *conn, const struct arriving *a, co
                         .version = version,
                         .referer = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Referer"),
                         .agent = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "User-Agent"),
-                        .status = resp->status,
-                        .bytes = resp->body.len,
+                        .status = status,
+                        .bytes = bytes,
                         .began_ms = a->wall_ms,
                         .took_ms = sl_mono_ms() - a->began_ms,
                 },
@@ -182,11 +183,26 @@ static void set_header(void *arg, const char *name, const char *value, bool repl
         MHD_add_response_header(arg, name, value);
 }
 
+static struct MHD_Response *make_body(struct sl_rest_response *resp, size_t *ret_bytes)
+{
+        struct stat st;
+        *ret_bytes = resp->body.len;
+        if (resp->file <= 0)
+                return MHD_create_response_from_buffer(resp->body.len, (void *)sl_buf_cstr(&resp->body), MHD_RESPMEM_MUST_COPY);
+        if (fstat(resp->file, &st) != 0)
+                return NULL;
+        *ret_bytes = (size_t)st.st_size;
+        struct MHD_Response *out = MHD_create_response_from_fd64((uint64_t)st.st_size, resp->file);
+        if (out)
+                resp->file = 0; /* closed with the response */
+        return out;
+}
+
 static enum MHD_Result answer(const struct endpoint *e, struct MHD_Connection *conn, const struct arriving *a,
                               const char *method, const char *version, struct sl_rest_response *resp)
 {
-        struct MHD_Response *out = MHD_create_response_from_buffer(resp->body.len, (void *)sl_buf_cstr(&resp->body),
-                                                                   MHD_RESPMEM_MUST_COPY);
+        size_t bytes;
+        struct MHD_Response *out = make_body(resp, &bytes);
         if (!out)
                 return MHD_NO;
         if (e->listener->serves & SL_REST_MAIN) {
@@ -203,7 +219,7 @@ static enum MHD_Result answer(const struct endpoint *e, struct MHD_Connection *c
                 set_header(out, "Allow", sl_buf_cstr(&resp->allow), true);
         if (a->linger)
                 set_header(out, "Connection", "close", true);
-        log_access(conn, a, method, version, resp);
+        log_access(conn, a, method, version, resp->status, bytes);
         sl_conns_transfer(e->server->conns, conn_of(conn));
         enum MHD_Result rc = MHD_queue_response(conn, (unsigned)resp->status, out);
         MHD_destroy_response(out);
