@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading framed values (see decode.h): AvroConverter with the registry of the command's properties. */
+/* Reading framed values (see decode.h): AvroConverter and ProtobufConverter with the registry of the command's properties. */
 #include "dlq/decode.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ struct sl_dlq_decode {
         struct sl_props props;
         struct config cfg;
         struct sl_registry *registry;
-        struct sl_converter reader, writer;
+        struct sl_converter reader, proto, writer; /* proto: opened at the first message */
         struct sl_json_writer *json;
         struct sl_buf text;
 };
@@ -30,9 +30,11 @@ static enum sl_rc said(struct sl_cfg_report *report, struct sl_err *err)
         return rc;
 }
 
-static enum sl_rc open_converter(struct sl_dlq_decode *d, struct sl_converter *ret, struct sl_err *err)
+static enum sl_rc open_converter(struct sl_dlq_decode *d, enum sl_registry_type type, struct sl_converter *ret,
+                                 struct sl_err *err)
 {
-        const struct sl_converter_ops *ops = sl_converter_find("AvroConverter");
+        const struct sl_converter_ops *ops =
+                sl_converter_find(type == SL_REGISTRY_PROTOBUF ? "ProtobufConverter" : "AvroConverter");
         struct sl_cfg_report report = {0};
         void *cfg = sl_arena_zalloc(&d->arena, ops->config_size);
         sl_cfg_parse(ops->config, &d->props, cfg, &d->arena, &report);
@@ -48,7 +50,7 @@ static enum sl_rc open_all(struct sl_dlq_decode *d, struct sl_err *err)
         sl_cfg_parse(config_rows, &d->props, &d->cfg, &d->arena, &report);
         SL_TRY(said(&report, err));
         SL_TRY(sl_registry_open(&d->cfg.registry, NULL, &d->registry, err));
-        return open_converter(d, &d->reader, err);
+        return open_converter(d, SL_REGISTRY_AVRO, &d->reader, err);
 }
 
 enum sl_rc sl_dlq_decode_new(const struct sl_props *client, struct sl_dlq_decode **ret, struct sl_err *err)
@@ -60,6 +62,9 @@ enum sl_rc sl_dlq_decode_new(const struct sl_props *client, struct sl_dlq_decode
         sl_props_copy(&d->props, client);
         sl_props_set(&d->props, "auto.register.schemas", "false");
         sl_props_set(&d->props, "enhanced.avro.schema.support", "true");
+        sl_props_set(&d->props, "enhanced.protobuf.schema.support", "true");
+        sl_props_set(&d->props, "optional.for.nullables", "true"); /* what is not there stays so */
+        sl_props_set(&d->props, "flatten.unions", "true");         /* as the bytes have it: a oneof is nothing but its member */
         d->json = sl_json_writer_new(SL_DECIMAL_NUMERIC, false);
         enum sl_rc rc = open_all(d, err);
         if (rc != SL_OK) {
@@ -81,6 +86,7 @@ void sl_dlq_decode_free(struct sl_dlq_decode *d)
         if (!d)
                 return;
         close_converter(&d->reader);
+        close_converter(&d->proto);
         close_converter(&d->writer);
         sl_registry_close(d->registry);
         sl_json_writer_free(d->json);
@@ -95,20 +101,25 @@ struct sl_registry *sl_dlq_decode_registry(struct sl_dlq_decode *d)
         return d->registry;
 }
 
-enum sl_rc sl_dlq_decode_writer(struct sl_dlq_decode *d, int32_t id, struct sl_converter **ret, struct sl_err *err)
+enum sl_rc sl_dlq_decode_writer(struct sl_dlq_decode *d, const struct sl_registry_schema *s, struct sl_converter **ret,
+                                struct sl_err *err)
 {
         char text[16];
-        snprintf(text, sizeof(text), "%d", id);
+        snprintf(text, sizeof(text), "%d", s->id);
         sl_props_set(&d->props, "use.schema.id", text);
         sl_props_set(&d->props, "id.compatibility.strict", "false");
         *ret = &d->writer;
-        return open_converter(d, &d->writer, err);
+        return open_converter(d, s->type, &d->writer, err);
 }
 
-enum sl_rc sl_dlq_decode_avro(struct sl_dlq_decode *d, struct sl_str topic, struct sl_str bytes, struct sl_arena *arena,
-                              const struct sl_schema **ret_schema, struct sl_value *ret, struct sl_err *err)
+enum sl_rc sl_dlq_decode_value(struct sl_dlq_decode *d, enum sl_registry_type type, struct sl_str topic, struct sl_str bytes,
+                               struct sl_arena *arena, const struct sl_schema **ret_schema, struct sl_value *ret,
+                               struct sl_err *err)
 {
-        return d->reader.ops->decode(d->reader.st, topic, bytes, arena, ret_schema, ret, err);
+        struct sl_converter *c = type == SL_REGISTRY_PROTOBUF ? &d->proto : &d->reader;
+        if (!c->ops)
+                SL_TRY(open_converter(d, type, c, err));
+        return c->ops->decode(c->st, topic, bytes, arena, ret_schema, ret, err);
 }
 
 static enum sl_rc read_framed(struct sl_dlq_decode *d, struct sl_str topic, struct sl_str bytes, int32_t id,
@@ -123,9 +134,7 @@ static enum sl_rc read_framed(struct sl_dlq_decode *d, struct sl_str topic, stru
                 *ret = rest;
                 return SL_OK;
         }
-        if (written->type != SL_REGISTRY_AVRO)
-                return sl_fail(why, SL_E_DECODE, "it is Protobuf, which is not read here");
-        SL_TRY(sl_dlq_decode_avro(d, topic, bytes, arena, &schema, &value, why));
+        SL_TRY(sl_dlq_decode_value(d, written->type, topic, bytes, arena, &schema, &value, why));
         sl_buf_clear(&d->text);
         SL_TRY(sl_json_write_value(d->json, schema, &value, &d->text, why));
         *ret = (struct sl_str){sl_arena_strndup(arena, sl_buf_cstr(&d->text), d->text.len), d->text.len};

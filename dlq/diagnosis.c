@@ -138,13 +138,11 @@ static enum sl_rc framed(struct sl_dlq_diagnosis *d, const char *which, struct s
                 return SL_OK;
         }
         schema(which, written, out);
-        if (written->type == SL_REGISTRY_PROTOBUF)
-                return SL_OK;
         SL_TRY(sl_dlq_decode_text(d->decode, topic, bytes, &d->arena, &text, &why, err));
         bool json = written->type == SL_REGISTRY_JSON;
         if (json && text.ptr && sl_json_value(text, &d->arena, &v, &why) == SL_OK)
                 sl_err_clear(&why);
-        outcome(which, json ? "json" : "avro", bytes, SL_REGISTRY_PREFIX, &why, out);
+        outcome(which, json ? "json" : written->type == SL_REGISTRY_PROTOBUF ? "protobuf" : "avro", bytes, SL_REGISTRY_PREFIX, &why, out);
         return SL_OK;
 }
 

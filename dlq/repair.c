@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Repair (see repair.h): what bytes a value is in, and the converters that read and write them. AvroConverter does both
- * sides; it is told to write with the id that was chosen. The changes themselves are made in resolve.c. Protobuf is not
- * repaired. */
+/* Repair (see repair.h): what bytes a value is in, and the converters that read and write them. AvroConverter and
+ * ProtobufConverter do both sides; they are told to write with the id that was chosen. Of a Protobuf subject it is the
+ * first message. The changes themselves are made in resolve.c. */
 #include "dlq/repair.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +17,9 @@ struct sl_dlq_repair {
         struct sl_chain *chain;
         struct sl_resolve resolve;
         struct sl_dlq_decode *decode;            /* NULL = no registry */
-        struct sl_converter *writer;             /* AvroConverter that writes the chosen schema */
+        struct sl_converter *writer;             /* the converter that writes the chosen schema */
         const struct sl_registry_schema *target; /* NULL = values keep their form */
-        const struct sl_schema *schema;          /* of an Avro target */
+        const struct sl_schema *schema;          /* of an Avro or Protobuf target */
         const struct sl_registry_schema *read;   /* of the value before */
         struct sl_json_writer *json;
         struct sl_buf out;
@@ -34,21 +34,36 @@ bool sl_dlq_repair_wanted(const struct sl_dlq_opts *o)
 
 /* ---- making ---- */
 
+/* What a message without any field is read as: the schema is the same for all of them. */
+static enum sl_rc read_protobuf(struct sl_dlq_repair *r, struct sl_err *err)
+{
+        struct sl_buf empty = {0};
+        struct sl_arena arena;
+        struct sl_value none;
+        sl_arena_init(&arena, 0);
+        sl_registry_prefix(&empty, r->target->id);
+        sl_buf_addc(&empty, 0); /* the first message */
+        enum sl_rc rc = sl_dlq_decode_value(r->decode, SL_REGISTRY_PROTOBUF, SL_STR(""), (struct sl_str){empty.ptr, empty.len}, &arena,
+                                            &r->schema, &none, err);
+        sl_arena_free(&arena);
+        sl_buf_free(&empty);
+        return rc;
+}
+
 static enum sl_rc open_target(struct sl_dlq_repair *r, struct sl_err *err)
 {
         struct sl_avro *avro;
         SL_TRY(sl_registry_version(sl_dlq_decode_registry(r->decode), r->o->value_subject, r->o->value_version,
                                    &r->target, err));
-        if (r->target->type == SL_REGISTRY_PROTOBUF)
-                return sl_fail(err, SL_E_CONFIG, "Subject %s has a Protobuf schema: values can't be repaired to that",
-                               r->o->value_subject);
         if (r->target->type == SL_REGISTRY_JSON)
                 return SL_OK;
+        SL_TRY(sl_dlq_decode_writer(r->decode, r->target, &r->writer, err));
+        if (r->target->type == SL_REGISTRY_PROTOBUF)
+                return read_protobuf(r, err);
         if (r->target->ref_count)
                 return sl_fail(err, SL_E_CONFIG,
                                "The schema of subject %s refers to others: values can't be repaired to that",
                                r->o->value_subject);
-        SL_TRY(sl_dlq_decode_writer(r->decode, r->target->id, &r->writer, err));
         struct sl_avro_doc *doc = sl_avro_doc_new();
         enum sl_rc rc = sl_avro_parse(doc, r->target->text, &avro, err);
         if (rc == SL_OK)
@@ -98,7 +113,7 @@ void sl_dlq_repair_free(struct sl_dlq_repair *r)
 
 /* ---- one value ---- */
 
-enum form { PLAIN_JSON, FRAMED_JSON, AVRO };
+enum form { PLAIN_JSON, FRAMED_JSON, AVRO, PROTOBUF };
 
 /* One reason for all records of a shape: numbers in it would make a shape of each. */
 static enum sl_rc left(struct sl_dlq_repair *r, const char *what, const char *text, const char **ret_why)
@@ -177,12 +192,10 @@ static enum sl_rc read_value(struct sl_dlq_repair *r, struct sl_record *rec, str
         if ((!r->read || r->read->id != id) &&
             sl_registry_read(sl_dlq_decode_registry(r->decode), id, &r->read, &why) != SL_OK)
                 return failed(r, "its schema can't be had: ", &why, ret_why, err);
-        *ret_form = r->read->type == SL_REGISTRY_JSON ? FRAMED_JSON : AVRO;
+        *ret_form = r->read->type == SL_REGISTRY_JSON ? FRAMED_JSON : r->read->type == SL_REGISTRY_PROTOBUF ? PROTOBUF : AVRO;
         if (r->read->type == SL_REGISTRY_JSON)
                 return read_json(r, rest, rec, ret_why);
-        if (r->read->type == SL_REGISTRY_PROTOBUF)
-                return left(r, "", "it is Protobuf, which can't be repaired", ret_why);
-        if (sl_dlq_decode_avro(r->decode, rec->topic, in, r->resolve.arena, &rec->value_schema, &rec->value, &why) !=
+        if (sl_dlq_decode_value(r->decode, r->read->type, rec->topic, in, r->resolve.arena, &rec->value_schema, &rec->value, &why) !=
             SL_OK)
                 return failed(r, "it can't be read: ", &why, ret_why, err);
         return SL_OK;
@@ -200,8 +213,9 @@ static enum sl_rc write_value(struct sl_dlq_repair *r, const struct sl_record *r
                         return failed(r, "it can't be written: ", &why, ret_why, err);
                 return SL_OK;
         }
-        if (form == AVRO)
-                return left(r, "", "Avro needs a schema to be written with: give --value-subject", ret_why);
+        if ((form == AVRO || form == PROTOBUF) && !r->target)
+                return left(r, "", form == AVRO ? "Avro needs a schema to be written with: give --value-subject"
+                                                : "Protobuf needs a schema to be written with: give --value-subject", ret_why);
         if (form == FRAMED_JSON && !r->target)
                 return left(r, "", "JSON of a schema registry needs a schema to be written with: give --value-subject",
                             ret_why);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Values mended on their way: decoded with the schema they were written with, through a chain of transforms if there is
- * one, resolved to a chosen version of a subject (dlq/resolve.h), and framed with its id. Avro of a schema registry,
- * JSON behind a registry's frame, and plain JSON; other bytes can't be repaired. Keys and headers are not touched.
+ * one, resolved to a chosen version of a subject (dlq/resolve.h), and framed with its id. Avro and Protobuf of a schema
+ * registry, JSON behind a registry's frame, and plain JSON; other bytes can't be repaired. Keys and headers are not touched.
  * @thread one at a time. */
 #ifndef SL_DLQ_REPAIR_H
 #define SL_DLQ_REPAIR_H

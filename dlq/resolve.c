@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include "record/schema.h"
 
-#define ENUM_PARAM "io.confluent.connect.avro.Enum"
+/* Of an enum, and with a symbol behind a dot of each symbol: Avro's, Protobuf's (the value is its number). */
+static const char *const enum_params[] = {"io.confluent.connect.avro.Enum", "io.confluent.connect.protobuf.Enum"};
+#define TAG_PARAM "io.confluent.connect.protobuf.Tag" /* a field's number */
 #define SHOWN 120 /* bytes of a value in an example */
 #define REFUSE(r, ...) (snprintf((r)->why, sizeof((r)->why), __VA_ARGS__), false)
 
@@ -265,12 +267,42 @@ static bool type_by_name(const char *name, enum sl_type *ret)
         return false;
 }
 
+static const char *enum_param(const struct sl_schema *s)
+{
+        for (size_t i = 0; i < sizeof(enum_params) / sizeof(enum_params[0]); i++)
+                if (sl_schema_param(s, enum_params[i]))
+                        return enum_params[i];
+        return NULL;
+}
+
+/* Protobuf's own rule: a symbol is its number. */
+static void same_number(struct sl_resolve *r, const struct sl_schema *from, const struct sl_value *in, const struct sl_schema *to,
+                        struct sl_value *ret)
+{
+        const char *head = enum_params[1];
+        size_t n = strlen(head);
+        if (!from || enum_param(from) != head || enum_param(to) != head)
+                return;
+        const char *number = sl_schema_param(from, join(r->arena, head, '.', sl_v_as_str(in)));
+        for (uint32_t i = 0; number && i < to->param_count; i++) {
+                const struct sl_param *p = &to->params[i];
+                if (strncmp(p->name, head, n) != 0 || p->name[n] != '.' || strcmp(p->value, number) != 0)
+                        continue;
+                *ret = sl_v_str(sl_str_c(p->name + n + 1));
+                if (!sl_str_eq(sl_v_as_str(in), sl_v_as_str(ret)))
+                        note(r, "enum", NULL, in, NULL, ret);
+                return;
+        }
+}
+
 /* A symbol under its new name; must be one of the target's. */
-static bool rename_symbol(struct sl_resolve *r, const struct sl_value *in, const struct sl_schema *to,
-                          struct sl_value *ret)
+static bool rename_symbol(struct sl_resolve *r, const struct sl_schema *from, const struct sl_value *in,
+                          const struct sl_schema *to, struct sl_value *ret)
 {
         const struct sl_dlq_texts *list = &r->o->enums;
         *ret = *in;
+        if (to)
+                same_number(r, from, in, to, ret);
         for (uint32_t i = 0; i < list->count; i++) {
                 const char *eq = strchr(list->items[i], '=');
                 if (sl_str_eq(sl_v_as_str(in), (struct sl_str){list->items[i], (size_t)(eq - list->items[i])})) {
@@ -281,7 +313,7 @@ static bool rename_symbol(struct sl_resolve *r, const struct sl_value *in, const
         }
         if (!to)
                 return true;
-        char *param = join(r->arena, ENUM_PARAM, '.', sl_v_as_str(ret));
+        char *param = join(r->arena, enum_param(to), '.', sl_v_as_str(ret));
         return sl_schema_param(to, param) ||
                REFUSE(r, "%s: the new schema has no such symbol as \"%.*s\" (--enum OLD=NEW)", path(r),
                       (int)(ret->len < 60 ? ret->len : 60), ret->ptr);
@@ -305,8 +337,8 @@ static bool scalar(struct sl_resolve *r, const struct sl_schema *from, const str
         if (to->logical == SL_LOGICAL_DECIMAL && from && from->decimal_scale != to->decimal_scale)
                 return REFUSE(r, "%s: a decimal of scale %d can't become one of scale %d", path(r), from->decimal_scale,
                               to->decimal_scale);
-        if (to->type == SL_STRING && in->type == SL_STRING && sl_schema_param(to, ENUM_PARAM))
-                return rename_symbol(r, in, to, ret);
+        if (to->type == SL_STRING && in->type == SL_STRING && enum_param(to))
+                return rename_symbol(r, from, in, to, ret);
         if (in->type == to->type) {
                 *ret = *in;
                 return true;
@@ -365,13 +397,44 @@ static struct sl_str old_name(const struct sl_resolve *r, struct sl_str own)
         return own;
 }
 
+static struct sl_value zero_of(enum sl_type type)
+{
+        if (type == SL_STRING || type == SL_BYTES)
+                return (struct sl_value){.type = (uint8_t)type, .ptr = ""};
+        return type == SL_FLOAT32 || type == SL_FLOAT64 ? sl_v_f64(type, 0) : sl_v_i64(type, 0);
+}
+
+/* A Protobuf field that is not there, or might as well not be. */
+static bool is_zero(const struct sl_schema *s, const struct sl_value *v)
+{
+        if (!s || !sl_schema_param(s, TAG_PARAM))
+                return false;
+        if (v->type == SL_STRING || v->type == SL_BYTES || v->type == SL_ARRAY || v->type == SL_MAP)
+                return v->len == 0;
+        if (v->type == SL_BOOLEAN)
+                return !v->b;
+        return is_integer(v->type) ? v->i64 == 0 : (v->type == SL_FLOAT32 || v->type == SL_FLOAT64) && v->f64 == 0;
+}
+
+/* The field of the same number, or -1: Protobuf's own rule. */
+static int64_t numbered(const struct sl_schema *from, const struct sl_field *f)
+{
+        const char *number = from && from->type == SL_STRUCT ? sl_schema_param(f->schema, TAG_PARAM) : NULL;
+        for (uint32_t i = 0; number && i < from->field_count; i++) {
+                const char *own = sl_schema_param(from->fields[i].schema, TAG_PARAM);
+                if (own && strcmp(own, number) == 0)
+                        return i;
+        }
+        return -1;
+}
+
 /* Nothing, or null where null may not be: what fills it. */
 static bool fill(struct sl_resolve *r, const struct sl_schema *to, struct sl_value *ret)
 {
         const char *text = option(r, &r->o->defaults);
         const struct sl_value nothing = SL_V_NULL;
         if (text) {
-                if (to->type == SL_STRING && sl_schema_param(to, ENUM_PARAM)) {
+                if (to->type == SL_STRING && enum_param(to)) {
                         *ret = sl_v_str(sl_str_c(text));
                 } else if (!from_text(r, sl_str_c(text), to->type, ret)) {
                         return false;
@@ -380,6 +443,9 @@ static bool fill(struct sl_resolve *r, const struct sl_schema *to, struct sl_val
                 *ret = to->def;
         } else if (to->optional) {
                 *ret = nothing;
+                return true;
+        } else if (sl_schema_param(to, TAG_PARAM)) { /* Protobuf: what is not there is zero */
+                *ret = zero_of((enum sl_type)to->type);
                 return true;
         } else {
                 return REFUSE(r, "%s: it is missing, and the new schema has no default (--default, --rename)", path(r));
@@ -394,7 +460,14 @@ static bool struct_field(struct sl_resolve *r, const struct sl_schema *from, con
         struct sl_str own = {f->name, f->name_len}, name = old_name(r, own);
         const struct sl_schema *schema;
         const struct sl_value *value = NULL;
-        int64_t i = member(from, in, name, &schema, &value);
+        int64_t i = sl_str_eq(name, own) ? numbered(from, f) : -1;
+        if (i >= 0) {
+                schema = from->fields[i].schema;
+                value = &in->items[i];
+                name = (struct sl_str){from->fields[i].name, from->fields[i].name_len};
+        } else {
+                i = member(from, in, name, &schema, &value);
+        }
         bool renamed = i >= 0 && !sl_str_eq(name, own);
         if (i < 0)
                 i = member(from, in, own, &schema, &value);
@@ -429,10 +502,11 @@ static bool to_struct(struct sl_resolve *r, const struct sl_schema *from, const 
                 if (used[i])
                         continue;
                 size_t before = enter(r, name);
-                bool good = value->type == SL_NULL || r->o->allow_lossy ||
+                bool nothing = st && is_zero(from->fields[i].schema, value);
+                bool good = nothing || value->type == SL_NULL || r->o->allow_lossy ||
                             REFUSE(r, "%s: the new schema has no such field (--rename, or --allow-lossy to lose it)",
                                    path(r));
-                if (good)
+                if (good && !nothing)
                         note(r, "drop", NULL, value, NULL, NULL);
                 leave(r, before);
                 if (!good)
@@ -564,7 +638,7 @@ static bool change_plain(struct sl_resolve *r, const struct sl_value *in, struct
                         return false;
                 note(r, "cast", NULL, in, NULL, ret);
         } else if (in->type == SL_STRING) {
-                return rename_symbol(r, in, NULL, ret);
+                return rename_symbol(r, NULL, in, NULL, ret);
         }
         return true;
 }
