@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/log.h"
 #include "dlq/print.h"
 
 #define ASK_MS 15000
@@ -18,6 +19,7 @@
 #define TXN_TIMEOUT_MS 30000
 #define CUT_BYTES (4 << 20)
 #define CUT_MS 250
+#define LAST_MS 2000
 #define RECORD_OVERHEAD 70
 #define RECORD_BYTES (128 << 20) /* what a broker once took must pass */
 #define QUEUE_BYTES (256u << 20) /* transactions are far shorter: it never fills but for one huge record */
@@ -28,6 +30,7 @@ struct sl_dlq_act {
         struct sl_dlq_ledger *ledger;
         const char *audit_topic;
         bool open;
+        int64_t last_ms; /* until when last words may take, whether it is to stop or not; 0 = it is not at its end */
         size_t bytes;
         int64_t began_ms;
 };
@@ -62,6 +65,8 @@ enum sl_rc sl_dlq_ensure_topic(struct sl_admin *admin, const struct sl_topic_spe
 
 static enum sl_rc stopped(const struct sl_dlq_act *a, struct sl_err *err)
 {
+        if (a->last_ms && sl_mono_ms() < a->last_ms)
+                return SL_OK;
         if (a->opts.stop && atomic_load_explicit(a->opts.stop, memory_order_relaxed))
                 return sl_fail(err, SL_E_STOPPED, "stopped: the same command line goes on where this one ended");
         return SL_OK;
@@ -194,6 +199,26 @@ enum sl_rc sl_dlq_act_commit(struct sl_dlq_act *a, struct sl_err *err)
         a->open = false;
         SL_FAULT_TRY("dlq.after_commit", SL_E_KAFKA, err);
         return SL_OK;
+}
+
+void sl_dlq_act_last_words(struct sl_dlq_act *a)
+{
+        struct sl_err why = {0};
+        enum sl_rc rc = SL_OK;
+        a->last_ms = sl_mono_ms() + LAST_MS;
+        if (a->open)
+                rc = sl_producer_abort(a->producer, &why);
+        a->open = false;
+        if (rc == SL_OK)
+                rc = sl_dlq_act_begin(a, &why);
+        if (rc == SL_OK)
+                rc = sl_dlq_ledger_write_doubt(a->ledger, send, a, &why);
+        if (rc == SL_OK)
+                rc = sl_producer_commit(a->producer, &why);
+        if (rc == SL_OK)
+                a->open = false;
+        else
+                sl_log_err(SL_LOG_DEBUG, &why, "what is not worked on any more could not be written down");
 }
 
 enum sl_rc sl_dlq_act_wait(struct sl_dlq_act *a, int timeout_ms, struct sl_err *err)

@@ -36,6 +36,9 @@ enum sl_rc sl_dlq_act_send(struct sl_dlq_act *a, const struct sl_message *m, str
 bool sl_dlq_act_due(const struct sl_dlq_act *a);
 /* Begin if need be, write what the ledger has to write, commit. */
 enum sl_rc sl_dlq_act_commit(struct sl_dlq_act *a, struct sl_err *err);
+/* Before the close of one that failed or was told to stop: what is open is aborted, and what poison.h has put is written by itself,
+ * if that can be done within some seconds. */
+void sl_dlq_act_last_words(struct sl_dlq_act *a);
 /* Wait this long, serving the producer. SL_E_STOPPED when the process is to end. */
 enum sl_rc sl_dlq_act_wait(struct sl_dlq_act *a, int timeout_ms, struct sl_err *err);
 /* Put an entry into the audit topic, as part of the transaction: action, who, when, why (reason; NULL ok), result

@@ -72,8 +72,9 @@ static void diagnose(struct sl_dlq_aside *a, const struct sl_dlq_item *it, const
         sl_buf_printf(out, ",\"dead_lettered\":%u,\"replayed\":%d", it->sets, it->hops);
         if (it->attempts >= 0)
                 sl_buf_printf(out, ",\"attempts\":%d", it->attempts);
-        sl_dlq_diagnose_bytes(&a->known, "key", it->origin.topic, it->key, out);
-        if (!it->binary_payload)
+        if (!it->unread)
+                sl_dlq_diagnose_bytes(&a->known, "key", it->origin.topic, it->key, out);
+        if (!it->binary_payload && !it->unread)
                 sl_dlq_diagnose_bytes(&a->known, "value", it->origin.topic, it->payload, out);
         if (a->neighbours)
                 sl_dlq_diagnose_neighbours(&a->known, &it->origin, out);

@@ -18,7 +18,7 @@ struct run {
 static enum sl_rc act_on(struct run *r, const struct sl_dlq_item *it)
 {
         enum sl_dlq_state now = sl_dlq_ledger_state(r->ledger, it->partition, it->offset);
-        bool open = now == SL_DLQ_OPEN, shut = now == SL_DLQ_QUARANTINED || now == SL_DLQ_DISCARDED;
+        bool open = now == SL_DLQ_OPEN, shut = now >= SL_DLQ_QUARANTINED;
         if (r->to == SL_DLQ_OPEN ? !shut : !open) {
                 r->already++;
                 return SL_OK;

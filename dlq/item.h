@@ -88,6 +88,7 @@ struct sl_dlq_item {
         bool fetched;                 /* of a pointer: key, value and the first headers are those of its original */
         const char *missing;          /* of a pointer: why they are not; static. NULL = they are, or nobody has looked */
         bool binary_payload;          /* the wrapper's payload is base64 text of the bytes */
+        bool unread;                  /* it kills who looks at it (poison.h): bytes and headers may only be copied */
 
         /* What we make of it. */
         enum sl_rc class;             /* SL_TRANSIENT .. SL_UNKNOWN: sl_rc_name has the names */

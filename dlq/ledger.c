@@ -40,6 +40,8 @@ struct sl_dlq_ledger {
         struct sl_map buckets;             /* "scope partition number" -> struct bucket */
         struct sl_map jobs;                /* id -> struct job */
         struct job worker;                 /* the connector's record */
+        struct job doubt;                  /* poison.h's; empty: none */
+        bool has_poison;
         struct sl_dlq_last last_act;
         struct place last[SCOPES]; /* looked up before: neighbours are asked for together */
         struct sl_buf key, value;
@@ -48,7 +50,7 @@ struct sl_dlq_ledger {
 };
 
 static const char *const state_names[SL_DLQ_STATE_COUNT] = {"open",     "replayed",    "duplicate",
-                                                            "obsolete", "quarantined", "discarded"};
+                                                            "obsolete", "quarantined", "discarded", "poison"};
 
 const char *sl_dlq_state_name(enum sl_dlq_state s)
 {
@@ -187,6 +189,7 @@ static void set_state(struct sl_dlq_ledger *l, enum scope scope, int32_t partiti
         struct bucket *b = make(l, scope, partition, offset / SL_DLQ_BUCKET);
         b->states[offset % SL_DLQ_BUCKET] = state;
         b->dirty = true;
+        l->has_poison |= state == SL_DLQ_POISON;
 }
 
 void sl_dlq_ledger_mark(struct sl_dlq_ledger *l, int32_t partition, int64_t offset, enum sl_dlq_state state)
@@ -241,6 +244,25 @@ void sl_dlq_ledger_put_worker(struct sl_dlq_ledger *l, struct sl_str json)
         l->worker.dirty = true;
 }
 
+struct sl_str sl_dlq_ledger_doubt(const struct sl_dlq_ledger *l)
+{
+        return l->doubt.json.len ? (struct sl_str){l->doubt.json.ptr, l->doubt.json.len} : SL_STR_NULL;
+}
+
+void sl_dlq_ledger_put_doubt(struct sl_dlq_ledger *l, struct sl_str json)
+{
+        if (sl_str_eq((struct sl_str){l->doubt.json.ptr, l->doubt.json.len}, json))
+                return;
+        sl_buf_clear(&l->doubt.json);
+        sl_buf_add_str(&l->doubt.json, json);
+        l->doubt.dirty = true;
+}
+
+bool sl_dlq_ledger_has_poison(const struct sl_dlq_ledger *l)
+{
+        return l->has_poison;
+}
+
 struct sl_dlq_last sl_dlq_ledger_last(const struct sl_dlq_ledger *l)
 {
         return l->last_act;
@@ -274,11 +296,24 @@ static enum sl_rc send_record(struct sl_dlq_ledger *l, struct sl_str value,
         return send(arg, &m, err);
 }
 
+enum sl_rc sl_dlq_ledger_write_doubt(struct sl_dlq_ledger *l,
+                                     enum sl_rc (*send)(void *arg, const struct sl_message *m, struct sl_err *err),
+                                     void *arg, struct sl_err *err)
+{
+        if (!l->doubt.dirty)
+                return SL_OK;
+        begin_key(l, "doubt");
+        l->key.ptr[l->key.len - 1] = ']';
+        l->doubt.dirty = false;
+        return send_record(l, sl_dlq_ledger_doubt(l), send, arg, err);
+}
+
 enum sl_rc sl_dlq_ledger_write(struct sl_dlq_ledger *l,
                                enum sl_rc (*send)(void *arg, const struct sl_message *m, struct sl_err *err), void *arg,
                                struct sl_err *err)
 {
         struct sl_map_entry *e;
+        SL_TRY(sl_dlq_ledger_write_doubt(l, send, arg, err));
         for (size_t i = 0; sl_map_next(&l->buckets, &i, &e);) {
                 struct bucket *b = e->value;
                 if (!b->dirty)
@@ -330,7 +365,10 @@ static enum sl_rc apply_closed(struct sl_dlq_ledger *l, const json_t *key, struc
         struct bucket *b = make(l, scope, (int32_t)json_integer_value(json_array_get(key, 4)),
                                 json_integer_value(json_array_get(key, 5)));
         memset(b->states, 0, sizeof(b->states));
-        return value.ptr ? sl_dlq_states_parse(value, b->states, err) : SL_OK;
+        if (value.ptr)
+                SL_TRY(sl_dlq_states_parse(value, b->states, err));
+        l->has_poison |= scope == ALL && memchr(b->states, SL_DLQ_POISON, sizeof(b->states));
+        return SL_OK;
 }
 
 /* Who wrote the newest record? Records of one transaction have the same time, or rise. */
@@ -365,6 +403,9 @@ static enum sl_rc apply(struct sl_dlq_ledger *l, const struct sl_kmsg *m, struct
                 sl_dlq_ledger_put_worker(l, value);
                 l->worker.dirty = false;
                 note(l, m->timestamp_ms, SL_DLQ_BY_WORKER);
+        } else if (strcmp(item_str(key, 0), "doubt") == 0) { /* says nothing of who acts */
+                sl_dlq_ledger_put_doubt(l, value);
+                l->doubt.dirty = false;
         } else if (strcmp(item_str(key, 0), "closed") == 0) {
                 note(l, m->timestamp_ms, SL_DLQ_BY_COMMAND);
                 return apply_closed(l, key, value, err);
@@ -476,6 +517,7 @@ void sl_dlq_ledger_close(struct sl_dlq_ledger *l)
         sl_map_free(&l->buckets, free);
         sl_map_free(&l->jobs, free_job);
         sl_buf_free(&l->worker.json);
+        sl_buf_free(&l->doubt.json);
         sl_buf_free(&l->topic_id);
         sl_buf_free(&l->key);
         sl_buf_free(&l->value);

@@ -18,6 +18,7 @@ enum sl_dlq_state {
         SL_DLQ_OBSOLETE,  /* a newer record of its key stands in the target */
         SL_DLQ_QUARANTINED,
         SL_DLQ_DISCARDED,
+        SL_DLQ_POISON,    /* quarantined unread: it kills who works on it (poison.h) */
         SL_DLQ_STATE_COUNT,
 };
 const char *sl_dlq_state_name(enum sl_dlq_state s); /* "open", "replayed" ... */
@@ -38,8 +39,8 @@ enum sl_rc sl_dlq_ledger_open(const struct sl_dlq_ledger_opts *opts, struct sl_d
 void sl_dlq_ledger_close(struct sl_dlq_ledger *l); /* NULL ok */
 /* Which state closes this dead letter for the target, SL_DLQ_OPEN = none. */
 enum sl_dlq_state sl_dlq_ledger_state(const struct sl_dlq_ledger *l, int32_t partition, int64_t offset);
-/* Set the state for the ledger's target; quarantined and discarded are for all targets, and so is OPEN, which takes
- * these two back. */
+/* Set the state for the ledger's target; quarantined, discarded and poison are for all targets, and so is OPEN, which
+ * takes these back. */
 void sl_dlq_ledger_mark(struct sl_dlq_ledger *l, int32_t partition, int64_t offset, enum sl_dlq_state state);
 /* Was it taken back (OPEN behind quarantined or discarded)? Then a person decides what becomes of it. */
 bool sl_dlq_ledger_released(const struct sl_dlq_ledger *l, int32_t partition, int64_t offset);
@@ -50,6 +51,10 @@ void sl_dlq_ledger_put_job(struct sl_dlq_ledger *l, const char *id, struct sl_st
  * transaction. */
 struct sl_str sl_dlq_ledger_worker(const struct sl_dlq_ledger *l);
 void sl_dlq_ledger_put_worker(struct sl_dlq_ledger *l, struct sl_str json);
+/* The record of poison.h, JSON text; ptr NULL = there is none, and so is an empty one that is put. */
+struct sl_str sl_dlq_ledger_doubt(const struct sl_dlq_ledger *l);
+void sl_dlq_ledger_put_doubt(struct sl_dlq_ledger *l, struct sl_str json);
+bool sl_dlq_ledger_has_poison(const struct sl_dlq_ledger *l); /* is, or was, any letter of that state? */
 /* Whose transaction was the last that was read: of a command that may go on, of one that has ended, of the connector. */
 enum sl_dlq_actor { SL_DLQ_BY_NOBODY, SL_DLQ_BY_COMMAND, SL_DLQ_BY_WORKER };
 struct sl_dlq_last {
@@ -61,6 +66,10 @@ struct sl_dlq_last sl_dlq_ledger_last(const struct sl_dlq_ledger *l);
 enum sl_rc sl_dlq_ledger_write(struct sl_dlq_ledger *l,
                                enum sl_rc (*send)(void *arg, const struct sl_message *m, struct sl_err *err), void *arg,
                                struct sl_err *err);
+/* Send that record alone, if it was put since the last time. */
+enum sl_rc sl_dlq_ledger_write_doubt(struct sl_dlq_ledger *l,
+                                     enum sl_rc (*send)(void *arg, const struct sl_message *m, struct sl_err *err),
+                                     void *arg, struct sl_err *err);
 /* The dead-letter topic's id; "" when brokers have none. */
 const char *sl_dlq_ledger_topic_id(const struct sl_dlq_ledger *l);
 

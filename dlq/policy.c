@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Retry policy (see policy.h). Does not know letters or topics. */
 #include "dlq/policy.h"
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MINUTE_MS 60000
@@ -45,23 +47,63 @@ struct sl_retry_plan sl_policy_plan(const struct sl_retry_policy *p, uint32_t at
 
 /* --- Budget ---------------------------------------------------------------------------------------------------------- */
 
-int64_t sl_budget_take(struct sl_budget *b, int64_t per_hour, int64_t now_ms)
+/* A minute begins. Clocks differ: one that is a little behind counts for the newest that was seen. */
+static int64_t advance(struct sl_budget *b, int64_t minute)
 {
-        int64_t minute = now_ms / MINUTE_MS, sum = 0;
-        if (per_hour <= 0)
-                return 0;
+        if (minute < b->minute && b->minute - minute < SL_BUDGET_MINUTES)
+                return b->minute;
         if (minute - b->minute >= SL_BUDGET_MINUTES || minute < b->minute)
                 memset(b->counts, 0, sizeof(b->counts));
         else
                 for (int64_t m = b->minute + 1; m <= minute; m++)
                         b->counts[m % SL_BUDGET_MINUTES] = 0;
-        b->minute = minute;
+        return b->minute = minute;
+}
+
+int64_t sl_budget_take(struct sl_budget *b, int64_t per_hour, int64_t now_ms)
+{
+        int64_t sum = 0;
+        if (per_hour <= 0)
+                return 0;
+        int64_t minute = advance(b, now_ms / MINUTE_MS);
         for (int i = 0; i < SL_BUDGET_MINUTES; i++)
                 sum += b->counts[i];
         if (sum >= per_hour)
                 return MINUTE_MS - now_ms % MINUTE_MS;
         b->counts[minute % SL_BUDGET_MINUTES]++;
         return 0;
+}
+
+json_t *sl_budget_json(const struct sl_budget *b)
+{
+        json_t *obj = NULL;
+        for (int64_t m = b->minute - SL_BUDGET_MINUTES + 1; m <= b->minute; m++) {
+                char name[24];
+                if (m < 0 || !b->counts[m % SL_BUDGET_MINUTES])
+                        continue;
+                if (!obj)
+                        obj = json_object();
+                snprintf(name, sizeof(name), "%lld", (long long)m);
+                json_object_set_new(obj, name, json_integer(b->counts[m % SL_BUDGET_MINUTES]));
+        }
+        return obj;
+}
+
+void sl_budget_load(struct sl_budget *b, const json_t *obj)
+{
+        const char *name;
+        json_t *count;
+        json_object_foreach((json_t *)obj, name, count)
+        {
+                int64_t m = strtoll(name, NULL, 10), n = json_integer_value(count);
+                if (m <= 0 || n <= 0 || n > UINT32_MAX)
+                        continue;
+                if (m > b->minute)
+                        advance(b, m);
+                uint32_t *slot = &b->counts[m % SL_BUDGET_MINUTES];
+                if (b->minute - m < SL_BUDGET_MINUTES && *slot < (uint32_t)n)
+                        *slot = (uint32_t)n;
+        }
 }
 
 /* --- Breaker --------------------------------------------------------------------------------------------------------- */
@@ -130,4 +172,38 @@ void sl_breaker_returned(struct sl_breaker *b, const struct sl_breaker_rule *r, 
         }
         if (b->returned >= (uint32_t)r->least && (uint64_t)b->returned * 100 >= (uint64_t)b->sent * (uint64_t)r->percent)
                 open_it(b, r, now_ms);
+}
+
+json_t *sl_breaker_json(const struct sl_breaker *b)
+{
+        if (b->state == SL_BREAKER_CLOSED && !b->sent && !b->returned)
+                return NULL;
+        return json_pack("[i, I, I, I, b, I, I]", (int)b->state, (json_int_t)b->sent, (json_int_t)b->returned, (json_int_t)b->in_a_row,
+                         b->probed, (json_int_t)b->window_ms, (json_int_t)b->until_ms);
+}
+
+static uint32_t count_at(const json_t *array, size_t i)
+{
+        json_int_t n = json_integer_value(json_array_get(array, i));
+        return n < 0 || n > UINT32_MAX ? 0 : (uint32_t)n;
+}
+
+void sl_breaker_load(struct sl_breaker *b, const struct sl_breaker_rule *r, const json_t *array, int64_t now_ms)
+{
+        uint32_t state = count_at(array, 0);
+        int64_t longest = later(now_ms, r->open_ms * LONGEST);
+        if (state > SL_BREAKER_PROBING)
+                return;
+        *b = (struct sl_breaker){.state = (enum sl_breaker_state)state,
+                                 .sent = count_at(array, 1),
+                                 .returned = count_at(array, 2),
+                                 .in_a_row = count_at(array, 3),
+                                 .probed = json_is_true(json_array_get(array, 4)),
+                                 .window_ms = json_integer_value(json_array_get(array, 5)),
+                                 .until_ms = json_integer_value(json_array_get(array, 6))};
+        if (b->window_ms > now_ms)
+                b->window_ms = now_ms;
+        bool waits = b->state != SL_BREAKER_PROBING || b->probed; /* else it waits for a letter */
+        if (waits && b->until_ms > longest)
+                b->until_ms = longest;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When a dead letter is tried again, and when no more: backoff, limits of attempts and age, a budget per hour and a breaker per
- * target. Pure: the time is given, and what looks random follows from a seed, so that a restart comes to the same due times.
+ * target. Pure: the time is given (wall clock), and what looks random follows from a seed, so that a restart comes to the same due
+ * times; budgets and breakers go through one as JSON.
  * @thread one at a time. */
 #ifndef SL_DLQ_POLICY_H
 #define SL_DLQ_POLICY_H
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/json.h"
 
 #define SL_NEVER_MS INT64_MAX
 
@@ -37,6 +39,9 @@ struct sl_budget {
 };
 /* 0: one is taken. Else so many ms have to pass first, and nothing is taken. */
 int64_t sl_budget_take(struct sl_budget *b, int64_t per_hour, int64_t now_ms);
+/* {"<minute>": count} of the last hour, NULL = nothing was used; and back: what it knows already is not counted twice. */
+json_t *sl_budget_json(const struct sl_budget *b);
+void sl_budget_load(struct sl_budget *b, const json_t *obj);
 
 /* Of one target: opens when too large a part of what was retried comes back. Zeroed = closed. */
 struct sl_breaker_rule {
@@ -57,4 +62,7 @@ bool sl_breaker_may(struct sl_breaker *b, const struct sl_breaker_rule *r, int64
 void sl_breaker_sent(struct sl_breaker *b, const struct sl_breaker_rule *r, int64_t now_ms);
 /* One that was retried has come back. */
 void sl_breaker_returned(struct sl_breaker *b, const struct sl_breaker_rule *r, int64_t now_ms);
+/* An array, NULL = as a new one; and back. No state lasts longer than the rule allows, whatever clock it is from. */
+json_t *sl_breaker_json(const struct sl_breaker *b);
+void sl_breaker_load(struct sl_breaker *b, const struct sl_breaker_rule *r, const json_t *array, int64_t now_ms);
 #endif

@@ -13,6 +13,7 @@
 #include "dlq/newer.h"
 #include "dlq/pace.h"
 #include "dlq/place.h"
+#include "dlq/poison.h"
 #include "dlq/returns.h"
 #include "dlq/scan.h"
 #include "dlq/spool.h"
@@ -46,6 +47,7 @@ struct run {
         struct sl_err *err;
         struct sl_dlq_act *act;
         struct sl_dlq_ledger *ledger;
+        struct sl_poison poison;
         struct sl_dlq_filter filter;
         struct sl_dlq_places places; /* where the originals stood */
         struct sl_dlq_place target;  /* of --to topic:NAME */
@@ -256,6 +258,8 @@ static enum sl_rc select_all(struct run *r)
         opts.filter = NULL;
         opts.ranges = ranges;
         opts.range_count = r->job->part_count;
+        opts.step = sl_poison_step; /* a plan only leaves out what was put aside */
+        opts.step_arg = &r->poison;
         opts.unjudged = !opts.improve && !sl_dlq_filter_judges(&r->filter);
         enum sl_rc rc = sl_dlq_scan_open(&opts, &scan, r->err);
         if (rc == SL_OK) {
@@ -357,6 +361,14 @@ static enum sl_rc commit(struct run *r)
         if (r->o->progress)
                 r->o->progress(r->o->progress_arg, r->job->counts.replay);
         return SL_OK;
+}
+
+/* Behind the selection: from here on records are only written. */
+static enum sl_rc end_watch(struct run *r)
+{
+        bool told = sl_poison_passed(&r->poison);
+        sl_poison_over(&r->poison);
+        return told ? commit(r) : SL_OK;
 }
 
 static json_t *audit_result(const struct run *r, bool finished)
@@ -613,6 +625,24 @@ static enum sl_rc make_target(struct run *r)
         return r->o->apply ? sl_dlq_ensure_topic(r->o->scan.admin, &spec, &r->target.partitions, r->err) : SL_OK;
 }
 
+static enum sl_rc commit_watch(void *arg, struct sl_err *err sl_unused)
+{
+        return commit(arg);
+}
+
+/* From the first commit on: what kills while records are selected and mended leaves a trace. */
+static enum sl_rc begin_watch(struct run *r)
+{
+        struct sl_poison_opts opts = {.cfg = r->o->scan.cfg,
+                                      .admin = r->o->scan.admin,
+                                      .topic = r->o->scan.topic,
+                                      .act = r->act,
+                                      .stop = r->o->scan.stop,
+                                      .commit = commit_watch,
+                                      .arg = r};
+        return sl_poison_begin(&r->poison, &opts, r->err);
+}
+
 /* Find the job, or freeze a new one; from then on its ends stand. */
 static enum sl_rc open_job(struct run *r)
 {
@@ -624,6 +654,7 @@ static enum sl_rc open_job(struct run *r)
                 r->filter.until_ms = r->job->until_ms;
                 if (!r->o->apply)
                         return SL_OK;
+                SL_TRY(begin_watch(r));
                 SL_TRY(audit(r, "replay.resumed", false));
                 return commit(r);
         }
@@ -632,6 +663,7 @@ static enum sl_rc open_job(struct run *r)
         r->job->until_ms = r->filter.until_ms;
         if (!r->o->apply)
                 return SL_OK;
+        SL_TRY(begin_watch(r));
         SL_TRY(audit(r, "replay.begun", false));
         return commit(r);
 }
@@ -674,6 +706,7 @@ static enum sl_rc go(struct run *r)
         enum sl_rc rc = sl_dlq_act_open(&act, &r->act, r->err);
         if (rc == SL_OK) {
                 r->ledger = sl_dlq_act_ledger(r->act);
+                r->poison.opts.act = r->act;
                 rc = open_job(r);
         }
         struct sl_dlq_counts before = r->job->counts;
@@ -681,6 +714,8 @@ static enum sl_rc go(struct run *r)
                 rc = look_at_target(r);
         if (rc == SL_OK)
                 rc = select_all(r);
+        if (rc == SL_OK && r->o->apply)
+                rc = end_watch(r);
         if (rc == SL_OK)
                 rc = look_at_places(r);
         if (rc == SL_OK)
@@ -695,6 +730,8 @@ static enum sl_rc go(struct run *r)
                 r->plan->selected += before.replay + before.duplicates + before.obsolete;
                 rc = finish(r);
         }
+        if (rc != SL_OK && r->err->id != SL_E_KAFKA_FENCED)
+                sl_poison_goodbye(&r->poison);
         sl_dlq_act_close(r->act);
         sl_buf_free(&target);
         return rc;

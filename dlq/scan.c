@@ -14,7 +14,8 @@ struct sl_dlq_scan {
         struct sl_dlq_memo *memo;
         struct sl_arena arena; /* of the batch */
         struct sl_dlq_item *items;
-        uint32_t cap;
+        const struct sl_kmsg *rest; /* read, and not handed out yet */
+        uint32_t rest_count, cap;
         uint64_t seen;
 };
 
@@ -200,13 +201,31 @@ enum sl_rc sl_dlq_item_text(struct sl_dlq_decode *decode, const struct sl_dlq_fi
         return sl_dlq_decode_text(decode, it->origin.topic, it->payload, arena, &it->text, NULL, err);
 }
 
+static enum sl_rc next_messages(struct sl_dlq_scan *s, const struct sl_kmsg **ret, uint32_t *ret_n, struct sl_err *err)
+{
+        for (;;) {
+                bool skip = false;
+                if (!s->rest_count)
+                        SL_TRY(sl_reader_next(s->reader, &s->rest, &s->rest_count, err));
+                uint32_t n = s->rest_count;
+                if (n && s->opts.step)
+                        SL_TRY(s->opts.step(s->opts.step_arg, s->rest, s->rest_count, &n, &skip, err));
+                *ret = s->rest;
+                *ret_n = n;
+                s->rest += n;
+                s->rest_count -= n;
+                if (!skip)
+                        return SL_OK;
+        }
+}
+
 enum sl_rc sl_dlq_scan_next(struct sl_dlq_scan *s, struct sl_dlq_item **ret, uint32_t *ret_n, struct sl_err *err)
 {
         const struct sl_kmsg *msgs;
         uint32_t got, n = 0;
         do {
                 sl_arena_reset(&s->arena);
-                SL_TRY(sl_reader_next(s->reader, &msgs, &got, err));
+                SL_TRY(next_messages(s, &msgs, &got, err));
                 if (got > s->cap) {
                         s->cap = got;
                         s->items = sl_realloc(s->items, s->cap * sizeof(*s->items));

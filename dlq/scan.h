@@ -29,6 +29,10 @@ struct sl_dlq_scan_opts {
          * and fingerprint (a search of origins, a second run through the converters). May be NULL. */
         void (*improve)(void *arg, struct sl_dlq_item *it, struct sl_arena *arena);
         void *improve_arg;
+        /* Called before records are looked at, with those that come next: *ret_n of them are, or with *ret_skip none of these
+         * (poison.h). NULL: all. */
+        enum sl_rc (*step)(void *arg, const struct sl_kmsg *m, uint32_t n, uint32_t *ret_n, bool *ret_skip, struct sl_err *err);
+        void *step_arg;
         bool unjudged;                     /* nobody asks for class, code and group: they are not looked for (SL_UNKNOWN, "unknown") */
 };
 enum sl_rc sl_dlq_scan_open(const struct sl_dlq_scan_opts *opts, struct sl_dlq_scan **ret, struct sl_err *err);

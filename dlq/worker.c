@@ -40,6 +40,9 @@ static const struct sl_cfg_def rows[] = {
          .group = "Dead letters", .doc = "Dead-letter topics to look after; each belongs to one task. One that does not exist yet is waited for."},
         {SL_CFG_STR(T, rules_file, "dlq.rules.file"), .importance = SL_HIGH, .group = "Dead letters",
          .doc = "JSON file of rules as the commands take it, which may say what is to be done (action). Read again when it changes."},
+        {SL_CFG_STR(T, connect, "dlq.connect.url"), .def = "self", .importance = SL_MEDIUM, .group = "Dead letters",
+         .doc = "Whose connectors lend converters, transforms and source topics where headers say too little: self (of this worker's cluster), "
+                "the REST address of another Connect worker, or none."},
         {SL_CFG_STR(T, quarantine_topic, "dlq.quarantine.topic"), .flags = SL_CFG_NONEMPTY, .importance = SL_MEDIUM,
          .group = "Dead letters", .doc = "Where letters are put aside; <dead-letter topic>-quarantine if not set. Made if it is missing."},
         {SL_CFG_STR(T, ledger_topic, "dlq.ledger.topic"), .def = "sluice-dlq-ledger", .flags = SL_CFG_NONEMPTY,
@@ -84,6 +87,10 @@ static void check(const void *config, const char *connector sl_unused, struct sl
                 if (cfg->quarantine_topic && strcmp(cfg->topics.items[i], cfg->quarantine_topic) == 0)
                         sl_cfg_add_error(report, "dlq.quarantine.topic",
                                          "%s is one of dlq.topics: quarantined letters would be read as dead ones", cfg->quarantine_topic);
+        if (strcmp(cfg->connect, "self") != 0 && strcmp(cfg->connect, "none") != 0 && strncmp(cfg->connect, "http://", 7) != 0 &&
+            strncmp(cfg->connect, "https://", 8) != 0)
+                sl_cfg_add_error(report, "dlq.connect.url", "dlq.connect.url is self, none or the http address of a worker's REST, not %s",
+                                 cfg->connect);
         if (!cfg->topics.count)
                 sl_cfg_add_error(report, "dlq.topics", "dlq.topics names no topic");
         if (cfg->rules_file && sl_dlq_rules_load(cfg->rules_file, &rules, &err) != SL_OK)
@@ -328,10 +335,19 @@ static void close_worker(struct sl_dlq_worker *w)
         sl_arena_free(&w->arena);
 }
 
+static const struct sl_dlq_assist_ops *assistance;
+
+void sl_dlq_connector_assist(const struct sl_dlq_assist_ops *ops)
+{
+        assistance = ops;
+}
+
 static enum sl_rc run(const void *cfg, const struct sl_loop_env *env, struct sl_err *err)
 {
         struct sl_dlq_worker w = {.cfg = cfg, .env = env};
         bool more = false;
+        if (strcmp(w.cfg->connect, "none") != 0)
+                w.assist = assistance;
         sl_arena_init(&w.arena, 0);
         enum sl_rc rc = open_worker(&w, err);
         while (rc == SL_OK && !atomic_load(env->stop)) {

@@ -7,8 +7,11 @@
 #include "base/metrics.h"
 #include "dlq/act.h"
 #include "dlq/aside.h"
+#include "dlq/assist.h"
+#include "dlq/growth.h"
 #include "dlq/internal.h"
 #include "dlq/opts.h"
+#include "dlq/poison.h"
 #include "dlq/policy.h"
 #include "dlq/rules.h"
 #include "dlq/scan.h"
@@ -19,7 +22,7 @@
 
 struct sl_dlq_worker_cfg {
         struct sl_cfg_list topics;
-        const char *rules_file, *quarantine_topic, *ledger_topic, *audit_topic;
+        const char *rules_file, *connect, *quarantine_topic, *ledger_topic, *audit_topic;
         const char *user_info, *bearer_token; /* of the registry; read from the config itself */
         struct sl_retry_policy retry[SL_DLQ_CLASSES];
         struct sl_breaker_rule breaker;
@@ -53,6 +56,10 @@ struct sl_dlq_goal {
         bool compacted;
         int64_t room; /* max.message.bytes; INT64_MAX = nobody says */
         int64_t asked_ms;
+        struct sl_growth growth; /* of records that don't lie where their keys belong now */
+        int32_t then;            /* partitions when they failed; 0 = as many as now, as far as anybody knows */
+        uint32_t told;           /* of growth.seen, when it was asked last */
+        int64_t told_ms;
         struct sl_breaker breaker;
         struct sl_metric *open;
         char *name, *labels;
@@ -85,6 +92,8 @@ struct sl_dlq_topic {
         const char *name;
         struct sl_dlq_act *act; /* NULL: not opened, or it stands back */
         struct sl_dlq_ledger *ledger;
+        struct sl_poison poison;
+        int64_t opened_ms; /* monotonic */
         struct sl_dlq_aside *aside; /* made at the first use */
         int64_t open_at_ms;         /* when to try; wall clock */
         struct sl_reader_part *parts; /* begin: what was not read yet, -1 = nothing was */
@@ -95,6 +104,11 @@ struct sl_dlq_topic {
         struct sl_waiting waiting;
         struct sl_idset taken;        /* identities of letters that were replayed, quarantined ... */
         struct sl_idset fingerprints;
+        struct sl_dlq_assist *assist; /* NULL: nobody lends, or was not asked yet */
+        int64_t lent_ms;              /* when it was asked who lends; monotonic, 0 = never */
+        bool lent;                    /* somebody does */
+        uint64_t lost;                /* letters of the pass that have no origin */
+        int64_t look_ms;              /* monotonic: not before is looked for new ones */
         struct sl_map goals;          /* topic -> struct sl_dlq_goal */
         struct sl_dlq_done done;
         struct sl_dlq_topic_stats stats;
@@ -112,6 +126,7 @@ struct sl_dlq_worker {
         struct sl_dlq_rules *rules;   /* NULL = none */
         struct sl_dlq_mend *mends;    /* by rule's number */
         uint32_t rule_count;
+        const struct sl_dlq_assist_ops *assist; /* NULL: none */
         struct sl_metric **rule_uses;
         char **rule_labels;
         char stamp[64]; /* of the rules file */
@@ -147,6 +162,13 @@ void sl_dlq_topic_free(struct sl_dlq_topic *t);
 /* The goal of this name, made at the first time. */
 struct sl_dlq_goal *sl_dlq_topic_goal(struct sl_dlq_topic *t, struct sl_str topic);
 void sl_dlq_topic_scan_opts(struct sl_dlq_topic *t, struct sl_dlq_scan_opts *ret);
+
+/* ---- worker_record.c ---- */
+
+/* What the ledger has, into the topic and its task. */
+enum sl_rc sl_dlq_record_load(struct sl_dlq_topic *t, struct sl_err *err);
+/* Into the ledger, with the transaction that is committed next. */
+void sl_dlq_record_put(struct sl_dlq_topic *t);
 
 /* ---- worker_send.c ---- */
 

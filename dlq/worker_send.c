@@ -57,7 +57,14 @@ static enum sl_rc describe(struct batch *b, struct sl_dlq_goal *g)
         struct sl_err ignored = {0}; /* without the right to ask it is taken for one that keeps all */
         if (g->asked_ms && b->now_ms - g->asked_ms < GOAL_MS)
                 return SL_OK;
+        int32_t before = g->partitions;
         SL_TRY(sl_admin_topic_partitions(admin, g->name, SL_DLQ_ASK_MS, &g->partitions, b->err));
+        if (g->partitions != before) {
+                sl_growth_end(&g->growth);
+                sl_growth_begin(&g->growth, g->partitions);
+                g->then = 0;
+                g->told = 0;
+        }
         if (g->partitions &&
             sl_admin_topic_config(admin, g->name, "cleanup.policy", SL_DLQ_ASK_MS, &policy, &ignored) == SL_OK)
                 g->compacted = strstr(sl_buf_cstr(&policy), "compact") != NULL;
@@ -162,6 +169,16 @@ static void set_origin(const struct sl_dlq_item *it, struct retry *e)
                 e->origin_offset = first.offset;
 }
 
+/* A keyed record in the partition where its key belongs goes there, grown or not: only others tell. */
+static void see_growth(const struct sl_dlq_item *it, const struct retry *e)
+{
+        struct sl_dlq_origin at = sl_dlq_failed_at(it);
+        struct sl_dlq_goal *g = e->goal;
+        if (e->keyed && g->partitions > 0 && at.offset >= 0 && at.partition >= 0 && at.partition < g->partitions &&
+            e->key_hash % (uint32_t)g->partitions != (uint32_t)at.partition)
+                sl_growth_see(&g->growth, at.partition, at.offset, e->key_hash);
+}
+
 static enum sl_rc watch(struct batch *b, const struct sl_dlq_item *it, struct sl_str value, struct retry *e)
 {
         if (!e->goal->compacted || !it->key.ptr || e->origin_offset < 0 || e->origin_partition < 0 ||
@@ -191,6 +208,7 @@ static enum sl_rc take_retry(struct batch *b, const struct sl_dlq_item *it, cons
         e->key_hash = e->keyed ? sl_kafka_key_hash(it->key) : 0;
         SL_TRY(describe(b, e->goal));
         set_origin(it, e);
+        see_growth(it, e);
         payload(b, it, &value, &why);
         int64_t held = UNFIT_MS;
         if (!why && it->rule && it->rule->action == SL_DLQ_ACT_REPAIR)
@@ -342,6 +360,8 @@ static enum sl_rc read_due(struct batch *b)
                                 e->due_ms = MET;
                         }
                 sl_dlq_scan_close(scan);
+                if (rc == SL_OK)
+                        b->t->dirty |= sl_poison_passed(&b->t->poison);
         }
         for (uint32_t i = 0; i < b->due_count && rc == SL_OK; i++)
                 b->gone |= b->due[i].due_ms != MET; /* retention was faster */
@@ -387,6 +407,30 @@ static enum sl_rc read_newer(struct batch *b)
         return SL_OK;
 }
 
+/* Did the topics get more partitions since their records failed? Asked again when there are more of them to tell by. */
+static enum sl_rc look_at_growth(struct batch *b)
+{
+        for (uint32_t i = 0; i < b->count; i++) {
+                struct sl_dlq_goal *g = b->retries[i].goal;
+                struct sl_reader_opts opts = {.cfg = b->t->w->kafka,
+                                              .admin = b->t->w->admin,
+                                              .client_id = "sluice-dlq-growth",
+                                              .topic = g->name,
+                                              .stop = b->t->w->env->stop};
+                if (g->then || g->growth.seen == g->told || (g->told && b->now_ms - g->told_ms < GOAL_MS))
+                        continue;
+                g->told = g->growth.seen;
+                g->told_ms = b->now_ms;
+                SL_TRY(sl_growth_tell(&g->growth, &opts, &g->then, b->err));
+                if (g->then < g->partitions)
+                        sl_info("%s has %d partitions since its records failed, it had %d: records go where their keys belong now", g->name,
+                                g->partitions, g->then);
+                else
+                        g->then = 0;
+        }
+        return SL_OK;
+}
+
 struct lineage {
         char id[300], partition[16], offset[24], hop[16], retry[16], first[24], job[300];
 };
@@ -423,7 +467,8 @@ static uint32_t add_lineage(const struct batch *b, const struct retry *e, int32_
 static int32_t choose_partition(const struct retry *e)
 {
         int32_t n = e->goal->partitions;
-        if (e->origin_partition >= 0 && e->origin_partition < n)
+        bool grown = e->keyed && e->goal->then && e->goal->then < n;
+        if (!grown && e->origin_partition >= 0 && e->origin_partition < n)
                 return e->origin_partition;
         return (int32_t)(e->keyed ? e->key_hash % (uint32_t)n : (uint64_t)e->wait.offset % (uint64_t)n);
 }
@@ -480,6 +525,7 @@ static enum sl_rc write_all(struct batch *b)
         if (!b->count)
                 return SL_OK;
         qsort(b->retries, b->count, sizeof(*b->retries), by_origin);
+        SL_TRY(look_at_growth(b));
         SL_TRY(read_newer(b));
         for (uint32_t i = 0; i < b->count; i++)
                 SL_TRY(write_one(b, &b->retries[i]));

@@ -14,6 +14,9 @@
 #define GLANCE_MS 2000    /* how often to look whether who acts has ended */
 #define LOOK_MS 4000      /* how often to look for others while we have nothing to do */
 #define FINGERPRINTS 100000
+#define LENT_MS 60000    /* how long it is believed who lends */
+#define SEARCH_SHARE 10  /* searching origins takes at most so large a part of the time: a tenth */
+#define PROVEN_MS 30000   /* alive for so long, with nothing left to do: there is no reason for doubt */
 
 /* --- Who acts --------------------------------------------------------------------------------------------------------- */
 
@@ -22,6 +25,7 @@ static void close_act(struct sl_dlq_topic *t, int64_t open_at_ms)
         sl_dlq_act_close(t->act);
         t->act = NULL;
         t->ledger = NULL;
+        t->poison = (struct sl_poison){0};
         sl_dlq_aside_close(t->aside);
         t->aside = NULL;
         t->open_at_ms = open_at_ms;
@@ -73,18 +77,6 @@ static enum sl_rc glance(struct sl_dlq_topic *t, int64_t *ret_busy_ms, struct sl
         return SL_OK;
 }
 
-static enum sl_rc load_record(struct sl_dlq_topic *t, struct sl_err *err)
-{
-        struct sl_str text = sl_dlq_ledger_worker(t->ledger);
-        sl_auto_json *obj = NULL;
-        t->fresh = !text.ptr;
-        if (text.ptr)
-                SL_TRY(sl_json_parse(text, &obj, err));
-        sl_seen_load(&t->seen, json_object_get(obj, "seen"));
-        sl_dlq_signals_load(t->w, json_object_get(obj, "subjects"));
-        return SL_OK;
-}
-
 static enum sl_rc find_parts(struct sl_dlq_topic *t, struct sl_err *err)
 {
         int32_t n = 0;
@@ -96,6 +88,33 @@ static enum sl_rc find_parts(struct sl_dlq_topic *t, struct sl_err *err)
                 t->parts[i] = (struct sl_reader_part){.id = i, .begin = -1, .end = -1};
         t->part_count = (uint32_t)n;
         return SL_OK;
+}
+
+static enum sl_rc commit_watch(void *arg, struct sl_err *err)
+{
+        return sl_dlq_topic_commit(arg, err);
+}
+
+static enum sl_rc begin_watch(struct sl_dlq_topic *t, struct sl_err *err)
+{
+        struct sl_poison_opts opts = {.cfg = t->w->kafka,
+                                      .admin = t->w->admin,
+                                      .topic = t->name,
+                                      .act = t->act,
+                                      .stop = t->w->env->stop,
+                                      .commit = commit_watch,
+                                      .arg = t};
+        t->opened_ms = sl_mono_ms();
+        SL_TRY(sl_poison_begin(&t->poison, &opts, err));
+        return sl_dlq_topic_commit(t, err); /* from now on we are the ones who act */
+}
+
+static void prove(struct sl_dlq_topic *t)
+{
+        if (!t->act || !t->poison.told.lives || sl_mono_ms() - t->opened_ms < PROVEN_MS)
+                return;
+        sl_poison_over(&t->poison);
+        t->dirty = true;
 }
 
 static enum sl_rc open_topic(struct sl_dlq_topic *t, struct sl_err *err)
@@ -117,8 +136,8 @@ static enum sl_rc open_topic(struct sl_dlq_topic *t, struct sl_err *err)
         t->looked_ms = sl_mono_ms();
         t->ledger_end = -1;
         t->committed = false;
-        t->dirty = sl_dlq_ledger_last(t->ledger).by != SL_DLQ_BY_WORKER; /* from now on we are the ones who act */
-        return load_record(t, err);
+        SL_TRY(sl_dlq_record_load(t, err));
+        return begin_watch(t, err);
 }
 
 /* While we have nothing to write, nobody tells us that a command has acted: its letters are closed, and counts are old. */
@@ -220,6 +239,12 @@ static void meet(struct sl_dlq_topic *t, const struct sl_dlq_item *it, int64_t n
                 sl_metric_add(t->stats.fingerprints, 1);
 }
 
+/* Its origin could be searched, and is searched for all of a pass at once. */
+static bool is_lost(const struct sl_dlq_topic *t, const struct sl_dlq_item *it)
+{
+        return t->lent && !it->origin.topic.ptr && !it->pointer;
+}
+
 static void see(struct sl_dlq_topic *t, const struct sl_dlq_item *it, int64_t now_ms)
 {
         enum sl_dlq_state state = sl_dlq_ledger_state(t->ledger, it->partition, it->offset);
@@ -249,25 +274,79 @@ void sl_dlq_topic_scan_opts(struct sl_dlq_topic *t, struct sl_dlq_scan_opts *ret
                                          .topic = t->name,
                                          .rules = t->w->rules,
                                          .stop = t->w->env->stop,
-                                         .decode = t->w->decode};
+                                         .decode = t->w->decode,
+                                         .step = sl_poison_step,
+                                         .step_arg = &t->poison,
+                                         .improve = t->assist ? t->w->assist->improve : NULL,
+                                         .improve_arg = t->assist};
+}
+
+static void ask_lenders(struct sl_dlq_topic *t)
+{
+        struct sl_dlq_worker *w = t->w;
+        if (!w->assist || (t->lent_ms && sl_mono_ms() - t->lent_ms < LENT_MS))
+                return;
+        struct sl_dlq_assist_opts opts = {
+                .connect = w->cfg->connect, .topic = t->name, .kafka = w->kafka, .admin = w->admin, .client = &w->client};
+        if (!t->assist)
+                t->assist = w->assist->open(w->assist->program, &opts);
+        t->lent = w->assist->refresh(t->assist);
+        t->lent_ms = sl_mono_ms();
+}
+
+/* What can't be read at all (no right to) stays unknown. */
+static enum sl_rc search_origins(struct sl_dlq_topic *t, const struct sl_dlq_scan_opts *opts, struct sl_err *err)
+{
+        struct sl_err why = {0};
+        enum sl_rc rc = t->w->assist->search(t->assist, opts, &why);
+        if (rc == SL_OK)
+                return SL_OK;
+        if (rc == SL_TRANSIENT || why.id == SL_E_STOPPED) {
+                *err = why;
+                return rc;
+        }
+        sl_log_err(SL_LOG_WARN, &why, "where dead letters came from can't be searched");
+        return SL_OK;
+}
+
+/* All letters but the lost ones; or, searched, those that were. */
+static enum sl_rc pass(struct sl_dlq_topic *t, const struct sl_dlq_scan_opts *opts, bool searched, int64_t now_ms, struct sl_err *err)
+{
+        struct sl_dlq_scan *scan;
+        struct sl_dlq_item *items;
+        uint32_t got;
+        SL_TRY(sl_dlq_scan_open(opts, &scan, err));
+        enum sl_rc rc;
+        while ((rc = sl_dlq_scan_next(scan, &items, &got, err)) == SL_OK && got)
+                for (uint32_t i = 0; i < got; i++) {
+                        const struct sl_dlq_item *it = &items[i];
+                        bool lost = is_lost(t, it) || (searched && it->origin.how && strcmp(it->origin.how, "content") == 0);
+                        if (lost == searched)
+                                see(t, it, now_ms);
+                        t->lost += lost;
+                }
+        sl_dlq_scan_close(scan);
+        return rc;
 }
 
 static enum sl_rc read_new(struct sl_dlq_topic *t, const struct sl_reader_part *ranges, uint32_t n, struct sl_err *err)
 {
         struct sl_dlq_scan_opts opts;
-        struct sl_dlq_scan *scan;
-        struct sl_dlq_item *items;
-        uint32_t got;
+        int64_t now = sl_wall_ms(), begun = sl_mono_ms();
+        ask_lenders(t);
         sl_dlq_topic_scan_opts(t, &opts);
         opts.ranges = ranges;
         opts.range_count = n;
-        SL_TRY(sl_dlq_scan_open(&opts, &scan, err));
-        enum sl_rc rc;
-        int64_t now = sl_wall_ms();
-        while ((rc = sl_dlq_scan_next(scan, &items, &got, err)) == SL_OK && got)
-                for (uint32_t i = 0; i < got; i++)
-                        see(t, &items[i], now);
-        sl_dlq_scan_close(scan);
+        t->lost = 0;
+        enum sl_rc rc = pass(t, &opts, false, now, err);
+        if (rc == SL_OK && t->lost) {
+                rc = search_origins(t, &opts, err);
+                if (rc == SL_OK)
+                        rc = pass(t, &opts, true, now, err);
+                t->look_ms = sl_mono_ms() + (sl_mono_ms() - begun) * SEARCH_SHARE;
+        }
+        if (rc == SL_OK)
+                t->dirty |= sl_poison_passed(&t->poison);
         for (uint32_t i = 0; i < n && rc == SL_OK; i++) {
                 t->parts[ranges[i].id].begin = ranges[i].end;
                 t->dirty |= sl_seen_add(&t->seen, ranges[i].id, ranges[i].end, now);
@@ -281,7 +360,7 @@ static enum sl_rc look(struct sl_dlq_topic *t, struct sl_err *err)
         int32_t *ids = sl_calloc(n + 1, sizeof(*ids));
         int64_t *ends = sl_calloc(n + 1, sizeof(*ends));
         struct sl_reader_part *ranges = sl_calloc(n + 1, sizeof(*ranges));
-        bool shrunk = false;
+        bool shrunk = false, later = sl_mono_ms() < t->look_ms;
         for (uint32_t i = 0; i < n; i++)
                 ids[i] = (int32_t)i;
         enum sl_rc rc = sl_admin_list_offsets(t->w->admin, t->name, ids, n, SL_AT_LATEST, true, SL_DLQ_ASK_MS, ends, err);
@@ -294,10 +373,10 @@ static enum sl_rc look(struct sl_dlq_topic *t, struct sl_err *err)
         if (rc == SL_OK && shrunk) { /* it was deleted and made again: another ledger, and other letters */
                 t->seen.count = 0;
                 close_act(t, sl_wall_ms());
-        } else if (rc == SL_OK && news) {
+        } else if (rc == SL_OK && news && !later) {
                 rc = read_new(t, ranges, news, err);
         }
-        t->fresh &= rc != SL_OK;
+        t->fresh &= rc != SL_OK || (news && later);
         free(ids);
         free(ends);
         free(ranges);
@@ -305,32 +384,6 @@ static enum sl_rc look(struct sl_dlq_topic *t, struct sl_err *err)
 }
 
 /* --- Committing ------------------------------------------------------------------------------------------------------- */
-
-/* Due times of what waits follow from when it was seen; of all else nobody asks that any more. */
-static void prune(struct sl_dlq_topic *t)
-{
-        if (t->seen.count <= SL_SEEN_MAX / 2)
-                return;
-        for (uint32_t p = 0; p < t->part_count; p++) {
-                int64_t first = t->parts[p].begin;
-                for (size_t i = 0; i < t->waiting.count; i++)
-                        if (t->waiting.items[i].partition == (int32_t)p && t->waiting.items[i].offset < first)
-                                first = t->waiting.items[i].offset;
-                sl_seen_prune(&t->seen, (int32_t)p, first);
-        }
-}
-
-static void put_record(struct sl_dlq_topic *t)
-{
-        struct sl_buf text = {0};
-        prune(t);
-        sl_auto_json *obj = json_pack("{s:s, s:i, s:o, s:o}", "connector", t->w->env->connector, "task",
-                                      (int)t->w->env->task, "seen", sl_seen_json(&t->seen), "subjects",
-                                      sl_dlq_signals_json(t->w));
-        sl_json_dump(obj, &text);
-        sl_dlq_ledger_put_worker(t->ledger, (struct sl_str){text.ptr, text.len});
-        sl_buf_free(&text);
-}
 
 static bool did_something(const struct sl_dlq_done *d)
 {
@@ -362,7 +415,7 @@ static void forget_done(struct sl_dlq_topic *t)
 
 enum sl_rc sl_dlq_topic_commit(struct sl_dlq_topic *t, struct sl_err *err)
 {
-        put_record(t);
+        sl_dlq_record_put(t);
         if (did_something(&t->done))
                 SL_TRY(audit(t, err));
         SL_TRY(sl_dlq_act_commit(t->act, err));
@@ -378,6 +431,11 @@ void sl_dlq_topic_again(struct sl_dlq_topic *t)
 {
         t->waiting.count = 0;
         sl_idset_free(&t->taken);
+        if (t->assist)
+                t->w->assist->close(t->assist);
+        t->assist = NULL;
+        t->lent = false;
+        t->lent_ms = t->look_ms = 0;
         for (uint32_t i = 0; i < t->part_count; i++)
                 t->parts[i].begin = -1;
         free(t->done.rules);
@@ -397,7 +455,10 @@ static enum sl_rc turn(struct sl_dlq_topic *t, bool *ret_more, struct sl_err *er
                 return SL_OK;
         if (t->dirty)
                 SL_TRY(sl_dlq_topic_commit(t, err));
-        return sl_dlq_topic_due(t, ret_more, err);
+        SL_TRY(sl_dlq_topic_due(t, ret_more, err));
+        if (!*ret_more)
+                prove(t);
+        return SL_OK;
 }
 
 enum sl_rc sl_dlq_topic_turn(struct sl_dlq_topic *t, bool *ret_more, struct sl_err *err)
@@ -416,6 +477,7 @@ enum sl_rc sl_dlq_topic_turn(struct sl_dlq_topic *t, bool *ret_more, struct sl_e
 static void free_goal(void *p)
 {
         struct sl_dlq_goal *g = p;
+        sl_growth_end(&g->growth);
         sl_metrics_drop(g->labels);
         free(g->labels);
         free(g->name);
@@ -444,11 +506,14 @@ struct sl_dlq_goal *sl_dlq_topic_goal(struct sl_dlq_topic *t, struct sl_str topi
 
 void sl_dlq_topic_free(struct sl_dlq_topic *t)
 {
+        sl_poison_goodbye(&t->poison);
         sl_dlq_act_close(t->act);
         sl_dlq_aside_close(t->aside);
         free(t->parts);
         sl_seen_free(&t->seen);
         sl_waiting_free(&t->waiting);
+        if (t->assist)
+                t->w->assist->close(t->assist);
         sl_idset_free(&t->taken);
         sl_idset_free(&t->fingerprints);
         sl_map_free(&t->goals, free_goal);

@@ -146,6 +146,7 @@ static int start(struct worker *w)
                 .arg = w,
         };
         w->herder = sl_herder_start(&opts);
+        sl_dlq_assist_start(w->herder);
         w->dlq = sl_dlq_rest_new(&w->cfg);
         if (sl_rest_server_serve(w->rest, w->herder, sl_dlq_rest_routes(w->dlq), &err) != SL_OK) {
                 sl_log_err(SL_LOG_ERROR, &err, "REST can't be served");

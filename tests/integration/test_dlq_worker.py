@@ -360,6 +360,94 @@ def test_a_breaker_stops_retries_to_a_target(made, kafka):
     assert made.value("sluice_dlq_waiting_letters") >= 1
 
 
+def restarted(worker, made):
+    worker.kill()
+    worker.start()
+    worker.wait_running(made.name, 1, timeout=60 * SLOW)
+
+
+def test_budget_and_breaker_survive_a_kill(make_worker, kafka, unique):
+    """A budget is of any hour, and an open breaker stays open: a worker that is killed and started again gets no second one."""
+    worker = make_worker().start()
+    made = Stand(worker, kafka, unique)
+    other = f"{made.source}-well"
+    kafka.create_topic(other)
+    made.run(**{"dlq.retry.transient.budget.per.hour": 7, "dlq.retry.transient.initial.ms": 50, "dlq.breaker.failures.min": 3,
+                "dlq.breaker.open.ms": 600_000})  # fmt: skip
+    made.fail(*[letter(made.source, 0, n, str(n).encode()) for n in range(4)])
+    for record in made.arrived(4):
+        fail_again(kafka, made.dead, record)
+    made.wait_value("sluice_dlq_breaker_state", 1, target=made.source)
+    wait_until(lambda: made.source in last_record(kafka, made)["breakers"], what="it is written down")
+    restarted(worker, made)
+    made.wait_value("sluice_dlq_breaker_state", 1, target=made.source)
+    # 3 of 7 are left for the other topic; those to the broken one take none of them.
+    made.fail(letter(made.source, 0, 9, b"held"), *[letter(other, 0, n, str(n).encode()) for n in range(6)])
+    wait_records(kafka, other, 3)
+    made.wait_value("sluice_dlq_waiting_letters", 8)
+    restarted(worker, made)
+    made.wait_value("sluice_dlq_waiting_letters", 8)
+    time.sleep(2)  # its letters are due, and looked at
+    assert (len(kafka.consume_all(other)), len(kafka.consume_all(made.source))) == (3, 4)
+    assert sum(last_record(kafka, made)["budgets"]["transient"].values()) == 7
+
+
+def last_record(kafka, made):
+    """The connector's in the ledger."""
+    records = [r for r in kafka.consume_all(made.ledger) if json.loads(r.key)[0] == "worker"]
+    return json.loads(records[-1].value) if records else {"breakers": {}}
+
+
+def test_a_topic_that_got_more_partitions(made, kafka):
+    """Retried records go where live ones of their keys go now; what the growth does not explain keeps its partition."""
+    keys = [f"key-{n}".encode() for n in range(40)]
+    kafka.produce(made.source, [(k, b"old") for k in keys], partitioner="murmur2_random")
+    letters = [letter(r.topic, r.partition, r.offset, r.key, b"again") for r in kafka.consume_all(made.source)]
+    admin = kafka.admin()
+    admin.create_partitions([confluent_kafka.admin.NewPartitions(made.source, 5)])[made.source].result(30)
+    wait_until(lambda: len(admin.list_topics(made.source, timeout=5).topics[made.source].partitions) == 5)
+    kafka.produce(made.source, [(k, b"new") for k in keys], partitioner="murmur2_random")
+    fresh = [r for r in kafka.consume_all(made.source) if r.value == b"new"][:10]  # failed since: they must not hide what the others tell
+    made.fail(*[letter(r.topic, r.partition, r.offset, r.key, b"fresh") for r in fresh], *letters)
+    made.run(**{"dlq.retry.transient.initial.ms": 1})
+    made.arrived(90)
+    made.wait_value("sluice_dlq_open_letters", 0)
+    now = {r.key: r.partition for r in kafka.consume_all(made.source) if r.value == b"new"}
+    assert {r.key: r.partition for r in kafka.consume_all(made.source) if r.value == b"again"} == now
+    assert {r.key: r.partition for r in kafka.consume_all(made.source) if r.value == b"fresh"} == {r.key: r.partition for r in fresh}
+
+
+def test_the_workers_connectors_lend(made, kafka, tmp_path):
+    """Letters without headers: their origin is found in the topics of the connector that gave them up, and its converter says what is wrong
+    with them; what is ambiguous stays without one. Those that come later are searched, too."""
+    sink = {
+        "connector.class": "file-sink", "file": str(tmp_path / "out"), "topics": made.source, "errors.tolerance": "all",
+        "value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
+        "key.converter": "org.apache.kafka.connect.storage.StringConverter", "errors.deadletterqueue.topic.name": made.dead,
+        "errors.deadletterqueue.topic.replication.factor": "1",
+    }  # fmt: skip
+    name = f"lender-{made.name}"
+    answer = made.worker.rest("POST", "/connectors", json={"name": name, "config": sink, "initial_state": "STOPPED"})
+    assert answer.status_code == 201, answer.text
+    records = [{"key": b"k%d" % n, "value": b"{broken %d" % n, "timestamp": BASE + n, "partition": n % 2} for n in range(6)]
+    twin = {"key": b"twin", "value": b"{broken twin"}
+    produce(kafka, made.source, [*records, {**twin, "partition": 0}, {**twin, "partition": 1}])
+    plain = [{k: v for k, v in r.items() if k != "partition"} for r in records]
+    headed = letter(made.source, 1, 9, b"headed", b"v")
+    made.fail(*plain[:4], twin, {"key": b"good", "value": b'{"n":1}'}, {"key": b"x", "value": b"{never there"}, headed)
+    made.run(**{"dlq.retry.deserialization.age.max.ms": 3000 * SLOW})
+    made.wait_value("sluice_dlq_open_letters", 1, **{"class": "unknown"})
+    made.fail(*plain[4:])
+    aside = wait_records(kafka, f"{made.dead}-quarantine", 8)
+    told = {r.key: json.loads(dict(r.headers)["__sluice.dlq.quarantine"]) for r in aside}
+    assert {d["class"] for d in told.values()} == {"deserialization"} and len(told) == 8
+    assert {k: d.get("origin") for k, d in told.items()} == {
+        **{b"k%d" % n: {"topic": made.source, "partition": n % 2, "offset": n // 2} for n in range(6)}, b"twin": None, b"x": None}  # fmt: skip
+    made.wait_value("sluice_dlq_open_letters", 1, **{"class": "unknown"})
+    assert [r.key for r in kafka.consume_all(made.source) if r.key == b"headed"] == [b"headed"]
+    made.worker.delete(name)
+
+
 def test_a_record_that_its_topic_refuses_stays(made, kafka):
     """It would stop the task each time; others go on."""
     small = f"{made.source}-small"
@@ -417,6 +505,7 @@ def test_rest_shows_pauses_and_deletes_it(worker, kafka, unique):
         ({"dlq.rules.file": "/nowhere/rules.json"}, "nowhere"),
         ({"topics": "x"}, "remove topics"),
         ({"dlq.retry.transient.initial.ms": "soon"}, "Not a number"),
+        ({"dlq.connect.url": "elsewhere"}, "self, none or the http address"),
     ]:
         answer = worker.rest("POST", "/connectors", json={"name": f"{made.name}-bad", "config": {**made.config(), **bad}})
         assert answer.status_code == 400 and text in answer.text, answer.text

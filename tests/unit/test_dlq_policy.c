@@ -65,7 +65,19 @@ static void test_limits(void **state)
         assert_true(!plan.over && plan.due_ms < SL_NEVER_MS && plan.expires_ms < SL_NEVER_MS && plan.expires_ms > 1000);
 }
 
-/* No hour has more than the budget, and what is refused passes later. */
+/* What another process knows of it, or this one: it has read the same before. */
+static void restart_budget(struct sl_budget *b)
+{
+        struct sl_budget fresh = {0};
+        json_t *obj = sl_budget_json(b);
+        sl_budget_load(b, obj);
+        sl_budget_load(&fresh, obj);
+        sl_budget_load(&fresh, obj);
+        json_decref(obj);
+        *b = fresh;
+}
+
+/* No hour has more than the budget, over restarts, and what is refused passes later. */
 static void test_budget(void **state)
 {
         enum { TAKES = 4000 };
@@ -73,14 +85,20 @@ static void test_budget(void **state)
         (void)state;
         for (int round = 0; round < 20; round++) {
                 struct sl_budget b = {0};
-                int64_t now = 1 + up_to(100000000), most = 1 + up_to(50);
+                int64_t now = 1 + up_to(100000000), most = 1 + up_to(50), newest = 0;
                 int n = 0, refused = 0;
                 for (int i = 0; i < TAKES; i++) {
-                        int64_t wait = sl_budget_take(&b, most, now);
+                        if (!up_to(9))
+                                restart_budget(&b);
+                        int64_t behind = up_to(5) ? 0 : up_to(30 * 60000); /* the clock of another machine */
+                        int64_t clock = now > behind ? now - behind : now;
+                        int64_t wait = sl_budget_take(&b, most, clock);
+                        if (clock > newest)
+                                newest = clock;
                         if (!wait) {
-                                taken[n++] = now;
+                                taken[n++] = newest;
                                 int within = 0;
-                                for (int k = n - 1; k >= 0 && taken[k] > now - 3600000; k--)
+                                for (int k = n - 1; k >= 0 && taken[k] > newest - 3600000; k--)
                                         within++;
                                 assert_true(within <= most);
                         } else {
@@ -93,6 +111,25 @@ static void test_budget(void **state)
                 assert_int_equal(sl_budget_take(&b, most, now + 2 * 3600000), 0);
                 assert_int_equal(sl_budget_take(&b, 0, now), 0);
         }
+}
+
+/* As the next process finds it, whose clock may be another one. */
+static void restart_breaker(struct sl_breaker *b, const struct sl_breaker_rule *r, int64_t now)
+{
+        struct sl_breaker fresh = {0};
+        json_t *array = sl_breaker_json(b);
+        if (array)
+                sl_breaker_load(&fresh, r, array, now);
+        json_decref(array);
+        assert_int_equal(fresh.state, b->state);
+        assert_int_equal(fresh.sent, b->sent);
+        assert_int_equal(fresh.returned, b->returned);
+        if (b->state != SL_BREAKER_CLOSED) {
+                assert_int_equal(fresh.in_a_row, b->in_a_row);
+                assert_int_equal(fresh.probed, b->probed);
+                assert_int_equal(fresh.until_ms, b->until_ms);
+        }
+        *b = fresh;
 }
 
 static void test_breaker(void **state)
@@ -131,6 +168,8 @@ static void test_breaker(void **state)
         /* It never stays open for longer than ten times, whatever happens, and always lets one pass in the end. */
         for (int i = 0; i < 100000; i++) {
                 now += up_to(700);
+                if (!up_to(9))
+                        restart_breaker(&b, &rule, now);
                 if (sl_breaker_may(&b, &rule, now, &wait))
                         sl_breaker_sent(&b, &rule, now);
                 else
@@ -138,6 +177,13 @@ static void test_breaker(void **state)
                 for (int64_t n = up_to(2); n > 0; n--)
                         sl_breaker_returned(&b, &rule, now);
         }
+        /* Written by a clock that was a day ahead: it is open as long as it may be, not longer. */
+        struct sl_breaker ahead = {0};
+        json_t *array = json_pack("[i, i, i, i, b, I, I]", SL_BREAKER_OPEN, 0, 0, 1, 0, now + 86400000, now + 86400000);
+        sl_breaker_load(&ahead, &rule, array, now);
+        assert_false(sl_breaker_may(&ahead, &rule, now, &wait));
+        assert_int_equal(wait, 10 * rule.open_ms);
+        json_decref(array);
         const struct sl_breaker_rule off = {.percent = 0};
         assert_true(sl_breaker_may(&b, &off, now, &wait));
 }
