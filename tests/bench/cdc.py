@@ -2,7 +2,8 @@
 """Catch-up of a Postgres backlog: Sluice (exactly-once, into Kafka) against pg_recvlogical (TCP, to /dev/null).
 
 With --workload w1..w7 (tests/support/workloads.py) the contenders read that one: pg_recvlogical, Sluice by streaming only
-(sluice.backlog.bytes=-1), Sluice as it comes, and with --debezium Debezium on a JVM Kafka Connect, at its defaults and tuned.
+(sluice.backlog.bytes=-1), Sluice as it comes, and with --debezium Debezium on a JVM Kafka Connect: at its defaults, tuned, and
+tuned with exactly.once.source.support=enabled (without that it is at least once).
 
 The same WAL is read each time through a copy of one slot. The runs alternate; the pairs' ratios, the minimum and the
 median are reported, and the spread of pg_recvlogical's own runs as the noise of this machine (A/A). After each run
@@ -300,11 +301,13 @@ def read_with_sluice(args, parts, name, more):
     return result
 
 
-def read_with_debezium(args, parts, name, more):
+def read_with_debezium(args, parts, name, more, exactly_once=False):
     """From the start of a connector on a worker that runs, so that the JVM's start is not counted."""
     copy_slot(parts.postgres, name)
     heap = "2g" if more else "1g"
     own = {"connector.client.config.override.policy": "All"}
+    if exactly_once:
+        own["exactly.once.source.support"] = "enabled"
     with jvm_connect.Distributed(parts.workdir / name, parts.kafka.bootstrap, name, own, ("debezium",), heap) as worker:
         before, broker, started = process_cpu(worker.pid), process_cpu(parts.kafka.pid), time.monotonic()
         answer = worker.rest("POST", "/connectors", json={"name": name, "config": workload_config(parts.postgres, name, **more)})
@@ -350,6 +353,7 @@ def run_workload(args, parts):
     if args.debezium:
         contenders["debezium"] = lambda name: read_with_debezium(args, parts, name, {})
         contenders["debezium_tuned"] = lambda name: read_with_debezium(args, parts, name, DEBEZIUM_TUNED)
+        contenders["debezium_exactly_once"] = lambda name: read_with_debezium(args, parts, name, DEBEZIUM_TUNED, exactly_once=True)
     if args.only:
         contenders = {who: read for who, read in contenders.items() if who in ("pg_recvlogical", *args.only)}
     results = {who: [] for who in contenders}
@@ -417,7 +421,7 @@ def main():
     parser.add_argument("--no-socket", action="store_true", help="leave the Unix socket runs out")
     parser.add_argument("--workload", choices=sorted(workloads.ALL), help="; ".join(
         f"{name}: {cls.__doc__}" for name, cls in workloads.ALL.items()).replace("%", "%%"))
-    parser.add_argument("--debezium", action="store_true", help="with --workload: Debezium as a contender, twice")
+    parser.add_argument("--debezium", action="store_true", help="with --workload: Debezium as a contender, three times")
     parser.add_argument("--only", nargs="*", help="with --workload: these contenders (and pg_recvlogical), as the table names them")
     parser.add_argument("--no-warm-up", action="store_true", help="with --workload: count the first round too")
     parser.add_argument("--timeout", type=int, default=900, help="with --workload: seconds that one reading may take")
