@@ -456,10 +456,23 @@ static void look(struct sl_s3_object *o)
         start(o, call, looked);
 }
 
+/* S3 names the ETag of what it has stored. Who answers 200 without it, a proxy or a page in front of the network, has stored nothing. */
+static void check_stored(const struct sl_s3_object *o, struct sl_s3_call *call)
+{
+        struct sl_str body = sl_s3_body_of(call);
+        bool told = o->count ? memmem(body.ptr, body.len, "<ETag>", 6) : sl_http_header(&call->resp, "ETag").ptr;
+        if (call->rc == SL_OK && !told)
+                call->rc = sl_fail(&call->err, SL_E_S3_SETUP,
+                                   "S3 at %s answered %d without an ETag when it was to %s s3://%s/%.*s: is store.url an S3 endpoint?",
+                                   sl_buf_cstr(&o->client->host), call->resp.status, call->what, o->client->opts.bucket,
+                                   SL_FMT(sl_s3_key_of(call)));
+}
+
 static void completed(struct sl_s3_call *call, void *arg)
 {
         struct sl_s3_object *o = arg;
         o->call = NULL;
+        check_stored(o, call);
         if (call->rc == SL_OK && SL_FAULT("s3.after_complete"))
                 call->rc = sl_fail(&call->err, SL_E_S3_RETRY, "fault point s3.after_complete");
         if (call->rc == SL_OK) {
