@@ -100,8 +100,7 @@ static enum sl_rc send_copy_slot(struct sl_pg_task *t, struct sl_pg_leg *leg, st
         return send(leg, SL_PG_LEG_SLOT, sql, err);
 }
 
-/* How far the server decodes: what it has flushed, or replayed. A step must not end behind it: the step would stop there,
- * and the next one begin at its planned end, with changes between. */
+/* How far the server decodes: what it has flushed, or replayed. A step that is to end behind it is the last one. */
 #define READABLE_SQL                                                                                                   \
         "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END"
 
@@ -162,7 +161,7 @@ static enum sl_rc give_up(struct sl_pg_task *t, struct sl_pg_leg *leg, const PGr
         const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
         if (!state || (strcmp(state, "53400") != 0 && strcmp(state, "42501") != 0 && strcmp(state, "42883") != 0))
                 return broke(leg, res, err);
-        t->bl.off = leg->state == SL_PG_LEG_SLOT && leg == &t->bl.legs[0];
+        t->bl.off |= leg->state == SL_PG_LEG_SLOT && leg == &t->bl.legs[0];
         leg->state = SL_PG_LEG_REFUSED;
         return SL_OK;
 }
@@ -401,9 +400,13 @@ enum sl_rc sl_pg_backlog_poll(struct sl_pg_task *t, struct sl_batch *b, bool *re
 {
         struct sl_pg_backlog *bl = &t->bl;
         SL_TRY(sl_pg_backlog_acked(t, err));
-        uint32_t turn = bl->turn; /* when its first row comes the other one takes its step */
-        SL_TRY(fill_from(t, turn, err));
-        SL_TRY(fill_from(t, !turn, err));
+        uint32_t read;
+        do { /* once more when a step has ended: the other leg may go on now, and nothing else would wake us for it */
+                uint32_t turn = bl->turn; /* when its first row comes the other one takes its step */
+                read = bl->read;
+                SL_TRY(fill_from(t, turn, err));
+                SL_TRY(fill_from(t, !turn, err));
+        } while (bl->read != read);
         while (bl->count && !sl_batch_full(b)) {
                 struct sl_pg_row row = bl->ring[bl->head & (bl->cap - 1)];
                 bool used = false;

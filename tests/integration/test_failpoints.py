@@ -256,8 +256,8 @@ def test_every_step_of_a_new_connector(make_worker, kafka, tmp_path, unique, act
             assert worker.kill() == -9, point
             del worker.env["SLUICE_FAULTS"]
             worker.start()
-        elif "placement" not in point:
-            assert f"fault point {point}" in worker.log_text(), point
+        else:
+            wait_until(lambda p=point: f"fault point {p}" in worker.log_text(), 20, f"the failure at {point}")
         if name not in worker.rest("GET", "/connectors").json():
             worker.create(name, config)
         worker.wait_running(name, 1, 60, fail_fast=False)
