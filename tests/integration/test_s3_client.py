@@ -257,6 +257,18 @@ def test_denied_waits_for_a_person(store, proxy, tool, unique):
     assert tool.put(unique, 1000)["state"] == "DONE"
 
 
+@pytest.mark.parametrize("size, op", [(1000, "put"), (2 * PART + 5, "complete")])
+def test_who_is_no_s3_has_stored_nothing(store, proxy, tool, unique, size, op):
+    """A page with 200 is no proof of an object: it is written again, when somebody has put right what stands in between."""
+    proxy.rule("page", op=op, times=None)
+    answer = tool.put(unique, size)
+    assert (answer["error"], answer["class"]) == ("s3.setup", "transient") and "without an ETag" in answer["message"], answer
+    assert unique not in store.list("lake", unique)
+    proxy.quiet()
+    assert tool.put(unique, size)["state"] == "DONE"
+    assert store.get("lake", unique) == content(size)
+
+
 def test_an_upload_that_is_gone(store, proxy, tool, unique):
     """Before any part is there it starts over by itself on retry; afterwards the records are needed again."""
     proxy.rule("no_upload", op="part", times=None)

@@ -29,6 +29,7 @@ Faults. Answered here, the server never hears of it:
     moved            301 PermanentRedirect to `region`, by header and body
     wrong_region     400 AuthorizationHeaderMalformed with `region` in the body
     error_200        200 whose body is <Error> InternalError, as Complete may answer
+    page             200 with a page of HTML, as from what stands in front of a network; nothing is stored
     drop_before      the connection ends before the body is read; drop_mid: in the midst of it, of which the server sees as much;
     drop_after       when the whole body was read, of which the server sees nothing
 Passed on, but:
@@ -70,6 +71,7 @@ ANSWERS = {
     "wrong_region": (400, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region is wrong."),
     "error_200": (200, "InternalError", "We encountered an internal error. Please try again."),
     "error_200_done": (200, "InternalError", "We encountered an internal error. Please try again."),
+    "page": (200, "", ""),
 }
 DROPS = {"drop_before", "drop_mid", "drop_after"}
 PASSED = {"lose", "late", "slow", "slow_body", "error_200_done"}
@@ -412,6 +414,8 @@ class Faults:
             headers["Connection"] = "close"
         body = (f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message>{more}'
                 "<RequestId>FAULT</RequestId><HostId>proxy</HostId></Error>").encode()  # fmt: skip
+        if fault == "page":
+            body = b"<html><body>Please log in</body></html>"
         lines = [f"HTTP/1.1 {status} {REASONS[status]}", "Content-Type: application/xml", f"Content-Length: {len(body)}",
                  "Date: " + time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime()),
                  *(f"{name}: {value}" for name, value in headers.items())]  # fmt: skip
