@@ -144,6 +144,17 @@ static enum sl_rc tell(struct sl_poison *p, const struct sl_kmsg *m, uint32_t n,
         return p->opts.commit(p->opts.arg, err);
 }
 
+/* Nothing is worked on any more. True: the ledger does not know that yet. */
+static bool withdraw(struct sl_poison *p)
+{
+        if (!p->told.to)
+                return false;
+        p->told.from = p->told.to = 0;
+        p->told.tries = 0;
+        put(p);
+        return true;
+}
+
 enum sl_rc sl_poison_step(void *arg, const struct sl_kmsg *m, uint32_t n, uint32_t *ret_n, bool *ret_skip, struct sl_err *err)
 {
         struct sl_poison *p = arg;
@@ -151,6 +162,8 @@ enum sl_rc sl_poison_step(void *arg, const struct sl_kmsg *m, uint32_t n, uint32
         bool alone;
         *ret_n = n;
         *ret_skip = false;
+        if (!n)
+                return withdraw(p) ? p->opts.commit(p->opts.arg, err) : SL_OK;
         if (sl_dlq_ledger_has_poison(ledger))
                 for (uint32_t i = 0; i < n; i++)
                         if (sl_dlq_ledger_state(ledger, m[i].partition, m[i].offset) == SL_DLQ_POISON) {
@@ -166,16 +179,6 @@ enum sl_rc sl_poison_step(void *arg, const struct sl_kmsg *m, uint32_t n, uint32
         return tell(p, m, *ret_n, alone, err);
 }
 
-bool sl_poison_passed(struct sl_poison *p)
-{
-        if (!p->told.to)
-                return false;
-        p->told.from = p->told.to = 0;
-        p->told.tries = 0;
-        put(p);
-        return true;
-}
-
 void sl_poison_over(struct sl_poison *p)
 {
         if (!p->opts.act)
@@ -186,8 +189,11 @@ void sl_poison_over(struct sl_poison *p)
 
 void sl_poison_goodbye(struct sl_poison *p)
 {
-        bool told = p->told.lives > 0;
-        sl_poison_over(p);
-        if (told)
-                sl_dlq_act_last_words(p->opts.act);
+        if (!p->told.lives) /* nothing is told, or there is no doubt any more */
+                return;
+        p->told = p->found.to ? p->found : (struct sl_doubt){0}; /* that one began and died is no proof beside a good end */
+        p->told_at = p->found_at;
+        put(p);
+        sl_dlq_act_last_words(p->opts.act);
+        *p = (struct sl_poison){0};
 }

@@ -27,12 +27,10 @@ struct sl_poison { /* zeroed: nothing is watched */
  * before anything is read. */
 enum sl_rc sl_poison_begin(struct sl_poison *p, const struct sl_poison_opts *opts, struct sl_err *err);
 /* For sl_dlq_scan_opts.step; arg is the struct. Tells the ledger about the next records where there is reason to, and passes over what
- * was put aside unread. */
+ * was put aside unread. Without records (the scan is at its end) nothing is worked on any more: what was told is withdrawn, committed. */
 enum sl_rc sl_poison_step(void *arg, const struct sl_kmsg *m, uint32_t n, uint32_t *ret_n, bool *ret_skip, struct sl_err *err);
-/* Nothing is worked on any more. True: the ledger does not know that yet, commit soon. */
-bool sl_poison_passed(struct sl_poison *p);
 /* There is no reason for doubt any more: this life was long enough, or has ended well. Written by the next commit. */
 void sl_poison_over(struct sl_poison *p);
-/* An end that is no death: what was told is taken back at once, if it can be. */
+/* An end that is no death: what this life told is taken back at once, if it can be; what earlier ones left stands again. */
 void sl_poison_goodbye(struct sl_poison *p);
 #endif

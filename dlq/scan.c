@@ -208,7 +208,7 @@ static enum sl_rc next_messages(struct sl_dlq_scan *s, const struct sl_kmsg **re
                 if (!s->rest_count)
                         SL_TRY(sl_reader_next(s->reader, &s->rest, &s->rest_count, err));
                 uint32_t n = s->rest_count;
-                if (n && s->opts.step)
+                if (s->opts.step) /* at the end, too: the last step is over */
                         SL_TRY(s->opts.step(s->opts.step_arg, s->rest, s->rest_count, &n, &skip, err));
                 *ret = s->rest;
                 *ret_n = n;

@@ -360,8 +360,6 @@ static enum sl_rc read_due(struct batch *b)
                                 e->due_ms = MET;
                         }
                 sl_dlq_scan_close(scan);
-                if (rc == SL_OK)
-                        b->t->dirty |= sl_poison_passed(&b->t->poison);
         }
         for (uint32_t i = 0; i < b->due_count && rc == SL_OK; i++)
                 b->gone |= b->due[i].due_ms != MET; /* retention was faster */

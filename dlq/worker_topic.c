@@ -345,8 +345,6 @@ static enum sl_rc read_new(struct sl_dlq_topic *t, const struct sl_reader_part *
                         rc = pass(t, &opts, true, now, err);
                 t->look_ms = sl_mono_ms() + (sl_mono_ms() - begun) * SEARCH_SHARE;
         }
-        if (rc == SL_OK)
-                t->dirty |= sl_poison_passed(&t->poison);
         for (uint32_t i = 0; i < n && rc == SL_OK; i++) {
                 t->parts[ranges[i].id].begin = ranges[i].end;
                 t->dirty |= sl_seen_add(&t->seen, ranges[i].id, ranges[i].end, now);
