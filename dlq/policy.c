@@ -60,18 +60,21 @@ static int64_t advance(struct sl_budget *b, int64_t minute)
         return b->minute = minute;
 }
 
-int64_t sl_budget_take(struct sl_budget *b, int64_t per_hour, int64_t now_ms)
+int64_t sl_budget_wait(struct sl_budget *b, int64_t per_hour, uint32_t taken, int64_t now_ms)
 {
-        int64_t sum = 0;
+        int64_t sum = taken;
         if (per_hour <= 0)
                 return 0;
-        int64_t minute = advance(b, now_ms / MINUTE_MS);
+        (void)advance(b, now_ms / MINUTE_MS);
         for (int i = 0; i < SL_BUDGET_MINUTES; i++)
                 sum += b->counts[i];
-        if (sum >= per_hour)
-                return MINUTE_MS - now_ms % MINUTE_MS;
-        b->counts[minute % SL_BUDGET_MINUTES]++;
-        return 0;
+        return sum < per_hour ? 0 : MINUTE_MS - now_ms % MINUTE_MS;
+}
+
+void sl_budget_used(struct sl_budget *b, int64_t per_hour, int64_t now_ms)
+{
+        if (per_hour > 0)
+                b->counts[advance(b, now_ms / MINUTE_MS) % SL_BUDGET_MINUTES]++;
 }
 
 json_t *sl_budget_json(const struct sl_budget *b)

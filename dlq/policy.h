@@ -37,8 +37,9 @@ struct sl_budget {
         int64_t minute; /* of the newest count */
         uint32_t counts[SL_BUDGET_MINUTES];
 };
-/* 0: one is taken. Else so many ms have to pass first, and nothing is taken. */
-int64_t sl_budget_take(struct sl_budget *b, int64_t per_hour, int64_t now_ms);
+/* 0: there is one left besides those that are taken and not used yet. Else so many ms have to pass first. */
+int64_t sl_budget_wait(struct sl_budget *b, int64_t per_hour, uint32_t taken, int64_t now_ms);
+void sl_budget_used(struct sl_budget *b, int64_t per_hour, int64_t now_ms);
 /* {"<minute>": count} of the last hour, NULL = nothing was used; and back: what it knows already is not counted twice. */
 json_t *sl_budget_json(const struct sl_budget *b);
 void sl_budget_load(struct sl_budget *b, const json_t *obj);

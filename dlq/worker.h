@@ -61,6 +61,7 @@ struct sl_dlq_goal {
         uint32_t told;           /* of growth.seen, when it was asked last */
         int64_t told_ms;
         struct sl_breaker breaker;
+        uint32_t returned; /* of the pass, counted when that is seen as a whole */
         struct sl_metric *open;
         char *name, *labels;
 };

@@ -40,7 +40,7 @@ struct batch {
         struct sl_wait_entry *due; /* ascending by partition and offset */
         uint32_t due_count, next;
         struct retry *retries;
-        uint32_t count;
+        uint32_t count, taken[SL_DLQ_CLASSES]; /* of them, by class */
         struct sl_buf bytes;
         struct sl_newer *newer;
         struct sl_kheader *headers;
@@ -74,7 +74,16 @@ static enum sl_rc describe(struct batch *b, struct sl_dlq_goal *g)
         return SL_OK;
 }
 
-/* 0 = it may go now; else how long to wait. */
+static bool has_one_for(const struct batch *b, const struct sl_dlq_goal *g)
+{
+        for (uint32_t i = 0; i < b->count; i++)
+                if (b->retries[i].goal == g)
+                        return true;
+        return false;
+}
+
+/* 0 = it may go now; else how long to wait. Nothing is counted before it is sent: a commit in between would keep what a killed task
+ * has not sent. */
 static int64_t held_ms(struct batch *b, struct sl_dlq_goal *g, enum sl_rc class)
 {
         struct sl_dlq_worker *w = b->t->w;
@@ -83,12 +92,16 @@ static int64_t held_ms(struct batch *b, struct sl_dlq_goal *g, enum sl_rc class)
                 return MISSING_MS;
         bool may = sl_breaker_may(&g->breaker, &w->cfg->breaker, b->now_ms, &wait);
         sl_metric_set(g->open, g->breaker.state);
-        if (!may)
-                return wait;
-        wait = sl_budget_take(&w->budgets[class], w->cfg->retry[class].budget, b->now_ms);
-        if (!wait)
-                sl_breaker_sent(&g->breaker, &w->cfg->breaker, b->now_ms);
-        return wait;
+        if (may && g->breaker.state == SL_BREAKER_PROBING && has_one_for(b, g))
+                return w->cfg->breaker.open_ms;
+        return may ? sl_budget_wait(&w->budgets[class], w->cfg->retry[class].budget, b->taken[class], b->now_ms) : wait;
+}
+
+static void count_sent(struct batch *b, const struct retry *e)
+{
+        struct sl_dlq_worker *w = b->t->w;
+        sl_budget_used(&w->budgets[e->wait.class], w->cfg->retry[e->wait.class].budget, b->now_ms);
+        sl_breaker_sent(&e->goal->breaker, &w->cfg->breaker, b->now_ms);
 }
 
 /* --- Repairs ---------------------------------------------------------------------------------------------------------- */
@@ -228,6 +241,7 @@ static enum sl_rc take_retry(struct batch *b, const struct sl_dlq_item *it, cons
                 return SL_OK;
         }
         SL_TRY(watch(b, it, value, e));
+        b->taken[e->wait.class]++;
         b->count++;
         return SL_OK;
 }
@@ -505,6 +519,7 @@ static enum sl_rc write_one(struct batch *b, const struct retry *e)
                 t->done.obsolete++;
         } else {
                 SL_TRY(send(b, e));
+                count_sent(b, e);
                 t->done.retried++;
                 t->done.repaired += e->repaired;
                 sl_dlq_stats_done(t, SL_DLQ_RETRIED, (enum sl_rc)e->wait.class);

@@ -227,16 +227,27 @@ void sl_dlq_topic_decide(struct sl_dlq_topic *t, const struct sl_dlq_item *it, i
 /* --- What is new ------------------------------------------------------------------------------------------------------ */
 
 /* A letter that was not seen before: have we retried it? Is its failure a new one? */
-static void meet(struct sl_dlq_topic *t, const struct sl_dlq_item *it, int64_t now_ms)
+static void meet(struct sl_dlq_topic *t, const struct sl_dlq_item *it)
 {
         struct sl_str topic = sl_dlq_failed_at(it).topic;
-        if (topic.ptr && it->retries > 0) {
-                struct sl_dlq_goal *goal = sl_dlq_topic_goal(t, topic);
-                sl_breaker_returned(&goal->breaker, &t->w->cfg->breaker, now_ms);
-                sl_metric_set(goal->open, goal->breaker.state);
-        }
+        if (topic.ptr && it->retries > 0)
+                sl_dlq_topic_goal(t, topic)->returned++;
         if (!t->fresh && !sl_idset_has(&t->fingerprints, it->fingerprint | 1))
                 sl_metric_add(t->stats.fingerprints, 1);
+}
+
+/* Counted with the record that they were seen, or never: a commit in the middle of a pass has neither. */
+static void count_returned(struct sl_dlq_topic *t, bool seen, int64_t now_ms)
+{
+        struct sl_map_entry *e;
+        for (size_t i = 0; sl_map_next(&t->goals, &i, &e);) {
+                struct sl_dlq_goal *g = e->value;
+                for (uint32_t k = 0; seen && k < g->returned; k++)
+                        sl_breaker_returned(&g->breaker, &t->w->cfg->breaker, now_ms);
+                if (g->returned)
+                        sl_metric_set(g->open, g->breaker.state);
+                g->returned = 0;
+        }
 }
 
 /* Its origin could be searched, and is searched for all of a pass at once. */
@@ -252,7 +263,7 @@ static void see(struct sl_dlq_topic *t, const struct sl_dlq_item *it, int64_t no
         struct sl_dlq_fate fate;
         if (seen_ms < 0) {
                 seen_ms = now_ms;
-                meet(t, it, now_ms);
+                meet(t, it);
         }
         if (t->fingerprints.count < FINGERPRINTS)
                 (void)sl_idset_add(&t->fingerprints, it->fingerprint | 1);
@@ -345,6 +356,7 @@ static enum sl_rc read_new(struct sl_dlq_topic *t, const struct sl_reader_part *
                         rc = pass(t, &opts, true, now, err);
                 t->look_ms = sl_mono_ms() + (sl_mono_ms() - begun) * SEARCH_SHARE;
         }
+        count_returned(t, rc == SL_OK, now);
         for (uint32_t i = 0; i < n && rc == SL_OK; i++) {
                 t->parts[ranges[i].id].begin = ranges[i].end;
                 t->dirty |= sl_seen_add(&t->seen, ranges[i].id, ranges[i].end, now);

@@ -392,6 +392,27 @@ def test_budget_and_breaker_survive_a_kill(make_worker, kafka, unique):
     assert sum(last_record(kafka, made)["budgets"]["transient"].values()) == 7
 
 
+def test_what_was_not_sent_is_not_counted(make_worker, kafka, unique, tmp_path):
+    """Killed when what goes into quarantine is committed, and the retries of the same batch are not sent: the whole budget is there."""
+    worker = make_worker(env={"SLUICE_FAULTS": "dlq.after_commit=kill@3"})  # the first two: who acts, what was seen
+    made = Stand(worker, kafka, unique)
+    path = tmp_path / "rules.json"
+    path.write_text(json.dumps({"rules": [rule("bad", "poison", "quarantine")]}))
+    letters = [letter(made.source, n % 2, n, str(n).encode()) for n in range(5)]
+    made.fail(letter(made.source, 0, 9, b"bad", cause=DATA, message="poison"), *letters)
+    worker.start()
+    config = made.config(**{"dlq.rules.file": path, "dlq.retry.transient.budget.per.hour": 5, "dlq.retry.transient.initial.ms": 0})
+    worker.create(made.name, config)
+    wait_until(lambda: not worker.running, 60, "its death")
+    assert [r.key for r in kafka.consume_all(f"{made.dead}-quarantine")] == [b"bad"], "the third commit is another one: mend the test"
+    assert not kafka.consume_all(made.source)
+    assert not last_record(kafka, made)["budgets"]
+    del worker.env["SLUICE_FAULTS"]
+    worker.start()
+    assert {r.key for r in made.arrived(5)} == {str(n).encode() for n in range(5)}
+    wait_until(lambda: sum(last_record(kafka, made)["budgets"].get("transient", {}).values()) == 5, what="they are counted")
+
+
 def last_record(kafka, made):
     """The connector's in the ledger."""
     records = [r for r in kafka.consume_all(made.ledger) if json.loads(r.key)[0] == "worker"]
