@@ -221,7 +221,6 @@ static enum sl_rc take_retry(struct batch *b, const struct sl_dlq_item *it, cons
         e->key_hash = e->keyed ? sl_kafka_key_hash(it->key) : 0;
         SL_TRY(describe(b, e->goal));
         set_origin(it, e);
-        see_growth(it, e);
         payload(b, it, &value, &why);
         int64_t held = UNFIT_MS;
         if (!why && it->rule && it->rule->action == SL_DLQ_ACT_REPAIR)
@@ -241,6 +240,7 @@ static enum sl_rc take_retry(struct batch *b, const struct sl_dlq_item *it, cons
                 return SL_OK;
         }
         SL_TRY(watch(b, it, value, e));
+        see_growth(it, e);
         b->taken[e->wait.class]++;
         b->count++;
         return SL_OK;
