@@ -343,7 +343,7 @@ static enum sl_rc pass(struct sl_dlq_topic *t, const struct sl_dlq_scan_opts *op
 static enum sl_rc read_new(struct sl_dlq_topic *t, const struct sl_reader_part *ranges, uint32_t n, struct sl_err *err)
 {
         struct sl_dlq_scan_opts opts;
-        int64_t now = sl_wall_ms(), begun = sl_mono_ms();
+        int64_t now = sl_wall_ms();
         ask_lenders(t);
         sl_dlq_topic_scan_opts(t, &opts);
         opts.ranges = ranges;
@@ -351,6 +351,7 @@ static enum sl_rc read_new(struct sl_dlq_topic *t, const struct sl_reader_part *
         t->lost = 0;
         enum sl_rc rc = pass(t, &opts, false, now, err);
         if (rc == SL_OK && t->lost) {
+                int64_t begun = sl_mono_ms();
                 rc = search_origins(t, &opts, err);
                 if (rc == SL_OK)
                         rc = pass(t, &opts, true, now, err);
