@@ -4,6 +4,8 @@
  * for REST: it would be the worker's. */
 #include "dlq/cmd_rest.h"
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -408,6 +410,35 @@ static void read_route(struct sl_rest_call *c, const char *command, bool array)
         sl_dlq_request_free(c->arg, q);
 }
 
+/* What is printed whole is the answer; without room for it there is none. */
+static void print_export(struct sl_rest_call *c, struct sl_dlq_request *q, int *fd)
+{
+        int copy = fcntl(*fd, F_DUPFD_CLOEXEC, 3); /* an answer's file is not 0 */
+        FILE *f = copy < 0 ? NULL : fdopen(*fd, "w");
+        if (!f) {
+                sl_rest_fail(c, 500, "the export's file can't be opened: %s", strerror(errno));
+                if (copy >= 0)
+                        close(copy);
+                return;
+        }
+        *fd = -1;
+        fclose(q->run.out);
+        q->run.out = f;
+        int code = sl_dlq_run_command(&q->run);
+        bool whole = fflush(f) == 0 && !ferror(f);
+        if (code == SL_EXIT_OK && whole) {
+                c->resp->status = 200;
+                c->resp->content_type = "application/x-ndjson";
+                c->resp->file = copy;
+                return;
+        }
+        close(copy);
+        if (code == SL_EXIT_OK)
+                sl_rest_fail(c, 500, "the export can't be written to a temporary file; set TMPDIR to a directory with room");
+        else
+                sl_dlq_request_fail(c, q, code);
+}
+
 /* Of any size: printed into a file without a name first, so that a failure still is one and a slow client keeps no scan waiting. */
 static void get_export(struct sl_rest_call *c)
 {
@@ -416,20 +447,8 @@ static void get_export(struct sl_rest_call *c)
         int fd = -1;
         if (take_query(c, q) && sl_spool_file(&fd, &err) != SL_OK)
                 sl_rest_fail(c, 500, "%s", err.msg);
-        else if (fd >= 0 && open_request(c, q, false)) {
-                int copy = dup(fd);
-                fclose(q->run.out);
-                q->run.out = fdopen(copy, "w");
-                int code = sl_dlq_run_command(&q->run);
-                if (code == SL_EXIT_OK) {
-                        c->resp->status = 200;
-                        c->resp->content_type = "application/x-ndjson";
-                        c->resp->file = fd;
-                        fd = -1;
-                } else {
-                        sl_dlq_request_fail(c, q, code);
-                }
-        }
+        else if (fd >= 0 && open_request(c, q, false))
+                print_export(c, q, &fd);
         if (fd >= 0)
                 close(fd);
         sl_dlq_request_free(c->arg, q);
