@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What --connect is to the commands, for the dead-letter connector: connectors that name its topic lend converters, transforms and source
- * topics. That needs the herder's model, so the program hands it down before tasks start (cmd_assist.c). @thread each one: a task's. */
+ * topics. That needs the herder's model, so the program hands it down (cmd_assist.c). @thread each one: a task's. */
 #ifndef SL_DLQ_ASSIST_H
 #define SL_DLQ_ASSIST_H
 #include "dlq/scan.h"
@@ -23,6 +23,6 @@ struct sl_dlq_assist_ops {
         void (*close)(struct sl_dlq_assist *a);                                   /* NULL ok */
         void *program;
 };
-/* Once, before tasks start; NULL = there is none, as in tests. ops outlives the tasks. */
+/* Once, at any time; NULL = there is none, as in tests. ops outlives the tasks. */
 void sl_dlq_connector_assist(const struct sl_dlq_assist_ops *ops);
 #endif

@@ -53,7 +53,7 @@ enum sl_rc sl_dlq_run_scan(struct sl_dlq_run *run, struct sl_dlq_scan **ret);
 
 /* arg: the run. The improve of a scan; needs found and lenders only. */
 void sl_dlq_run_improve(void *run, struct sl_dlq_item *it, struct sl_arena *arena);
-/* The dead-letter connectors of this worker may use its herder. Once, before tasks start. */
+/* The dead-letter connectors of this worker may use its herder. Once; tasks may run already. */
 void sl_dlq_assist_start(struct sl_herder *herder);
 
 /* The i-th command in the order of the help; false behind the last. */

@@ -297,9 +297,18 @@ static enum sl_rc open_worker(struct sl_dlq_worker *w, struct sl_err *err)
         return SL_OK;
 }
 
+static const struct sl_dlq_assist_ops *_Atomic assistance;
+
+void sl_dlq_connector_assist(const struct sl_dlq_assist_ops *ops)
+{
+        atomic_store(&assistance, ops);
+}
+
 static enum sl_rc one_round(struct sl_dlq_worker *w, bool *ret_more, struct sl_err *err)
 {
         *ret_more = false;
+        if (!w->assist && strcmp(w->cfg->connect, "none") != 0)
+                w->assist = atomic_load(&assistance); /* it may come later than the first task */
         SL_TRY(look_at_rules(w, false, err));
         for (uint32_t i = 0; i < w->topic_count && !atomic_load(w->env->stop); i++) {
                 bool more;
@@ -335,19 +344,10 @@ static void close_worker(struct sl_dlq_worker *w)
         sl_arena_free(&w->arena);
 }
 
-static const struct sl_dlq_assist_ops *assistance;
-
-void sl_dlq_connector_assist(const struct sl_dlq_assist_ops *ops)
-{
-        assistance = ops;
-}
-
 static enum sl_rc run(const void *cfg, const struct sl_loop_env *env, struct sl_err *err)
 {
         struct sl_dlq_worker w = {.cfg = cfg, .env = env};
         bool more = false;
-        if (strcmp(w.cfg->connect, "none") != 0)
-                w.assist = assistance;
         sl_arena_init(&w.arena, 0);
         enum sl_rc rc = open_worker(&w, err);
         while (rc == SL_OK && !atomic_load(env->stop)) {
