@@ -405,10 +405,14 @@ static struct sl_value zero_of(enum sl_type type)
 }
 
 /* A Protobuf field that is not there, or might as well not be. */
-static bool is_zero(const struct sl_schema *s, const struct sl_value *v)
+static bool is_zero(struct sl_resolve *r, const struct sl_schema *s, const struct sl_value *v)
 {
         if (!s || !sl_schema_param(s, TAG_PARAM))
                 return false;
+        if (v->type == SL_STRING && v->len && enum_param(s) == enum_params[1]) {
+                const char *number = sl_schema_param(s, join(r->arena, enum_params[1], '.', sl_v_as_str(v)));
+                return number && strcmp(number, "0") == 0;
+        }
         if (v->type == SL_STRING || v->type == SL_BYTES || v->type == SL_ARRAY || v->type == SL_MAP)
                 return v->len == 0;
         if (v->type == SL_BOOLEAN)
@@ -502,7 +506,7 @@ static bool to_struct(struct sl_resolve *r, const struct sl_schema *from, const 
                 if (used[i])
                         continue;
                 size_t before = enter(r, name);
-                bool nothing = st && is_zero(from->fields[i].schema, value);
+                bool nothing = st && is_zero(r, from->fields[i].schema, value);
                 bool good = nothing || value->type == SL_NULL || r->o->allow_lossy ||
                             REFUSE(r, "%s: the new schema has no such field (--rename, or --allow-lossy to lose it)",
                                    path(r));

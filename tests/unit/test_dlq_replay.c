@@ -376,6 +376,29 @@ static void schemas(void **state)
         sl_arena_free(&arena);
 }
 
+/* A field that is gone loses nothing when it holds Protobuf's zero: of an enum, the symbol with that number. */
+static void zero_symbols(void **state)
+{
+        (void)state;
+        struct sl_arena arena = {0};
+        struct sl_dlq_opts o = {0};
+        struct sl_resolve r = {.o = &o, .arena = &arena};
+        const struct sl_param params[] = {{"io.confluent.connect.protobuf.Enum", "Color"},
+                                          {"io.confluent.connect.protobuf.Enum.BLUE", "1"},
+                                          {"io.confluent.connect.protobuf.Enum.NONE", "0"},
+                                          {"io.confluent.connect.protobuf.Tag", "2"}};
+        struct sl_schema color = {.type = SL_STRING, .optional = true, .params = params, .param_count = 4};
+        const struct sl_field id = {"id", 2, sl_schema_of(SL_INT32, false)};
+        const struct sl_field fields[] = {id, {"color", 5, sl_schema_intern(&color)}};
+        const struct sl_schema *from = record_of(fields, 2), *to = record_of(&id, 1);
+        struct sl_value in[2] = {sl_v_i64(SL_INT32, 5), sl_v_str(SL_STR("NONE"))}, value = sl_v_items(SL_STRUCT, in, 2), out;
+        assert_true(sl_resolve_value(&r, from, &value, to, &out));
+        in[1] = sl_v_str(SL_STR("BLUE"));
+        assert_false(sl_resolve_value(&r, from, &value, to, &out));
+        sl_resolve_free(&r);
+        sl_arena_free(&arena);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -384,7 +407,8 @@ int main(void)
                 cmocka_unit_test(a_copys_failure_goes),
                 cmocka_unit_test(identities),       cmocka_unit_test(lsns),
                 cmocka_unit_test(job_ids),          cmocka_unit_test(plain_json),
-                cmocka_unit_test(schemas),          cmocka_unit_test(keys_of_one_hash),
+                cmocka_unit_test(schemas),          cmocka_unit_test(zero_symbols),
+                cmocka_unit_test(keys_of_one_hash),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
