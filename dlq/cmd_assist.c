@@ -30,12 +30,14 @@ static struct sl_dlq_assist *open_assist(void *program, const struct sl_dlq_assi
 
 static void log_said(struct sl_dlq_assist *a, char *text)
 {
-        for (char *line = text, *next; line && *line && !a->told; line = next) {
+        if (a->told)
+                return;
+        for (char *line = text, *next; line && *line; line = next) {
                 next = line + strcspn(line, "\n");
                 sl_info("%.*s", (int)(next - line), strncmp(line, "sluice: ", 8) == 0 ? line + 8 : line);
                 next += *next == '\n';
+                a->told = true;
         }
-        a->told = true;
 }
 
 static bool refresh(struct sl_dlq_assist *a)
