@@ -11,8 +11,7 @@
 
 struct sl_dlq_assist {
         struct sl_dlq_run run;
-        struct sl_dlq_found **found;
-        uint32_t found_count;
+        struct sl_dlq_found *found; /* by all searches */
         bool told; /* what can't be lent was logged */
 };
 
@@ -66,17 +65,16 @@ static enum sl_rc search(struct sl_dlq_assist *a, const struct sl_dlq_scan_opts 
         topics[n] = NULL;
         if (!n)
                 return SL_OK;
-        SL_TRY(sl_dlq_origin_search(scan, topics, &found, err));
-        a->found = sl_realloc(a->found, (a->found_count + 1) * sizeof(*a->found));
-        a->found[a->found_count++] = found;
+        SL_TRY(sl_dlq_origin_search(scan, topics, false, &found, err));
+        sl_dlq_found_join(&a->found, found);
         return SL_OK;
 }
 
 static void improve(void *arg, struct sl_dlq_item *it, struct sl_arena *arena)
 {
         struct sl_dlq_assist *a = arg;
-        for (uint32_t i = 0; i < a->found_count && !it->origin.topic.ptr; i++)
-                sl_dlq_origin_apply(a->found[i], it);
+        if (a->found)
+                sl_dlq_origin_apply(a->found, it);
         sl_dlq_run_improve(&a->run, it, arena);
 }
 
@@ -84,9 +82,7 @@ static void close_assist(struct sl_dlq_assist *a)
 {
         if (!a)
                 return;
-        for (uint32_t i = 0; i < a->found_count; i++)
-                sl_dlq_found_free(a->found[i]);
-        free(a->found);
+        sl_dlq_found_free(a->found);
         sl_dlq_lenders_free(a->run.lenders);
         free(a);
 }

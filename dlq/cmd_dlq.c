@@ -132,7 +132,7 @@ static enum sl_rc find_origins(struct sl_dlq_run *run, const struct sl_dlq_scan_
                 topics[n++] = named;
         }
         topics[n] = NULL;
-        return n ? sl_dlq_origin_search(scan, topics, &run->found, &run->err) : SL_OK;
+        return n ? sl_dlq_origin_search(scan, topics, true, &run->found, &run->err) : SL_OK;
 }
 
 enum sl_rc sl_dlq_run_opts(struct sl_dlq_run *run, struct sl_dlq_scan_opts *ret)

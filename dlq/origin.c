@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Search of origins by content (see origin.h). Memory is 64 bytes a dead letter without origin. */
+/* Search of origins by content (see origin.h). Memory is 72 bytes a dead letter without origin. */
 #include "dlq/origin.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ struct lost {
 struct sl_dlq_found {
         struct sl_arena arena;
         const char **topics;
-        struct sl_dlq_usual *usual; /* one a topic */
+        struct sl_dlq_usual *usual; /* one a topic; NULL = not asked for */
         struct lost *items;
         uint32_t count, cap;
         uint32_t *slots; /* index + 1, by content: of equal ones any */
@@ -137,7 +137,7 @@ static enum sl_rc search(const struct sl_dlq_scan_opts *scan, struct sl_dlq_foun
         while (rc == SL_OK && n) {
                 rc = sl_reader_next(r, &m, &n, err);
                 for (uint32_t i = 0; rc == SL_OK && i < n; i++)
-                        if (!look_at(f, topic, &m[i]))
+                        if (!look_at(f, topic, &m[i]) && f->usual)
                                 sl_dlq_usual_add(&f->usual[topic], m[i].value, &f->arena);
         }
         sl_reader_close(r);
@@ -152,7 +152,7 @@ static int by_place(const void *a, const void *b)
         return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-enum sl_rc sl_dlq_origin_search(const struct sl_dlq_scan_opts *scan, const char *const *topics, struct sl_dlq_found **ret,
+enum sl_rc sl_dlq_origin_search(const struct sl_dlq_scan_opts *scan, const char *const *topics, bool usual, struct sl_dlq_found **ret,
                                 struct sl_err *err)
 {
         struct sl_dlq_found *f = sl_calloc(1, sizeof(*f));
@@ -160,9 +160,12 @@ enum sl_rc sl_dlq_origin_search(const struct sl_dlq_scan_opts *scan, const char 
         while (topics[n] && n < UINT16_MAX)
                 n++;
         f->topics = sl_arena_zalloc(&f->arena, (n + 1u) * sizeof(*f->topics));
-        f->usual = sl_calloc(n, sizeof(*f->usual));
-        for (uint16_t i = 0; i < n; i++)
-                f->usual[i].topic = f->topics[i] = sl_arena_strdup(&f->arena, topics[i]);
+        f->usual = usual ? sl_calloc(n, sizeof(*f->usual)) : NULL;
+        for (uint16_t i = 0; i < n; i++) {
+                f->topics[i] = sl_arena_strdup(&f->arena, topics[i]);
+                if (usual)
+                        f->usual[i].topic = f->topics[i];
+        }
         enum sl_rc rc = collect(scan, f, err);
         if (rc == SL_OK && f->count)
                 index_all(f);
@@ -181,13 +184,54 @@ enum sl_rc sl_dlq_origin_search(const struct sl_dlq_scan_opts *scan, const char 
         return SL_OK;
 }
 
+static bool is_found(const struct lost *l)
+{
+        return l->exact == 1 || (!l->exact && l->loose == 1);
+}
+
+static uint16_t topic_at(struct sl_dlq_found *f, const char *name)
+{
+        uint16_t n = 0;
+        for (; f->topics[n]; n++)
+                if (strcmp(f->topics[n], name) == 0)
+                        return n;
+        const char **topics = sl_arena_zalloc(&f->arena, (n + 2u) * sizeof(*topics));
+        memcpy(topics, f->topics, n * sizeof(*topics));
+        topics[n] = sl_arena_strdup(&f->arena, name);
+        f->topics = topics;
+        return n;
+}
+
+void sl_dlq_found_join(struct sl_dlq_found **all, struct sl_dlq_found *more)
+{
+        struct sl_dlq_found *f = *all;
+        if (!f) {
+                f = *all = sl_calloc(1, sizeof(*f));
+                f->topics = sl_arena_zalloc(&f->arena, sizeof(*f->topics));
+        }
+        f->cap = f->count + more->count;
+        if (f->cap)
+                f->items = sl_realloc(f->items, f->cap * sizeof(*f->items));
+        for (uint32_t i = 0; i < more->count; i++) {
+                struct lost l = more->items[i];
+                if (!is_found(&l))
+                        continue;
+                l.exact_topic = topic_at(f, more->topics[l.exact_topic]);
+                l.loose_topic = topic_at(f, more->topics[l.loose_topic]);
+                f->items[f->count++] = l;
+        }
+        if (f->count)
+                qsort(f->items, f->count, sizeof(*f->items), by_place);
+        sl_dlq_found_free(more);
+}
+
 void sl_dlq_origin_apply(const struct sl_dlq_found *f, struct sl_dlq_item *it)
 {
         struct lost key = {.partition = it->partition, .offset = it->offset};
         if (it->origin.topic.ptr || !f->count)
                 return;
         const struct lost *l = bsearch(&key, f->items, f->count, sizeof(*f->items), by_place);
-        if (!l || !(l->exact == 1 || (!l->exact && l->loose == 1)))
+        if (!l || !is_found(l))
                 return;
         bool exact = l->exact == 1;
         it->origin.topic = sl_str_c(f->topics[exact ? l->exact_topic : l->loose_topic]);
@@ -198,7 +242,7 @@ void sl_dlq_origin_apply(const struct sl_dlq_found *f, struct sl_dlq_item *it)
 
 void sl_dlq_origin_judge(const struct sl_dlq_found *f, struct sl_dlq_item *it, struct sl_arena *arena)
 {
-        for (uint32_t i = 0; f->topics[i]; i++)
+        for (uint32_t i = 0; f->usual && f->topics[i]; i++)
                 if (it->origin.topic.ptr ? sl_str_eqc(it->origin.topic, f->topics[i]) : !f->topics[1]) {
                         sl_dlq_usual_judge(&f->usual[i], it, arena);
                         return;

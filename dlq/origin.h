@@ -8,9 +8,12 @@
 #include "dlq/scan.h"
 
 struct sl_dlq_found;
-/* scan: as for the pass that is to follow (improve is not called). topics: NULL-terminated; those that don't exist are passed over. */
-enum sl_rc sl_dlq_origin_search(const struct sl_dlq_scan_opts *scan, const char *const *topics, struct sl_dlq_found **ret,
+/* scan: as for the pass that is to follow (improve is not called). topics: NULL-terminated; those that don't exist are passed over.
+ * usual: learn what sl_dlq_origin_judge tells by. */
+enum sl_rc sl_dlq_origin_search(const struct sl_dlq_scan_opts *scan, const char *const *topics, bool usual, struct sl_dlq_found **ret,
                                 struct sl_err *err);
+/* What more found of other letters, into all (NULL = nothing yet), for sl_dlq_origin_apply. more is gone. */
+void sl_dlq_found_join(struct sl_dlq_found **all, struct sl_dlq_found *more);
 /* Fill the item's origin if it is unknown and was found. */
 void sl_dlq_origin_apply(const struct sl_dlq_found *f, struct sl_dlq_item *it);
 /* The class of an item that nothing else told, by what distinguishes it from the records of its topic that did not fail (usual.h). */
