@@ -413,6 +413,28 @@ def test_what_was_not_sent_is_not_counted(make_worker, kafka, unique, tmp_path):
     wait_until(lambda: sum(last_record(kafka, made)["budgets"].get("transient", {}).values()) == 5, what="they are counted")
 
 
+def test_a_death_while_nothing_is_read_accuses_no_letter(make_worker, kafka, unique):
+    """Behind a scan the ledger names no letters any more, also before what follows from them is committed."""
+    worker = make_worker(env={"SLUICE_FAULTS": "dlq.before_commit=kill@2"})  # one life that ends without a word: from now on steps are told
+    made = Stand(worker, kafka, unique)
+    made.fail(letter(made.source, 0, 1, b"one"))
+    worker.start()
+    worker.create(made.name, made.config(**{"dlq.retry.transient.initial.ms": 0}))
+    wait_until(lambda: not worker.running, 60, "its death")
+    # Who acts; the letter is told, and withdrawn; it was seen; told to be sent, and withdrawn.
+    worker.env["SLUICE_FAULTS"] = "dlq.after_commit=kill@6"
+    worker.start()
+    wait_until(lambda: not worker.running, 60, "its death before it sends")
+    texts = [r.value for r in kafka.consume_all(made.ledger) if json.loads(r.key)[0] == "doubt"]
+    doubts = [text and json.loads(text)["doubt"].rstrip(";").split()[-4:] for text in texts]
+    begun, told = ["2", "0", "0", "0"], ["2", "0", "1", "0"]
+    assert doubts == [["1", "0", "0", "0"], begun, told, begun, told, begun]
+    assert not kafka.consume_all(made.source)
+    del worker.env["SLUICE_FAULTS"]
+    worker.start()
+    assert [r.key for r in made.arrived(1)] == [b"one"]
+
+
 def last_record(kafka, made):
     """The connector's in the ledger."""
     records = [r for r in kafka.consume_all(made.ledger) if json.loads(r.key)[0] == "worker"]
