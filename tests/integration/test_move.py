@@ -162,11 +162,17 @@ class Move:
         wait_until(there, 60, f"{name} {state}", 0.2)
 
     def check_taken_over(self, configs):
-        """Everything is as it was under the other worker."""
-        assert sorted(self.worker.rest("GET", "/connectors").json()) == sorted(configs)
+        """Everything is as it was under the other worker. Both kinds answer for the list only when all is read."""
+        found = sorted(self.worker.rest("GET", "/connectors").json())
+        assert found == sorted(configs), (type(self.worker).__name__, self.stored_connectors(), self.worker.log_text()[-6000:])
         for state, name in self.names.items():
             self.wait_state(name, state)
         assert self.configs() == configs
+
+    def stored_connectors(self):
+        """The config topic's records of connectors, tombstones too, as they lie there."""
+        return [(record.offset, record.key, record.value is None) for record in self.kafka.consume_all(f"{self.group}-config")
+                if record.key and record.key.startswith(b"connector-")]
 
     def configs(self):
         """As REST shows them, but for the password that Sluice doesn't show; what is stored is in the config topic."""
