@@ -215,9 +215,11 @@ int sl_cmd_worker(const struct sl_args *args)
         sl_rest_server_free(w.rest);
         sl_dlq_rest_free(w.dlq);
         sl_herder_free(w.herder);
-        (void)sl_kafka_wait_aside(ASIDE_MS); /* what is still on its way then is nobody's any more */
+        bool ended = sl_kafka_wait_aside(ASIDE_MS);
         if (w.herder)
                 sl_info("stopped");
+        if (!ended)
+                _exit(code); /* clients that wait for brokers still have their threads; what is on its way is nobody's any more */
         release(&w);
         return code;
 }

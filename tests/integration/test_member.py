@@ -229,6 +229,12 @@ def test_the_older_of_two_with_one_name_is_fenced(cluster):
     assert new.proved and other.list() == ["a", "b"]
 
 
+def test_a_session_of_a_quarter_of_an_hour(cluster):
+    """Longer than librdkafka lets a request wait."""
+    (a,) = cluster("a", session=900000)
+    assert a.list() == ["a"]
+
+
 def test_members_of_another_kind(cluster, kafka):
     """A group whose members speak another protocol: wait until they are gone."""
     consumer = confluent_kafka.Consumer(

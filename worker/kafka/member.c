@@ -21,6 +21,7 @@
 #define LEAVE_MS 5000
 #define ASK_MS 3000
 #define JOIN_PATIENCE_MS 2000
+#define SOCKET_MOST_MS 300000 /* librdkafka takes no more */
 
 /* Where a handle thinks it stands in the group. */
 struct place {
@@ -137,7 +138,7 @@ static void on_event(rd_kafka_t *rk, void *opaque)
 
 static enum sl_rc configure(const struct sl_member *m, rd_kafka_conf_t *conf, struct sl_err *err)
 {
-        char session[16], heartbeat[16], why[256];
+        char session[16], heartbeat[16], limit[16], why[256];
         const char *const forced[] = {
                 "group.id", m->opts.group_id, "group.instance.id", m->opts.instance_id, "group.protocol", "classic",
                 "partition.assignment.strategy", "cooperative-sticky", "session.timeout.ms", session,
@@ -147,12 +148,14 @@ static enum sl_rc configure(const struct sl_member *m, rd_kafka_conf_t *conf, st
                 "max.poll.interval.ms", "900000",
                 /* A rebalance is not gone through while a commit, one of our proofs, has no answer: librdkafka gives up one
                    that waits for a coordinator that was away after this time. Joining has a limit of its own. */
-                "socket.timeout.ms", session, "topic.metadata.refresh.interval.ms", "2000", "enable.auto.commit",
+                "socket.timeout.ms", limit, "topic.metadata.refresh.interval.ms", "2000", "enable.auto.commit",
                 "false", "enable.auto.offset.store", "false", "enable.partition.eof", "false",
                 "allow.auto.create.topics", "false", "queued.max.messages.kbytes", "1024", NULL};
 
         snprintf(session, sizeof(session), "%d", m->opts.session_timeout_ms);
         snprintf(heartbeat, sizeof(heartbeat), "%d", m->opts.heartbeat_ms);
+        snprintf(limit, sizeof(limit), "%d",
+                 m->opts.session_timeout_ms < SOCKET_MOST_MS ? m->opts.session_timeout_ms : SOCKET_MOST_MS);
         for (size_t i = 0; forced[i]; i += 2)
                 if (rd_kafka_conf_set(conf, forced[i], forced[i + 1], why, sizeof(why)) != RD_KAFKA_CONF_OK)
                         return sl_fail(err, SL_E_CONFIG, "Invalid value %s for the cluster membership's %s: %s",

@@ -44,7 +44,8 @@ struct sl_message {
 enum sl_rc sl_producer_new(const struct sl_producer_opts *opts, struct sl_producer **ret, struct sl_err *err);
 /* Ends without waiting for what is in the queue (an open transaction is left to abort). NULL ok. */
 void sl_producer_free(struct sl_producer *p);
-/* The same for who must not wait for what is on its way: what is not sent yet never will be, the rest ends aside (aside.h). */
+/* The same for who must not wait for what is on its way: what waits is thrown away as soon as librdkafka's
+ * threads see it, what is on its way then may still arrive; all of it ends aside (aside.h). */
 void sl_producer_drop(struct sl_producer *p);
 /* init_transactions: fences older producers of this id and finishes their transactions. */
 enum sl_rc sl_producer_init(struct sl_producer *p, struct sl_err *err);
