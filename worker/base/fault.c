@@ -14,6 +14,7 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/str.h"
 
 #define MAX_FAULTS 32
@@ -94,6 +95,8 @@ static bool strike(const struct fault *f)
         case ACT_FAIL:
                 break;
         }
+        if (f->at) /* a step whose failure ends nothing (while a line is closing) says nothing itself */
+                sl_warn("fault point %s struck", f->name);
         return true;
 }
 
