@@ -10,8 +10,7 @@
 #include "dlq/origin.h"
 
 struct sl_dlq_assist {
-        struct sl_dlq_run run;
-        struct sl_dlq_found *found; /* by all searches */
+        struct sl_dlq_run run; /* found: by all searches */
         bool told; /* what can't be lent was logged */
 };
 
@@ -66,15 +65,13 @@ static enum sl_rc search(struct sl_dlq_assist *a, const struct sl_dlq_scan_opts 
         if (!n)
                 return SL_OK;
         SL_TRY(sl_dlq_origin_search(scan, topics, false, &found, err));
-        sl_dlq_found_join(&a->found, found);
+        sl_dlq_found_join(&a->run.found, found);
         return SL_OK;
 }
 
 static void improve(void *arg, struct sl_dlq_item *it, struct sl_arena *arena)
 {
         struct sl_dlq_assist *a = arg;
-        if (a->found)
-                sl_dlq_origin_apply(a->found, it);
         sl_dlq_run_improve(&a->run, it, arena);
 }
 
@@ -82,7 +79,7 @@ static void close_assist(struct sl_dlq_assist *a)
 {
         if (!a)
                 return;
-        sl_dlq_found_free(a->found);
+        sl_dlq_found_free(a->run.found);
         sl_dlq_lenders_free(a->run.lenders);
         free(a);
 }

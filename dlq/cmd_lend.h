@@ -13,8 +13,8 @@ struct sl_dlq_lenders {
         struct sl_validation *checks; /* own what the items' configs point at */
         uint32_t count;
 };
-/* SL_E_HTTP_UNREACHABLE when nobody answers there, SL_E_CONFIG when no connector has the topic. What can't be lent is said on standard
- * error. */
+/* SL_E_HTTP_UNREACHABLE when nobody answers there, SL_E_CONFIG when no connector has the topic. What can't be lent is said on
+ * run->say. */
 enum sl_rc sl_dlq_lenders_open(struct sl_dlq_run *run, struct sl_dlq_lenders **ret, struct sl_err *err);
 /* The topics that they read, each once; those of a regex are not known. Returns how many. */
 #define SL_DLQ_LENT_TOPICS 64

@@ -5,11 +5,11 @@
 #include "dlq/usual.h"
 #include <jansson.h>
 #include "base/map.h"
+#include "convert/registry.h"
 
 #define ALL 2000  /* so many records are looked at, then */
 #define EACH 64   /* one of so many */
 #define SHORT 16  /* numbers and ids: longer values of one length are chance */
-#define FRAME 5   /* zero and a schema id */
 
 static json_t *parse(struct sl_str value)
 {
@@ -23,7 +23,9 @@ static unsigned kind_of(const json_t *j)
 
 static bool is_framed(struct sl_str value)
 {
-        return value.len > FRAME && value.ptr[0] == 0;
+        int32_t id;
+        struct sl_str rest;
+        return sl_registry_split(value, &id, &rest) && rest.len;
 }
 
 static const struct sl_dlq_usual_field *find(const struct sl_dlq_usual *u, const char *name)

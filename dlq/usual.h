@@ -14,8 +14,8 @@ struct sl_dlq_usual {
         uint64_t passed;             /* records that did not fail */
         uint64_t looked;             /* of them, those that were looked at */
         uint64_t json, framed;       /* of those looked at */
-        size_t length;               /* of the first; same: of all */
-        bool differ;                 /* in length */
+        size_t length;               /* of the first */
+        bool differ;                 /* not all have that length */
         unsigned kinds;              /* of JSON values, a bit a type of jansson's */
         struct sl_dlq_usual_field {
                 struct sl_str name;

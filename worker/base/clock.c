@@ -2,8 +2,6 @@
 /* The two clocks of clock.h. Nothing else in Sluice asks the system for the time. */
 #include "base/clock.h"
 
-#include <time.h>
-
 static int64_t now_ns(clockid_t clock)
 {
         struct timespec ts;
@@ -29,4 +27,10 @@ int64_t sl_wall_ms(void)
 int64_t sl_wall_ns(void)
 {
         return now_ns(CLOCK_REALTIME);
+}
+
+struct timespec sl_mono_after(int64_t ms)
+{
+        int64_t at = now_ns(CLOCK_MONOTONIC) + ms * 1000000;
+        return (struct timespec){.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000};
 }

@@ -26,19 +26,6 @@ static const struct sl_task_calls real_tasks = {
         .forget_topics = sl_task_forget_topics,
 };
 
-static struct timespec deadline_after(int64_t ms)
-{
-        struct timespec ts;
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        ts.tv_sec += ms / 1000;
-        ts.tv_nsec += (ms % 1000) * 1000000;
-        if (ts.tv_nsec >= 1000000000) {
-                ts.tv_sec++;
-                ts.tv_nsec -= 1000000000;
-        }
-        return ts;
-}
-
 static bool stopping(struct sl_herder *h)
 {
         pthread_mutex_lock(&h->lock);
@@ -139,7 +126,7 @@ static enum sl_rc start_up(struct sl_herder *h, struct sl_err *err)
 static struct sl_herder_call *next_call(struct sl_herder *h, bool ending)
 {
         if (!h->head && !h->stop && !h->woken) {
-                struct timespec ts = deadline_after(ending || h->deferred ? ENDING_POLL_MS : STORE_POLL_MS);
+                struct timespec ts = sl_mono_after(ending || h->deferred ? ENDING_POLL_MS : STORE_POLL_MS);
                 pthread_cond_timedwait(&h->wake, &h->lock, &ts);
         }
         h->woken = false;
@@ -348,7 +335,7 @@ static void unqueue(struct sl_herder *h, struct sl_herder_call *call)
 
 void sl_herder_do(struct sl_herder *h, struct sl_herder_call *call)
 {
-        struct timespec ts = deadline_after(CALL_LIMIT_MS);
+        struct timespec ts = sl_mono_after(CALL_LIMIT_MS);
         call->next = NULL;
         call->done = call->started = false;
         call->body = NULL;
@@ -380,7 +367,7 @@ void sl_herder_do(struct sl_herder *h, struct sl_herder_call *call)
 
 bool sl_herder_wait_ready(struct sl_herder *h, int timeout_ms)
 {
-        struct timespec ts = deadline_after(timeout_ms);
+        struct timespec ts = sl_mono_after(timeout_ms);
         pthread_mutex_lock(&h->lock);
         while (!h->ready && !h->ended && pthread_cond_timedwait(&h->answer, &h->lock, &ts) != ETIMEDOUT)
                 ;

@@ -348,13 +348,7 @@ void sl_herder_stop_tasks(struct sl_herder *h)
                 h->stop = true;
                 ending = sl_herder_reconcile_all(h);
                 if (ending && !h->woken) {
-                        struct timespec ts;
-                        clock_gettime(CLOCK_MONOTONIC, &ts);
-                        ts.tv_nsec += 10 * 1000000;
-                        if (ts.tv_nsec >= 1000000000) {
-                                ts.tv_sec++;
-                                ts.tv_nsec -= 1000000000;
-                        }
+                        struct timespec ts = sl_mono_after(10);
                         pthread_cond_timedwait(&h->wake, &h->lock, &ts);
                 }
                 h->woken = false;

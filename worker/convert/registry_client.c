@@ -176,23 +176,11 @@ static enum sl_rc try_all(struct shared *s, const struct sl_rquestion *q, struct
         return rc;
 }
 
-static void monotonic_in(struct timespec *ts, int64_t ms)
-{
-        clock_gettime(CLOCK_MONOTONIC, ts);
-        ts->tv_sec += ms / 1000;
-        ts->tv_nsec += ms % 1000 * 1000000;
-        if (ts->tv_nsec >= 1000000000) {
-                ts->tv_sec++;
-                ts->tv_nsec -= 1000000000;
-        }
-}
-
 /* Wait before the next try; false when the thread must end. */
 static bool pause_for(struct shared *s, int64_t ms)
 {
-        struct timespec until;
+        struct timespec until = sl_mono_after(ms);
         int rc = 0;
-        monotonic_in(&until, ms);
         pthread_mutex_lock(&s->lock);
         while (!atomic_load(&s->stopping) && rc == 0)
                 rc = pthread_cond_timedwait(&s->work, &s->lock, &until);
@@ -464,8 +452,7 @@ static enum sl_rc await(struct sl_registry *r, const struct question *q, struct 
         struct shared *s = r->shared;
         enum sl_rc rc = SL_OK;
         while (is_pending(q) && rc == SL_OK) {
-                struct timespec until;
-                monotonic_in(&until, TICK_MS);
+                struct timespec until = sl_mono_after(TICK_MS);
                 pthread_cond_timedwait(&s->done, &s->lock, &until);
                 if (!is_pending(q) || !r->env || !r->env->tick)
                         continue;

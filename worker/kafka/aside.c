@@ -3,7 +3,7 @@
 #include "kafka/aside.h"
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
+#include "base/clock.h"
 #include "base/err.h"
 
 struct ending {
@@ -44,19 +44,12 @@ void sl_kafka_aside(void (*end)(void *arg), void *arg)
 
 bool sl_kafka_wait_aside(int timeout_ms)
 {
-        struct timespec ts;
+        struct timespec until = sl_mono_after(timeout_ms);
         int rc = 0;
 
-        clock_gettime(CLOCK_REALTIME, &ts);
-        ts.tv_sec += timeout_ms / 1000;
-        ts.tv_nsec += timeout_ms % 1000 * 1000000L;
-        if (ts.tv_nsec >= 1000000000) {
-                ts.tv_sec++;
-                ts.tv_nsec -= 1000000000;
-        }
         pthread_mutex_lock(&lock);
         while (count && rc == 0)
-                rc = pthread_cond_timedwait(&changed, &lock, &ts);
+                rc = pthread_cond_clockwait(&changed, &lock, CLOCK_MONOTONIC, &until);
         bool done = count == 0;
         pthread_mutex_unlock(&lock);
         return done;

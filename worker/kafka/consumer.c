@@ -4,13 +4,13 @@
  * partitions that go away. So the callback only notes it; poll acts on it when the read has returned, and drops those
  * messages first. Does not commit by itself, and does not fail when brokers are away: librdkafka reconnects. */
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "kafka/aside.h"
 #include "kafka/consumer.h"
 #include "kafka/kconf.h"
 #include "kafka/kstats.h"
@@ -367,7 +367,7 @@ static void leave(struct sl_consumer *c)
         rd_kafka_queue_destroy(last);
 }
 
-static void *finish(void *arg)
+static void finish(void *arg)
 {
         struct sl_consumer *c = arg;
 
@@ -382,16 +382,13 @@ static void *finish(void *arg)
                 close(c->fd);
         sl_kstats_free(c->stats);
         free(c);
-        return NULL;
 }
 
 /* With its brokers silent, librdkafka's end waits for their answers until socket.timeout.ms: not in the task's thread. */
 static void end(struct sl_consumer *c)
 {
-        pthread_t thread;
-
-        if (c->silent && pthread_create(&thread, NULL, finish, c) == 0)
-                pthread_detach(thread);
+        if (c->silent)
+                sl_kafka_aside(finish, c);
         else
                 finish(c);
 }

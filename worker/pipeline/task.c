@@ -262,14 +262,7 @@ void sl_task_stop(struct sl_task *t)
 
 bool sl_task_join(struct sl_task *t, int timeout_ms)
 {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += timeout_ms / 1000;
-        until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-        if (until.tv_nsec >= 1000000000) {
-                until.tv_sec++;
-                until.tv_nsec -= 1000000000;
-        }
+        struct timespec until = sl_mono_after(timeout_ms);
         pthread_mutex_lock(&t->lock);
         int rc = 0;
         while (!t->ended && rc == 0)
