@@ -233,20 +233,33 @@ class LazyPostgres(stand.Postgres):
         self._run("pg_resetwal", "--wal-segsize=256", "-D", self._data)
 
 
+def begin_small_steps(server, worker, kafka, prefix):
+    """A connector that reads a backlog in steps of 64 KB, its first row read, and stopped: what is written now is its backlog."""
+    server.sql(f"create role cdc superuser login replication password '{PG_PASSWORD}'")
+    database = Database(server, prefix)
+    database.sql("create table t (id bigint primary key); create table unpublished (x text)")
+    worker.run("pg", database.config(table_include_list="public.t", publication_autocreate_mode="filtered",
+                                     sluice_backlog_bytes="0", sluice_backlog_step_bytes="65536"))  # fmt: skip
+    database.sql("set synchronous_commit = on; insert into t values (0)")
+    topic = f"{database.prefix}.public.t"
+    read(kafka, topic, 1)
+    assert worker.stop() == 0
+    return database, topic
+
+
+def write_backlog(connection, first, commits):
+    """Rows from first on, a transaction of 100 KB each."""
+    for i in range(first, first + commits):
+        connection.execute("with a as (insert into unpublished select repeat('x', 1000) from generate_series(1, 100)) "
+                           f"insert into t values ({i})")  # fmt: skip
+
+
 def test_a_backlog_of_what_is_not_flushed(own_worker, kafka, tmp_path):
     """Asynchronous commits: WAL that the server has written but not flushed, and so does not decode yet, becomes readable between
     two steps of a backlog. A step that had been planned to end in it would have ended early, and the next one begun behind."""
     with LazyPostgres(tmp_path / "lazy") as server:
-        server.sql(f"create role cdc superuser login replication password '{PG_PASSWORD}'")
-        database = Database(server, "lazy")
-        database.sql("create table t (id bigint primary key); create table unpublished (x text)")
-        own_worker.run("pg", database.config(table_include_list="public.t", publication_autocreate_mode="filtered",
-                                             sluice_backlog_bytes="0", sluice_backlog_step_bytes="65536"))  # fmt: skip
-        database.sql("set synchronous_commit = on; insert into t values (0)")
-        topic = f"{database.prefix}.public.t"
-        read(kafka, topic, 1)
+        database, topic = begin_small_steps(server, own_worker, kafka, "lazy")
         writer = server.sql("select pid from pg_stat_activity where backend_type = 'walwriter'")[0][0]
-        assert own_worker.stop() == 0
         os.kill(writer, signal.SIGSTOP)
         try:
             rows = unflushed_backlog(own_worker, server, database)
@@ -269,9 +282,7 @@ def unflushed_backlog(worker, server, database):
     with database.connect(autocommit=True) as connection:
         for first, commits, mode in ((1, 20, "on"), (21, 1100, "off")):
             connection.execute(f"set synchronous_commit = {mode}")
-            for i in range(first, first + commits):
-                connection.execute("with a as (insert into unpublished select repeat('x', 1000) from generate_series(1, 100)) "
-                                   f"insert into t values ({i})")  # fmt: skip
+            write_backlog(connection, first, commits)
     unflushed, flushed = server.sql(ahead)[0]
     assert unflushed > 100 << 20
     worker.start()
@@ -298,19 +309,9 @@ def steal_slot(server, over, stolen):
 def test_a_slot_taken_while_a_backlog_is_read(own_worker, kafka, tmp_path):
     """The two readers of a backlog copy each other's slot at every step. Whose slot is gone meanwhile leaves the rest to the other."""
     with stand.Postgres(tmp_path / "few", config={"max_replication_slots": "3"}) as server:
-        server.sql(f"create role cdc superuser login replication password '{PG_PASSWORD}'")
-        database = Database(server, "few")
-        database.sql("create table t (id bigint primary key); create table unpublished (x text)")
-        own_worker.run("pg", database.config(table_include_list="public.t", publication_autocreate_mode="filtered",
-                                             sluice_backlog_bytes="0", sluice_backlog_step_bytes="65536"))  # fmt: skip
-        database.sql("insert into t values (0)")
-        topic = f"{database.prefix}.public.t"
-        read(kafka, topic, 1)
-        assert own_worker.stop() == 0
+        database, topic = begin_small_steps(server, own_worker, kafka, "few")
         with database.connect(autocommit=True) as connection:
-            for i in range(1, 101):
-                connection.execute("with a as (insert into unpublished select repeat('x', 1000) from generate_series(1, 100)) "
-                                   f"insert into t values ({i})")  # fmt: skip
+            write_backlog(connection, 1, 100)
         over, stolen = threading.Event(), threading.Event()
         thief = threading.Thread(target=steal_slot, args=(server, over, stolen))
         thief.start()

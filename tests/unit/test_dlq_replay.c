@@ -158,6 +158,13 @@ static struct sl_dlq_item item(const struct sl_kheader *headers, uint32_t n)
                                     .origin = {.topic = SL_STR("t"), .partition = 1, .offset = 10, .timestamp_ms = -1}};
 }
 
+/* What a copy of it has; flat is the caller's to free. */
+static void packed(const struct sl_dlq_item *it, struct sl_buf *flat, struct sl_dlq_packed *rec, struct sl_kheader out[4])
+{
+        sl_dlq_pack(it, SL_STR_NULL, flat);
+        sl_dlq_unpack((struct sl_str){flat->ptr, flat->len}, rec, out, 4);
+}
+
 static void own_headers_stay(void **state)
 {
         (void)state;
@@ -172,8 +179,7 @@ static void own_headers_stay(void **state)
         struct sl_dlq_packed rec;
         struct sl_kheader out[4];
         struct sl_buf flat = {0};
-        sl_dlq_pack(&it, SL_STR_NULL, &flat);
-        sl_dlq_unpack((struct sl_str){flat.ptr, flat.len}, &rec, out, 4);
+        packed(&it, &flat, &rec, out);
         assert_int_equal(rec.header_count, 4);
         assert_true(sl_str_eqc(out[0].key, "a") && sl_str_eqc(out[0].value, "1"));
         assert_true(sl_str_eqc(out[1].key, "b") && !out[1].value.ptr);
@@ -199,8 +205,7 @@ static void a_copys_failure_goes(void **state)
         it.family = it.teller = SL_DLQ_PLAIN;
         sl_dlq_headers_read(&it);
         assert_int_equal(it.family, SL_DLQ_SLUICE);
-        sl_dlq_pack(&it, SL_STR_NULL, &flat);
-        sl_dlq_unpack((struct sl_str){flat.ptr, flat.len}, &rec, out, 4);
+        packed(&it, &flat, &rec, out);
         assert_int_equal(rec.header_count, 1);
         assert_true(sl_str_eqc(out[0].key, "own"));
         sl_buf_free(&flat);
