@@ -584,6 +584,31 @@ static void test_consume_commit_seek_pause(void **state)
         sl_batch_free(&batch);
 }
 
+/* Another consumer has its group.instance.id: what the fenced one asks for later fails for that reason, too, which passes. */
+static void test_a_fenced_consumer_stays_fenced(void **state)
+{
+        struct seen seen = {0};
+        struct sl_err err = {0};
+        struct sl_batch batch;
+
+        (void)state;
+        rd_kafka_mock_topic_create(mock, "t-fenced", 1, 1);
+        fill("t-fenced", 0, 1);
+        sl_batch_init(&batch, 10, 1 << 20);
+        sl_props_set(&connector, "consumer.override.group.instance.id", "fenced");
+        struct sl_consumer *c = consumer("g-fenced", "t-fenced", &seen);
+        assert_int_equal(read_n(c, &batch, 1, 20000), 1);
+        struct sl_tp_offset item = {.tp = {sl_consumer_intern(c, "t-fenced"), 0}, .offset = 1};
+        rd_kafka_mock_push_request_errors(mock, 12 /* Heartbeat */, 1, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID);
+        for (int i = 0; i < 100 && sl_consumer_commit(c, &item, 1, 5000, &err) == SL_OK; i++)
+                usleep(50 * 1000);
+        assert_int_equal(err.id, SL_E_KAFKA_FENCED);
+        assert_int_equal(err.rc, SL_TRANSIENT);
+        sl_consumer_close(c);
+        sl_batch_free(&batch);
+        sl_props_free(&connector);
+}
+
 static void test_small_batches_keep_the_fd_readable(void **state)
 {
         struct seen seen = {0};
@@ -714,6 +739,7 @@ int main(void)
                 cmocka_unit_test(test_packed_headers),
                 cmocka_unit_test(test_headers_arrive),
                 cmocka_unit_test(test_consume_commit_seek_pause),
+                cmocka_unit_test(test_a_fenced_consumer_stays_fenced),
                 cmocka_unit_test(test_small_batches_keep_the_fd_readable),
                 cmocka_unit_test(test_rebalance_moves_partitions),
                 cmocka_unit_test(test_close_is_bounded_without_brokers),

@@ -101,13 +101,17 @@ static void call_revoked(struct sl_consumer *c, const rd_kafka_topic_partition_l
         free(items);
 }
 
-static void note_failure(struct sl_consumer *c, rd_kafka_resp_err_t code, const char *what)
+/* The client is done for, but the reason may be one that passes: a fence. */
+static rd_kafka_resp_err_t reason_of(const struct sl_consumer *c, rd_kafka_resp_err_t code)
 {
         char text[512];
 
-        if (code == RD_KAFKA_RESP_ERR__FATAL) /* the client is done for, but the reason may be one that passes: a fence */
-                code = rd_kafka_fatal_error(c->rk, text, sizeof(text));
-        enum sl_rc ignored = sl_kafka_fail(&c->failure, code, "%s", what);
+        return code == RD_KAFKA_RESP_ERR__FATAL ? rd_kafka_fatal_error(c->rk, text, sizeof(text)) : code;
+}
+
+static void note_failure(struct sl_consumer *c, rd_kafka_resp_err_t code, const char *what)
+{
+        enum sl_rc ignored = sl_kafka_fail(&c->failure, reason_of(c, code), "%s", what);
         (void)ignored; /* kept; poll returns it */
 }
 
@@ -563,14 +567,14 @@ enum sl_rc sl_consumer_poll(struct sl_consumer *c, struct sl_batch *batch, int t
 /* --- Positions -------------------------------------------------------------------------------------------------------
  */
 
-static enum sl_rc list_result(rd_kafka_resp_err_t code, const rd_kafka_topic_partition_list_t *list, const char *what,
-                              struct sl_err *err)
+static enum sl_rc list_result(const struct sl_consumer *c, rd_kafka_resp_err_t code,
+                              const rd_kafka_topic_partition_list_t *list, const char *what, struct sl_err *err)
 {
         for (int i = 0; !code && i < list->cnt; i++)
                 if (list->elems[i].err)
-                        return sl_kafka_fail(err, list->elems[i].err, "%s (%s-%d)", what, list->elems[i].topic,
-                                             list->elems[i].partition);
-        return code ? sl_kafka_fail(err, code, "%s", what) : SL_OK;
+                        return sl_kafka_fail(err, reason_of(c, list->elems[i].err), "%s (%s-%d)", what,
+                                             list->elems[i].topic, list->elems[i].partition);
+        return code ? sl_kafka_fail(err, reason_of(c, code), "%s", what) : SL_OK;
 }
 
 enum sl_rc sl_consumer_pause_all(struct sl_consumer *c, struct sl_err *err)
@@ -578,8 +582,8 @@ enum sl_rc sl_consumer_pause_all(struct sl_consumer *c, struct sl_err *err)
         c->paused = true;
         if (!c->assigned)
                 return SL_OK;
-        return list_result(rd_kafka_pause_partitions(c->rk, c->assigned), c->assigned, "Partitions could not be paused",
-                           err);
+        return list_result(c, rd_kafka_pause_partitions(c->rk, c->assigned), c->assigned,
+                           "Partitions could not be paused", err);
 }
 
 enum sl_rc sl_consumer_resume_all(struct sl_consumer *c, struct sl_err *err)
@@ -587,7 +591,7 @@ enum sl_rc sl_consumer_resume_all(struct sl_consumer *c, struct sl_err *err)
         c->paused = false;
         if (!c->assigned)
                 return SL_OK;
-        return list_result(rd_kafka_resume_partitions(c->rk, c->assigned), c->assigned,
+        return list_result(c, rd_kafka_resume_partitions(c->rk, c->assigned), c->assigned,
                            "Partitions could not be resumed", err);
 }
 
@@ -607,7 +611,7 @@ enum sl_rc sl_consumer_seek(struct sl_consumer *c, struct sl_tp tp, int64_t offs
         rd_kafka_error_t *e = rd_kafka_seek_partitions(c->rk, list, SEEK_MS);
         enum sl_rc rc =
                 e ? sl_kafka_fail_error(err, e, "A partition's position could not be set")
-                  : list_result(RD_KAFKA_RESP_ERR_NO_ERROR, list, "A partition's position could not be set", err);
+                  : list_result(c, RD_KAFKA_RESP_ERR_NO_ERROR, list, "A partition's position could not be set", err);
         rd_kafka_topic_partition_list_destroy(list);
         return rc;
 }
@@ -650,13 +654,13 @@ enum sl_rc sl_consumer_commit(struct sl_consumer *c, const struct sl_tp_offset *
         rd_kafka_resp_err_t code = rd_kafka_commit_queue(c->rk, list, answers, NULL, NULL);
         enum sl_rc rc;
         if (code) {
-                rc = sl_kafka_fail(err, code, "Offsets could not be committed");
+                rc = sl_kafka_fail(err, reason_of(c, code), "Offsets could not be committed");
         } else {
                 rd_kafka_event_t *ev = wait_answer(c, answers, timeout_ms);
                 if (!ev)
                         rc = sl_kafka_fail(err, RD_KAFKA_RESP_ERR__TIMED_OUT, "Offsets could not be committed in time");
                 else
-                        rc = list_result(rd_kafka_event_error(ev), rd_kafka_event_topic_partition_list(ev),
+                        rc = list_result(c, rd_kafka_event_error(ev), rd_kafka_event_topic_partition_list(ev),
                                          "Offsets could not be committed", err);
                 if (ev)
                         rd_kafka_event_destroy(ev);
@@ -694,7 +698,7 @@ enum sl_rc sl_consumer_end(struct sl_consumer *c, struct sl_tp tp, int timeout_m
         int64_t low;
         rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(c->rk, tp.topic, tp.partition, &low, ret, timeout_ms);
         if (code)
-                return sl_kafka_fail(err, code, "The end of %s-%d could not be asked", tp.topic, tp.partition);
+                return sl_kafka_fail(err, reason_of(c, code), "The end of %s-%d could not be asked", tp.topic, tp.partition);
         return SL_OK;
 }
 
