@@ -20,6 +20,11 @@ struct sl_dlq_assist_ops {
         /* Search origins of the letters of scan's ranges that have none; they are kept for improve. */
         enum sl_rc (*search)(struct sl_dlq_assist *a, const struct sl_dlq_scan_opts *scan, struct sl_err *err);
         void (*improve)(void *a, struct sl_dlq_item *it, struct sl_arena *arena); /* of sl_dlq_scan_opts */
+        /* Does this connector lend, and has its target a shape (sl_sink_ops)? */
+        bool (*has_shape)(const struct sl_dlq_assist *a, const char *connector);
+        /* That shape as a number that is another one when it has changed; never 0. stop: of the task. Some seconds at most. */
+        enum sl_rc (*shape)(const struct sl_dlq_assist *a, const char *connector, const char *topic, const atomic_bool *stop, int64_t *ret,
+                            struct sl_err *err);
         void (*close)(struct sl_dlq_assist *a);                                   /* NULL ok */
         void *program;
 };

@@ -3,11 +3,15 @@
  * found are kept as long as it; who lends is asked anew. */
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "dlq/assist.h"
 #include "dlq/cmd_lend.h"
 #include "dlq/cmd_rest.h"
 #include "dlq/origin.h"
+
+#define SHAPE_MS 10000
 
 struct sl_dlq_assist {
         struct sl_dlq_run run; /* found: by all searches */
@@ -75,6 +79,68 @@ static void improve(void *arg, struct sl_dlq_item *it, struct sl_arena *arena)
         sl_dlq_run_improve(&a->run, it, arena);
 }
 
+/* A worker's REST shows no secrets, so only this one's own connectors are asked through. */
+static const struct sl_validation *checks_of(const struct sl_dlq_assist *a, const char *connector, const struct sl_sink_ops **ret_sink)
+{
+        const struct sl_dlq_lenders *all = a->run.lenders;
+        for (uint32_t i = 0; all && a->run.herder && i < all->count; i++) {
+                const struct sl_props *config = &all->checks[i].resolved;
+                const char *class = sl_props_get(config, "connector.class");
+                if (strcmp(all->items[i].connector, connector) != 0)
+                        continue;
+                for (size_t k = 0; class && a->run.plugins->sinks[k]; k++) {
+                        *ret_sink = a->run.plugins->sinks[k];
+                        if ((*ret_sink)->shape && sl_plugin_named((*ret_sink)->name, (*ret_sink)->aliases, "Connector", class))
+                                return &all->checks[i];
+                }
+        }
+        return NULL;
+}
+
+static bool has_shape(const struct sl_dlq_assist *a, const char *connector)
+{
+        const struct sl_sink_ops *sink;
+        return checks_of(a, connector, &sink) != NULL;
+}
+
+struct patience {
+        const atomic_bool *stop;
+        int64_t until_ms;
+};
+
+static enum sl_rc be_patient(void *arg, struct sl_err *err)
+{
+        const struct patience *p = arg;
+        if (atomic_load_explicit(p->stop, memory_order_relaxed))
+                return sl_fail(err, SL_E_STOPPED, "stopped");
+        return sl_mono_ms() < p->until_ms ? SL_OK : sl_fail(err, SL_E_HTTP_UNREACHABLE, "no answer within %d s", SHAPE_MS / 1000);
+}
+
+static enum sl_rc shape(const struct sl_dlq_assist *a, const char *connector, const char *topic, const atomic_bool *stop, int64_t *ret,
+                        struct sl_err *err)
+{
+        const struct sl_sink_ops *sink;
+        const struct sl_validation *v = checks_of(a, connector, &sink);
+        struct patience patience = {stop, sl_mono_ms() + SHAPE_MS};
+        const struct sl_task_env env = {
+                .connector = connector, .stop = stop, .tick = be_patient, .tick_arg = &patience, .memory_bytes = 1 << 20};
+        struct sl_cfg_report report = {0};
+        struct sl_arena arena;
+        struct sl_buf text = {0};
+        if (!v)
+                return sl_fail(err, SL_E_CONFIG, "connector %s lends nothing any more", connector);
+        sl_arena_init(&arena, 0);
+        void *cfg = sl_arena_zalloc(&arena, sink->config_size);
+        sl_cfg_parse(sink->config, &v->resolved, cfg, &arena, &report);
+        enum sl_rc rc = report.errors ? sl_fail(err, SL_E_CONFIG, "the configuration of %s is refused", connector)
+                                      : sink->shape(cfg, &env, topic, &text, err);
+        *ret = (int64_t)(sl_hash(text.ptr, text.len) >> 1 | 1);
+        sl_buf_free(&text);
+        sl_cfg_report_free(&report);
+        sl_arena_free(&arena);
+        return rc;
+}
+
 static void close_assist(struct sl_dlq_assist *a)
 {
         if (!a)
@@ -87,7 +153,8 @@ static void close_assist(struct sl_dlq_assist *a)
 void sl_dlq_assist_start(struct sl_herder *herder)
 {
         static struct sl_dlq_assist_ops ops = {
-                .open = open_assist, .refresh = refresh, .search = search, .improve = improve, .close = close_assist};
+                .open = open_assist, .refresh = refresh, .search = search, .improve = improve,
+                .has_shape = has_shape, .shape = shape, .close = close_assist};
         ops.program = herder;
         sl_dlq_connector_assist(&ops);
 }

@@ -65,6 +65,8 @@ static const struct sl_cfg_def rows[] = {
          .group = "Dead letters", .doc = "How often to look for new letters."},
         {SL_CFG_LONG(T, signal_ms, "dlq.signal.interval.ms"), .def = "2000", .flags = SL_CFG_HAS_MIN, .min = 1100,
          .group = "Dead letters", .doc = "How often the registry is asked for what schema failures wait for."},
+        {SL_CFG_LONG(T, target_ms, "dlq.target.interval.ms"), .def = "30000", .flags = SL_CFG_HAS_MIN, .min = 1100,
+         .group = "Dead letters", .doc = "How often a sink's target is asked for what its refused records wait for (Snowflake: the table's columns)."},
         {SL_CFG_LONG(T, operator_ms, "dlq.operator.wait.ms"), .def = "30000", .flags = SL_CFG_HAS_MIN, .min = 1000,
          .group = "Dead letters",
          .doc = "A command that acts on a topic is left alone until so long after its last transaction, or until its job is finished."},

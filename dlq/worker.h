@@ -26,18 +26,20 @@ struct sl_dlq_worker_cfg {
         const char *user_info, *bearer_token; /* of the registry; read from the config itself */
         struct sl_retry_policy retry[SL_DLQ_CLASSES];
         struct sl_breaker_rule breaker;
-        int64_t poll_ms, signal_ms, operator_ms;
+        int64_t poll_ms, signal_ms, target_ms, operator_ms;
 };
 
-/* Something that is waited for: a schema's id in the registry, or a new version of a subject. */
+/* Something that is waited for: a schema's id in the registry, a new version of a subject, or a sink's table that changes. */
 struct sl_dlq_signal {
-        char *subject;   /* NULL: an id */
+        char *subject;   /* CONNECTOR\nTOPIC: what records of the topic have to fit in that sink's target; NULL: an id */
         int32_t id;
         bool there;      /* an id that the registry has: for ever */
         bool known;      /* the subject was asked for once */
-        int32_t version; /* the newest that was seen; 0 = the registry does not know the subject */
+        int64_t version; /* the newest that was seen; 0 = the registry does not know the subject. A target's shape (assist.h) */
         int64_t at_ms;   /* when it was seen first; 0 = before anybody looked */
+        int64_t ask_ms;  /* not before; monotonic */
         uint32_t waiters;
+        const struct sl_dlq_topic *of; /* whose assistant asks for a target */
 };
 #define SL_DLQ_SIGNALS_MAX 1000
 #define SL_DLQ_NO_SIGNAL UINT16_MAX /* there is nobody to ask: it never comes */
@@ -179,8 +181,8 @@ enum sl_rc sl_dlq_topic_due(struct sl_dlq_topic *t, bool *ret_more, struct sl_er
 /* ---- worker_signals.c ---- */
 
 /* What a letter has to wait for: 0 = nothing any more, SL_DLQ_NO_SIGNAL = something that can't be asked for. */
-uint16_t sl_dlq_signal_of(struct sl_dlq_worker *w, const struct sl_dlq_item *it, int64_t seen_ms);
-/* Ask the registry, if it is time; who waited for what has come waits no more. */
+uint16_t sl_dlq_signal_of(const struct sl_dlq_topic *t, const struct sl_dlq_item *it, int64_t seen_ms);
+/* Ask the registry and targets, if it is time; who waited for what has come waits no more. */
 void sl_dlq_signals_poll(struct sl_dlq_worker *w);
 json_t *sl_dlq_signals_json(const struct sl_dlq_worker *w);
 void sl_dlq_signals_load(struct sl_dlq_worker *w, const json_t *obj);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What letters with schema failures wait for, asked once for all of them: is there a schema with this id now, has this subject a new
- * version? What the registry knew is kept in the connector's record, so that a version that comes while nobody looks is noticed too. */
+ * version, has the table that this sink writes to other columns? What was known is kept in the connector's record, so that what comes
+ * while nobody looks is noticed too. */
 #include <stdlib.h>
+#include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
 #include "dlq/decode.h"
@@ -9,7 +11,7 @@
 #include "dlq/worker.h"
 
 #define ROUND 50       /* questions in one turn: others wait meanwhile */
-#define AWAY_MS 5000   /* until a registry that does not answer is asked again */
+#define AWAY_MS 5000   /* until one that does not answer is asked again */
 
 static uint16_t find(struct sl_dlq_worker *w, const char *subject, int32_t id)
 {
@@ -25,23 +27,48 @@ static uint16_t find(struct sl_dlq_worker *w, const char *subject, int32_t id)
         return (uint16_t)w->signal_count;
 }
 
-uint16_t sl_dlq_signal_of(struct sl_dlq_worker *w, const struct sl_dlq_item *it, int64_t seen_ms)
+/* Refused by a sink's target: does that say what has to fit? */
+static uint16_t target_of(const struct sl_dlq_topic *t, const struct sl_dlq_item *it)
 {
-        struct sl_str topic = it->origin.topic, rest;
-        struct sl_buf subject = {0};
-        int32_t id;
-        if (!w->decode)
-                return SL_DLQ_NO_SIGNAL;
-        if (strcmp(it->code, "schema.unknown") == 0 && !it->binary_payload &&
-            (sl_registry_split(it->payload, &id, &rest) || sl_registry_split(it->key, &id, &rest))) {
-                uint16_t n = find(w, NULL, id);
-                return n != SL_DLQ_NO_SIGNAL && w->signals[n - 1].there ? 0 : n;
+        struct sl_buf key = {0};
+        uint16_t n = SL_DLQ_NO_SIGNAL;
+        if (it->class != SL_SCHEMA || it->stage != SL_STAGE_TASK_PUT || !it->connector.len || !it->origin.topic.len || !t->assist)
+                return n;
+        sl_buf_add(&key, it->connector.ptr, it->connector.len);
+        if (t->w->assist->has_shape(t->assist, sl_buf_cstr(&key))) {
+                sl_buf_printf(&key, "\n%.*s", SL_FMT(it->origin.topic));
+                n = find(t->w, sl_buf_cstr(&key), 0);
+                if (n != SL_DLQ_NO_SIGNAL)
+                        t->w->signals[n - 1].of = t;
         }
-        if (!topic.ptr)
+        sl_buf_free(&key);
+        return n;
+}
+
+static uint16_t subject_of(struct sl_dlq_worker *w, struct sl_str topic)
+{
+        struct sl_buf subject = {0};
+        if (!w->decode || !topic.ptr)
                 return SL_DLQ_NO_SIGNAL;
         sl_buf_printf(&subject, "%.*s-value", SL_FMT(topic));
         uint16_t n = find(w, sl_buf_cstr(&subject), 0);
         sl_buf_free(&subject);
+        return n;
+}
+
+uint16_t sl_dlq_signal_of(const struct sl_dlq_topic *t, const struct sl_dlq_item *it, int64_t seen_ms)
+{
+        struct sl_dlq_worker *w = t->w;
+        struct sl_str rest;
+        int32_t id;
+        if (w->decode && strcmp(it->code, "schema.unknown") == 0 && !it->binary_payload &&
+            (sl_registry_split(it->payload, &id, &rest) || sl_registry_split(it->key, &id, &rest))) {
+                uint16_t n = find(w, NULL, id);
+                return n != SL_DLQ_NO_SIGNAL && w->signals[n - 1].there ? 0 : n;
+        }
+        uint16_t n = target_of(t, it);
+        if (n == SL_DLQ_NO_SIGNAL)
+                n = subject_of(w, it->origin.topic);
         return n != SL_DLQ_NO_SIGNAL && w->signals[n - 1].at_ms > seen_ms ? 0 : n;
 }
 
@@ -57,26 +84,42 @@ static void count_waiters(struct sl_dlq_worker *w)
                 }
 }
 
-/* *ret_came: what was waited for is there. Fails when the registry can't say. */
-static enum sl_rc ask(struct sl_dlq_worker *w, struct sl_dlq_signal *s, bool *ret_came, struct sl_err *err)
+/* What the registry or the target has now; *ret is 0 where the registry has nothing. Fails when it can't say. */
+static enum sl_rc look(struct sl_dlq_worker *w, const struct sl_dlq_signal *s, int64_t *ret, struct sl_err *err)
 {
-        struct sl_registry *registry = sl_dlq_decode_registry(w->decode);
         const struct sl_registry_schema *schema = NULL;
+        const char *topic = s->subject ? strchr(s->subject, '\n') : NULL;
+        if (topic) {
+                struct sl_buf connector = {0};
+                sl_buf_add(&connector, s->subject, (size_t)(topic - s->subject));
+                enum sl_rc rc = w->assist->shape(s->of->assist, sl_buf_cstr(&connector), topic + 1, w->env->stop, ret, err);
+                sl_buf_free(&connector);
+                return rc;
+        }
+        struct sl_registry *registry = sl_dlq_decode_registry(w->decode);
         enum sl_rc rc = s->subject ? sl_registry_version(registry, s->subject, 0, &schema, err)
                                    : sl_registry_read(registry, s->id, &schema, err);
         if (rc == SL_TRANSIENT || rc == SL_FATAL)
                 return rc;
+        *ret = rc != SL_OK ? 0 : s->subject ? schema->version : 1;
+        return SL_OK;
+}
+
+/* *ret_came: what was waited for is there. */
+static enum sl_rc ask(struct sl_dlq_worker *w, struct sl_dlq_signal *s, bool *ret_came, struct sl_err *err)
+{
+        int64_t now;
+        SL_TRY(look(w, s, &now, err));
         if (!s->subject) {
-                *ret_came = s->there = rc == SL_OK;
+                *ret_came = s->there = now != 0;
                 return SL_OK;
         }
-        int32_t version = rc == SL_OK ? schema->version : 0;
-        *ret_came = s->known && version > s->version;
+        *ret_came = s->known && (s->of ? now != s->version : now > s->version);
         if (*ret_came)
                 s->at_ms = sl_wall_ms();
-        for (uint32_t i = 0; (!s->known || version != s->version) && i < w->topic_count; i++)
+        for (uint32_t i = 0; (!s->known || now != s->version) && i < w->topic_count; i++)
                 w->topics[i].dirty = true;
-        s->version = version;
+        s->version = now;
         s->known = true;
         return SL_OK;
 }
@@ -84,7 +127,7 @@ static enum sl_rc ask(struct sl_dlq_worker *w, struct sl_dlq_signal *s, bool *re
 void sl_dlq_signals_poll(struct sl_dlq_worker *w)
 {
         int64_t now = sl_mono_ms();
-        if (!w->decode || !w->signal_count || now < w->signal_at_ms)
+        if (!w->signal_count || now < w->signal_at_ms)
                 return;
         w->signal_at_ms = now + w->cfg->signal_ms;
         count_waiters(w);
@@ -93,9 +136,10 @@ void sl_dlq_signals_poll(struct sl_dlq_worker *w)
                 struct sl_dlq_signal *s = &w->signals[w->signal_next++ % w->signal_count];
                 struct sl_err err = {0};
                 bool came = false;
-                if (!s->waiters || s->there)
+                if (!s->waiters || s->there || now < s->ask_ms || (s->of && !s->of->assist))
                         continue;
-                asked++;
+                asked += s->of ? ROUND : 1; /* others go on before the next target is asked */
+                s->ask_ms = s->of ? now + w->cfg->target_ms : 0;
                 if (ask(w, s, &came, &err) != SL_OK) {
                         sl_log_err(SL_LOG_DEBUG, &err, "what letters wait for can't be asked");
                         w->signal_at_ms = sl_mono_ms() + AWAY_MS;
@@ -112,7 +156,7 @@ json_t *sl_dlq_signals_json(const struct sl_dlq_worker *w)
         for (uint32_t i = 0; i < w->signal_count; i++) {
                 const struct sl_dlq_signal *s = &w->signals[i];
                 if (s->subject && s->known)
-                        json_object_set_new(obj, s->subject, json_pack("[i, I]", s->version, (json_int_t)s->at_ms));
+                        json_object_set_new(obj, s->subject, json_pack("[I, I]", (json_int_t)s->version, (json_int_t)s->at_ms));
         }
         return obj;
 }
@@ -126,7 +170,7 @@ void sl_dlq_signals_load(struct sl_dlq_worker *w, const json_t *obj)
                 if (n == SL_DLQ_NO_SIGNAL || w->signals[n - 1].known)
                         continue;
                 w->signals[n - 1].known = true;
-                w->signals[n - 1].version = (int32_t)json_integer_value(json_array_get(one, 0));
+                w->signals[n - 1].version = json_integer_value(json_array_get(one, 0));
                 w->signals[n - 1].at_ms = json_integer_value(json_array_get(one, 1));
         }
 }

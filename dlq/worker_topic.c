@@ -220,7 +220,7 @@ void sl_dlq_topic_decide(struct sl_dlq_topic *t, const struct sl_dlq_item *it, i
                 ret->what = SL_FATE_RETRY;
                 ret->wait.due_ms = plan.due_ms;
                 if (waits_for_signal(it, action))
-                        ret->wait.signal = sl_dlq_signal_of(t->w, it, seen_ms);
+                        ret->wait.signal = sl_dlq_signal_of(t, it, seen_ms);
         }
 }
 

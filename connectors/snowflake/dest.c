@@ -11,6 +11,7 @@
 #include "connectors/snowflake/validate.h"
 
 #define CURRENT_AGAIN_MS 300000
+#define AGAIN_MS 2000
 
 static struct sl_sf_encoder *encoder_of(const struct sl_sf_cfg *cfg)
 {
@@ -158,6 +159,22 @@ enum sl_rc sl_sf_dest_evolve(struct sl_sf_dests *ts, struct sl_sf_dest *t, struc
         use_desc(ts->cfg, t, desc);
         t->altered++;
         t->current_due = ts->cfg->cdc && ts->cfg->cdc_target != SL_SF_CDC_NONE;
+        return SL_OK;
+}
+
+enum sl_rc sl_sf_dest_again(struct sl_sf_dests *ts, struct sl_sf_dest *t, bool *ret, struct sl_err *err)
+{
+        const struct sl_sf_desc *desc;
+        int64_t now = sl_mono_ms();
+        *ret = false;
+        if (!t->checked || (t->again_ms && now - t->again_ms < AGAIN_MS))
+                return SL_OK;
+        t->again_ms = now;
+        enum sl_rc rc = curable(sl_sf_table_describe(t->table, true, &desc, err), err);
+        if (rc != SL_OK)
+                return rc;
+        use_desc(ts->cfg, t, desc);
+        *ret = true;
         return SL_OK;
 }
 

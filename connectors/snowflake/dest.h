@@ -20,6 +20,7 @@ struct sl_sf_dest {
         bool silent;  /* the warning about lost rejects was given */
         bool current_due; /* sluice.snowflake.cdc: the table of current rows has to be made, or made anew */
         int64_t current_ms; /* not before: its statement failed */
+        int64_t again_ms;   /* when it was described because a record did not fit */
 };
 struct sl_sf_dests {
         const struct sl_sf_cfg *cfg;
@@ -38,6 +39,9 @@ struct sl_sf_dest *sl_sf_dest_of(struct sl_sf_dests *ts, const char *topic);
 enum sl_rc sl_sf_dest_prepare(struct sl_sf_dests *ts, struct sl_sf_dest *t, struct sl_err *err);
 /* After SL_SF_ROW_EVOLVE: change the table as the last row needs it. */
 enum sl_rc sl_sf_dest_evolve(struct sl_sf_dests *ts, struct sl_sf_dest *t, struct sl_err *err);
+/* A record does not fit: somebody may have changed the table since it was described. *ret: it is described anew, which happens every
+ * two seconds at most; try the record once more. */
+enum sl_rc sl_sf_dest_again(struct sl_sf_dests *ts, struct sl_sf_dest *t, bool *ret, struct sl_err *err);
 /* sluice.snowflake.cdc: make the table of current rows when it is due and a key was seen. Never fails: what Snowflake
  * refuses is logged, and tried again after some minutes, because the rows themselves are safe. */
 void sl_sf_dest_current(struct sl_sf_dests *ts, struct sl_sf_dest *t);

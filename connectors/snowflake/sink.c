@@ -524,6 +524,44 @@ static void sf_close(void *task)
         *t = (struct sf_task){0};
 }
 
+static void add_columns(const struct sl_sf_desc *desc, struct sl_buf *ret)
+{
+        sl_buf_adds(ret, desc->may_evolve ? "grows" : "stays");
+        for (uint32_t i = 0; i < desc->count; i++) {
+                const struct sl_sf_column *c = desc->columns[i];
+                sl_buf_printf(ret, "\n%.*s\t%.*s%s", SL_FMT(c->name), SL_FMT(c->spelled), c->nullable || c->filled ? "" : " not null");
+        }
+}
+
+static enum sl_rc shape(const void *cfg, bool classic, const struct sl_task_env *env, const char *topic, struct sl_buf *ret, struct sl_err *err)
+{
+        struct sf_task t = {0};
+        struct sl_err why = {0};
+        const struct sl_sf_desc *desc;
+        enum sl_rc rc = open_task(&t, cfg, classic, env, &why);
+        if (rc == SL_OK)
+                rc = sl_sf_table_describe(sl_sf_dest_of(&t.shared.dests, topic)->table, true, &desc, &why);
+        if (rc == SL_OK)
+                add_columns(desc, ret);
+        else if (why.id == SL_E_SF_MISSING)
+                rc = SL_OK;
+        else if (err)
+                *err = why;
+        sf_close(&t);
+        return rc;
+}
+
+static enum sl_rc sf_shape(const void *cfg, const struct sl_task_env *env, const char *topic, struct sl_buf *ret, struct sl_err *err)
+{
+        return shape(cfg, false, env, topic, ret, err);
+}
+
+static enum sl_rc sf_shape_classic(const void *cfg, const struct sl_task_env *env, const char *topic, struct sl_buf *ret,
+                                   struct sl_err *err)
+{
+        return shape(cfg, true, env, topic, ret, err);
+}
+
 static const char *const aliases[] = {"com.snowflake.kafka.connector.SnowflakeStreamingSinkConnector", NULL};
 static const char *const classic_aliases[] = {"com.snowflake.kafka.connector.SnowflakeSinkConnector", NULL};
 
@@ -538,6 +576,7 @@ const struct sl_sink_ops sl_snowflake_sink = {
         .config = sl_sf_defs,
         .check = sl_sf_check,
         .open = sf_open,
+        .shape = sf_shape,
         CALLS,
 };
 
@@ -547,5 +586,6 @@ const struct sl_sink_ops sl_snowflake_classic_sink = {
         .config = sl_sf_classic_defs,
         .check = sl_sf_classic_check,
         .open = sf_open_classic,
+        .shape = sf_shape_classic,
         CALLS,
 };

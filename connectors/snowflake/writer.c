@@ -171,14 +171,25 @@ enum sl_rc sl_sf_part_put(struct sl_sf_part *p, struct sl_sf_shared *sh, const s
                 return SL_OK;
         }
         struct sl_err why = {0};
+        bool again = false;
         for (int tries = 0;; tries++) {
                 enum sl_sf_row row;
                 sl_buf_clear(&sh->line);
                 enum sl_rc rc = sl_sf_encoder_add(p->dest->encoder, rec, sh->push_ms, &sh->line, &row, &why);
-                if (sl_unlikely(rc != SL_OK))
-                        return report(p, sh, rec, &why, err);
-                if (sl_likely(row == SL_SF_ROW_DONE))
+                if (sl_unlikely(rc != SL_OK)) {
+                        if (why.id == SL_E_SF_RECORD && !again)
+                                SL_TRY(sl_sf_dest_again(&sh->dests, p->dest, &again, err));
+                        else
+                                again = false;
+                        if (!again)
+                                return report(p, sh, rec, &why, err);
+                        sl_err_clear(&why);
+                        continue;
+                }
+                if (sl_likely(row == SL_SF_ROW_DONE)) {
+                        p->dest->altered += again; /* it fits now: somebody changed the table */
                         return add_line(p, sh, rec, err);
+                }
                 if (row == SL_SF_ROW_SKIPPED) {
                         handled(p, sl_read_offset(rec));
                         return SL_OK;

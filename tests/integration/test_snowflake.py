@@ -72,6 +72,39 @@ def restarting(worker, name, *words):
         assert word in trace, trace
 
 
+def test_a_letter_waits_for_its_column(worker, kafka, snowflake, unique):
+    """A table that the sink may not change: its letters go back by themselves when somebody has added the column."""
+    dead = f"{unique}-dlq"
+    for topic in (unique, dead):
+        kafka.create_topic(topic)
+    snowflake.sql(f'create table "{unique}" (record_metadata variant, "id" number) enable_schema_evolution = false')
+    more = {"errors.tolerance": "all", "errors.deadletterqueue.topic.name": dead, "errors.deadletterqueue.topic.replication.factor": "1",
+            "errors.deadletterqueue.context.headers.enable": "true", "snowflake.validation": "client_side"}  # fmt: skip
+    worker.run(unique, {**config(snowflake, unique), **more})
+    mender = {"connector.class": "sluice.dlq", "dlq.topics": dead, "dlq.ledger.topic": f"{unique}-ledger", "dlq.audit.topic": f"{unique}-audit",
+              "dlq.poll.interval.ms": "100", "dlq.signal.interval.ms": "1100", "dlq.target.interval.ms": "1100", "dlq.retry.schema_mismatch.initial.ms": "100"}  # fmt: skip
+    worker.run(f"{unique}-mend", mender)
+    produce(kafka, unique, [{"id": 0}, {"id": 1, "note": "x"}, {"id": 2}])
+
+    def waits():
+        values = [s.value for s in Metrics(worker).all("sluice_dlq_waiting_letters", connector=f"{unique}-mend")]
+        return sum(values) == 1
+
+    def known():
+        values = [json.loads(r.value) for r in kafka.consume_all(f"{unique}-ledger") if json.loads(r.key)[0] == "worker"]
+        return values and f"{unique}\n{unique}" in values[-1]["subjects"]
+
+    wait_until(waits, 30, "the letter waits")
+    wait_until(known, 30, "the columns are known")
+    time.sleep(3)  # asked twice more, and nothing has changed
+    assert [i for (i,) in snowflake.rows(f'select "id" from "{unique}" order by 1')] == [0, 2]
+    snowflake.sql(f'alter table "{unique}" add column "note" varchar')
+    landed_rows = f'select "id", "note" from "{unique}" order by 1'
+    wait_until(lambda: len(snowflake.rows(landed_rows)) == 3, 30, "the row with its column")
+    assert snowflake.rows(landed_rows) == [(0, None), (1, "x"), (2, None)]
+    assert len(dead_letters(kafka, dead)) == 1
+
+
 def test_tables_grow_with_their_records(worker, kafka, snowflake, unique):
     """Three partitions, nested and wide values, a column that comes in the middle, tombstones; a table that did not exist."""
     kafka.create_topic(unique, 3)

@@ -201,6 +201,9 @@ struct sl_sink_ops {
         unsigned (*needs)(void *task); /* SL_SINK_*, asked between two calls; may be NULL: nothing */
         void (*wait)(void *task, struct sl_wait *w); /* may be NULL */
         void (*close)(void *task);
+        /* What records of the topic have to fit there: text that is another one when that has changed (the columns of a table), nothing
+         * when there is nothing yet. Asks the target without an open task, until env->tick fails. NULL: the target has no such thing. */
+        enum sl_rc (*shape)(const void *cfg, const struct sl_task_env *env, const char *topic, struct sl_buf *ret, struct sl_err *err);
         bool offsets_in_kafka; /* as a source's: the group's offsets are all there is */
         /* Instead of all calls from open to close: a loop that reads and writes by itself, until env->stop is set (then SL_OK or
          * SL_E_STOPPED). A failure is waited out or fails the task like those of a put. No group, no topics key. */
