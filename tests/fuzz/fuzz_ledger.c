@@ -67,7 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 else
                         states_there_and_back(value);
                 bool job = sl_str_eqc(key, "job");
-                enum sl_rc rc = apply(l, job ? (struct sl_str){job_key, sizeof(job_key) - 1} : key, value, NULL);
+                struct sl_kmsg m = {.key = job ? (struct sl_str){job_key, sizeof(job_key) - 1} : key, .value = value, .timestamp_ms = 1};
+                enum sl_rc rc = apply(l, &m, NULL);
                 (void)rc;
         }
         for (int32_t p = -1; p < 3; p++)

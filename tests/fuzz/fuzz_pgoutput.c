@@ -20,13 +20,16 @@ static void replay(struct sl_pg_spool *sp, uint32_t xid)
 {
         enum sl_pg_spool_step step = SL_PG_SPOOL_ROW;
         struct sl_str msg;
-        uint64_t lsn;
+        uint64_t lsn, first;
         bool empty;
-        if (sl_pg_spool_replay(sp, xid, &empty, NULL) != SL_OK)
+        if (sl_pg_spool_replay(sp, xid, &empty, &first, NULL) != SL_OK)
                 return;
-        while (sl_pg_spool_next(sp, false, &step, &lsn, &msg, NULL) == SL_OK && step == SL_PG_SPOOL_ROW)
+        while (sl_pg_spool_next(sp, false, &step, &lsn, &msg, NULL) == SL_OK && step == SL_PG_SPOOL_ROW) {
+                if (empty || lsn < first)
+                        abort();
                 for (size_t i = 0; i < msg.len; i++)
                         sink += (unsigned char)msg.ptr[i];
+        }
         if (step != SL_PG_SPOOL_END)
                 abort();
         sl_pg_spool_tidy(sp);
