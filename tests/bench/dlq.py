@@ -29,6 +29,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 import confluent_kafka  # noqa: E402
 import fastavro  # noqa: E402
 import stand  # noqa: E402
+from wanted import row, show  # noqa: E402
 
 PARTITIONS = 4
 SIZES = {"1 KB": (1024, 1), "5 KB": (5120, 5)}  # bytes of a record; records are divided by
@@ -267,11 +268,6 @@ def spread(values):
     return {"min": min(values), "median": statistics.median(values), "max": max(values)}
 
 
-def row(what, measured, wanted, at_most=False):
-    met = measured <= wanted if at_most else measured >= wanted
-    return {"what": what, "measured": measured, "wanted": wanted, "at_most": at_most, "met": met}
-
-
 def twice(runs):
     """A/A: of the contenders that run two times a round, the first run's time by the second one's."""
     return {name: spread([a["seconds"] / b["seconds"] for a, b in zip(runs[name], runs[f"{name} again"])]) for name in runs if f"{name} again" in runs}
@@ -408,11 +404,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as tmp:
         results = measure(args, pathlib.Path(tmp))
     wanted = [w for part in results.values() for w in part["wanted"]]
-    print()
-    for w in wanted:
-        sign = "<=" if w["at_most"] else ">="
-        print(f"{w['what']:52} {w['measured']:12,.2f}  wanted {sign} {w['wanted']:<10,} {'met' if w['met'] else 'MISSED'}")
-    results["wanted"] = wanted
+    results["wanted"] = show(wanted)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(results, indent=1) + "\n")
     print(json.dumps({"wanted": wanted}))

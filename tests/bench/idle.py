@@ -17,6 +17,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import stand  # noqa: E402
+import wanted  # noqa: E402
 
 JSON = "org.apache.kafka.connect.json.JsonConverter"
 
@@ -134,15 +135,13 @@ def main():
                "sessions": sessions, "rss_mb_without_connectors": before["Rss"], "rss_mb": memory["Rss"],
                "pss_mb": memory["Pss"], "rss_peak_mb": peak, "cpu_percent_median": statistics.median(cpu),
                "noise_a_a": max(cpu) / max(min(cpu), 1e-9)}
-    wanted = [("CPU % of one core (median)", summary["cpu_percent_median"], 1.0), ("RSS in MB", memory["Rss"], 96.0)]
-    summary["wanted"] = [{"what": w, "measured": m, "at_most": a, "met": m < a} for w, m, a in wanted]
     print(f"{count} connectors, {threads} threads, {sessions} database sessions; RSS without connectors "
           f"{before['Rss']:.1f} MB, peak {peak:.1f} MB, PSS {memory['Pss']:.1f} MB")
     for window in windows:
         print("  ".join(f"{key} {value:.2f}" for key, value in window.items()))
     print(f"A/A noise (largest / smallest window): {summary['noise_a_a']:.2f}")
-    for row in summary["wanted"]:
-        print(f"{row['what']:30} {row['measured']:7.2f}  wanted < {row['at_most']:<5} {'met' if row['met'] else 'MISSED'}")
+    summary["wanted"] = wanted.show([wanted.row("CPU % of one core (median)", summary["cpu_percent_median"], 1.0, at_most=True),
+                                     wanted.row("RSS in MB", memory["Rss"], 96.0, at_most=True)])
     args.out.write_text(json.dumps(summary, indent=2) + "\n")
     print(json.dumps(summary))
 

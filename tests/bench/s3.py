@@ -29,6 +29,7 @@ import fastavro  # noqa: E402
 import pyarrow.parquet  # noqa: E402
 import s3  # noqa: E402
 import stand  # noqa: E402
+from wanted import row, show  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent / "s3"
 PARTITIONS = 4
@@ -325,11 +326,6 @@ def noise(runs):
     return max(seconds) / min(seconds)
 
 
-def row(what, measured, wanted, at_most=False):
-    met = measured <= wanted if at_most else measured >= wanted
-    return {"what": what, "measured": measured, "wanted": wanted, "at_most": at_most, "met": met}
-
-
 def report_form(args, form, runs, record_bytes):
     ours, raw, peer = runs["sluice"], runs["raw"], runs["peer"]
     rate = [args.rows / r["seconds"] for r in ours]
@@ -461,11 +457,7 @@ def main():
             results["encoder"] = encoder(args, pathlib.Path(tmp))
     wanted = [w for form in results.get("sink", {}).values() if isinstance(form, dict) for w in form["summary"]["wanted"]]
     wanted += [w for codec in results.get("encoder", {}).values() for w in codec["wanted"]]
-    print()
-    for w in wanted:
-        sign = "<=" if w["at_most"] else ">="
-        print(f"{w['what']:52} {w['measured']:12,.2f}  wanted {sign} {w['wanted']:<10,} {'met' if w['met'] else 'MISSED'}")
-    results["wanted"] = wanted
+    results["wanted"] = show(wanted)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(results, indent=1) + "\n")
     print(json.dumps({"wanted": wanted}))

@@ -26,6 +26,7 @@ import sdk_client  # noqa: E402
 import stand  # noqa: E402
 
 import sf  # noqa: E402
+import wanted  # noqa: E402
 
 JSON = "org.apache.kafka.connect.json.JsonConverter"
 COLUMNS = ("ID int, CUSTOMER int, ACCOUNT varchar, AMOUNT number(12,2), CURRENCY varchar, STATUS varchar, DEVICE varchar, SCORE float, ACTIVE boolean,"
@@ -150,7 +151,9 @@ def throughput(args, directory):
     rates = sorted(one["rows_per_second"] for _, one in results)
     summary = {"min": rates[0], "median": statistics.median(rates), "max": rates[-1], "a_a": rates[-1] / rates[0]}
     print(f"rows/s min {rates[0]:,.0f}, median {summary['median']:,.0f}, max {rates[-1]:,.0f}; A/A {summary['a_a']:.2f}")
-    return {"throughput": results, "summary": summary, "rows": args.rows, "partitions": args.partitions, "tasks": args.tasks}
+    memory = max(one["rss_mb"] for _, one in results)
+    verdicts = wanted.show([wanted.row("rows/s (median)", summary["median"], 250_000), wanted.row("peak RSS in MB (max)", memory, 128.0, at_most=True)])
+    return {"wanted": verdicts, "throughput": results, "summary": summary, "rows": args.rows, "partitions": args.partitions, "tasks": args.tasks}
 
 
 # --- Freshness --------------------------------------------------------------------------------------------------------
@@ -191,7 +194,7 @@ def freshness(args, directory):
         print(f"{total:,} rows at {args.rate:,} a second, from commit in Postgres to commit in the table (the stand-in's own delay of 50-300 ms included): "
               f"p50 {told['p50']:.2f} s, p99 {told['p99']:.2f} s, max {told['max']:.2f} s; worker: {worker.cpu_seconds():.1f} CPU-s, "
               f"{worker.rss_peak_kb() / 1024:.0f} MB", flush=True)  # fmt: skip
-        return {"freshness": told}
+        return {"wanted": wanted.show([wanted.row("freshness: p99 in s", told["p99"], 5.0, at_most=True)]), "freshness": told}
     finally:
         stand.stop_all([worker, account, kafka, postgres])
 
