@@ -14,9 +14,11 @@ struct sl_cur {
         bool bad;
 };
 
+/* p may be NULL when n is 0; what is taken from it is never NULL for that. */
 static inline struct sl_cur sl_cur_of(const void *p, size_t n)
 {
-        return (struct sl_cur){(const uint8_t *)p, (const uint8_t *)p + n, false};
+        const uint8_t *first = p ? (const uint8_t *)p : (const uint8_t *)"";
+        return (struct sl_cur){first, first + n, false};
 }
 static inline size_t sl_cur_left(const struct sl_cur *c)
 {
