@@ -138,7 +138,7 @@ STEPS = [
     Step("snapshot", "The initial snapshot", "snapshot", snapshot, "--debezium",
          ("--runs 5", "--rows 1000000 --runs 2", "--rows 20000 --runs 1")),
     Step("latency", "From commit in Postgres to a consumer", "latency", latency, "--debezium",
-         ("--runs 5 --seconds 60", "--runs 2", "--runs 1 --seconds 3 --rate 500")),
+         ("--runs 5 --seconds 60", "--runs 2", "--runs 1 --seconds 8 --rate 500")),
     Step("idle", "Fifty connectors that have nothing to do", "idle", idle, "",
          ("", "--seconds 20 --settle 10", "--connectors 3 --seconds 2 --windows 2 --settle 1")),
     Step("rest", "REST", "rest", rest, "--jvm",
@@ -188,7 +188,7 @@ def verdicts(result):
 
 def words(lines):
     """What a reader wants of it: no single runs, no progress."""
-    return [line for line in lines if not re.match(r"[\w-]+: \{|(run|round) \d+: ", line) and not line.endswith("...")]
+    return [line for line in lines if not re.match(r"[\w-]+: \{|(\w+, )?(run|round) \d+: |%\d\|", line) and not line.endswith("...")]
 
 
 def shortfalls(done):

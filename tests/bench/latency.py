@@ -154,6 +154,8 @@ def main():
     parser.add_argument("--debezium", action="store_true")
     parser.add_argument("--out", type=pathlib.Path, required=True)
     args = parser.parse_args()
+    if args.seconds <= SKIP_SECONDS:
+        parser.error(f"the first {SKIP_SECONDS} seconds of a run are left out: --seconds must be more")
     with cdc.servers() as parts:
         summary = run(args, parts)
     args.out.write_text(json.dumps(summary, indent=2) + "\n")

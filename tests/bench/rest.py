@@ -207,7 +207,7 @@ def main():
             kafka.stop()
     summary = summarize(results, args)
     show(summary)
-    summary["wanted"] = wanted.show([wanted.row(f"GET {row['what']}, {row['way']}: p99 in ms", row["p99_ms"], 20.0 if row["what"] == ALL else 5.0, at_most=True)
+    summary["wanted"] = wanted.show([wanted.row(f"{row['what']}, {row['way']}: p99 in ms", row["p99_ms"], 20.0 if row["what"] == ALL else 5.0, at_most=True)
                                      for row in summary["table"]])
     args.out.write_text(json.dumps({"summary": summary, "runs": results}, indent=2) + "\n")
     print(json.dumps(summary))
