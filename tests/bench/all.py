@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """All benchmarks one after the other, and one report of them: docs/bench-report.md, its plots in docs/bench/. What the benches print
 stands in it as they printed it: medians, ranges, A/A noise. First stands what failed and what missed its aim, and then the exit status is
-1: a report is never green by leaving something out. Sizes: --quick takes about 25 minutes on two cores, without it two hours; --tiny shows in some
-minutes that all of this works, its figures mean nothing, and the report says so."""
+1: a report is never green by leaving something out. --quick takes smaller sizes and leaves some workloads out; --tiny shows that all of this
+works, its figures mean nothing, and the report says so."""
 
 import argparse
 import json
