@@ -258,6 +258,9 @@ static int run_here(const struct sl_dlq_command *c, int argc, char *const *argv)
         bool good = sl_dlq_run_parse(&run, c->name, why, sizeof(why));
         if (good && run.opts.help) {
                 code = help(c);
+        } else if (run.opts.bad_config) {
+                fprintf(stderr, "sluice: %s\n", why);
+                code = SL_EXIT_CONFIG;
         } else if (!good) {
                 fprintf(stderr, "sluice: %s\nusage: sluice dlq %s --bootstrap-server B --topic T [options]; --help lists them\n",
                         why, c->name);

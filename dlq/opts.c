@@ -474,8 +474,10 @@ static bool finish(struct parse *p)
                 return REFUSE(p, "--since is not before --until: no record can be meant");
         if (!o->topic)
                 return REFUSE(p, "--topic is missing: the dead-letter topic");
-        if (o->command_config && sl_props_load(&o->client, o->command_config, &err) != SL_OK)
+        if (o->command_config && sl_props_load(&o->client, o->command_config, &err) != SL_OK) {
+                o->bad_config = true;
                 return REFUSE(p, "--command-config: %.400s", err.msg);
+        }
         if (o->bootstrap)
                 sl_props_set(&o->client, "bootstrap.servers", o->bootstrap);
         o->dry_run = p->dry_run;

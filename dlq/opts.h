@@ -30,6 +30,7 @@ struct sl_dlq_texts {
 /* Texts point into argv. */
 struct sl_dlq_opts {
         const char *bootstrap, *topic, *command_config, *connect, *rules;
+        bool bad_config; /* it was the file of --command-config that was refused, not the command line */
         struct sl_dlq_filter filter;
         bool json, help;
         int64_t limit;          /* --limit N: at most so many records; 0 = all */
@@ -54,8 +55,8 @@ struct sl_dlq_opts {
         /* bootstrap.servers, and everything of --command-config: what Kafka clients are made from. Holds secrets. */
         struct sl_props client;
 };
-/* argv: what follows the command's name. False with a sentence in why (at most n bytes): wrong usage. Reads the --command-config
- * file. Free with sl_dlq_opts_free. */
+/* argv: what follows the command's name. False with a sentence in why (at most n bytes): wrong usage, or bad_config. Reads the
+ * --command-config file. Free with sl_dlq_opts_free. */
 bool sl_dlq_opts_parse(enum sl_dlq_cmd cmd, int argc, char *const *argv, struct sl_dlq_opts *ret, char *why, size_t n);
 /* Is there an option --name, of any command? *ret_value: it has a value. */
 bool sl_dlq_opts_known(const char *name, bool *ret_value);

@@ -177,6 +177,8 @@ def test_exit_codes(dlq, binary, kafka, unique):
     dlq("list", unique, "--apply", code=2)
     dlq("list", unique, "--rules", "/no/such/file", code=3)
     assert dlq.stderr.count("/no/such/file") == 1
+    dlq("list", unique, "--command-config", "/no/such/file", code=3)
+    assert dlq.stderr.count("/no/such/file") == 1 and "usage" not in dlq.stderr
     line = [binary, "dlq", "list", "--bootstrap-server", "127.0.0.1:1", "--topic", unique]
     assert subprocess.run(line, capture_output=True, timeout=60).returncode == 4
     dlq("groups", unique, "--connect", "http://127.0.0.1:1", code=4)
