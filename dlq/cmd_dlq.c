@@ -266,6 +266,8 @@ static int run_here(const struct sl_dlq_command *c, int argc, char *const *argv)
                         why, c->name);
         } else {
                 struct sigaction action = {.sa_handler = on_signal};
+                if (c->cmd != SL_DLQ_REPLAY) /* which reads first and writes then: what it kept from the one it would not use for the other */
+                        sl_malloc_keep();
                 sl_log_init(run.opts.level, run.opts.json_log);
                 running = &run;
                 sigaction(SIGINT, &action, NULL);

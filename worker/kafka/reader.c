@@ -129,7 +129,8 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 static enum sl_rc new_client(struct sl_reader *r, const struct sl_reader_opts *o, struct sl_err *err)
 {
         /* librdkafka counts the bytes of values only, and a dead letter is mostly headers: the number of messages bounds what is read
-         * ahead. It lasts for some milliseconds, so a full queue is looked at again after one. */
+         * ahead. It lasts for some milliseconds, so a full queue is looked at again after one. A fetch is small against the queue, so
+         * that the next one is on its way while there is still something to do, and its memory is used again while it is in the cache. */
         static const char *const forced[] = {"enable.partition.eof",     "true",
                                              "isolation.level",          "read_committed",
                                              "auto.offset.reset",        "earliest",
@@ -138,7 +139,7 @@ static enum sl_rc new_client(struct sl_reader *r, const struct sl_reader_opts *o
                                              "fetch.queue.backoff.ms",   "1",
                                              "queued.max.messages.kbytes", "8192",
                                              "fetch.message.max.bytes",  "1048576",
-                                             "fetch.max.bytes",          "4194304",
+                                             "fetch.max.bytes",          "1048576",
                                              "fetch.wait.max.ms",        "50",
                                              NULL};
         rd_kafka_conf_t *conf;
@@ -306,6 +307,14 @@ static void fill(struct sl_reader *r, struct sl_kmsg *out, rd_kafka_message_t *m
         take_headers(r, out, m);
 }
 
+/* Another thread wrote them: what comes after the next one is fetched into this core's cache meanwhile. Headers stand behind the value. */
+static void look_ahead(const rd_kafka_message_t *m)
+{
+        const char *behind = m->payload ? (const char *)m->payload + m->len : m->key;
+        for (size_t i = 0; i < 512 && behind; i += 64)
+                __builtin_prefetch(behind + i);
+}
+
 static uint32_t take(struct sl_reader *r, uint32_t got)
 {
         struct sl_reader_part *p = NULL;
@@ -314,6 +323,10 @@ static uint32_t take(struct sl_reader *r, uint32_t got)
         r->held = got;
         for (uint32_t i = 0; i < got; i++) {
                 rd_kafka_message_t *m = r->chunk[i];
+                if (i + 4 < got) {
+                        __builtin_prefetch(r->chunk[i + 4]);
+                        look_ahead(r->chunk[i + 2]);
+                }
                 if (sl_unlikely(m->err)) {
                         error_message(r, m);
                         continue;
