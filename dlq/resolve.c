@@ -16,6 +16,9 @@ static const char *const enum_params[] = {"io.confluent.connect.avro.Enum", "io.
 struct sl_change_pending {
         struct sl_change *known; /* one of changes, or NULL: */
         struct sl_change first;  /* in arena */
+        /* Values of a topic change alike: what was noted here for the value before is looked at first. */
+        struct sl_change *last;
+        const char *last_what;
 };
 
 static const char *path(const struct sl_resolve *r)
@@ -94,14 +97,21 @@ static void note(struct sl_resolve *r, const char *what, const struct sl_schema 
                  const struct sl_schema *to, const struct sl_value *after)
 {
         if (r->pending_count == r->pending_cap) {
-                r->pending_cap = r->pending_cap ? r->pending_cap * 2 : 16;
+                uint32_t had = r->pending_cap;
+                r->pending_cap = had ? had * 2 : 16;
                 r->pending = sl_realloc(r->pending, r->pending_cap * sizeof(*r->pending));
+                memset(r->pending + had, 0, (r->pending_cap - had) * sizeof(*r->pending));
         }
         struct sl_change_pending *p = &r->pending[r->pending_count++];
+        if (p->last && p->last_what == what && strcmp(p->last->text + p->last->path_at, path(r)) == 0) {
+                p->known = p->last;
+                return;
+        }
         char *text = join(r->arena, what, ' ', sl_str_c(path(r)));
-        *p = (struct sl_change_pending){.known = sl_map_get(&r->changes, sl_str_c(text))};
+        p->known = p->last = sl_map_get(&r->changes, sl_str_c(text));
+        p->last_what = what;
         if (!p->known) /* only the first one is shown */
-                p->first = (struct sl_change){text, 0, shown(r, from, before), shown(r, to, after)};
+                p->first = (struct sl_change){text, strlen(what) + 1, 0, shown(r, from, before), shown(r, to, after)};
 }
 
 static char *copy_of(const char *s)
@@ -119,7 +129,7 @@ bool sl_resolve_count(struct sl_resolve *r, bool keep)
                         c = sl_map_get(&r->changes, sl_str_c(p->text));
                 if (!c) {
                         c = sl_calloc(1, sizeof(*c));
-                        *c = (struct sl_change){copy_of(p->text), 0, copy_of(p->before), copy_of(p->after)};
+                        *c = (struct sl_change){copy_of(p->text), p->path_at, 0, copy_of(p->before), copy_of(p->after)};
                         sl_map_put(&r->changes, sl_str_c(p->text), c);
                 }
                 c->count++;
@@ -295,6 +305,14 @@ static void same_number(struct sl_resolve *r, const struct sl_schema *from, cons
         }
 }
 
+/* Is it one of the enum's? */
+static bool is_symbol(struct sl_resolve *r, const struct sl_schema *to, const struct sl_value *v, const char *hint)
+{
+        return sl_schema_param(to, join(r->arena, enum_param(to), '.', sl_v_as_str(v))) ||
+               REFUSE(r, "%s: the new schema has no such symbol as \"%.*s\" (%s)", path(r),
+                      (int)(v->len < 60 ? v->len : 60), v->ptr, hint);
+}
+
 /* A symbol under its new name; must be one of the target's. */
 static bool rename_symbol(struct sl_resolve *r, const struct sl_schema *from, const struct sl_value *in,
                           const struct sl_schema *to, struct sl_value *ret)
@@ -311,12 +329,7 @@ static bool rename_symbol(struct sl_resolve *r, const struct sl_schema *from, co
                         break;
                 }
         }
-        if (!to)
-                return true;
-        char *param = join(r->arena, enum_param(to), '.', sl_v_as_str(ret));
-        return sl_schema_param(to, param) ||
-               REFUSE(r, "%s: the new schema has no such symbol as \"%.*s\" (--enum OLD=NEW)", path(r),
-                      (int)(ret->len < 60 ? ret->len : 60), ret->ptr);
+        return !to || is_symbol(r, to, ret, "--enum OLD=NEW");
 }
 
 /* Promotions of Avro: no cast is needed. */
@@ -404,6 +417,24 @@ static struct sl_value zero_of(enum sl_type type)
         return type == SL_FLOAT32 || type == SL_FLOAT64 ? sl_v_f64(type, 0) : sl_v_i64(type, 0);
 }
 
+/* What stands for a Protobuf field that is not there; of an enum, the symbol with number 0. */
+static bool fill_zero(struct sl_resolve *r, const struct sl_schema *to, struct sl_value *ret)
+{
+        const char *head = enum_param(to);
+        size_t n = head ? strlen(head) : 0;
+        *ret = zero_of((enum sl_type)to->type);
+        if (!head || to->type != SL_STRING)
+                return true;
+        for (uint32_t i = 0; i < to->param_count; i++) {
+                const struct sl_param *p = &to->params[i];
+                if (strncmp(p->name, head, n) == 0 && p->name[n] == '.' && strcmp(p->value, "0") == 0) {
+                        *ret = sl_v_str(sl_str_c(p->name + n + 1));
+                        return true;
+                }
+        }
+        return REFUSE(r, "%s: it is missing, and its enum has no symbol with number 0 (--default)", path(r));
+}
+
 /* A Protobuf field that is not there, or might as well not be. */
 static bool is_zero(struct sl_resolve *r, const struct sl_schema *s, const struct sl_value *v)
 {
@@ -440,6 +471,8 @@ static bool fill(struct sl_resolve *r, const struct sl_schema *to, struct sl_val
         if (text) {
                 if (to->type == SL_STRING && enum_param(to)) {
                         *ret = sl_v_str(sl_str_c(text));
+                        if (!is_symbol(r, to, ret, "--default"))
+                                return false;
                 } else if (!from_text(r, sl_str_c(text), to->type, ret)) {
                         return false;
                 }
@@ -449,8 +482,7 @@ static bool fill(struct sl_resolve *r, const struct sl_schema *to, struct sl_val
                 *ret = nothing;
                 return true;
         } else if (sl_schema_param(to, TAG_PARAM)) { /* Protobuf: what is not there is zero */
-                *ret = zero_of((enum sl_type)to->type);
-                return true;
+                return fill_zero(r, to, ret);
         } else {
                 return REFUSE(r, "%s: it is missing, and the new schema has no default (--default, --rename)", path(r));
         }

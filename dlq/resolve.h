@@ -13,7 +13,8 @@
 
 /* One kind of change of one field. */
 struct sl_change {
-        char *text; /* "rename amount -> total", "default currency" */
+        char *text;     /* "rename to total", "default currency" */
+        size_t path_at; /* where in it the field's path begins */
         uint64_t count;
         char *before, *after; /* of the first; NULL = nothing was there */
 };

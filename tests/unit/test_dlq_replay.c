@@ -404,6 +404,75 @@ static void zero_symbols(void **state)
         sl_arena_free(&arena);
 }
 
+/* What fills an enum's field must be one of its symbols: a text that is none was found by the writer only, which knows no field. */
+static void missing_symbols(void **state)
+{
+        (void)state;
+        struct sl_arena arena = {0};
+        struct sl_dlq_opts o = {.defaults = {{"color=PINK"}, 1}};
+        struct sl_resolve r = {.o = &o, .arena = &arena};
+        const struct sl_param avro[] = {{"io.confluent.connect.avro.Enum", "Color"}, {"io.confluent.connect.avro.Enum.BLUE", "BLUE"}};
+        const struct sl_param zero[] = {{"io.confluent.connect.protobuf.Enum", "Color"},
+                                        {"io.confluent.connect.protobuf.Enum.BLUE", "1"},
+                                        {"io.confluent.connect.protobuf.Enum.NONE", "0"},
+                                        {"io.confluent.connect.protobuf.Tag", "2"}};
+        const struct sl_param none[] = {zero[0], zero[1], zero[3]};
+        const struct {
+                const struct sl_param *params;
+                uint32_t count;
+                const char *given, *becomes, *why;
+        } cases[] = {
+                {avro, 2, "color=PINK", NULL, "color: the new schema has no such symbol as \"PINK\" (--default)"},
+                {avro, 2, "color=BLUE", "BLUE", NULL},
+                {avro, 2, NULL, NULL, "color: it is missing"},
+                {zero, 4, NULL, "NONE", NULL},
+                {none, 3, NULL, NULL, "color: it is missing, and its enum has no symbol with number 0 (--default)"},
+                {none, 3, "color=BLUE", "BLUE", NULL},
+        };
+        const struct sl_field id = {"id", 2, sl_schema_of(SL_INT32, false)};
+        struct sl_value one = sl_v_i64(SL_INT32, 5), value = sl_v_items(SL_STRUCT, &one, 1), out;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct sl_schema color = {.type = SL_STRING, .params = cases[i].params, .param_count = cases[i].count};
+                const struct sl_field fields[] = {id, {"color", 5, sl_schema_intern(&color)}};
+                o.defaults = (struct sl_dlq_texts){{cases[i].given}, cases[i].given ? 1 : 0};
+                bool good = sl_resolve_value(&r, record_of(&id, 1), &value, record_of(fields, 2), &out);
+                if (good != !cases[i].why || (good && !sl_str_eqc(sl_v_as_str(&out.items[1]), cases[i].becomes)) ||
+                    (!good && !strstr(r.why, cases[i].why)))
+                        fail_msg("case %zu: %d, %s", i, good, r.why);
+        }
+        sl_resolve_free(&r);
+        sl_arena_free(&arena);
+}
+
+/* Values that change alike, and one among them that does not, are counted by what was changed in each. */
+static void counted_changes(void **state)
+{
+        (void)state;
+        struct sl_arena arena = {0};
+        struct sl_dlq_opts o = {.rename = {{"a=b"}, 1}, .enums = {{"x=y"}, 1}};
+        struct sl_resolve r = {.o = &o, .arena = &arena};
+        static const char *const texts[] = {"{\"a\":\"x\",\"c\":\"x\"}", "{\"a\":\"x\",\"c\":\"x\"}", "{\"c\":\"x\"}", "{\"c\":\"x\",\"a\":\"x\"}",
+                                            "{\"d\":\"x\",\"c\":\"x\"}", "{\"a\":\"x\",\"c\":\"x\"}"};
+        struct sl_err err = {0};
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+                struct sl_value v, out;
+                assert_int_equal(sl_json_value(sl_str_c(texts[i]), &arena, &v, &err), SL_OK);
+                assert_true(sl_resolve_value(&r, NULL, &v, NULL, &out));
+                assert_true(sl_resolve_count(&r, i != 1)); /* the second one is forgotten */
+                sl_arena_reset(&arena);
+        }
+        json_t *list = sl_resolve_changes(&r);
+        char *text = json_dumps(list, JSON_COMPACT);
+        assert_string_equal(text, "[{\"change\":\"rename a\",\"count\":3,\"before\":\"a\",\"after\":\"b\"},"
+                                  "{\"change\":\"enum b\",\"count\":3,\"before\":\"x\",\"after\":\"y\"},"
+                                  "{\"change\":\"enum c\",\"count\":5,\"before\":\"x\",\"after\":\"y\"},"
+                                  "{\"change\":\"enum d\",\"count\":1,\"before\":\"x\",\"after\":\"y\"}]");
+        free(text);
+        json_decref(list);
+        sl_resolve_free(&r);
+        sl_arena_free(&arena);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -413,6 +482,7 @@ int main(void)
                 cmocka_unit_test(identities),       cmocka_unit_test(lsns),
                 cmocka_unit_test(job_ids),          cmocka_unit_test(plain_json),
                 cmocka_unit_test(schemas),          cmocka_unit_test(zero_symbols),
+                cmocka_unit_test(missing_symbols),  cmocka_unit_test(counted_changes),
                 cmocka_unit_test(keys_of_one_hash),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
