@@ -6,61 +6,61 @@
 #include "base/map.h"
 
 #define ANY SL_DLQ_FAMILY_COUNT
+#define NAME(text) {text, sizeof(text) - 1}
 static const struct {
-        const char *name;
+        struct sl_str name;
         bool whole;                /* else a prefix */
         enum sl_dlq_family family; /* only in its records, or ANY */
 } foreign[] = {
-        {"__connect.errors.", false, ANY},
-        {"__sluice.", false, ANY},
-        {"__streams.errors.", false, ANY},
-        {"__dlq.errors.", false, ANY},
-        {"kafka_dlt-", false, ANY},
-        {"kafka_exception-", false, ANY},
-        {"kafka_original-", false, ANY},
-        {"retry_topic-", false, ANY},
-        {"springDeserializerException", false, ANY}, /* Java objects: nobody should read them */
-        {"dead-letter-exception-class-name", true, ANY},
-        {"dead-letter-cause-class-name", true, ANY},
-        {"dead-letter-reason", true, ANY},
-        {"dead-letter-cause", true, ANY},
-        {"dead-letter-topic", true, ANY},
-        {"dead-letter-partition", true, ANY},
-        {"dead-letter-offset", true, ANY},
-        {"delayed-retry-", false, ANY},
-        {"deserialization-failure-", false, ANY}, /* SmallRye's, with the bytes once more */
-        {"x-original-", false, SL_DLQ_CLOUD_STREAM},
-        {"x-exception-", false, SL_DLQ_CLOUD_STREAM},
-        {"source_topic", true, SL_DLQ_KARAFKA},
-        {"source_partition", true, SL_DLQ_KARAFKA},
-        {"source_offset", true, SL_DLQ_KARAFKA},
-        {"source_consumer_group", true, SL_DLQ_KARAFKA},
-        {"source_attempts", true, SL_DLQ_KARAFKA},
-        {"original_topic", true, SL_DLQ_KARAFKA},
-        {"original_partition", true, SL_DLQ_KARAFKA},
-        {"original_offset", true, SL_DLQ_KARAFKA},
-        {"original_consumer_group", true, SL_DLQ_KARAFKA},
-        {"original_attempts", true, SL_DLQ_KARAFKA},
-        {"x-dlq-", false, SL_DLQ_HOME_MADE},
-        {"x-error", false, SL_DLQ_HOME_MADE},
-        {"x-attempts", true, SL_DLQ_HOME_MADE},
-        {"x-retry-count", true, SL_DLQ_HOME_MADE},
-        {"x-failed-at", true, SL_DLQ_HOME_MADE},
-        {"x-original-", false, SL_DLQ_HOME_MADE},
-        {"x-exception-", false, SL_DLQ_HOME_MADE},
-        {"error-reason", true, SL_DLQ_HOME_MADE},
-        {"original-topic", true, SL_DLQ_HOME_MADE},
-        {"original-partition", true, SL_DLQ_HOME_MADE},
-        {"original-offset", true, SL_DLQ_HOME_MADE},
+        {NAME("__connect.errors."), false, ANY},
+        {NAME("__sluice."), false, ANY},
+        {NAME("__streams.errors."), false, ANY},
+        {NAME("__dlq.errors."), false, ANY},
+        {NAME("kafka_dlt-"), false, ANY},
+        {NAME("kafka_exception-"), false, ANY},
+        {NAME("kafka_original-"), false, ANY},
+        {NAME("retry_topic-"), false, ANY},
+        {NAME("springDeserializerException"), false, ANY}, /* Java objects: nobody should read them */
+        {NAME("dead-letter-exception-class-name"), true, ANY},
+        {NAME("dead-letter-cause-class-name"), true, ANY},
+        {NAME("dead-letter-reason"), true, ANY},
+        {NAME("dead-letter-cause"), true, ANY},
+        {NAME("dead-letter-topic"), true, ANY},
+        {NAME("dead-letter-partition"), true, ANY},
+        {NAME("dead-letter-offset"), true, ANY},
+        {NAME("delayed-retry-"), false, ANY},
+        {NAME("deserialization-failure-"), false, ANY}, /* SmallRye's, with the bytes once more */
+        {NAME("x-original-"), false, SL_DLQ_CLOUD_STREAM},
+        {NAME("x-exception-"), false, SL_DLQ_CLOUD_STREAM},
+        {NAME("source_topic"), true, SL_DLQ_KARAFKA},
+        {NAME("source_partition"), true, SL_DLQ_KARAFKA},
+        {NAME("source_offset"), true, SL_DLQ_KARAFKA},
+        {NAME("source_consumer_group"), true, SL_DLQ_KARAFKA},
+        {NAME("source_attempts"), true, SL_DLQ_KARAFKA},
+        {NAME("original_topic"), true, SL_DLQ_KARAFKA},
+        {NAME("original_partition"), true, SL_DLQ_KARAFKA},
+        {NAME("original_offset"), true, SL_DLQ_KARAFKA},
+        {NAME("original_consumer_group"), true, SL_DLQ_KARAFKA},
+        {NAME("original_attempts"), true, SL_DLQ_KARAFKA},
+        {NAME("x-dlq-"), false, SL_DLQ_HOME_MADE},
+        {NAME("x-error"), false, SL_DLQ_HOME_MADE},
+        {NAME("x-attempts"), true, SL_DLQ_HOME_MADE},
+        {NAME("x-retry-count"), true, SL_DLQ_HOME_MADE},
+        {NAME("x-failed-at"), true, SL_DLQ_HOME_MADE},
+        {NAME("x-original-"), false, SL_DLQ_HOME_MADE},
+        {NAME("x-exception-"), false, SL_DLQ_HOME_MADE},
+        {NAME("error-reason"), true, SL_DLQ_HOME_MADE},
+        {NAME("original-topic"), true, SL_DLQ_HOME_MADE},
+        {NAME("original-partition"), true, SL_DLQ_HOME_MADE},
+        {NAME("original-offset"), true, SL_DLQ_HOME_MADE},
 };
 
 bool sl_dlq_header_foreign(enum sl_dlq_family family, struct sl_str name)
 {
         for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
-                if (!name.len || foreign[i].name[0] != name.ptr[0])
-                        continue;
-                size_t n = strlen(foreign[i].name);
-                if (name.len < n || (foreign[i].whole && name.len != n) || memcmp(name.ptr, foreign[i].name, n) != 0)
+                size_t n = foreign[i].name.len;
+                if (name.len < n || foreign[i].name.ptr[0] != name.ptr[0] || (foreign[i].whole && name.len != n) ||
+                    memcmp(name.ptr, foreign[i].name.ptr, n) != 0)
                         continue;
                 if (foreign[i].family == ANY || foreign[i].family == family)
                         return true;
@@ -97,9 +97,10 @@ struct sl_dlq_origin sl_dlq_failed_at(const struct sl_dlq_item *it)
         return it->origin;
 }
 
-static uint64_t mix(uint64_t h, const void *p, size_t n)
+static uint64_t mix(uint64_t h, uint64_t v)
 {
-        return (h ^ sl_hash(p, n)) * 0x9E3779B97F4A7C15u;
+        h = (h ^ v) * 0x9E3779B97F4A7C15u;
+        return h ^ h >> 29;
 }
 
 uint64_t sl_dlq_identity(const struct sl_dlq_item *it)
@@ -107,14 +108,13 @@ uint64_t sl_dlq_identity(const struct sl_dlq_item *it)
         struct sl_dlq_origin at = sl_dlq_failed_at(it);
         if (!at.topic.ptr || at.partition < 0 || at.offset < 0)
                 return 0;
-        uint64_t h = mix(0, at.topic.ptr, at.topic.len);
-        h = mix(h, &at.partition, sizeof(at.partition));
-        h = mix(h, &at.offset, sizeof(at.offset));
+        uint64_t h = mix(sl_hash(at.topic.ptr, at.topic.len), (uint64_t)at.partition);
+        h = mix(h, (uint64_t)at.offset);
         if (!it->pointer) /* a copy that failed is another failure; one of a pointer has its own coordinates */
-                h = mix(h, &it->hops, sizeof(it->hops));
+                h = mix(h, (uint64_t)it->hops + 1);
         if (it->retries)
-                h = mix(h, &it->retries, sizeof(it->retries));
-        h = mix(h, it->connector.ptr, it->connector.len);
+                h = mix(h, (uint64_t)it->retries);
+        h = mix(h, sl_hash(it->connector.ptr, it->connector.len));
         return h ? h : 1;
 }
 
