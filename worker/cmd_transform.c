@@ -2,9 +2,11 @@
 /* `sluice transform`: a connector config's transforms and predicates over records from standard input, one JSON object a line in
  * and out, without Kafka. Keys, values and headers are JsonConverter's envelopes. What the lines look like is in
  * docs/transforms.md. The config is checked, its connector is not: the class only says whether records are a source's or a sink's. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "cluster/connfile.h"
 #include "cluster/validate.h"
 #include "cmd.h"
@@ -105,6 +107,8 @@ static enum sl_rc read_line(struct run *r, struct sl_str line, struct sl_record 
         SL_TRY(read_number(r, "partition", part[M_PARTITION], &partition, err));
         SL_TRY(read_number(r, "offset", part[M_OFFSET], &offset, err));
         SL_TRY(read_number(r, "timestamp", part[M_TIMESTAMP], &rec->timestamp_ms, err));
+        if (partition > INT32_MAX)
+                return sl_fail(err, SL_E_DECODE, "\"partition\" of a record is at most %d", INT32_MAX);
         rec->partition = (int32_t)partition;
         r->offset = offset;
         rec->offset = r->sink ? offset : -1;
@@ -264,14 +268,20 @@ static int all_lines(struct run *r)
         char *line = NULL;
         size_t cap = 0;
         int code = SL_EXIT_OK;
-        for (ssize_t n; (n = getline(&line, &cap, stdin)) > 0;) {
+        if (isatty(STDIN_FILENO))
+                fputs("sluice: records are read from the terminal, one JSON object a line; Ctrl-D ends\n", stderr);
+        for (ssize_t n; !ferror(stdout) && (n = getline(&line, &cap, stdin)) > 0;) {
                 while (n && (line[n - 1] == '\n' || line[n - 1] == '\r'))
                         n--;
                 if (!one_line(r, (struct sl_str){line, (size_t)n}))
                         code = SL_EXIT_FAILED;
         }
         free(line);
-        return ferror(stdout) ? SL_EXIT_FAILED : code;
+        if (ferror(stdin)) {
+                fprintf(stderr, "sluice: standard input can't be read: %s\n", strerror(errno));
+                code = SL_EXIT_FAILED;
+        }
+        return code;
 }
 
 /* ---- the config ---- */

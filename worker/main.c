@@ -60,19 +60,35 @@ static int run(const struct sl_command *command, int argc, char *const *argv)
                 return SL_EXIT_OK;
         }
         sl_log_init(args.level, args.json_log);
-        return command->run(&args);
+        int code = command->run(&args);
+        if (fflush(stdout) == 0 && !ferror(stdout))
+                return code;
+        fputs("sluice: the output could not be written\n", stderr);
+        return code == SL_EXIT_OK ? SL_EXIT_FAILED : code;
+}
+
+/* help, help COMMAND, help dlq COMMAND */
+static int help(int argc, char **argv)
+{
+        if (argc == 4 && strcmp(argv[2], "--write") == 0)
+                return sl_help_write(argv[3]);
+        if (argc > 2 && argv[2][0] == '-')
+                argc = 2;
+        for (const struct sl_command *c = sl_commands; argc > 2 && c->name; c++)
+                if (strcmp(c->name, argv[2]) == 0)
+                        return run(c, argc > 3 && !c->run ? 2 : 1, argc > 3 && !c->run ? (char *[]){argv[3], "--help"} : (char *[]){"--help"});
+        if (argc > 2)
+                fprintf(stderr, "sluice: unknown command %.100s\n\n", argv[2]);
+        usage(argc > 2 ? stderr : stdout);
+        return argc > 2 ? SL_EXIT_USAGE : SL_EXIT_OK;
 }
 
 int main(int argc, char **argv)
 {
         set_stacks();
         const char *name = argc > 1 ? argv[1] : "";
-        if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
-                if (argc == 4 && strcmp(argv[2], "--write") == 0)
-                        return sl_help_write(argv[3]);
-                usage(stdout);
-                return SL_EXIT_OK;
-        }
+        if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+                return help(argc, argv);
         if (strcmp(name, "--version") == 0)
                 name = "version";
         for (const struct sl_command *c = sl_commands; c->name; c++)

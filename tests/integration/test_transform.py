@@ -18,7 +18,8 @@ TEXT = {"schema": {"type": "string", "optional": False}, "payload": "x"}
 
 
 def transform(folder, config, lines, *options):
-    path = folder / "connector.json"
+    form = "properties" if isinstance(config, str) and "=" in config else "json"
+    path = folder / f"connector.{form}"
     path.write_text(config if isinstance(config, str) else json.dumps(config))
     text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
     done = subprocess.run([BINARY, "transform", path, *options], input=text.encode(), capture_output=True, timeout=60,
@@ -73,6 +74,21 @@ def test_usage(tmp_path):
     for args in ([], [tmp_path / "a", tmp_path / "b"], ["--nope"]):
         assert subprocess.run([BINARY, "transform", *args], capture_output=True, check=False).returncode == 2
     assert subprocess.run([BINARY, "transform", tmp_path / "none.json"], capture_output=True, check=False).returncode == 3
+
+
+def test_lines_that_are_no_record(tmp_path):
+    """Each is one error: nothing is left out in silence."""
+    lines = ['{"topic":"a"}{"topic":"b"}', '{"topic":"a"} x', '{"topic":"a","partition":4294967296}', '{"topic":"a"}  ', ""]
+    code, out, _ = transform(tmp_path, ROUTE, lines)
+    assert code == 1 and [("error" in line) for line in out] == [True, True, True, False, True], out
+    folder = os.open(tmp_path, os.O_RDONLY)
+    command = [BINARY, "transform", tmp_path / "connector.json"]
+    done = subprocess.run(command, stdin=folder, capture_output=True, check=False)
+    os.close(folder)
+    assert done.returncode == 1 and b"standard input can't be read" in done.stderr, done
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, input=b'{"topic":"a"}\n' * 3, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1 and b"could not be written" in done.stderr, done
 
 
 def test_explain(tmp_path):

@@ -32,6 +32,7 @@ static void three_forms(void **state)
                 "  {\"name\":\"n\",\"tasks.max\":\"2\"}",
                 "# properties\nname=n\ntasks.max=2\n",
                 "{\"name\":\"n\",\"config\":{\"name\":\"n\",\"tasks.max\":\"2\"},\"more\":[1]}",
+                "\xef\xbb\xbf{\"name\":\"n\",\"tasks.max\":\"2\"}", /* as Windows' editors write it */
         };
         (void)state;
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -73,6 +74,22 @@ static void refused(void **state)
                 assert_non_null(strstr(err.msg, cases[i].says));
                 sl_connfile_free(&c);
         }
+        static const char *const no_objects[] = {"// a comment\n{\"name\":\"n\"}", "[1]", "", "name=n"};
+        char own[sizeof(path) + 5];
+        snprintf(own, sizeof(own), "%s.json", path);
+        for (size_t i = 0; i < sizeof(no_objects) / sizeof(no_objects[0]); i++) { /* a file of this name is no properties */
+                FILE *f = fopen(own, "w");
+                assert_non_null(f);
+                fputs(no_objects[i], f);
+                fclose(f);
+                struct sl_herder_initial c = {0};
+                struct sl_err err = {0};
+                assert_int_not_equal(sl_connfile_load(own, &c, &err), SL_OK);
+                assert_non_null(strstr(err.msg, own));
+                assert_non_null(strstr(err.msg, "JSON"));
+                sl_connfile_free(&c);
+        }
+        unlink(own);
         struct sl_herder_initial c = {0};
         struct sl_err err = {0};
         assert_int_not_equal(sl_connfile_load("/nonexistent/x.json", &c, &err), SL_OK);

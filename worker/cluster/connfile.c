@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading connector files (see connfile.h). A file whose first character is "{" is JSON, everything else Java
- * properties. Unknown fields beside name and config are allowed here, as in Connect's standalone worker. */
+/* Reading connector files (see connfile.h). A file whose first character is "{" or whose name ends with .json is JSON,
+ * everything else Java properties. Unknown fields beside name and config are allowed here, as in Connect's standalone worker. */
 #include "cluster/connfile.h"
 #include <errno.h>
 #include <stdio.h>
@@ -55,15 +55,25 @@ static enum sl_rc from_json(const json_t *json, struct sl_herder_initial *ret, s
         return SL_OK;
 }
 
+static bool named_json(const char *path)
+{
+        size_t n = strlen(path);
+        return n > 5 && strcasecmp(path + n - 5, ".json") == 0;
+}
+
 enum sl_rc sl_connfile_load(const char *path, struct sl_herder_initial *ret, struct sl_err *err)
 {
         struct sl_buf text = {0};
         json_t *json = NULL;
         sl_buf_init(&text, FILE_MAX);
         enum sl_rc rc = read_file(path, &text, err);
-        const char *p = sl_buf_cstr(&text);
-        if (rc == SL_OK && p[strspn(p, " \t\r\n")] == '{') {
-                rc = sl_json_parse((struct sl_str){p, text.len}, &json, err);
+        const char *p = sl_buf_cstr(&text), *end = p + text.len;
+        if (strncmp(p, "\xef\xbb\xbf", 3) == 0) /* Windows begins files with it */
+                p += 3;
+        if (rc == SL_OK && (p[strspn(p, " \t\r\n")] == '{' || named_json(path))) {
+                rc = sl_json_parse((struct sl_str){p, (size_t)(end - p)}, &json, err);
+                if (rc == SL_OK && !json_is_object(json))
+                        rc = sl_fail(err, SL_E_CONFIG, "a JSON object is expected");
                 if (rc == SL_OK)
                         rc = from_json(json, ret, err);
                 if (rc != SL_OK)

@@ -533,7 +533,12 @@ enum sl_rc sl_json_split_object(struct sl_str text, const char *const *names, si
         begin(&r, text, arena);
         if (r.p == r.end || *r.p != '{')
                 problem(&r, "an object is expected");
-        if (r.problem || !split_object(&r, names, n, ret))
+        if (!r.problem && split_object(&r, names, n, ret)) {
+                skip_space(&r);
+                if (r.p != r.end)
+                        problem(&r, "nothing may stand behind the object");
+        }
+        if (r.problem)
                 rc = fail(&r, err);
         sl_json_reader_free(&r);
         return rc;
