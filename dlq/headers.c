@@ -210,11 +210,12 @@ bool sl_dlq_is_told(struct sl_str name)
 int64_t sl_dlq_number(struct sl_str v)
 {
         int64_t n = 0;
-        bool text = v.len > 0 && v.len <= 19;
-        for (size_t i = 0; i < v.len && text; i++)
+        const size_t sign = v.len > 1 && v.ptr[0] == '-'; /* "-1": whoever wrote it did not know */
+        bool text = v.len > 0 && v.len <= 20;
+        for (size_t i = sign; i < v.len && text; i++)
                 text = v.ptr[i] >= '0' && v.ptr[i] <= '9';
         if (text)
-                return sl_parse_i64(v, &n) ? n : -1;
+                return !sign && sl_parse_i64(v, &n) ? n : -1;
         if (!v.len || v.len > 8)
                 return -1;
         n = (int8_t)v.ptr[0];
