@@ -95,14 +95,16 @@ static void show_headers(const struct sl_dlq_item *it, struct sl_buf *out)
 {
         for (uint32_t i = 0; i < it->header_count; i++) {
                 struct sl_str v = it->headers[i].value;
-                sl_buf_printf(out, "  header       %.*s = ", SL_FMT(it->headers[i].key));
+                sl_buf_adds(out, "  header       ");
+                sl_dlq_one_line(out, it->headers[i].key, 200);
+                sl_buf_adds(out, " = ");
                 if (!v.ptr)
                         sl_buf_adds(out, "null");
                 else if (sl_utf8_valid(v) && !memchr(v.ptr, 0, v.len))
                         sl_dlq_one_line(out, v, 200);
                 else
                         for (size_t k = 0; k < v.len && k < 32; k++)
-                                sl_buf_printf(out, "%02x", (uint8_t)v.ptr[k]);
+                                sl_buf_printf(out, "%02x%s", (uint8_t)v.ptr[k], k == 31 && v.len > 32 ? "..." : "");
                 sl_buf_addc(out, '\n');
         }
 }

@@ -10,6 +10,7 @@
 #include "cluster/validate.h"
 #include "dlq/cmd.h"
 #include "dlq/cmd_lend.h"
+#include "dlq/print.h"
 #include "dlq/replay.h"
 #include "pipeline/replayed.h"
 
@@ -26,10 +27,19 @@ static void show_progress(void *arg, uint64_t replayed)
         fprintf(stderr, "\r%lu records replayed", replayed);
 }
 
+/* What comes from records may hold anything, and stands on a terminal. */
+static const char *tame(struct sl_buf *own, const char *text)
+{
+        sl_buf_clear(own);
+        sl_dlq_one_line(own, sl_str_c(text ? text : "nothing"), 600);
+        return sl_buf_cstr(own);
+}
+
 static void print_plan(const struct sl_dlq_run *run, const struct sl_dlq_job *job, const struct sl_dlq_plan *plan)
 {
         const struct sl_dlq_counts *c = &job->counts;
         sl_auto_json *targets = sl_dlq_counts_json(c);
+        struct sl_buf text[3] = {0};
         const json_t *t;
         size_t i;
 
@@ -41,13 +51,12 @@ static void print_plan(const struct sl_dlq_run *run, const struct sl_dlq_job *jo
                        (long long)sl_json_int(t, "count", 0));
         for (uint32_t k = 0; k < plan->shape_count; k++)
                 if (plan->shapes[k].count)
-                        fprintf(run->out, "  left %lu: %s (as %s-%d@%ld)\n", plan->shapes[k].count, plan->shapes[k].text,
+                        fprintf(run->out, "  left %lu: %s (as %s-%d@%ld)\n", plan->shapes[k].count, tame(&text[0], plan->shapes[k].text),
                                run->opts.topic, plan->shapes[k].partition, plan->shapes[k].offset);
         for (i = 0; i < json_array_size(plan->changes); i++) {
                 t = json_array_get(plan->changes, i);
-                const char *before = sl_json_str(t, "before"), *after = sl_json_str(t, "after");
-                fprintf(run->out, "  %s: %lld (%s -> %s)\n", sl_json_str(t, "change"), (long long)sl_json_int(t, "count", 0),
-                       before ? before : "nothing", after ? after : "nothing");
+                fprintf(run->out, "  %s: %lld (%s -> %s)\n", tame(&text[0], sl_json_str(t, "change")), (long long)sl_json_int(t, "count", 0),
+                        tame(&text[1], sl_json_str(t, "before")), tame(&text[2], sl_json_str(t, "after")));
         }
         if (plan->held)
                 fprintf(run->out, "  held back %lu: an older record of their key is left\n", plan->held);
@@ -60,6 +69,8 @@ static void print_plan(const struct sl_dlq_run *run, const struct sl_dlq_job *jo
         if (job->blocked)
                 fprintf(run->out, "  %ld offsets lie behind an open transaction and were not read\n", job->blocked);
         fprintf(run->out, "job %s%s\n", job->id, run->opts.apply ? "" : "; --apply does it");
+        for (i = 0; i < 3; i++)
+                sl_buf_free(&text[i]);
 }
 
 static void print(struct sl_dlq_run *run, const struct sl_dlq_job *job, const struct sl_dlq_plan *plan)
@@ -159,6 +170,8 @@ static enum sl_rc open_transforms(struct sl_dlq_run *run, struct sl_chain **ret)
                                                             : sl_connfile_load(run->opts.transforms, &file, err);
         if (rc != SL_OK)
                 rc = sl_dlq_bad_file(err);
+        if (rc == SL_OK && !sl_props_get(&file.config, "transforms")) /* nothing would be changed, and nobody would know */
+                rc = sl_fail(err, SL_E_CONFIG, "--transforms: there is no key \"transforms\" that lists them");
         if (rc == SL_OK)
                 rc = sl_providers_new(&none, &providers, err);
         if (rc == SL_OK && !sl_props_get(&file.config, "connector.class"))
@@ -216,11 +229,13 @@ int sl_dlq_cmd_replay(struct sl_dlq_run *run)
                 bool again = false;
                 if (replay(run, &opts, chain, &again) == SL_OK)
                         break;
-                if (!again || i == TRIES) {
+                /* The registry's client has tried for a while; who asks for a plan sits in front of it. */
+                bool asks = !opts.apply && run->err.id == SL_E_REGISTRY_UNREACHABLE;
+                if (!again || asks || i == TRIES) {
                         rc = run->err.rc;
                         break;
                 }
-                fprintf(run->say, "sluice: %s; going on from what has been done\n", run->err.msg);
+                fprintf(run->say, "sluice: %s; %s\n", run->err.msg, opts.apply ? "going on from what has been done" : "beginning again");
                 nanosleep(&(struct timespec){.tv_sec = PAUSE_S}, NULL);
         }
         sl_chain_free(chain);

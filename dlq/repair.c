@@ -262,10 +262,11 @@ enum sl_rc sl_dlq_repair_value(struct sl_dlq_repair *r, const struct sl_record *
         SL_TRY(repair(r, &copy, in, ret_why, err));
         if (!*ret_why && !sl_buf_ok(&r->out))
                 SL_TRY(left(r, "", "it is too large", ret_why));
-        (void)sl_resolve_count(&r->resolve, !*ret_why);
+        bool touched = sl_resolve_count(&r->resolve, !*ret_why) || r->chain || r->target;
         if (*ret_why)
                 return SL_OK;
-        *ret_changed = !sl_str_eq(in, (struct sl_str){r->out.ptr, r->out.len});
+        /* JSON that no option meant keeps its spelling: 1.50, blanks, or nothing at all. */
+        *ret_changed = touched && !sl_str_eq(in, (struct sl_str){r->out.ptr, r->out.len});
         if (*ret_changed)
                 *ret = (struct sl_str){sl_arena_strndup(arena, r->out.ptr ? r->out.ptr : "", r->out.len), r->out.len};
         return SL_OK;

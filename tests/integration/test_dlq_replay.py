@@ -806,3 +806,32 @@ def test_repair_json_and_transforms(kafka, dlq, names, tmp_path):
     assert counts(plan) == expect(selected=4, replay=1, repaired=1, left=3, shapes=3), plan
     (record,) = kafka.consume_all(source)
     assert json.loads(record.value) == {"amount": 1, "kind": "CARD", "big": 1234567890123456789, "f": 3.0, "by": "us"}
+
+
+def test_a_repair_leaves_the_rest_as_it_is(kafka, dlq, names):
+    """What no option means keeps its bytes: blanks, 1.50, nothing at all; of scattered offsets only those go."""
+    source, dead = names
+    kafka.create_topic(source)
+    kafka.create_topic(dead)
+    values = [b'{"kind":"",  "price":1.50}', b'{ "price" : 1.50 }', b"", None, b'{"kind":"cash"}', b'"kind"']
+    produce(kafka, dead, [letter(source, 0, n, b"k%d" % n, v) for n, v in enumerate(values)])
+    line = (dead, "--enum", "=CASH", "--offsets", "0:0-3,0:5", "--apply")
+    assert counts(dlq.plan(*line)) == expect(selected=5, replay=5, repaired=1)
+    got = [record.value for record in kafka.consume_all(source)]
+    assert json.loads(got[0]) == {"kind": "CASH", "price": 1.5}
+    assert got[1:] == [*values[1:4], values[5]]
+    assert counts(dlq.plan(*line)) == expect()
+
+
+def test_nothing_of_a_record_moves_the_terminal(kafka, dlq, names):
+    source, dead = names
+    kafka.create_topic(source)
+    kafka.create_topic(dead)
+    odd = "\x1b[31mred\x07"
+    own = [(f"name{odd}", b"1"), ("binary", b"\xff" * 40)]
+    produce(kafka, dead, [letter(source, 0, 0, odd.encode(), json.dumps({"kind": odd}).encode(), own, message=odd)])
+    for command in ("groups", "list", "show", "explain"):
+        assert not {"\x1b", "\x07"} & set(dlq(command, dead)), command
+    assert "ff" * 32 + "...\n" in dlq("show", dead)
+    told = dlq("replay", dead, "--enum", f"{odd}=x")
+    assert "red" in told and not {"\x1b", "\x07"} & set(told)
