@@ -27,6 +27,7 @@ static const struct sl_dlq_command {
         {"stats", SL_DLQ_STATS, sl_dlq_cmd_stats, "how many of which class, partitions, ages, what retention will take when"},
         {"export", SL_DLQ_EXPORT, sl_dlq_cmd_export, "the records with their bytes as JSON lines, to keep or to hand on"},
 };
+#define ASK_MS 10000
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 bool sl_dlq_commands_at(size_t i, const char **ret_name, const char **ret_text, enum sl_dlq_cmd *ret_cmd)
@@ -76,8 +77,11 @@ enum sl_rc sl_dlq_bad_file(struct sl_err *err)
 
 int sl_dlq_failed(struct sl_dlq_run *run)
 {
-        if (run->err.id == SL_E_STOPPED && atomic_load(&run->stop))
+        if (run->err.id == SL_E_STOPPED && atomic_load(&run->stop)) {
+                if (run->opts.apply && run->say == stderr)
+                        fputs("sluice: interrupted; what was committed stands, and the same command line goes on with the rest\n", stderr);
                 return 128 + SIGINT;
+        }
         fprintf(run->say, "sluice: %s\n", run->err.msg);
         switch ((int)run->err.id) {
         case SL_E_KAFKA_UNREACHABLE:
@@ -116,6 +120,14 @@ void sl_dlq_run_improve(void *arg, struct sl_dlq_item *it, struct sl_arena *aren
 }
 
 /* The topics that records without origin may come from: --source, those of --connect's connectors, the name's. */
+/* One that a person named: a wrong name would leave everything unresolved without a word. */
+static enum sl_rc is_there(struct sl_dlq_run *run, const char *topic, const char *option)
+{
+        int32_t n = 0;
+        SL_TRY(sl_admin_topic_partitions(run->admin, topic, ASK_MS, &n, &run->err));
+        return n > 0 ? SL_OK : sl_fail(&run->err, SL_E_CONFIG, "There is no topic %s to search for origins (%s)", topic, option);
+}
+
 static enum sl_rc find_origins(struct sl_dlq_run *run, const struct sl_dlq_scan_opts *scan)
 {
         const char *topics[SL_DLQ_LENT_TOPICS + 3];
@@ -123,12 +135,15 @@ static enum sl_rc find_origins(struct sl_dlq_run *run, const struct sl_dlq_scan_
         size_t n = sl_dlq_lenders_topics(run->lenders, topics), k = 0;
         while (run->opts.source && k < n && strcmp(topics[k], run->opts.source) != 0)
                 k++;
-        if (run->opts.source && k == n)
+        if (run->opts.source && k == n) {
+                SL_TRY(is_there(run, run->opts.source, "--source"));
                 topics[n++] = run->opts.source;
+        }
         if (run->opts.find_origin) {
                 if (!sl_dlq_named_after(run->opts.topic, named, sizeof(named)))
                         return sl_fail(&run->err, SL_E_CONFIG, "%s is not named after a topic: say where its records come from with --source",
                                        run->opts.topic);
+                SL_TRY(is_there(run, named, "--find-origin"));
                 topics[n++] = named;
         }
         topics[n] = NULL;
@@ -205,7 +220,7 @@ static enum sl_rc connect(struct sl_dlq_run *run)
         SL_TRY(sl_dlq_decode_new(&run->opts.client, &run->decode, err));
         run->kafka.worker = &run->opts.client;
         SL_TRY(sl_admin_new(&run->kafka, "sluice-dlq-admin", &run->admin, err));
-        return sl_admin_ping(run->admin, 10000, NULL, err);
+        return sl_admin_ping(run->admin, ASK_MS, NULL, err);
 }
 
 static const struct sl_dlq_command *find_command(const char *name)
@@ -265,7 +280,7 @@ static int run_here(const struct sl_dlq_command *c, int argc, char *const *argv)
                 fprintf(stderr, "sluice: %s\nusage: sluice dlq %s --bootstrap-server B --topic T [options]; --help lists them\n",
                         why, c->name);
         } else {
-                struct sigaction action = {.sa_handler = on_signal};
+                struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND}; /* the second one ends it at once */
                 if (c->cmd != SL_DLQ_REPLAY) /* which reads first and writes then: what it kept from the one it would not use for the other */
                         sl_malloc_keep();
                 sl_log_init(run.opts.level, run.opts.json_log);

@@ -85,16 +85,20 @@ int sl_dlq_cmd_explain(struct sl_dlq_run *run)
         struct sl_arena arena = {0};
         struct sl_buf out = {0};
         uint32_t n = 1;
+        int64_t seen = 0;
+        bool full = false;
         enum sl_rc rc = sl_dlq_run_scan(run, &scan);
-        while (rc == SL_OK && n) {
+        while (rc == SL_OK && n && !full) {
                 rc = sl_dlq_scan_next(scan, &items, &n, &run->err);
-                for (uint32_t i = 0; rc == SL_OK && i < n; i++)
+                for (uint32_t i = 0; rc == SL_OK && i < n && !(full = run->opts.limit && seen == run->opts.limit); i++, seen++)
                         run_again(run, groups, sl_dlq_groups_add(groups, &items[i]), &items[i], &arena);
         }
         if (rc == SL_OK) {
                 const struct sl_dlq_group *g = sl_dlq_groups_sorted(groups, &n);
                 for (uint32_t i = 0; i < n; i++)
                         run->opts.json ? explain_json(&g[i], &out) : explain_text(&g[i], &out);
+                if (!n && !run->opts.json)
+                        sl_buf_adds(&out, "0 records read, 0 groups\n"); /* as groups says it */
                 fwrite(sl_buf_cstr(&out), 1, out.len, run->out);
         }
         sl_dlq_scan_close(scan);

@@ -349,11 +349,21 @@ static bool open_request(struct sl_rest_call *c, struct sl_dlq_request *q, bool 
             (!is_topic(run->opts.topic) ||
              sl_admin_topic_partitions(run->admin, run->opts.topic, ASK_MS, &partitions, &run->err) != SL_OK))
                 code = is_topic(run->opts.topic) ? sl_dlq_failed(run) : SL_EXIT_OK;
-        if (code != SL_EXIT_OK)
+        if (code != SL_EXIT_OK) {
                 sl_dlq_request_fail(c, q, code);
-        else if (!any_topic && partitions <= 0)
+                return false;
+        }
+        if (!any_topic && partitions <= 0) {
                 sl_rest_fail(c, 404, "There is no topic %.249s", run->opts.topic);
-        return code == SL_EXIT_OK && (any_topic || partitions > 0);
+                return false;
+        }
+        const struct sl_dlq_filter *f = &run->opts.filter;
+        for (uint32_t i = 0; i < f->range_count && !any_topic; i++)
+                if (f->ranges[i].id >= partitions) {
+                        sl_rest_fail(c, 404, "Topic %.249s has no partition %d: it has %d", run->opts.topic, f->ranges[i].id, partitions);
+                        return false;
+                }
+        return true;
 }
 
 /* The lines of a command's output as one JSON value: an array of them, or the only one. */

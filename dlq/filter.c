@@ -21,8 +21,37 @@ static bool json_is(struct sl_str json, const char *path, const char *value, str
         return found.ptr ? sl_str_eqc(found, value) : strcmp(value, "null") == 0;
 }
 
+static bool in_ranges(const struct sl_dlq_filter *f, const struct sl_dlq_item *it)
+{
+        for (uint32_t i = 0; i < f->range_count; i++)
+                if (f->ranges[i].id == it->partition && it->offset >= f->ranges[i].begin &&
+                    (f->ranges[i].end < 0 || it->offset < f->ranges[i].end))
+                        return true;
+        return !f->range_count;
+}
+
+uint32_t sl_dlq_filter_parts(const struct sl_dlq_filter *f, struct sl_reader_part *ret)
+{
+        uint32_t n = 0;
+        for (uint32_t i = 0; i < f->range_count; i++) {
+                const struct sl_reader_part *r = &f->ranges[i];
+                uint32_t k = 0;
+                while (k < n && ret[k].id != r->id)
+                        k++;
+                if (k == n) {
+                        ret[n++] = *r;
+                        continue;
+                }
+                ret[k].begin = r->begin < ret[k].begin ? r->begin : ret[k].begin; /* -1 is the first of all */
+                ret[k].end = r->end < 0 || ret[k].end < 0 ? -1 : r->end > ret[k].end ? r->end : ret[k].end;
+        }
+        return n;
+}
+
 bool sl_dlq_filter_early(const struct sl_dlq_filter *f, const struct sl_dlq_item *it, struct sl_arena *arena)
 {
+        if (!in_ranges(f, it))
+                return false;
         if (f->since_ms && it->timestamp_ms < f->since_ms)
                 return false;
         if (f->until_ms && it->timestamp_ms >= f->until_ms)

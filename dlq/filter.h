@@ -7,6 +7,7 @@
 #include "kafka/reader.h"
 
 #define SL_DLQ_FILTER_MAX 16
+#define SL_DLQ_RANGES_MAX 256
 struct sl_dlq_filter {
         unsigned classes;              /* bit 1 << enum sl_rc; 0 = all */
         const char *codes[SL_DLQ_FILTER_MAX];
@@ -16,8 +17,10 @@ struct sl_dlq_filter {
         const char *keys[SL_DLQ_FILTER_MAX];                          /* one of them, as bytes */
         struct { const char *name, *value; } headers[SL_DLQ_FILTER_MAX]; /* all of them; the last of its name counts */
         struct { const char *path, *value; } where[SL_DLQ_FILTER_MAX];   /* all of them */
-        struct sl_reader_part ranges[64]; /* id, begin, end (exclusive); one a partition */
+        struct sl_reader_part ranges[SL_DLQ_RANGES_MAX]; /* id, begin, end (exclusive); one of them */
 };
+/* What is to be read for its ranges: one a partition, into ret[SL_DLQ_RANGES_MAX]. */
+uint32_t sl_dlq_filter_parts(const struct sl_dlq_filter *f, struct sl_reader_part *ret);
 /* What can be told before a record is classified (cheap), and after it. arena: scratch memory of the record. */
 bool sl_dlq_filter_early(const struct sl_dlq_filter *f, const struct sl_dlq_item *it, struct sl_arena *arena);
 bool sl_dlq_filter_late(const struct sl_dlq_filter *f, const struct sl_dlq_item *it);

@@ -23,6 +23,7 @@ void sl_dlq_wrapper_read(struct sl_dlq_item *it, struct sl_arena *arena);
 /* The JSON value at a path (a.b[0].c, with or without "$." before it) of a JSON text: *ret is its text, strings without quotes and
  * escapes, objects and arrays as they stand. False: there is none. null gives ptr NULL. */
 bool sl_dlq_json_at(struct sl_str json, const char *path, struct sl_arena *arena, struct sl_str *ret);
+bool sl_dlq_json_path(const char *path); /* is it one? */
 
 /* ---- trace.c ---- */
 

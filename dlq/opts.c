@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <time.h>
 #include "base/clock.h"
+#include "dlq/internal.h"
+#include "dlq/resolve.h"
 
 #define READS SL_DLQ_ALL_COMMANDS
 #define CANARY_MS 30000
@@ -76,6 +78,8 @@ struct parse {
         struct sl_dlq_opts *o;
         enum sl_dlq_cmd cmd;
         bool dry_run;
+        const char *form;     /* of the option at hand: what its value looks like */
+        const char *odd_cast; /* to a type that only a schema may know */
         char *why;
         size_t n;
 };
@@ -139,6 +143,7 @@ static bool read_rfc3339(const char *v, int64_t *ret_ms)
 {
         struct tm tm = {0};
         const char *s = strptime(v, "%Y-%m-%d", &tm);
+        const int day = tm.tm_mday;
         int64_t ms = 0, offset = 0;
         if (s && (*s == 'T' || *s == 't' || *s == ' '))
                 s = strptime(s + 1, "%H:%M:%S", &tm);
@@ -155,14 +160,14 @@ static bool read_rfc3339(const char *v, int64_t *ret_ms)
         if (*s == '+' || *s == '-') {
                 int h, m;
                 char more;
-                if (sscanf(s + 1, "%2d:%2d%c", &h, &m, &more) != 2)
+                if (sscanf(s + 1, "%2d:%2d%c", &h, &m, &more) != 2 || h > 23 || m > 59)
                         return false;
                 offset = (*s == '-' ? -1 : 1) * (h * 60 + m) * 60000L;
         } else if (!date_only && strcasecmp(s, "Z") != 0) {
                 return false;
         }
         *ret_ms = (int64_t)timegm(&tm) * 1000 + ms - offset;
-        return true;
+        return tm.tm_mday == day; /* else the month is shorter: 31 November */
 }
 
 static bool read_time(struct parse *p, const char *name, const char *v, int64_t *ret)
@@ -176,7 +181,6 @@ static bool read_time(struct parse *p, const char *name, const char *v, int64_t 
 static bool read_offsets(struct parse *p, const char *v)
 {
         struct sl_dlq_filter *f = &p->o->filter;
-        const size_t most = sizeof(f->ranges) / sizeof(f->ranges[0]);
         for (const char *s = v; *s;) {
                 char *end;
                 errno = 0;
@@ -194,11 +198,10 @@ static bool read_offsets(struct parse *p, const char *v)
                                 good = b == -1 || b >= a;
                         }
                 }
-                if (!good || errno || (*end && *end != ',') || f->range_count == most)
+                if (f->range_count == SL_DLQ_RANGES_MAX)
+                        return REFUSE(p, "--offsets has more than %d ranges", SL_DLQ_RANGES_MAX);
+                if (!good || errno || (*end && *end != ','))
                         return REFUSE(p, "--offsets is PARTITION:FIRST-LAST[,...], both ends included, as 0:10-19,2:5; not %.80s", v);
-                for (uint32_t i = 0; i < f->range_count; i++)
-                        if (f->ranges[i].id == id)
-                                return REFUSE(p, "--offsets has partition %lld twice: give one range for each", id);
                 f->ranges[f->range_count++] =
                         (struct sl_reader_part){.id = (int32_t)id, .begin = a, .end = b < 0 ? -1 : b + 1};
                 s = *end ? end + 1 : end;
@@ -211,7 +214,7 @@ static bool read_pair(struct parse *p, const char *option, const char *v, const 
 {
         const char *eq = strchr(v, '=');
         if (!eq || eq == v)
-                return REFUSE(p, "%s needs NAME=VALUE, not %.50s", option, v);
+                return REFUSE(p, "%s needs %s, not %.50s", option, p->form, v);
         struct sl_str name = {v, (size_t)(eq - v)};
         if (!sl_map_get(&p->o->names, name))
                 sl_map_put(&p->o->names, name, sl_strndup(v, name.len));
@@ -220,12 +223,23 @@ static bool read_pair(struct parse *p, const char *option, const char *v, const 
         return true;
 }
 
-static bool add_text(struct parse *p, const char *option, struct sl_dlq_texts *list, const char *v, bool pair)
+/* F=X of a repair. Two answers to one question are a mistake of the line; which one counts would be a guess. */
+static bool add_repair(struct parse *p, enum option option, const char *name, struct sl_dlq_texts *list, const char *v)
 {
-        if (pair && (!strchr(v, '=') || *v == '='))
-                return REFUSE(p, "%s needs NAME=VALUE, not %.50s", option, v);
+        const char *eq = strchr(v, '=');
+        enum sl_type ignored;
+        if (!eq || (eq == v && option != O_ENUM)) /* a symbol may have been empty */
+                return REFUSE(p, "%s needs %s, not %.50s", name, p->form, v);
+        const int n = (int)(eq - v);
+        if (!eq[1] && (option == O_RENAME || option == O_CAST))
+                return REFUSE(p, "%s says nothing behind %.50s", name, v);
+        for (uint32_t i = 0; i < list->count; i++)
+                if (strncmp(list->items[i], v, (size_t)n + 1) == 0 && strcmp(list->items[i], v) != 0)
+                        return REFUSE(p, "%s is given twice for %.*s: %.100s and %.100s", name, n > 50 ? 50 : n, v, list->items[i], v);
+        if (option == O_CAST && !sl_resolve_type(eq + 1, &ignored))
+                p->odd_cast = v;
         if (list->count == sizeof(list->items) / sizeof(list->items[0]))
-                return REFUSE(p, "%s is given too often", option);
+                return REFUSE(p, "%s is given too often", name);
         list->items[list->count++] = v;
         return true;
 }
@@ -324,7 +338,11 @@ static bool apply_filter(struct parse *p, enum option option, const char *name, 
                 return read_pair(p, name, v, &f->headers[f->header_count].name, &f->headers[f->header_count].value) &&
                        ++f->header_count;
         default:
-                return read_pair(p, name, v, &f->where[f->where_count].path, &f->where[f->where_count].value) && ++f->where_count;
+                if (!read_pair(p, name, v, &f->where[f->where_count].path, &f->where[f->where_count].value))
+                        return false;
+                if (!sl_dlq_json_path(f->where[f->where_count].path))
+                        return REFUSE(p, "--where: %.100s is no path: a.b[0].c, or a['b.c'] where a name has dots", v);
+                return ++f->where_count;
         }
 }
 
@@ -351,13 +369,13 @@ static bool apply_action(struct parse *p, enum option option, const char *name, 
                 o->value_version = (int32_t)n;
                 return true;
         case O_RENAME:
-                return add_text(p, name, &o->rename, v, true);
+                return add_repair(p, option, name, &o->rename, v);
         case O_DEFAULT:
-                return add_text(p, name, &o->defaults, v, true);
+                return add_repair(p, option, name, &o->defaults, v);
         case O_CAST:
-                return add_text(p, name, &o->cast, v, true);
+                return add_repair(p, option, name, &o->cast, v);
         case O_ENUM:
-                return add_text(p, name, &o->enums, v, true);
+                return add_repair(p, option, name, &o->enums, v);
         case O_RATE:
                 return read_rate(p, v);
         case O_CANARY:
@@ -455,8 +473,9 @@ static bool take(struct parse *p, int argc, char *const *argv, int *i)
                         return REFUSE(p, "%s takes no value", rows[k].name);
                 if (rows[k].value && !value)
                         value = ++*i < argc ? argv[*i] : NULL;
-                if (rows[k].value && (!value || !*value))
+                if (rows[k].value && (!value || (!*value && rows[k].option != O_KEY))) /* keys may be empty */
                         return REFUSE(p, "%s needs a value", rows[k].name);
+                p->form = rows[k].value;
                 return apply(p, rows[k].option, rows[k].name, value);
         }
         return REFUSE(p, *arg == '-' ? "unknown option %.100s" : "what is %.100s? All is given as options", arg);
@@ -468,6 +487,8 @@ static bool finish(struct parse *p)
         struct sl_err err = {0};
         if (o->apply && p->dry_run)
                 return REFUSE(p, "--apply and --dry-run exclude each other");
+        if (p->odd_cast && !o->value_subject)
+                return REFUSE(p, "--cast %.80s: a type is boolean, int8, int16, int32, int64, float32, float64, string or bytes", p->odd_cast);
         if (o->value_version && !o->value_subject)
                 return REFUSE(p, "--value-version needs --value-subject");
         if (o->filter.since_ms && o->filter.until_ms && o->filter.since_ms >= o->filter.until_ms)

@@ -72,19 +72,10 @@ struct run {
 /* --- Selection -------------------------------------------------------------------------------------------------------
  */
 
-static bool in_ranges(const struct sl_dlq_filter *f, const struct sl_dlq_item *it)
-{
-        for (uint32_t i = 0; i < f->range_count; i++)
-                if (f->ranges[i].id == it->partition)
-                        return it->offset >= f->ranges[i].begin &&
-                               (f->ranges[i].end < 0 || it->offset < f->ranges[i].end);
-        return !f->range_count;
-}
-
 static bool in_job(struct run *r, const struct sl_dlq_item *it)
 {
         const struct sl_reader_part *part = sl_dlq_job_part(r->job, it->partition);
-        return part && it->offset >= part->begin && it->offset < part->end && in_ranges(&r->filter, it);
+        return part && it->offset >= part->begin && it->offset < part->end;
 }
 
 static enum sl_rc selected(struct run *r, struct sl_dlq_item *it, bool *ret)
@@ -245,6 +236,10 @@ static enum sl_rc consider(struct run *r, struct sl_dlq_item *it)
 
 static enum sl_rc select_all(struct run *r)
 {
+        for (uint32_t i = 0; i < r->filter.range_count; i++)
+                if (!sl_dlq_job_part(r->job, r->filter.ranges[i].id))
+                        return sl_fail(r->err, SL_E_KAFKA_FATAL, "Topic %s has no partition %d: it has %u", r->o->scan.topic,
+                                       r->filter.ranges[i].id, r->job->part_count);
         struct sl_reader_part *ranges = sl_calloc(r->job->part_count + 1, sizeof(*ranges));
         struct sl_dlq_scan_opts opts = r->o->scan;
         struct sl_dlq_scan *scan;

@@ -260,7 +260,7 @@ static bool convert(struct sl_resolve *r, const struct sl_value *in, enum sl_typ
         return to_number(r, in, type, ret);
 }
 
-static bool type_by_name(const char *name, enum sl_type *ret)
+bool sl_resolve_type(const char *name, enum sl_type *ret)
 {
         static const struct {
                 const char *name;
@@ -669,7 +669,7 @@ static bool change_plain(struct sl_resolve *r, const struct sl_value *in, struct
                 }
                 return true;
         }
-        if (cast && type_by_name(cast, &type) && type != in->type) {
+        if (cast && sl_resolve_type(cast, &type) && type != in->type) {
                 if (!convert(r, in, type, ret))
                         return false;
                 note(r, "cast", NULL, in, NULL, ret);

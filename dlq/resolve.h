@@ -18,6 +18,8 @@ struct sl_change {
         uint64_t count;
         char *before, *after; /* of the first; NULL = nothing was there */
 };
+/* The type that a name in --cast means for JSON; false: none. */
+bool sl_resolve_type(const char *name, enum sl_type *ret);
 struct sl_resolve {
         const struct sl_dlq_opts *o; /* rename, defaults, cast, enums, allow_lossy */
         struct sl_arena *arena;      /* of the value */

@@ -9,6 +9,7 @@
 #include "config/textfile.h"
 #include "dlq/internal.h"
 #include "dlq/opts.h"
+#include "dlq/resolve.h"
 
 #define REGEX_BYTES 4096
 #define REGEX_STEPS 20000
@@ -321,7 +322,7 @@ static enum sl_rc read_texts(struct sl_dlq_rules *r, const char *id, const char 
                 return sl_fail(err, SL_E_CONFIG, "rule %s: %s of its repair is an array of at most %zu texts", id, name, cap);
         json_array_foreach(list, i, one) {
                 const char *text = json_string_value(one), *eq = text ? strchr(text, '=') : NULL;
-                if (!eq || eq == text)
+                if (!eq || (eq == text && strcmp(name, "enum") != 0))
                         return sl_fail(err, SL_E_CONFIG, "rule %s: %s of its repair needs texts such as \"field=text\"", id, name);
                 ret->items[ret->count++] = keep(r, text);
         }
@@ -344,6 +345,7 @@ static enum sl_rc read_repair(struct sl_dlq_rules *r, json_t *obj, struct rule *
         static const char *const names[] = {"value-subject", "value-version", "rename", "default", "cast", "enum",
                                             "allow-lossy", "transforms", NULL};
         const char *id = rule->pub.id;
+        enum sl_type ignored;
         struct sl_dlq_opts *o = sl_arena_zalloc(&r->arena, sizeof(*o));
         if (!json_is_object(obj) || !json_object_size(obj))
                 return sl_fail(err, SL_E_CONFIG, "rule %s: repair is an object that says what is to be changed", id);
@@ -355,6 +357,9 @@ static enum sl_rc read_repair(struct sl_dlq_rules *r, json_t *obj, struct rule *
                 {"rename", &o->rename}, {"default", &o->defaults}, {"cast", &o->cast}, {"enum", &o->enums}};
         for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
                 SL_TRY(read_texts(r, id, lists[i].name, json_object_get(obj, lists[i].name), lists[i].texts, err));
+        for (uint32_t i = 0; i < o->cast.count && !o->value_subject; i++)
+                if (!sl_resolve_type(strchr(o->cast.items[i], '=') + 1, &ignored))
+                        return sl_fail(err, SL_E_CONFIG, "rule %s: cast of its repair knows no type as in %s", id, o->cast.items[i]);
         SL_TRY(read_transforms(id, json_object_get(obj, "transforms"), &rule->transforms, err));
         rule->pub.repair = o;
         if (json_object_get(obj, "transforms"))

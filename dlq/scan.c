@@ -163,12 +163,14 @@ enum sl_rc sl_dlq_scan_open(const struct sl_dlq_scan_opts *opts, struct sl_dlq_s
         if (!s->opts.filter)
                 s->opts.filter = &all;
         const struct sl_dlq_filter *f = s->opts.filter;
+        struct sl_reader_part parts[SL_DLQ_RANGES_MAX];
+        uint32_t part_count = sl_dlq_filter_parts(f, parts);
         struct sl_reader_opts ro = {.cfg = opts->cfg,
                                     .admin = opts->admin,
                                     .client_id = "sluice-dlq",
                                     .topic = opts->topic,
-                                    .ranges = opts->ranges ? opts->ranges : f->range_count ? f->ranges : NULL,
-                                    .range_count = opts->ranges ? opts->range_count : f->range_count,
+                                    .ranges = opts->ranges ? opts->ranges : part_count ? parts : NULL,
+                                    .range_count = opts->ranges ? opts->range_count : part_count,
                                     .since_ms = f->since_ms,
                                     .stop = opts->stop};
         sl_arena_init(&s->arena, 0);

@@ -123,7 +123,7 @@ static bool next_step(const char **path, char *name, size_t cap, int64_t *index)
                         memcpy(name, p + 2, n);
                 } else {
                         *index = strtoll(p + 1, &end, 10);
-                        if (end != close || *index < 0)
+                        if (end != close || close == p + 1 || *index < 0)
                                 return false;
                 }
                 p = close + 1;
@@ -136,6 +136,18 @@ static bool next_step(const char **path, char *name, size_t cap, int64_t *index)
         name[n] = '\0';
         *path = p;
         return *index >= 0 || n > 0;
+}
+
+bool sl_dlq_json_path(const char *path)
+{
+        char name[256];
+        int64_t index;
+        if (*path == '$')
+                path++;
+        while (*path)
+                if (!next_step(&path, name, sizeof(name), &index))
+                        return false;
+        return true;
 }
 
 bool sl_dlq_json_at(struct sl_str json, const char *path, struct sl_arena *arena, struct sl_str *ret)

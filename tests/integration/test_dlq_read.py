@@ -75,9 +75,12 @@ def test_connect_topic(dlq, kafka, unique):
     assert len(dlq("list", unique, "--header", CONNECT + "partition=2")) == 75
     some = dlq("list", unique, "--offsets", "0:3-7,2:1")
     assert [(one["partition"], one["offset"]) for one in some] == [(0, n) for n in range(3, 8)] + [(2, 1)] or len(some) == 6
+    some = dlq("list", unique, "--offsets", "0:3-4,0:9,0:6-6", "--offsets", "0:3")
+    assert [(one["partition"], one["offset"]) for one in some] == [(0, n) for n in (3, 4, 6, 9)]
     assert dlq("list", unique, "--until", "-1h") == []
     assert len(dlq("list", unique, "--since", "-1h")) == 300
     assert len(dlq("list", unique, "--limit", "17")) == 17
+    assert sum(kind["count"] for kind in dlq("explain", unique, "--limit", "17")) == 17
     counted = dlq("stats", unique)[0]
     assert counted["records"] == 300 and counted["classes"]["transient"] == 100 and counted["families"] == {"connect": 300}
 
@@ -182,10 +185,26 @@ def test_exit_codes(dlq, binary, kafka, unique):
     line = [binary, "dlq", "list", "--bootstrap-server", "127.0.0.1:1", "--topic", unique]
     assert subprocess.run(line, capture_output=True, timeout=60).returncode == 4
     dlq("groups", unique, "--connect", "http://127.0.0.1:1", code=4)
+    for options in (("--source", "nobody-made-this"), ("--find-origin",)):
+        dlq("list", unique, *options, code=3)
+    dlq("replay", unique, "--cast", "amount=number", code=2)
+    assert "float64" in dlq.stderr
+    dlq("replay", unique, "--transforms", "{}", code=3)
+    assert "transforms" in dlq.stderr
     kafka.create_topic(unique)
     assert dlq("groups", unique) == [] and dlq("list", unique) == []
+    for command in ("list", "replay", "discard"):
+        dlq(command, unique, "--offsets", "0:1,9:0", code=1)
+        assert "has no partition 9: it has 1" in dlq.stderr, command
+    assert dlq("explain", unique, json_lines=False) == "0 records read, 0 groups\n"
     help_text = subprocess.run([binary, "dlq", "list", "--help"], capture_output=True, text=True, check=True).stdout
     assert "--where" in help_text and "--apply" not in help_text
+    for asked, status in (("dlq list", 0), ("dlq", 0), ("transform", 0), ("frob", 2), ("dlq frob", 2)):
+        done = subprocess.run([binary, "help", *asked.split()], capture_output=True, text=True)
+        assert done.returncode == status, (asked, done)
+        assert (f"usage: sluice {asked}" in done.stdout) == (status == 0), (asked, done)
+    with open("/dev/full", "w") as full:
+        assert subprocess.run([binary, "plugins"], stdout=full, stderr=subprocess.DEVNULL).returncode == 1
 
 
 def test_neighbours_are_evidence(dlq, kafka, unique):

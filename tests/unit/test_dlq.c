@@ -54,6 +54,9 @@ static void numbers(void **state)
         assert_int_equal(sl_dlq_number((struct sl_str){"\xff\xff\xff\xff", 4}), -1);
         assert_int_equal(sl_dlq_number(SL_STR("")), -1);
         assert_int_equal(sl_dlq_number(SL_STR("nine lives")), -1);
+        assert_int_equal(sl_dlq_number(SL_STR("-1")), -1); /* text, not 0x2d31 */
+        assert_int_equal(sl_dlq_number(SL_STR("-1234567")), -1);
+        assert_int_equal(sl_dlq_number((struct sl_str){"\0-17", 4}), 0x2d3137);
         assert_int_equal(sl_dlq_number(SL_STR_NULL), -1);
 }
 
@@ -272,6 +275,11 @@ static void paths(void **state)
         assert_false(sl_dlq_json_at(json, "a.x", &arena, &got));
         assert_false(sl_dlq_json_at(json, "a.b[", &arena, &got));
         assert_false(sl_dlq_json_at(SL_STR("\x00\x00\x00\x01"), "a", &arena, &got));
+        assert_true(sl_dlq_json_path("$.a.b[1].c") && sl_dlq_json_path("[0]['d.e'].x") && sl_dlq_json_path("$"));
+        const char *const no_paths[] = {"a.b[", "a..b", "a.b[-1]", "a.b[x]", "a.", ".", "a[]"};
+        for (size_t i = 0; i < COUNT(no_paths); i++)
+                if (sl_dlq_json_path(no_paths[i]))
+                        fail_msg("%s is a path", no_paths[i]);
 }
 
 static void chains(void **state)
@@ -551,11 +559,70 @@ static void options(void **state)
         assert_int_equal(o.filter.groups[0], 255);
         sl_dlq_opts_free(&o);
         char *const *bad[] = {ARGS("--topic", "t"), ARGS("--bootstrap-server", "b"), ARGS(BASE, "--class", "odd"), ARGS(BASE, "--offsets", "0:9-3"),
-                              ARGS(BASE, "--offsets", "0:1,0:2"), ARGS(BASE, "--since", "yesterday"), ARGS(BASE, "--group", "12"), ARGS(BASE, "--apply"),
+                              ARGS(BASE, "--offsets", "0:1,0:2-1"), ARGS(BASE, "--since", "yesterday"), ARGS(BASE, "--since", "2026-11-31T00:00:00Z"),
+                              ARGS(BASE, "--until", "2026-02-29"), ARGS(BASE, "--until", "2026-02-28T10:00:00+25:00"), ARGS(BASE, "--where", "a..b=1"),
+                              ARGS(BASE, "--where", "a[=1"), ARGS(BASE, "--group", "12"), ARGS(BASE, "--apply"),
                               ARGS(BASE, "what"), ARGS(BASE, "--limit", "0"), ARGS(BASE, "--json=1"), ARGS(BASE, "--topic")};
         for (size_t i = 0; i < COUNT(bad); i++) {
                 if (parse(SL_DLQ_LIST, &o, bad[i]))
                         fail_msg("case %zu was taken", i);
+                sl_dlq_opts_free(&o);
+        }
+}
+
+/* --offsets of one partition in several ranges: read from the first to the last, and what lies between is not meant. */
+static void scattered_offsets(void **state)
+{
+        (void)state;
+        struct sl_dlq_opts o;
+        struct sl_reader_part parts[SL_DLQ_RANGES_MAX];
+        assert_true(parse(SL_DLQ_LIST, &o, ARGS(BASE, "--offsets", "1:5-6,0:9,1:2,0:3-4,2:7-,2:1", "--offsets", "3,3:4")));
+        assert_int_equal(sl_dlq_filter_parts(&o.filter, parts), 4);
+        const struct sl_reader_part want[] = {{.id = 1, .begin = 2, .end = 7}, {.id = 0, .begin = 3, .end = 10},
+                                              {.id = 2, .begin = 1, .end = -1}, {.id = 3, .begin = -1, .end = -1}};
+        for (size_t i = 0; i < COUNT(want); i++) {
+                assert_int_equal(parts[i].id, want[i].id);
+                assert_int_equal(parts[i].begin, want[i].begin);
+                assert_int_equal(parts[i].end, want[i].end);
+        }
+        char taken[32] = "";
+        for (int offset = 0; offset < 12; offset++) {
+                struct sl_dlq_item it = {.partition = 0, .offset = offset};
+                if (sl_dlq_filter_early(&o.filter, &it, &arena))
+                        snprintf(taken + strlen(taken), sizeof(taken) - strlen(taken), "%d ", offset);
+        }
+        assert_string_equal(taken, "3 4 9 ");
+        assert_false(sl_dlq_filter_early(&o.filter, &(struct sl_dlq_item){.partition = 4}, &arena));
+        sl_dlq_opts_free(&o);
+}
+
+/* What would be done silently wrong is refused. */
+static void repairs(void **state)
+{
+        (void)state;
+        struct sl_dlq_opts o;
+        char why[600];
+        char *const *good[] = {ARGS(BASE, "--enum", "=CASH", "--cast", "a=Int64", "--cast", "a=Int64", "--default", "a="),
+                               ARGS(BASE, "--value-subject", "s", "--cast", "t=timestamp-millis"), ARGS(BASE, "--key", "")};
+        for (size_t i = 0; i < COUNT(good); i++) {
+                if (!parse(SL_DLQ_REPLAY, &o, good[i]))
+                        fail_msg("case %zu was refused", i);
+                sl_dlq_opts_free(&o);
+        }
+        const struct { const char *option, *value, *more, *says; } bad[] = {
+                {"--cast", "a=number", "--force", "--cast a=number: a type is boolean"},
+                {"--rename", "a=", "--force", "--rename says nothing behind a="},
+                {"--rename", "=a", "--force", "--rename needs OLD=NEW, not =a"},
+                {"--default", "a", "--force", "--default needs F=TEXT, not a"},
+                {"--rename", "a=b", "--rename=a=c", "--rename is given twice for a: a=b and a=c"},
+                {"--default", "a=", "--default=a=c", "--default is given twice for a: a= and a=c"},
+                {"--where", "a", "--force", "--where needs PATH=V, not a"},
+        };
+        for (size_t i = 0; i < COUNT(bad); i++) {
+                char *const argv[] = {BASE, (char *)bad[i].option, (char *)bad[i].value, (char *)bad[i].more, NULL};
+                assert_false(sl_dlq_opts_parse(SL_DLQ_REPLAY, 7, argv, &o, why, sizeof(why)));
+                if (strncmp(why, bad[i].says, strlen(bad[i].says)) != 0)
+                        fail_msg("%s", why);
                 sl_dlq_opts_free(&o);
         }
 }
@@ -588,7 +655,7 @@ int main(void)
                 cmocka_unit_test(wrappers), cmocka_unit_test(paths), cmocka_unit_test(chains),
                 cmocka_unit_test(stacks), cmocka_unit_test(texts), cmocka_unit_test(classes),
                 cmocka_unit_test(own_codes), cmocka_unit_test(shapes),  cmocka_unit_test(fingerprints), cmocka_unit_test(rules), cmocka_unit_test(bad_rules),
-                cmocka_unit_test(options),   cmocka_unit_test(named_after),
+                cmocka_unit_test(options),   cmocka_unit_test(scattered_offsets), cmocka_unit_test(repairs), cmocka_unit_test(named_after),
         };
         return cmocka_run_group_tests(tests, NULL, tear_down);
 }
