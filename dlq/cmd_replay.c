@@ -60,6 +60,9 @@ static void print_plan(const struct sl_dlq_run *run, const struct sl_dlq_job *jo
         }
         if (plan->held)
                 fprintf(run->out, "  held back %lu: an older record of their key is left\n", plan->held);
+        if (plan->earlier)
+                fprintf(run->out, "  not looked at: %lu open ones that stood there when this job last finished (left, over its limit, or released "
+                        "since); another filter, as --offsets 0,1, makes another job of them\n", plan->earlier);
         if (plan->returned)
                 fprintf(run->out, "  %lu of them came back to %s already\n", plan->returned, run->opts.topic);
         if (plan->expired)

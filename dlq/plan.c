@@ -34,12 +34,12 @@ json_t *sl_dlq_plan_json(const struct sl_dlq_plan *plan, const struct sl_dlq_job
                                         "example", "partition", s->partition, "offset", (json_int_t)s->offset);
                 json_array_append_new(list, one);
         }
-        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:s, s:b, s:O*}", "selected",
+        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:s, s:b, s:O*}", "selected",
                          (json_int_t)plan->selected, "replay", (json_int_t)c->replay, "duplicates",
                          (json_int_t)(c->duplicates + plan->open_duplicates), "obsolete", (json_int_t)c->obsolete,
                          "repaired", (json_int_t)c->repaired, "left", (json_int_t)plan->left, "shapes", shapes, "held",
                          (json_int_t)plan->held, "targets", sl_dlq_counts_json(c), "left_shapes", list, "expired",
-                         (json_int_t)plan->expired, "returned", (json_int_t)plan->returned, "job", job->id, "applied",
+                         (json_int_t)plan->expired, "returned", (json_int_t)plan->returned, "earlier", (json_int_t)plan->earlier, "job", job->id, "applied",
                          applied, "changes", plan->changes);
 }
 

@@ -16,6 +16,7 @@ struct sl_dlq_plan {
         uint64_t held;            /* could be replayed, but an older one of their key is left (keep_order) */
         uint64_t open_duplicates; /* of records that are left: they stay open, too; the others are in counts */
         uint64_t returned;        /* of those that this run replayed, as far as they have come back (max_failures) */
+        uint64_t earlier;         /* the filters take them, they are open, and they stood there when this job last finished */
         int64_t room;             /* the smallest max.message.bytes of where records go; 0 = none go */
         uint64_t expired; /* of those to be replayed: older than the target keeps records, so brokers soon delete them
                              again */

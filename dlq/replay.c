@@ -72,19 +72,16 @@ struct run {
 /* --- Selection -------------------------------------------------------------------------------------------------------
  */
 
-static bool in_job(struct run *r, const struct sl_dlq_item *it)
-{
-        const struct sl_reader_part *part = sl_dlq_job_part(r->job, it->partition);
-        return part && it->offset >= part->begin && it->offset < part->end;
-}
-
 static enum sl_rc selected(struct run *r, struct sl_dlq_item *it, bool *ret)
 {
+        const struct sl_reader_part *part = sl_dlq_job_part(r->job, it->partition);
         *ret = false;
-        if (!in_job(r, it))
+        if (!part || it->offset >= part->end)
                 return SL_OK;
         SL_TRY(sl_dlq_item_text(r->o->scan.decode, &r->filter, it, &r->arena, r->err));
-        *ret = sl_dlq_filter_early(&r->filter, it, &r->arena) && sl_dlq_filter_late(&r->filter, it);
+        bool wanted = sl_dlq_filter_early(&r->filter, it, &r->arena) && sl_dlq_filter_late(&r->filter, it);
+        *ret = wanted && it->offset >= part->begin;
+        r->plan->earlier += wanted && !*ret;
         return SL_OK;
 }
 

@@ -422,8 +422,14 @@ def test_quarantine_release_discard(kafka, dlq, names):
     assert json.loads(dlq("release", dead, "--offsets", "0:1-2", "--json"))["release"] == 2
     assert counts(dlq.plan(dead, "--apply")) == expect(selected=3, replay=3)
     assert [r.key for r in kafka.consume_all(source)] == [b"1", b"2", b"3"]
+    # The same line takes only what came later, and says what it therefore does not take.
+    assert json.loads(dlq("release", dead, "--offsets", "0:0", "--json"))["release"] == 1
+    again = dlq.plan(dead)
+    assert counts(again) == expect() and again["earlier"] == 1
+    assert "not looked at: 1 open" in dlq("replay", dead)
+    assert counts(dlq.plan(dead, "--offsets", "0")) == expect(selected=1, replay=1)
     actions = [json.loads(r.value) for r in kafka.consume_all("sluice-dlq-audit") if r.key == dead.encode()]
-    assert [a["action"] for a in actions] == ["quarantine", "discard", "quarantine", "release", "replay.begun", "replay.finished"]
+    assert [a["action"] for a in actions] == ["quarantine", "discard", "quarantine", "release", "replay.begun", "replay.finished", "release"]
     assert actions[1]["why"] == "test data" and "@" in actions[1]["who"]
 
 
