@@ -12,13 +12,11 @@ static const char *first_topic(const struct sl_dlq_lender *l)
 /* The record's own headers: those that told of its failure were not there. */
 static void add_headers(struct sl_record *rec, const struct sl_dlq_item *it, struct sl_arena *arena)
 {
-        rec->headers = sl_arena_zalloc(arena, (it->header_count + 1) * sizeof(*rec->headers));
+        struct sl_header *own = sl_headers_grow(rec, it->header_count, arena);
         for (uint32_t i = 0; i < it->header_count; i++)
-                if (!sl_dlq_is_told(it->headers[i].key)) {
-                        rec->headers[rec->header_count].key = it->headers[i].key;
-                        rec->headers[rec->header_count++].raw = it->headers[i].value;
-                }
-        rec->raw_headers = rec->headers;
+                if (!sl_dlq_is_told(it->headers[i].key))
+                        own[rec->header_count++] = (struct sl_header){.key = it->headers[i].key, .raw = it->headers[i].value};
+        rec->raw_headers = own;
         rec->raw_header_count = rec->header_count;
 }
 

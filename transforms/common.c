@@ -40,15 +40,6 @@ enum sl_rc sl_add_field(struct sl_schema *spec, struct sl_field *fields, const c
         return SL_OK;
 }
 
-struct sl_header *sl_headers_grow(struct sl_record *rec, uint32_t more, struct sl_arena *arena)
-{
-        struct sl_header *h = sl_arena_alloc(arena, (rec->header_count + more) * sizeof(*h));
-        if (rec->header_count)
-                memcpy(h, rec->headers, rec->header_count * sizeof(*h));
-        rec->headers = h;
-        return h + rec->header_count;
-}
-
 /* ---- a record as text ---- */
 
 /* "key=k, keySchema=Schema{STRING}" */
@@ -97,7 +88,7 @@ void sl_record_print(const struct sl_record *rec, struct sl_buf *out)
         print_number(", timestamp=", rec->timestamp_ms, out);
         sl_buf_adds(out, ", headers=ConnectHeaders(headers=");
         for (uint32_t i = 0; i < rec->header_count; i++) {
-                const struct sl_header *h = &rec->headers[i];
+                const struct sl_header *h = rec->headers[i];
                 sl_buf_printf(out, "%sConnectHeader(key=%.*s, ", i ? ", " : "[", SL_FMT(h->key));
                 print_side("value", "schema", h->schema, &h->value, out);
                 sl_buf_adds(out, ")");

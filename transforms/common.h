@@ -62,14 +62,11 @@ static inline struct sl_schema sl_schema_like(const struct sl_schema *in, enum s
 enum sl_rc sl_add_field(struct sl_schema *spec, struct sl_field *fields, const char *name, const struct sl_schema *schema,
                         struct sl_err *err);
 
-/* Room for more headers behind those that are there, which stay as they are; gives the first new one. The count is the caller's. */
-struct sl_header *sl_headers_grow(struct sl_record *rec, uint32_t more, struct sl_arena *arena);
-/* What a change that depends on nothing else made of an array of headers, for the records of the batch that have the same one. */
+/* What a change that depends on nothing else made of a list of headers, for the records of the batch that have the same one. */
 struct sl_headers_memo {
         const struct sl_arena *arena;
         uint64_t resets;
-        const struct sl_header *from;
-        struct sl_header *to;
+        const struct sl_header *const *from, *const *to;
         uint32_t from_count, to_count;
 };
 /* Give the record what came of its headers before; false: make it, and remember it. */
@@ -82,7 +79,7 @@ static inline bool sl_headers_known(const struct sl_headers_memo *m, struct sl_r
         return true;
 }
 /* The record has its new headers now. */
-static inline void sl_headers_remember(struct sl_headers_memo *m, const struct sl_header *from, uint32_t from_count,
+static inline void sl_headers_remember(struct sl_headers_memo *m, const struct sl_header *const *from, uint32_t from_count,
                                        const struct sl_record *rec, const struct sl_arena *arena)
 {
         *m = (struct sl_headers_memo){arena, arena->resets, from, rec->headers, from_count, rec->header_count};

@@ -165,8 +165,8 @@ static const struct sl_value *find(const struct topic *st, struct sl_record *rec
 {
         if (st->side == HEADER) {
                 for (uint32_t i = rec->header_count; i-- > 0;)
-                        if (sl_str_eq(rec->headers[i].key, st->field))
-                                return &rec->headers[i].value;
+                        if (sl_str_eq(rec->headers[i]->key, st->field))
+                                return &rec->headers[i]->value;
                 return NULL;
         }
         const struct sl_value *v = sl_side_value(rec, st->side);

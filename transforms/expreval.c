@@ -84,8 +84,8 @@ static void find_header(const struct run *r, struct sl_str name, struct operand 
 {
         *ret = plain(SL_V_NULL);
         for (uint32_t i = r->rec->header_count; i-- > 0;)
-                if (sl_str_eq(r->rec->headers[i].key, name)) {
-                        *ret = (struct operand){.kind = K_HEADER, .header = &r->rec->headers[i]};
+                if (sl_str_eq(r->rec->headers[i]->key, name)) {
+                        *ret = (struct operand){.kind = K_HEADER, .header = r->rec->headers[i]};
                         return;
                 }
 }

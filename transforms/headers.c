@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The transforms that change headers: DropHeaders, InsertHeader, HeaderFrom$Key and HeaderFrom$Value. A record whose
- * headers change gets a new array in the batch arena; the old one stays what it was, it is the original's, or other records'. Records that
- * share an array (all of a source) share what DropHeaders and InsertHeader make of it, too. A value's text in InsertHeader is read by
- * Connect's Values, once. */
+ * headers change gets a new list in the batch arena, which points at the headers that stay; the old list is what it was: it is the
+ * original's, or other records'. Records that share a list (all of a source) share what DropHeaders and InsertHeader make of it, too. A
+ * value's text in InsertHeader is read by Connect's Values, once. */
 #include "record/values.h"
 #include "transforms/common.h"
 
@@ -47,21 +47,22 @@ static enum sl_rc drop_open(void *state, const void *config, const struct sl_tra
 
 static void drop_headers(const struct names *names, struct sl_record *rec, struct sl_arena *arena)
 {
-        const struct sl_header *old = rec->headers;
+        const struct sl_header *const *old = rec->headers;
         uint32_t n = rec->header_count, kept = 0;
-        while (kept < n && !is_listed(names, old[kept].key))
+        while (kept < n && !is_listed(names, old[kept]->key))
                 kept++;
         uint32_t left = kept;
         for (uint32_t i = kept + 1; i < n; i++)
-                left += !is_listed(names, old[i].key);
+                left += !is_listed(names, old[i]->key);
         rec->header_count = left;
         if (left == kept)
-                return; /* what stays is the array's begin */
-        rec->headers = sl_arena_alloc(arena, left * sizeof(*rec->headers));
-        memcpy(rec->headers, old, kept * sizeof(*rec->headers));
+                return; /* what stays is the list's begin */
+        const struct sl_header **list = sl_arena_alloc(arena, left * sizeof(*list));
+        memcpy(list, old, kept * sizeof(*list));
+        rec->headers = list;
         for (uint32_t i = kept + 1; i < n; i++)
-                if (!is_listed(names, old[i].key))
-                        rec->headers[kept++] = old[i];
+                if (!is_listed(names, old[i]->key))
+                        list[kept++] = old[i];
 }
 
 static enum sl_rc drop_apply(void *state, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err sl_unused)
@@ -69,7 +70,7 @@ static enum sl_rc drop_apply(void *state, struct sl_record *rec, struct sl_arena
         struct drop *st = state;
         if (sl_headers_known(&st->memo, rec, arena))
                 return SL_OK;
-        const struct sl_header *from = rec->headers;
+        const struct sl_header *const *from = rec->headers;
         uint32_t n = rec->header_count;
         drop_headers(&st->names, rec, arena);
         sl_headers_remember(&st->memo, from, n, rec, arena);
@@ -108,7 +109,7 @@ static enum sl_rc insert_apply(void *state, struct sl_record *rec, struct sl_are
         struct insert *st = state;
         if (sl_headers_known(&st->memo, rec, arena))
                 return SL_OK;
-        const struct sl_header *from = rec->headers;
+        const struct sl_header *const *from = rec->headers;
         uint32_t n = rec->header_count;
         *sl_headers_grow(rec, 1, arena) = st->header;
         rec->header_count++;
@@ -130,11 +131,17 @@ struct from_cfg {
         bool replace_null;
 };
 
+/* One header of a struct schema: its field's index, and what it is but for the value. */
+struct take {
+        uint32_t at;
+        const struct sl_value *def; /* of a null value, or NULL */
+        struct sl_header header;
+};
 /* For one struct schema. */
 struct plan {
         const struct sl_schema *out; /* MOVE: what is left */
         uint32_t *kept;              /* MOVE: indexes of its fields */
-        uint32_t *taken;             /* index of the field of each header */
+        struct take *taken;          /* each header */
 };
 struct from {
         const struct from_cfg *cfg;
@@ -212,7 +219,10 @@ static sl_cold enum sl_rc bind_schema(struct from *st, const struct sl_schema *i
                         return SL_FAIL_AS(err, SL_JAVA_NPE, "the record has no field %s for [%s]", names->items[i],
                                           st->purpose);
                 }
-                plan->taken[i] = (uint32_t)at;
+                const struct sl_schema *field = in->fields[at].schema;
+                plan->taken[i] = (struct take){(uint32_t)at,
+                                               field->has_default && st->cfg->replace_null ? &field->def : NULL,
+                                               {.key = st->headers.items[i], .schema = field}};
         }
         plan->out = in;
         if (st->cfg->operation == MOVE) {
@@ -228,17 +238,19 @@ static enum sl_rc from_struct(struct from *st, struct sl_record *rec, struct sl_
         const struct sl_schema **schema = sl_side_schema(rec, st->side), *in = *schema;
         struct sl_value *value = sl_side_value(rec, st->side);
         const struct from_cfg *cfg = st->cfg;
-        SL_TRY(sl_need_struct(in, value, st->purpose, err));
+        if (sl_unlikely(value->type != SL_STRUCT))
+                return sl_need_struct(in, value, st->purpose, err);
         const struct plan *plan = sl_plans_get(&st->plans, in);
         if (sl_unlikely(!plan)) {
                 SL_TRY(bind_schema(st, in, err));
                 plan = sl_plans_get(&st->plans, in);
         }
+        const struct take *take = plan->taken;
         struct sl_header *h = sl_headers_grow(rec, cfg->fields.count, arena);
-        for (uint32_t i = 0; i < cfg->fields.count; i++, h++) {
-                const struct sl_schema *field = in->fields[plan->taken[i]].schema;
-                *h = (struct sl_header){.key = st->headers.items[i], .schema = field};
-                h->value = sl_read_field(field, &value->items[plan->taken[i]], cfg->replace_null);
+        for (uint32_t i = 0; i < cfg->fields.count; i++, h++, take++) {
+                const struct sl_value *v = &value->items[take->at];
+                *h = take->header;
+                h->value = sl_unlikely(v->type == SL_NULL && take->def) ? *take->def : *v;
         }
         rec->header_count += cfg->fields.count;
         if (cfg->operation == COPY)

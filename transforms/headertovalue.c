@@ -389,19 +389,19 @@ static uint32_t collect(const struct h2v_cfg *cfg, const struct sl_record *rec, 
 {
         uint32_t n = 0;
         for (uint32_t i = 0; i < rec->header_count; i++) {
-                int item = item_of(cfg, rec->headers[i].key);
+                int item = item_of(cfg, rec->headers[i]->key);
                 if (item >= 0)
-                        entries[n++] = (struct entry){(uint32_t)item, &rec->headers[i]};
+                        entries[n++] = (struct entry){(uint32_t)item, rec->headers[i]};
         }
         return n;
 }
 
 static void drop_headers(struct sl_record *rec, const struct entry *entries, uint32_t count, struct sl_arena *arena)
 {
-        struct sl_header *kept = sl_arena_alloc(arena, rec->header_count * sizeof(*kept));
+        const struct sl_header **kept = sl_arena_alloc(arena, rec->header_count * sizeof(*kept));
         uint32_t n = 0, next = 0;
         for (uint32_t i = 0; i < rec->header_count; i++)
-                if (next < count && entries[next].header == &rec->headers[i])
+                if (next < count && entries[next].header == rec->headers[i])
                         next++;
                 else
                         kept[n++] = rec->headers[i];

@@ -427,7 +427,7 @@ static int headers_index(lua_State *L)
         size_t len;
         const char *name = luaL_checklstring(L, 2, &len);
         for (uint32_t i = rec->header_count; i-- > 0;) {
-                const struct sl_header *hd = &rec->headers[i];
+                const struct sl_header *hd = rec->headers[i];
                 if (sl_str_eq(hd->key, (struct sl_str){name, len})) {
                         lua_push_value(L, hd->schema, &hd->value, NULL, 0, 0);
                         return 1;
@@ -437,7 +437,7 @@ static int headers_index(lua_State *L)
         return 1;
 }
 
-/* All of the name give way to one with the value at index 3, if that is not nil; or one more is added. The array as
+/* All of the name give way to one with the value at index 3, if that is not nil; or one more is added. The list as
  * consumed belongs to the original record. */
 static void set_header(lua_State *L, bool replace)
 {
@@ -445,15 +445,16 @@ static void set_header(lua_State *L, bool replace)
         struct sl_record *rec = record_at_hand(L);
         size_t len;
         const char *name = luaL_checklstring(L, 2, &len);
-        struct sl_header one = {.schema = lua_schema_of(L, 3), .value = lua_to_value(L, 3, NULL, name, 0)};
-        if (one.value.type == SL_BYTES)
-                one.schema = sl_schema_of(SL_BYTES, false);
-        one.key = (struct sl_str){sl_arena_strndup(h->arena, name, len), len};
+        struct sl_header *one = sl_arena_alloc(h->arena, sizeof(*one));
+        *one = (struct sl_header){.schema = lua_schema_of(L, 3), .value = lua_to_value(L, 3, NULL, name, 0)};
+        if (one->value.type == SL_BYTES)
+                one->schema = sl_schema_of(SL_BYTES, false);
+        one->key = (struct sl_str){sl_arena_strndup(h->arena, name, len), len};
         lua_charge(L, h, rec->header_count);
-        struct sl_header *all = sl_arena_alloc(h->arena, (rec->header_count + 1) * sizeof(*all));
+        const struct sl_header **all = sl_arena_alloc(h->arena, (rec->header_count + 1) * sizeof(*all));
         uint32_t n = 0;
         for (uint32_t i = 0; i < rec->header_count; i++)
-                if (!replace || !sl_str_eq(rec->headers[i].key, one.key))
+                if (!replace || !sl_str_eq(rec->headers[i]->key, one->key))
                         all[n++] = rec->headers[i];
         if (!replace || !lua_isnil(L, 3))
                 all[n++] = one;
@@ -482,10 +483,10 @@ static int headers_len(lua_State *L)
         return 1;
 }
 
-/* Upvalues: the array as it was (its address and length), the next index, the record. */
+/* Upvalues: the list as it was (its address and length), the next index, the record. */
 static int headers_next(lua_State *L)
 {
-        const struct sl_header *all = lua_touserdata(L, lua_upvalueindex(1));
+        const struct sl_header *const *all = lua_touserdata(L, lua_upvalueindex(1));
         lua_Integer i = lua_tointeger(L, lua_upvalueindex(3));
         if ((uint64_t)lua_tointeger(L, lua_upvalueindex(4)) != lua_hook_of(L)->record)
                 return luaL_error(L, "these are the headers of a record that is gone");
@@ -493,15 +494,15 @@ static int headers_next(lua_State *L)
                 return 0;
         lua_pushinteger(L, i + 1);
         lua_replace(L, lua_upvalueindex(3));
-        lua_pushlstring(L, all[i].key.ptr ? all[i].key.ptr : "", all[i].key.len);
-        lua_push_value(L, all[i].schema, &all[i].value, NULL, 0, 0);
+        lua_pushlstring(L, all[i]->key.ptr ? all[i]->key.ptr : "", all[i]->key.len);
+        lua_push_value(L, all[i]->schema, &all[i]->value, NULL, 0, 0);
         return 2;
 }
 
 static int headers_pairs(lua_State *L)
 {
         const struct sl_record *rec = record_at_hand(L);
-        lua_pushlightuserdata(L, rec->headers);
+        lua_pushlightuserdata(L, (void *)(uintptr_t)rec->headers);
         lua_pushinteger(L, rec->header_count);
         lua_pushinteger(L, 0);
         lua_pushinteger(L, (lua_Integer)lua_hook_of(L)->record);

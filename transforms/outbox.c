@@ -309,10 +309,11 @@ static enum sl_rc event_time(const struct outbox *st, const struct plan *plan, c
         return SL_OK;
 }
 
-static void add_header(struct sl_record *rec, struct sl_header *list, const char *name, const struct sl_schema *schema,
+static void add_header(struct sl_record *rec, struct sl_header *h, const char *name, const struct sl_schema *schema,
                        struct sl_value v)
 {
-        list[rec->header_count++] = (struct sl_header){.key = sl_str_c(name), .schema = schema, .value = v};
+        rec->header_count++;
+        *h = (struct sl_header){.key = sl_str_c(name), .schema = schema, .value = v};
 }
 
 static enum sl_rc set_partition(struct sl_record *rec, const struct sl_value *v, struct sl_err *err)
@@ -329,19 +330,16 @@ static enum sl_rc set_partition(struct sl_record *rec, const struct sl_value *v,
 static enum sl_rc put_extras(const struct outbox *st, const struct plan *plan, const struct sl_value *row,
                              struct sl_record *rec, struct sl_arena *arena, struct sl_value *items, struct sl_err *err)
 {
-        struct sl_header *list = sl_arena_alloc(arena, (rec->header_count + 1 + st->header_count) * sizeof(*list));
+        struct sl_header *h = sl_headers_grow(rec, 1 + st->header_count, arena);
         uint32_t n = 1;
-        if (rec->header_count)
-                memcpy(list, rec->headers, rec->header_count * sizeof(*list));
-        rec->headers = list;
-        add_header(rec, list, "id", plan->row->fields[plan->id].schema, sl_struct_get(plan->row, row, plan->id));
+        add_header(rec, h++, "id", plan->row->fields[plan->id].schema, sl_struct_get(plan->row, row, plan->id));
         for (uint32_t i = 0; i < st->extra_count; i++) {
                 const struct extra *x = &st->extras[i];
                 if (plan->extras[i] < 0)
                         continue;
                 uint32_t at = (uint32_t)plan->extras[i];
                 if (x->placement == HEADER)
-                        add_header(rec, list, x->alias, plan->row->fields[at].schema,
+                        add_header(rec, h++, x->alias, plan->row->fields[at].schema,
                                    sl_struct_get(plan->row, row, at));
                 else if (x->placement == ENVELOPE)
                         items[n++] = sl_struct_get(plan->row, row, at);

@@ -31,7 +31,7 @@ static enum sl_rc has_header_test(void *state, const struct sl_record *rec, bool
         const struct has_header *st = state;
         *ret = false;
         for (uint32_t i = 0; i < rec->header_count && !*ret; i++)
-                *ret = sl_str_eq(rec->headers[i].key, st->name);
+                *ret = sl_str_eq(rec->headers[i]->key, st->name);
         return SL_OK;
 }
 

@@ -516,11 +516,11 @@ static enum sl_rc listed(const struct unwrap *st, const struct sl_record *rec, c
 {
         uint32_t i = 0;
         *ret = NULL;
-        while (i < rec->header_count && !sl_str_eq(rec->headers[i].key, st->drop_header))
+        while (i < rec->header_count && !sl_str_eq(rec->headers[i]->key, st->drop_header))
                 i++;
-        if (i == rec->header_count || rec->headers[i].value.type == SL_NULL)
+        if (i == rec->header_count || rec->headers[i]->value.type == SL_NULL)
                 return SL_OK;
-        const struct sl_header *h = &rec->headers[i];
+        const struct sl_header *h = rec->headers[i];
         if (h->value.type != SL_ARRAY)
                 return SL_FAIL_AS(err, SL_JAVA_CAST, "header %s holds no list of field names but %s",
                                   st->cfg->drop_header, sl_java_class(h->schema, &h->value));

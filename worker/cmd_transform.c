@@ -76,12 +76,13 @@ static enum sl_rc decode(struct sl_converter *conv, enum sl_stage stage, struct 
 static enum sl_rc read_headers(struct run *r, struct sl_str text, struct sl_record *rec, struct sl_err *err)
 {
         struct sl_str *items = NULL;
+        uint32_t n;
         if (!text.ptr || sl_str_eqc(text, "null"))
                 return SL_OK;
-        SL_TRY(sl_json_split_array(text, &r->arena, &items, &rec->header_count, err));
-        rec->headers = sl_arena_zalloc(&r->arena, rec->header_count * sizeof(*rec->headers));
-        for (uint32_t i = 0; i < rec->header_count; i++) {
-                struct sl_header *h = &rec->headers[i];
+        SL_TRY(sl_json_split_array(text, &r->arena, &items, &n, err));
+        struct sl_header *h = sl_headers_grow(rec, n, &r->arena);
+        for (uint32_t i = 0; i < n; i++, h++, rec->header_count++) {
+                *h = (struct sl_header){0};
                 struct sl_str part[H_COUNT];
                 SL_TRY(sl_json_split_object(items[i], header_members, H_COUNT, &r->arena, part, err));
                 SL_TRY(read_text(r, "name", part[H_NAME], &h->key, err));
@@ -164,7 +165,7 @@ static enum sl_rc write_headers(struct run *r, const struct sl_record *rec, stru
 {
         sl_buf_adds(&r->out, ",\"headers\":[");
         for (uint32_t i = 0; i < rec->header_count; i++) {
-                const struct sl_header *h = &rec->headers[i];
+                const struct sl_header *h = rec->headers[i];
                 bool null = false;
                 SL_TRY(encode(r, &r->codec.header, SL_STAGE_HEADER_CONVERTER, rec->topic, h->schema, &h->value, &null,
                               err));

@@ -52,11 +52,13 @@ void sl_pg_emit_init(struct sl_pg_emit *e, const struct sl_pg_relations *rels, u
         e->heartbeat_topic =
                 sl_str_c(cfg->heartbeat_topic ? cfg->heartbeat_topic
                                               : sl_pg_topic_name(cfg, cfg->heartbeat_prefix, NULL, prefix, life));
-        e->headers = sl_arena_alloc(life, SL_PG_HEADERS * sizeof(*e->headers));
-        header(&e->headers[0], "__debezium.context.connectorLogicalName", prefix);
-        header(&e->headers[1], "__debezium.context.taskId", sl_arena_printf(life, "%u", task));
-        header(&e->headers[2], "__debezium.context.connectorName", "postgresql");
-        header(&e->headers[3], "__debezium.context.runId", run_id(life));
+        struct sl_record shared = {0};
+        struct sl_header *headers = sl_headers_grow(&shared, SL_PG_HEADERS, life);
+        e->headers = shared.headers;
+        header(&headers[0], "__debezium.context.connectorLogicalName", prefix);
+        header(&headers[1], "__debezium.context.taskId", sl_arena_printf(life, "%u", task));
+        header(&headers[2], "__debezium.context.connectorName", "postgresql");
+        header(&headers[3], "__debezium.context.runId", run_id(life));
         for (uint32_t i = 0; i < cfg->skipped.count; i++) {
                 char op = cfg->skipped.items[i][0];
                 if (strcmp(cfg->skipped.items[i], "none") == 0)
@@ -209,7 +211,7 @@ static bool key_changed(const struct sl_pg_relation *rel, const struct sl_pg_tup
         return false;
 }
 
-/* The headers of one record: all share the task's array. extra (may be NULL) comes first, as Debezium puts it. */
+/* The headers of one record: all share the task's list. extra (may be NULL) comes first, as Debezium puts it. */
 static void put_headers(const struct sl_pg_emit *e, struct sl_batch *b, struct sl_record *rec,
                         const struct sl_header *extra)
 {
@@ -217,9 +219,12 @@ static void put_headers(const struct sl_pg_emit *e, struct sl_batch *b, struct s
         rec->headers = e->headers;
         if (!extra)
                 return;
-        rec->headers = sl_arena_alloc(&b->arena, (rec->header_count + 1) * sizeof(*rec->headers));
-        rec->headers[0] = *extra;
-        memcpy(rec->headers + 1, e->headers, rec->header_count * sizeof(*rec->headers));
+        const struct sl_header **list = sl_arena_alloc(&b->arena, (rec->header_count + 1) * sizeof(*list));
+        struct sl_header *first = sl_arena_alloc(&b->arena, sizeof(*first));
+        *first = *extra;
+        list[0] = first;
+        memcpy(list + 1, e->headers, rec->header_count * sizeof(*list));
+        rec->headers = list;
         rec->header_count++;
 }
 

@@ -13,7 +13,7 @@ struct sl_pg_emit {
         const char *prefix;
         const struct sl_schema *heartbeat_key, *heartbeat_value;
         struct sl_str heartbeat_topic;
-        struct sl_header *headers; /* SL_PG_HEADERS; records point at them, so they live as long as the task, also for a copy of this */
+        const struct sl_header *const *headers; /* SL_PG_HEADERS; records point at them, so they live as long as the task, also for a copy of this */
         bool skip_c, skip_u, skip_d, skip_t;
         struct sl_pg_tx *tx;           /* counts; NULL = no transaction metadata */
         struct sl_pg_relation message; /* of logical decoding messages */

@@ -91,7 +91,7 @@ enum sl_rc sl_s3_header_view(struct sl_s3_views *v, enum sl_s3_format format, co
                 v->header_schema[envelope] = header_schema(envelope);
         struct sl_value *list = sl_arena_alloc(arena, rec->header_count * sizeof(*list));
         for (uint32_t i = 0; i < rec->header_count; i++) {
-                const struct sl_header *h = &rec->headers[i];
+                const struct sl_header *h = rec->headers[i];
                 if (h->value.type == SL_NULL) {
                         enum sl_rc rc = sl_fail(err, SL_E_FORMAT, "%s", no_null);
                         sl_err_detail(err, " (a header is null: remove it with the DropHeaders transform)");

@@ -48,7 +48,7 @@ static enum sl_rc add_key(struct sl_sf_encoder *e, const struct sl_record *rec, 
 static bool comes_again(const struct sl_record *rec, uint32_t i)
 {
         for (uint32_t j = i + 1; j < rec->header_count; j++)
-                if (sl_str_eq(rec->headers[i].key, rec->headers[j].key))
+                if (sl_str_eq(rec->headers[i]->key, rec->headers[j]->key))
                         return true;
         return false;
 }
@@ -64,7 +64,7 @@ static enum sl_rc add_headers(struct sl_sf_encoder *e, const struct sl_record *r
         }
         sl_buf_adds(out, ",\"headers\":");
         for (uint32_t i = 0; i < rec->header_count; i++) {
-                const struct sl_header *h = &rec->headers[i];
+                const struct sl_header *h = rec->headers[i];
                 const struct sl_value *v;
                 if (comes_again(rec, i))
                         continue; /* the last one counts */

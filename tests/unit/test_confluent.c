@@ -114,7 +114,7 @@ static void topics(void **state)
         const struct sl_record whole = {.key = sl_v_str(SL_STR("k")), .value = sl_v_str(SL_STR(""))};
         const struct sl_record typed = {.value_schema = row, .value = sl_v_items(SL_STRUCT, in_row, 2)};
         const struct sl_record map = {.value = sl_v_items(SL_MAP, in_map, 2)};
-        const struct sl_record headed = {.headers = headers, .header_count = 2};
+        const struct sl_record headed = {.headers = (const struct sl_header *[]){&headers[0], &headers[1]}, .header_count = 2};
         (void)state;
         topic_is(&sl_extract_topic_key, "", "false", whole, "k", NULL);
         topic_is(&sl_extract_topic_value, "", "false", whole, NULL, "it is empty");

@@ -520,9 +520,9 @@ static void test_headers_arrive(void **state)
                 assert_int_equal(rec->header_count, n);
                 assert_int_equal(rec->raw_value.len, n & 2 ? 100 : 0);
                 for (uint32_t i = 0; i < n; i++) {
-                        assert_true(sl_str_eq(rec->headers[i].key, headers[i].key));
-                        assert_true(sl_str_eq(rec->headers[i].raw, headers[i].value));
-                        assert_int_equal(rec->headers[i].raw.ptr == NULL, headers[i].value.ptr == NULL);
+                        assert_true(sl_str_eq(rec->headers[i]->key, headers[i].key));
+                        assert_true(sl_str_eq(rec->headers[i]->raw, headers[i].value));
+                        assert_int_equal(rec->headers[i]->raw.ptr == NULL, headers[i].value.ptr == NULL);
                 }
         }
         sl_consumer_close(c);

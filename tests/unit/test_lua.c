@@ -467,7 +467,7 @@ static void headers(void **state)
         struct sl_header own[] = {{.key = SL_STR("a"), .value = sl_v_str(SL_STR("1"))},
                                   {.key = SL_STR("a"), .value = sl_v_str(SL_STR("2"))},
                                   {.key = SL_STR("l"), .value = sl_v_items(SL_ARRAY, &nested, 1)}};
-        r.rec.headers = own;
+        r.rec.headers = (const struct sl_header *[]){&own[0], &own[1], &own[2]};
         r.rec.header_count = 3;
         assert_int_equal(body(&r, "local h = record.headers assert(#h == 3 and h.a == '2' and h.b == nil and h.l[1] == 1)\n"
                                   "local t = {} for k, x in pairs(h) do t[#t + 1] = k .. tostring(x) end\n"
@@ -475,10 +475,10 @@ static void headers(void **state)
                                   "h.a = nil h.n = 5 record:add_header('n', 'x') h.f = 1.5 h.t = true h.l = nil assert(#h == 4)\n"
                                   "return true"), SL_OK);
         assert_int_equal(r.rec.header_count, 4);
-        assert_ptr_equal(r.rec.headers[0].schema, sl_schema_of(SL_INT64, false));
-        assert_ptr_equal(r.rec.headers[1].schema, sl_schema_of(SL_STRING, false));
-        assert_ptr_equal(r.rec.headers[2].schema, sl_schema_of(SL_FLOAT64, false));
-        assert_ptr_equal(r.rec.headers[3].schema, sl_schema_of(SL_BOOLEAN, false));
+        assert_ptr_equal(r.rec.headers[0]->schema, sl_schema_of(SL_INT64, false));
+        assert_ptr_equal(r.rec.headers[1]->schema, sl_schema_of(SL_STRING, false));
+        assert_ptr_equal(r.rec.headers[2]->schema, sl_schema_of(SL_FLOAT64, false));
+        assert_ptr_equal(r.rec.headers[3]->schema, sl_schema_of(SL_BOOLEAN, false));
         assert_true(sl_str_eqc(own[0].key, "a") && sl_str_eqc(own[2].key, "l"));
         smt_close(&r.t);
 }

@@ -15,6 +15,7 @@ struct fixture {
         struct sl_s3_views views;
         struct sl_arena arena;
         struct sl_header headers[2];
+        const struct sl_header *list[2];
         struct sl_record rec;
 };
 
@@ -23,12 +24,14 @@ static void set_up(struct fixture *f)
         *f = (struct fixture){0};
         f->headers[0] = (struct sl_header){SL_STR("a"), sl_schema_of(SL_INT32, false), sl_v_i64(SL_INT32, 12), SL_STR_NULL};
         f->headers[1] = (struct sl_header){SL_STR("b"), NULL, sl_v_str(SL_STR("\"text\"")), SL_STR_NULL};
+        f->list[0] = &f->headers[0];
+        f->list[1] = &f->headers[1];
         f->rec = (struct sl_record){.topic = SL_STR("orders"),
                                     .partition = 3,
                                     .offset = 42,
                                     .key_schema = sl_schema_of(SL_STRING, true),
                                     .key = sl_v_str(SL_STR("k1")),
-                                    .headers = f->headers,
+                                    .headers = f->list,
                                     .header_count = 2};
 }
 

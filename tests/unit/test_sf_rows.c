@@ -281,7 +281,7 @@ static void keys_and_headers(void **state)
                 {.key = SL_STR("z"), .value = SL_V_NULL},
                 {.key = SL_STR("y"), .value = sl_v_bytes("\xff", 1)}};
         struct sl_record rec = record(NULL, ITEMS(SL_MAP, STR("v"), INT(1)));
-        rec.headers = h;
+        rec.headers = (const struct sl_header *[]){&h[0], &h[1], &h[2], &h[3], &h[4]};
         rec.header_count = 5;
         rec.key_schema = STRUCT(F("id", S(SL_INT64)));
         rec.key = ITEMS(SL_STRUCT, INT(9));

@@ -58,7 +58,7 @@ static inline const struct sl_predicate_ops *sl_plugins_predicate(const struct s
 /* What a shared object in a directory of plugin.path exports, under the name sl_plugin_v1:
  *   const struct sl_plugin sl_plugin_v1 = {SL_PLUGIN_HEAD, .name = "acme", .version = "1.0", .transforms = all};
  * It is refused when it was built against other headers than the program: build it again then. */
-#define SL_PLUGIN_ABI 1
+#define SL_PLUGIN_ABI 2
 #define SL_PLUGIN_LAYOUT                                                                                             \
         (uint32_t)(sizeof(struct sl_transform_ops) * 1000003 ^ sizeof(struct sl_predicate_ops) * 10007 ^             \
                    sizeof(struct sl_record) * 1009 ^ sizeof(struct sl_schema) * 101 ^ sizeof(struct sl_cfg_def) * 11 ^ \

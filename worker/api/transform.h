@@ -2,8 +2,8 @@
 /* What a transform (Single Message Transform) is. One family a file in transforms/, one line in transforms/registry.c.
  * st is per (transform, task), state_size bytes, zeroed by the core. apply runs per row and allocates only from the batch
  * arena; what depends on a schema is worked out once and cached by the schema's pointer or id. Records may be edited in place: the
- * original bytes are kept by the core. Not so their arrays of headers, which the records of a source share: a transform that changes
- * headers gives the record a new array. */
+ * original bytes are kept by the core. Not so their headers, which the records of a source share: a transform that adds one uses
+ * sl_headers_grow, one that takes some away or changes them gives the record a new list. */
 #ifndef SL_API_TRANSFORM_H
 #define SL_API_TRANSFORM_H
 #include "base/err.h"

@@ -438,16 +438,15 @@ static void add_headers(struct sl_batch *batch, struct sl_record *rec, rd_kafka_
         if (rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
                 return;
         size_t n = rd_kafka_header_cnt(headers);
-        rec->headers = sl_arena_zalloc(&batch->arena, n * sizeof(*rec->headers));
-        rec->raw_headers = rec->headers;
+        struct sl_header *all = sl_headers_grow(rec, (uint32_t)n, &batch->arena);
+        rec->raw_headers = all;
         rec->header_count = rec->raw_header_count = (uint32_t)n;
         for (size_t i = 0; i < n; i++) {
                 const char *name = "";
                 const void *value = NULL;
                 size_t size = 0;
                 rd_kafka_header_get_all(headers, i, &name, &value, &size);
-                rec->headers[i].key = sl_str_c(name);
-                rec->headers[i].raw = (struct sl_str){value, size};
+                all[i] = (struct sl_header){.key = sl_str_c(name), .raw = {value, size}};
         }
 }
 

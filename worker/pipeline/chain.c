@@ -405,7 +405,7 @@ enum sl_rc sl_codec_decode(struct sl_codec *c, struct sl_record *rec, struct sl_
         SL_TRY(decode(&c->value, SL_STAGE_VALUE_CONVERTER, rec->topic, rec->raw_value, arena, &rec->value_schema,
                       &rec->value, err));
         for (uint32_t i = 0; i < rec->header_count; i++) {
-                struct sl_header *h = &rec->headers[i];
+                struct sl_header *h = (struct sl_header *)rec->headers[i]; /* the record's own: it was only now read */
                 SL_TRY(decode(&c->header, SL_STAGE_HEADER_CONVERTER, rec->topic, h->raw, arena, &h->schema, &h->value, err));
         }
         return SL_OK;

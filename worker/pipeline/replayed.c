@@ -41,7 +41,7 @@ static bool read_original(const struct sl_record *rec, struct original *ret)
 {
         *ret = (struct original){.partition = -1, .offset = -1, .timestamp_ms = -1};
         for (uint32_t i = 0; i < rec->header_count; i++) {
-                const struct sl_header *h = &rec->headers[i];
+                const struct sl_header *h = rec->headers[i];
                 if (sl_str_eqc(h->key, SL_REPLAY_ORIGIN "topic"))
                         ret->topic = h->raw;
                 else if (sl_str_eqc(h->key, SL_REPLAY_ORIGIN "partition") && !sl_parse_i64(h->raw, &ret->partition))
@@ -69,10 +69,10 @@ enum sl_rc sl_replay_restore(struct sl_consumer *c, struct sl_arena *arena, stru
                                SL_FMT(rec->topic), rec->partition, (long long)rec->offset);
         struct sl_read *read = sl_arena_alloc(arena, sizeof(*read));
         *read = (struct sl_read){rec->topic.ptr, rec->partition, rec->offset};
-        struct sl_header *own = sl_arena_alloc(arena, rec->header_count * sizeof(*own));
+        const struct sl_header **own = sl_arena_alloc(arena, rec->header_count * sizeof(*own));
         uint32_t n = 0;
         for (uint32_t i = 0; i < rec->header_count; i++)
-                if (!is_ours(rec->headers[i].key))
+                if (!is_ours(rec->headers[i]->key))
                         own[n++] = rec->headers[i];
         rec->headers = own;
         rec->header_count = n;

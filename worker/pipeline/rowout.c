@@ -40,10 +40,10 @@ static enum sl_rc pack_headers(struct sl_rowout *o, const struct sl_converter *c
         struct sl_kheader *list = sl_arena_alloc(arena, n * sizeof(*list));
         o->packed_from = NULL;
         for (uint32_t i = 0; i < n; i++)
-                SL_TRY(encode(o, conv, SL_STAGE_HEADER_CONVERTER, rec->topic, rec->headers[i].schema, &rec->headers[i].value,
+                SL_TRY(encode(o, conv, SL_STAGE_HEADER_CONVERTER, rec->topic, rec->headers[i]->schema, &rec->headers[i]->value,
                               &parts[i], err));
         for (uint32_t i = 0; i < n; i++)
-                list[i] = (struct sl_kheader){rec->headers[i].key, part_str(o, &parts[i])};
+                list[i] = (struct sl_kheader){rec->headers[i]->key, part_str(o, &parts[i])};
         sl_headers_pack(&o->packed, list, n);
         if (!sl_buf_ok(&o->packed))
                 return sl_fail(err, SL_E_TOO_LARGE, "The headers of a record of topic %.*s pass 1 GiB", SL_FMT(rec->topic));

@@ -9,7 +9,7 @@
 struct sl_rowout {
         struct sl_buf row;
         struct sl_buf packed;                /* headers, of the row before */
-        const struct sl_header *packed_from; /* which ones; NULL = none */
+        const struct sl_header *const *packed_from; /* which ones; NULL = none */
         uint64_t packed_resets;              /* of the arena: after another one the same address is another batch's */
         uint32_t packed_count;
         struct sl_str packed_topic; /* a header converter may make something else of them for another one */

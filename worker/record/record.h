@@ -33,7 +33,7 @@ struct sl_record {
         int64_t timestamp_ms;           /* -1 = none (producer time) */
         const struct sl_schema *key_schema, *value_schema; /* NULL = schemaless */
         struct sl_value key, value;
-        struct sl_header *headers;      /* records may share an array: who changes headers makes a new one */
+        const struct sl_header *const *headers; /* records may share lists and headers: who changes either makes new ones */
         uint32_t header_count, raw_header_count;
         const struct sl_header *raw_headers; /* sink: the headers as consumed, whatever the transforms made of them */
         struct sl_str raw_key, raw_value; /* the original bytes until the ack, for dead letters; ptr NULL = null. Sink: as read from
@@ -46,6 +46,21 @@ struct sl_record {
         uint64_t origin_pos;            /* source: where it stands in the source's log, also for that call */
         int64_t commit_us;              /* source: wall time of the database commit, 0 = unknown (latency metric) */
 };
+
+/* Room for more headers behind those that are there, which stay as they are: gives the first new one. They lie one behind the other and
+ * are the caller's to set, as is the count. Writes pointers only: a source's records share headers, and adding one is as cheap as it can be. */
+static inline struct sl_header *sl_headers_grow(struct sl_record *rec, uint32_t more, struct sl_arena *arena)
+{
+        uint32_t n = rec->header_count;
+        const struct sl_header **list = sl_arena_alloc(arena, ((size_t)n + more) * sizeof(*list) + more * sizeof(**list));
+        struct sl_header *first = (struct sl_header *)(void *)(list + n + more);
+        for (uint32_t i = 0; i < n; i++)
+                list[i] = rec->headers[i];
+        for (uint32_t i = 0; i < more; i++)
+                list[n + i] = first + i;
+        rec->headers = list;
+        return first;
+}
 
 /* Sinks: where the record was read. The topic's name is interned. */
 static inline const char *sl_read_topic(const struct sl_record *rec)

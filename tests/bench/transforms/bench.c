@@ -100,13 +100,13 @@ static void add_headers(struct bench *b, const json_t *headers, struct sl_record
 {
         const char *name;
         json_t *text;
-        rec->headers = sl_arena_zalloc(&b->keep, (json_object_size(headers) + 1) * sizeof(*rec->headers));
+        struct sl_header *h = sl_headers_grow(rec, (uint32_t)json_object_size(headers), &b->keep);
         json_object_foreach((json_t *)headers, name, text)
         {
-                struct sl_header *h = &rec->headers[rec->header_count++];
-                h->key = sl_str_c(sl_arena_strdup(&b->keep, name));
-                h->schema = sl_schema_of(SL_STRING, false);
-                h->value = sl_v_str(sl_str_c(sl_arena_strdup(&b->keep, json_string_value(text))));
+                *h++ = (struct sl_header){.key = sl_str_c(sl_arena_strdup(&b->keep, name)),
+                                          .schema = sl_schema_of(SL_STRING, false),
+                                          .value = sl_v_str(sl_str_c(sl_arena_strdup(&b->keep, json_string_value(text))))};
+                rec->header_count++;
         }
 }
 
