@@ -27,6 +27,14 @@ int sl_map_find(const struct sl_value *map, struct sl_str key)
         return -1;
 }
 
+void sl_names_of(struct sl_names *names, const struct sl_cfg_list *list)
+{
+        names->count = list->count;
+        names->items = sl_calloc(list->count + 1, sizeof(*names->items));
+        for (uint32_t i = 0; i < list->count; i++)
+                names->items[i] = sl_str_c(list->items[i]);
+}
+
 enum sl_rc sl_add_field(struct sl_schema *spec, struct sl_field *fields, const char *name,
                         const struct sl_schema *schema, struct sl_err *err)
 {

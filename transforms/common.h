@@ -45,6 +45,20 @@ static inline struct sl_value sl_read_field(const struct sl_schema *field, const
 /* Index of the entry (its value is items[2 * i + 1]) of a schemaless map, or -1. */
 int sl_map_find(const struct sl_value *map, struct sl_str key);
 
+/* The names of a list, their lengths counted once. */
+struct sl_names { /* zeroed = none */
+        struct sl_str *items; /* free() it */
+        uint32_t count;
+};
+void sl_names_of(struct sl_names *names, const struct sl_cfg_list *list);
+static inline bool sl_names_have(const struct sl_names *names, struct sl_str name)
+{
+        for (uint32_t i = 0; i < names->count; i++)
+                if (sl_str_eq(name, names->items[i]))
+                        return true;
+        return false;
+}
+
 /* A copy of everything about a schema but its type's content: name, version, doc, parameters (not optional, not default: most
  * transforms lose them, as in Java). */
 static inline struct sl_schema sl_schema_like(const struct sl_schema *in, enum sl_type type)

@@ -6,54 +6,32 @@
 #include "record/values.h"
 #include "transforms/common.h"
 
-/* The names of a list, their lengths counted once. */
-struct names {
-        struct sl_str *items;
-        uint32_t count;
-};
-
-static void names_of(struct names *names, const struct sl_cfg_list *list)
-{
-        names->count = list->count;
-        names->items = sl_calloc(list->count + 1, sizeof(*names->items));
-        for (uint32_t i = 0; i < list->count; i++)
-                names->items[i] = sl_str_c(list->items[i]);
-}
-
-static bool is_listed(const struct names *names, struct sl_str name)
-{
-        for (uint32_t i = 0; i < names->count; i++)
-                if (sl_str_eq(name, names->items[i]))
-                        return true;
-        return false;
-}
-
 /* ---- DropHeaders ---- */
 
 struct drop_cfg {
         struct sl_cfg_list headers;
 };
 struct drop {
-        struct names names;
+        struct sl_names names;
         struct sl_headers_memo memo;
 };
 
 static enum sl_rc drop_open(void *state, const void *config, const struct sl_transform_ops *ops sl_unused,
                             struct sl_err *err sl_unused)
 {
-        names_of(&((struct drop *)state)->names, &((const struct drop_cfg *)config)->headers);
+        sl_names_of(&((struct drop *)state)->names, &((const struct drop_cfg *)config)->headers);
         return SL_OK;
 }
 
-static void drop_headers(const struct names *names, struct sl_record *rec, struct sl_arena *arena)
+static void drop_headers(const struct sl_names *names, struct sl_record *rec, struct sl_arena *arena)
 {
         const struct sl_header *const *old = rec->headers;
         uint32_t n = rec->header_count, kept = 0;
-        while (kept < n && !is_listed(names, old[kept]->key))
+        while (kept < n && !sl_names_have(names, old[kept]->key))
                 kept++;
         uint32_t left = kept;
         for (uint32_t i = kept + 1; i < n; i++)
-                left += !is_listed(names, old[i]->key);
+                left += !sl_names_have(names, old[i]->key);
         rec->header_count = left;
         if (left == kept)
                 return; /* what stays is the list's begin */
@@ -61,7 +39,7 @@ static void drop_headers(const struct names *names, struct sl_record *rec, struc
         memcpy(list, old, kept * sizeof(*list));
         rec->headers = list;
         for (uint32_t i = kept + 1; i < n; i++)
-                if (!is_listed(names, old[i]->key))
+                if (!sl_names_have(names, old[i]->key))
                         list[kept++] = old[i];
 }
 
@@ -131,11 +109,12 @@ struct from_cfg {
         bool replace_null;
 };
 
-/* One header of a struct schema: its field's index, and what it is but for the value. */
+/* One header of a struct schema: its field's index, and what it is but for that field's value. */
 struct take {
         uint32_t at;
+        struct sl_str key;
+        const struct sl_schema *schema;
         const struct sl_value *def; /* of a null value, or NULL */
-        struct sl_header header;
 };
 /* For one struct schema. */
 struct plan {
@@ -147,7 +126,7 @@ struct from {
         const struct from_cfg *cfg;
         int side;
         const char *purpose;
-        struct names fields, headers;
+        struct sl_names fields, headers;
         struct sl_plans plans;
 };
 
@@ -179,8 +158,8 @@ static enum sl_rc from_open(void *state, const void *config, const struct sl_tra
         st->cfg = config;
         st->side = ops->side;
         st->purpose = st->cfg->operation == MOVE ? "header move" : "header copy";
-        names_of(&st->fields, &st->cfg->fields);
-        names_of(&st->headers, &st->cfg->headers);
+        sl_names_of(&st->fields, &st->cfg->fields);
+        sl_names_of(&st->headers, &st->cfg->headers);
         return SL_OK;
 }
 
@@ -197,7 +176,7 @@ static const struct sl_schema *without_fields(const struct from *st, const struc
         struct sl_schema out = sl_schema_like(in, SL_STRUCT);
         struct sl_field *fields = sl_calloc(in->field_count + 1, sizeof(*fields));
         for (uint32_t i = 0; i < in->field_count; i++)
-                if (!is_listed(&st->fields, (struct sl_str){in->fields[i].name, in->fields[i].name_len})) {
+                if (!sl_names_have(&st->fields, (struct sl_str){in->fields[i].name, in->fields[i].name_len})) {
                         kept[out.field_count] = i;
                         fields[out.field_count++] = in->fields[i];
                 }
@@ -220,9 +199,8 @@ static sl_cold enum sl_rc bind_schema(struct from *st, const struct sl_schema *i
                                           st->purpose);
                 }
                 const struct sl_schema *field = in->fields[at].schema;
-                plan->taken[i] = (struct take){(uint32_t)at,
-                                               field->has_default && st->cfg->replace_null ? &field->def : NULL,
-                                               {.key = st->headers.items[i], .schema = field}};
+                plan->taken[i] = (struct take){(uint32_t)at, st->headers.items[i], field,
+                                               field->has_default && st->cfg->replace_null ? &field->def : NULL};
         }
         plan->out = in;
         if (st->cfg->operation == MOVE) {
@@ -233,11 +211,23 @@ static sl_cold enum sl_rc bind_schema(struct from *st, const struct sl_schema *i
         return SL_OK;
 }
 
+/* What is left of a struct whose fields moved. */
+static void take_away(const struct from *st, const struct plan *plan, struct sl_record *rec, struct sl_arena *arena)
+{
+        struct sl_value *value = sl_side_value(rec, st->side);
+        uint32_t n = plan->out->field_count;
+        struct sl_value *items = sl_arena_alloc(arena, n * sizeof(*items));
+        for (uint32_t i = 0; i < n; i++)
+                items[i] = sl_read_field(plan->out->fields[i].schema, &value->items[plan->kept[i]], st->cfg->replace_null);
+        *value = sl_v_items(SL_STRUCT, items, n);
+        *sl_side_schema(rec, st->side) = plan->out;
+}
+
 static enum sl_rc from_struct(struct from *st, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
 {
-        const struct sl_schema **schema = sl_side_schema(rec, st->side), *in = *schema;
-        struct sl_value *value = sl_side_value(rec, st->side);
-        const struct from_cfg *cfg = st->cfg;
+        const struct sl_schema *in = *sl_side_schema(rec, st->side);
+        const struct sl_value *value = sl_side_value(rec, st->side);
+        const uint32_t count = st->cfg->fields.count;
         if (sl_unlikely(value->type != SL_STRUCT))
                 return sl_need_struct(in, value, st->purpose, err);
         const struct plan *plan = sl_plans_get(&st->plans, in);
@@ -246,21 +236,16 @@ static enum sl_rc from_struct(struct from *st, struct sl_record *rec, struct sl_
                 plan = sl_plans_get(&st->plans, in);
         }
         const struct take *take = plan->taken;
-        struct sl_header *h = sl_headers_grow(rec, cfg->fields.count, arena);
-        for (uint32_t i = 0; i < cfg->fields.count; i++, h++, take++) {
+        struct sl_header *h = sl_headers_grow(rec, count, arena);
+        for (uint32_t i = 0; i < count; i++, h++, take++) {
                 const struct sl_value *v = &value->items[take->at];
-                *h = take->header;
-                h->value = sl_unlikely(v->type == SL_NULL && take->def) ? *take->def : *v;
+                *h = (struct sl_header){.key = take->key,
+                                        .schema = take->schema,
+                                        .value = sl_unlikely(v->type == SL_NULL && take->def) ? *take->def : *v};
         }
-        rec->header_count += cfg->fields.count;
-        if (cfg->operation == COPY)
-                return SL_OK;
-        uint32_t n = plan->out->field_count;
-        struct sl_value *items = sl_arena_alloc(arena, n * sizeof(*items));
-        for (uint32_t i = 0; i < n; i++)
-                items[i] = sl_read_field(plan->out->fields[i].schema, &value->items[plan->kept[i]], cfg->replace_null);
-        *value = sl_v_items(SL_STRUCT, items, n);
-        *schema = plan->out;
+        rec->header_count += count;
+        if (st->cfg->operation == MOVE)
+                take_away(st, plan, rec, arena);
         return SL_OK;
 }
 
@@ -282,7 +267,7 @@ static enum sl_rc from_map(struct from *st, struct sl_record *rec, struct sl_are
         uint32_t kept = 0;
         for (uint32_t i = 0; i < value->len; i++)
                 if (value->items[2 * i].type != SL_STRING ||
-                    !is_listed(&st->fields, sl_v_as_str(&value->items[2 * i]))) {
+                    !sl_names_have(&st->fields, sl_v_as_str(&value->items[2 * i]))) {
                         items[2 * kept] = value->items[2 * i];
                         items[2 * kept++ + 1] = value->items[2 * i + 1];
                 }

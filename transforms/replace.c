@@ -21,6 +21,7 @@ struct replace {
         int side;
         struct rename *renames;
         char *texts; /* the right sides */
+        struct sl_names exclude, include;
         struct sl_plans plans;
 };
 
@@ -73,6 +74,8 @@ static void replace_close(void *state)
         struct replace *st = state;
         free(st->renames);
         free(st->texts);
+        free(st->exclude.items);
+        free(st->include.items);
         sl_plans_free(&st->plans, free);
         *st = (struct replace){0};
 }
@@ -95,6 +98,8 @@ static enum sl_rc replace_open(void *state, const void *config, const struct sl_
         enum sl_rc rc = SL_OK;
         st->cfg = config;
         st->side = ops->side;
+        sl_names_of(&st->exclude, &st->cfg->exclude);
+        sl_names_of(&st->include, &st->cfg->include);
         if (!cut_renames(st, &st->cfg->renames, &why))
                 rc = sl_fail(err, SL_E_CONFIG, "%s", sl_buf_cstr(&why));
         sl_buf_free(&why);
@@ -103,17 +108,9 @@ static enum sl_rc replace_open(void *state, const void *config, const struct sl_
 
 /* ---- rows ---- */
 
-static bool listed(const struct sl_cfg_list *list, struct sl_str name)
-{
-        for (uint32_t i = 0; i < list->count; i++)
-                if (sl_str_eqc(name, list->items[i]))
-                        return true;
-        return false;
-}
-
 static bool stays(const struct replace *st, struct sl_str name)
 {
-        return !listed(&st->cfg->exclude, name) && (!st->cfg->include.count || listed(&st->cfg->include, name));
+        return !sl_names_have(&st->exclude, name) && (!st->include.count || sl_names_have(&st->include, name));
 }
 
 /* NULL = keeps its name. Of two renames of a field the last one counts. */
