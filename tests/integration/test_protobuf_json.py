@@ -14,7 +14,12 @@ TABLE = """
     create table items (id int primary key, name text, price numeric(10,2), day date, tags text[], ok boolean not null);
     insert into items values (1, 'one', 12.50, '2024-02-29', '{a,b}', true), (2, null, -0.01, null, null, false);
 """
-CONVERTERS = {"protobuf": "io.confluent.connect.protobuf.ProtobufConverter", "json": "io.confluent.connect.json.JsonSchemaConverter"}
+STRICT = ["latest.compatibility.strict", "id.compatibility.strict"]
+CONVERTERS = {
+    "avro": "io.confluent.connect.avro.AvroConverter",
+    "protobuf": "io.confluent.connect.protobuf.ProtobufConverter",
+    "json": "io.confluent.connect.json.JsonSchemaConverter",
+}
 
 
 def converters(kind, registry, **more):
@@ -112,3 +117,54 @@ def test_newest_version(worker, kafka, registry, unique, tmp_path, kind, other, 
     worker.run("lenient", config | converters(kind, registry, **latest), tasks=1)
     wait_until(lambda: kafka.consume_all(unique), what="the line in the topic")
     assert kafka.consume_all(unique)[0].value == b"\0" + struct.pack(">I", schema_id) + head
+
+
+def selected(key, schema_id, strict):
+    """Write with a schema that is not the record's own. A given id goes before the newest version, and the other key has no say."""
+    chosen = {"auto_register_schemas": "false", "use_latest_version": "true", key: strict,
+              STRICT[key == STRICT[0]]: "false" if strict == "true" else "true"}  # fmt: skip
+    return chosen | ({"use_schema_id": str(schema_id)} if key == STRICT[1] else {})
+
+
+def lines_source(tmp_path, topic):
+    given = tmp_path / "given.txt"
+    given.write_text("first\n")
+    return {"connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "file": str(given), "topic": topic}
+
+
+@pytest.mark.parametrize("key", STRICT)
+@pytest.mark.parametrize(
+    ("kind", "other", "head"),
+    [("protobuf", 'syntax = "proto3"; message Row { string value = 1; }', b"\0\x0a\x05first"), ("json", '{"type":"integer"}', b'"first"')],
+    ids=["protobuf", "json"],
+)
+def test_compatibility_strict(worker, kafka, registry, unique, tmp_path, kind, other, head, key):
+    """What does not fit the chosen schema is refused with the name of the key that allows it; with false it is written under that schema's
+    id, as Confluent's serializers do."""
+    schema_id = registry.register(f"{unique}-value", other, kind.upper())
+    config = lines_source(tmp_path, unique)
+    worker.create("strict", config | converters(kind, registry, **selected(key, schema_id, "true")))
+    assert f"Set {key} to false" in worker.wait_failed("strict")
+    assert not kafka.consume_all(unique)
+    worker.delete("strict")
+    worker.run("lenient", config | converters(kind, registry, **selected(key, schema_id, "false")), tasks=1)
+    wait_until(lambda: kafka.consume_all(unique), what="the line in the topic")
+    assert kafka.consume_all(unique)[0].value == b"\0" + struct.pack(">I", schema_id) + head
+
+
+@pytest.mark.parametrize("key", STRICT)
+def test_compatibility_strict_of_avro(worker, kafka, registry, unique, tmp_path, key):
+    """A schema that can read the record's is written with. One that can't is refused with false, too: there are no bytes for it, in Java
+    neither (ClassCastException)."""
+    misfit = registry.register(f"{unique}-value", '"int"')
+    config = lines_source(tmp_path, unique)
+    for strict in ("true", "false"):
+        worker.create(strict, config | converters("avro", registry, **selected(key, misfit, strict)))
+        assert f"does not fit schema {misfit}" in worker.wait_failed(strict)
+        worker.delete(strict)
+    assert not kafka.consume_all(unique)
+    topic = f"{unique}-2"
+    fits = registry.register(f"{topic}-value", '["null","string"]')
+    worker.run("fits", config | {"topic": topic} | converters("avro", registry, **selected(key, fits, "true")), tasks=1)
+    wait_until(lambda: kafka.consume_all(topic), what="the line in the topic")
+    assert kafka.consume_all(topic)[0].value == b"\0" + struct.pack(">I", fits) + b"\x02\x0afirst"

@@ -113,15 +113,16 @@ static enum sl_rc encoder_of(struct jsonschema_state *st, const struct sl_schema
 static enum sl_rc check_fit(struct jsonschema_state *st, const struct encoder *e, const struct sl_registry_schema *schema, struct sl_err *err)
 {
         const struct sl_schema *latest;
-        if (!sl_registry_strict(&st->cfg->registry))
+        const char *strict = sl_registry_strict(&st->cfg->registry);
+        if (!strict)
                 return SL_OK;
         SL_TRY(connect_of(st, schema, schema->version, &latest, err));
         const char *why = sl_js_differs(latest, e->schema);
         if (!why)
                 return SL_OK;
         return sl_fail(err, SL_E_CONVERT, "Incompatible schema: the record's schema does not fit the schema %d%s%s. Set "
-                                          "latest.compatibility.strict (or id.compatibility.strict) to false to write nevertheless",
-                       schema->id, *why ? ": field " : "", why);
+                                          "%s to false to write nevertheless",
+                       schema->id, *why ? ": field " : "", why, strict);
 }
 
 static sl_cold enum sl_rc new_head(struct jsonschema_state *st, struct sl_str topic, struct encoder *e,

@@ -101,7 +101,7 @@ static enum sl_rc encoder_of(struct protobuf_state *st, const struct sl_schema *
 static enum sl_rc place_in(struct protobuf_state *st, const struct encoder *e, const struct sl_registry_schema *schema,
                            struct sl_arena *arena, struct place *place, struct sl_err *err)
 {
-        bool strict = sl_registry_strict(&st->cfg->registry);
+        const char *strict = sl_registry_strict(&st->cfg->registry);
         struct pb_file *file;
         const char *why = NULL;
         if (schema->type != SL_REGISTRY_PROTOBUF)
@@ -114,8 +114,7 @@ static enum sl_rc place_in(struct protobuf_state *st, const struct encoder *e, c
                 why = sl_pb_differs(sl_pb_at(file, place->index, place->count), e->file->messages, arena);
         if (why)
                 return sl_fail(err, SL_E_CONVERT, "Incompatible schema: the record's schema does not fit the schema %d: %s. Set "
-                                                  "latest.compatibility.strict (or id.compatibility.strict) to false to write "
-                                                  "nevertheless", schema->id, why);
+                                                  "%s to false to write nevertheless", schema->id, why, strict);
         if (!place->count)
                 place->index[place->count++] = 0;
         return SL_OK;

@@ -122,10 +122,15 @@ static inline const struct sl_registry_head *sl_registry_head(struct sl_registry
 }
 const struct sl_registry_head *sl_registry_add_head(struct sl_registry_heads *h, struct sl_str topic, struct sl_str bytes);
 
-/* use.latest.version, use.schema.id: must a schema that is not ours fit ours, to be written with? */
-static inline bool sl_registry_strict(const struct sl_registry_cfg *cfg)
+/* use.latest.version, use.schema.id: must a schema that is not ours fit ours, to be written with? The key that says so, or NULL. A given
+ * id goes before the newest version, and what was registered is ours, as in Confluent's serializers. */
+static inline const char *sl_registry_strict(const struct sl_registry_cfg *cfg)
 {
-        return (cfg->use_latest && cfg->latest_strict) || (cfg->use_id >= 0 && cfg->id_strict);
+        if (cfg->auto_register)
+                return NULL;
+        if (cfg->use_id >= 0)
+                return cfg->id_strict ? "id.compatibility.strict" : NULL;
+        return cfg->use_latest && cfg->latest_strict ? "latest.compatibility.strict" : NULL;
 }
 
 /* A SerializationException around a failure: "<what> <topic><rest>: <message>". Gives rc back. */
