@@ -186,7 +186,7 @@ static const struct sl_schema *without_fields(const struct from *st, const struc
         return schema;
 }
 
-static sl_cold enum sl_rc bind_schema(struct from *st, const struct sl_schema *in, struct sl_err *err)
+static sl_cold sl_noinline enum sl_rc bind_schema(struct from *st, const struct sl_schema *in, struct sl_err *err)
 {
         const struct sl_cfg_list *names = &st->cfg->fields;
         struct plan *plan = sl_calloc(1, sizeof(*plan));
@@ -249,7 +249,7 @@ static enum sl_rc from_struct(struct from *st, struct sl_record *rec, struct sl_
         return SL_OK;
 }
 
-static enum sl_rc from_map(struct from *st, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
+static sl_noinline enum sl_rc from_map(struct from *st, struct sl_record *rec, struct sl_arena *arena, struct sl_err *err)
 {
         struct sl_value *value = sl_side_value(rec, st->side);
         const struct from_cfg *cfg = st->cfg;

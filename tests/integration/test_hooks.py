@@ -127,7 +127,7 @@ def test_refused(tmp_path):
     for i, why in enumerate((
             "b.so is refused: there is a transform Stamp already; give its own another name",
             "c.so is refused: there is a transform org.apache.kafka.connect.transforms.Filter already; give its own another name",
-            "d.so is refused: it has the plugin ABI number 99 and this program has 1: build it again with the headers of Sluice ",
+            "d.so is refused: it has the plugin ABI number 99 and this program has 2: build it again with the headers of Sluice ",
             "e.so is refused: it was built with other headers than this program: build it again with those of Sluice ",
             "f.so is refused: it exports no sl_plugin_v1, so it is no plugin for Sluice",
             "g.so is refused: its transform Stump lacks a name, aliases, a config table or its call", "h.so is refused: ",

@@ -6,6 +6,7 @@
 
 #define sl_printf(fmt, args) __attribute__((format(printf, fmt, args)))
 #define sl_cold __attribute__((cold))
+#define sl_noinline __attribute__((noinline))
 #define sl_unused __attribute__((unused))
 #define sl_noreturn __attribute__((noreturn))
 #define sl_likely(x) __builtin_expect(!!(x), 1)
