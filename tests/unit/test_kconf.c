@@ -66,7 +66,7 @@ static void test_defaults(void **state)
                 {SL_K_CONSUMER, "enable.auto.commit", "false"},
                 {SL_K_CONSUMER, "auto.offset.reset", "smallest"}, /* librdkafka's first name of earliest */
                 {SL_K_CONSUMER, "isolation.level", "read_committed"},
-                {SL_K_CONSUMER, "check.crcs", "false"},
+                {SL_K_CONSUMER, "check.crcs", "true"},
                 {SL_K_ADMIN, "allow.auto.create.topics", "false"},
         };
 

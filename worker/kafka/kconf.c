@@ -214,6 +214,7 @@ static const struct def defaults[] = {
         {SL_KR_C, "enable.auto.offset.store", "false"},
         {SL_KR_C, "auto.offset.reset", "earliest"},
         {SL_KR_C, "isolation.level", "read_committed"},
+        {SL_KR_C, "check.crcs", "true"}, /* as in Java: else damaged records are taken for others, or end a task */
         {SL_KR_C, "allow.auto.create.topics", "true"},            /* as in Java: a sink may start before its source */
         {SL_KR_C, "topic.metadata.refresh.interval.ms", "10000"}, /* how soon a new topic is seen */
         /* What is fetched ahead. librdkafka counts the bytes of the values only, and each message takes 320 more: small ones are

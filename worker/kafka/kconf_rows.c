@@ -381,7 +381,7 @@ const struct sl_krow sl_krows[] = {
         {"enable.auto.commit", C, NULL, only, "false:offsets are committed only when the target has the records", NULL},
         {"auto.commit.interval.ms", C, NULL, sl_krow_take, NULL, "offsets are committed when the target has the records"},
         {"allow.auto.create.topics", C, "allow.auto.create.topics", lower, NULL, NULL},
-        {"check.crcs", C, "check.crcs", lower, NULL, "default here: false"},
+        {"check.crcs", C, "check.crcs", lower, NULL, NULL},
         {"exclude.internal.topics", C, "topic.blacklist", internal_topics, NULL,
          "true: __consumer_offsets, __transaction_state and __share_group_state don't exist for the consumer"},
         {"key.deserializer", C, NULL, only, BYTES_IN, NULL},
