@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers that mean harm: whatever Postgres, a schema registry, S3 or Snowflake says, the worker lives, answers, stays
-within its memory, and works again when it is told the truth. SLUICE_SEED repeats a run."""
+"""Servers that mean harm: whatever Postgres, a Kafka broker, a schema registry, S3 or Snowflake says, the worker lives, answers, stays
+within its memory, and works again when it is told the truth. SLUICE_SEED repeats a run.
+
+A broker's answers are damaged in two ways. What a client can notice (answers cut short, sizes that can't be, records without
+their CRC) costs nothing but time: every line is in the topic once and in an object once. What it can't notice, since nothing but the
+records has a check, is believed: a wrong offset or error code may lose or double records, as it may with Kafka's own client;
+of that only life is asked, and that new connectors work when it has ended."""
 
 import json
 import os
@@ -9,10 +14,11 @@ import random
 import time
 
 import pytest
+import requests
 import stand
 
-from conftest import JSON, PG_PASSWORD, SLOW, STRING, read, s3_config, wait_until
-from hostile import BadHttp, Flipper
+from conftest import JSON, PG_PASSWORD, SLOW, STRING, json_objects, read, s3_config, wait_until
+from hostile import BadHttp, Broker, Flipper
 
 SEED = int(os.environ.get("SLUICE_SEED", random.randrange(1 << 31)))
 AVRO = "io.confluent.connect.avro.AvroConverter"
@@ -84,6 +90,114 @@ def test_postgres(make_worker, kafka, database):
         got = read(kafka, f"{database.prefix}x.public.t", rows)
         assert len({record.value["after"]["id"] for record in got}) == rows
         worker.delete("again")
+
+
+QUICK = {"reconnect.backoff.max.ms": 200, "retry.backoff.ms": 50, "request.timeout.ms": 5000}
+ASKED = {"Produce", "Fetch", "ListOffsets", "Metadata", "OffsetCommit", "OffsetFetch", "FindCoordinator", "JoinGroup", "Heartbeat",
+         "SyncGroup", "ApiVersions", "InitProducerId", "AddPartitionsToTxn", "EndTxn"}  # fmt: skip
+
+
+class Lines:
+    """A worker behind a damaging broker, with a source of lines and a sink of them."""
+
+    def __init__(self, make_worker, proxy, store, path, topic):
+        self.proxy, self.path, self.topic, self.count = proxy, path, topic, 0
+        base = {"bootstrap.servers": f"127.0.0.1:{proxy.port}", "key.converter": STRING, "value.converter": STRING}
+        kinds = ["", *(f"{kind}." for kind in ("producer", "consumer", "admin"))]
+        self.worker = make_worker(base | {f"{kind}{key}": value for kind in kinds for key, value in QUICK.items()})
+        self.source = {"connector.class": "FileStreamSource", "file": str(path), "topic": topic}
+        self.sink = s3_config(store, topic, flush_size=5, s3_retry_backoff_ms=10)
+
+    def start(self):
+        self.feed()
+        self.worker.start()
+        self.worker.run("source", self.source)
+        self.worker.run("sink", self.sink)
+
+    def feed(self):
+        with self.path.open("a") as out:
+            out.write("".join(f'{{"n":{n}}}\n' for n in range(self.count, self.count + 20)))
+        self.count += 20
+
+    def restart(self, all_of_them=False):
+        """What is down; it may not be possible while answers are damaged, but the worker says so soon."""
+        must_live(self.worker)
+        for name in ("source", "sink"):
+            asked = time.monotonic()
+            try:
+                status = self.worker.status(name)
+                if all_of_them or any(part["state"] == "FAILED" for part in [status["connector"], *status["tasks"]]):
+                    self.worker.rest("POST", f"/connectors/{name}/restart?includeTasks=true", timeout=100 * SLOW)
+            except requests.HTTPError as error:
+                print(error)
+            except requests.RequestException as error:
+                must_live(self.worker)
+                raise stand.StandError(f"no answer in {time.monotonic() - asked:.0f} s: {error}") from error
+
+    def suffer(self, way, rates, least):
+        """At each rate until so many answers were damaged, and of each API some at the first."""
+        for rate in rates:
+            self.proxy.harm(way, rate)
+            rounds, few = iter(range(1 << 30)), 2 if rate == rates[0] else 0
+
+            def enough(rounds=rounds, few=few):
+                self.feed()
+                self.restart(all_of_them=next(rounds) % 20 == 19)  # clients begin and end, and so do their APIs
+                told = self.proxy.told
+                return sum(told.values()) >= least and all(told.get(api, 0) >= few for api in ASKED)
+
+            try:
+                wait_until(enough, 120, f"damage at {rate}", 0.2)
+            finally:
+                print(way, rate, self.proxy.told)
+        self.proxy.spare()
+
+    def all_run(self):
+        self.restart()
+        return all(
+            part["state"] == "RUNNING"
+            for status in map(self.worker.status, ("source", "sink"))
+            for part in [status["connector"], *status["tasks"]]
+        )
+
+
+@pytest.mark.timeout(550)
+def test_broker_noticed(make_worker, kafka, store, tmp_path, unique):
+    with Broker(kafka.port, SEED) as proxy:
+        lines = Lines(make_worker, proxy, store, tmp_path / "lines", unique)
+        lines.start()
+        lines.suffer("noticed", (0.05, 0.3), 60)
+        ended = time.monotonic()
+        lines.feed()
+        wait_until(lines.all_run, 60, "both running")
+        expect = list(range(lines.count))
+
+        def numbers():
+            return [row["n"] for rows in json_objects(store, unique).values() for row in rows]
+
+        wait_until(lambda: len(numbers()) >= lines.count, 60, "all lines in objects")
+        print(f"{lines.count} lines, the last {time.monotonic() - ended:.1f} s after the damage")
+        assert [record.value["n"] for record in read(kafka, unique, lines.count)] == expect
+        assert sorted(numbers()) == expect
+
+
+@pytest.mark.timeout(550)
+def test_broker_any(make_worker, kafka, store, tmp_path, unique):
+    with Broker(kafka.port, SEED) as proxy:
+        lines = Lines(make_worker, proxy, store, tmp_path / "lines", unique)
+        lines.start()
+        files = open_files(lines.worker)
+        lines.suffer("any", (0.02, 0.1, 0.5), 60)
+        proxy.cut()
+        for name in ("source", "sink"):
+            wait_until(lambda name=name: lines.worker.rest("DELETE", f"/connectors/{name}").status_code in (204, 404), 60, "deletion")
+        wait_until(lambda: open_files(lines.worker) <= files + 8, 60, "the connections to end")
+        if SLOW == 1:
+            assert lines.worker.rss_peak_kb() < 500_000
+        lines.worker.run("again", lines.source | {"topic": f"{unique}x"})
+        lines.worker.run("read again", lines.sink | {"topics": f"{unique}x"})
+        wait_until(lambda: len(json_objects(store, f"{unique}x")) == lines.count // 5, 60, "the objects")
+        assert [record.value["n"] for record in read(kafka, f"{unique}x", lines.count)] == list(range(lines.count))
 
 
 @pytest.mark.timeout(550)

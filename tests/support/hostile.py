@@ -7,6 +7,11 @@
         proxy.rate = 0
         proxy.harmed             # how many bytes were damaged so far
 
+    with Broker(kafka.port, seed=7) as proxy:
+        proxy.harm("any", 0.1)   # the first answers of each API and about one in ten of the others are damaged
+        proxy.told               # {API: how many answers of it were damaged}
+        proxy.spare()
+
     with BadHttp(seed=7) as server:
         ... a client of server.url ...
         server.told              # {kind of answer: how often}
@@ -15,6 +20,7 @@
 import contextlib
 import random
 import socket
+import struct
 import threading
 
 CHUNK = 64 << 10
@@ -111,6 +117,142 @@ class Flipper(_Listener):
             self.harmed += 1
             at += 1 + int(self._random.expovariate(self.rate))
         return bytes(out)
+
+
+def _crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = CRC32C[(crc ^ byte) & 0xFF] ^ crc >> 8
+    return crc ^ 0xFFFFFFFF
+
+
+def _crc_table():
+    for crc in range(256):
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+        yield crc
+
+
+CRC32C = list(_crc_table())
+
+
+def checked(body):
+    """The parts of a Fetch answer that a CRC covers: [(first, end)], of record batches that are whole."""
+    found, at = [], 0
+    while at + 61 <= len(body):
+        length, _, magic, crc = struct.unpack_from(">iibI", body, at + 8)
+        end = at + 12 + length
+        if magic == 2 and 49 <= length and end <= len(body) and _crc32c(body[at + 21 : end]) == crc:
+            found.append((at + 21, end))
+            at = end
+        else:
+            at += 1
+    return found
+
+
+class Broker(_Listener):
+    """In front of the Kafka broker 127.0.0.1:target, whose answers tell its clients this proxy's port. Answers are damaged by API; what
+    becomes of the n-th answer of an API depends on seed, API and n only. There are two ways:
+
+    "noticed": what a client can't take for an answer: cut short, an impossible size, another request's number, records that
+        don't have their CRC.
+    "any": any bytes behind the request's number are others, missing or said twice, small numbers and lengths more often than by chance.
+    """
+
+    FIRST = 4  # so many answers of each API suffer more, so that rare ones do as well
+    APIS = {0: "Produce", 1: "Fetch", 2: "ListOffsets", 3: "Metadata", 8: "OffsetCommit", 9: "OffsetFetch", 10: "FindCoordinator",
+            11: "JoinGroup", 12: "Heartbeat", 13: "LeaveGroup", 14: "SyncGroup", 15: "DescribeGroups", 18: "ApiVersions",
+            19: "CreateTopics", 22: "InitProducerId", 23: "OffsetForLeaderEpoch", 24: "AddPartitionsToTxn", 26: "EndTxn",
+            32: "DescribeConfigs"}  # fmt: skip
+    WORDS = [bytes.fromhex(text) for text in (
+        "ffffffff", "7fffffff", "00000000", "80000000", "0000ffff", "fffffffe", "ffffffff0f", "8080808008", "ffffffff07",
+        "ffff03", "ffff", "0000", "7fff", "8000", "00", "01", "02", "7f", "80", "ff")]  # fmt: skip
+
+    def __init__(self, target, seed):
+        self.target, self.seed = target, seed
+        self.spare()
+        self.told = {}
+        self._count = {}
+        super().__init__()
+        self._theirs, self._ours = (b"127.0.0.1" + struct.pack(">i", port) for port in (target, self.port))
+
+    def harm(self, way, rate):
+        self._way, self._rate, self.told, self._count = way, rate, {}, {}
+
+    def spare(self):
+        self._way, self._rate = None, 0
+
+    def serve(self, client):
+        asked = {}  # request's number: API
+        with socket.create_connection(("127.0.0.1", self.target)) as server:
+            self._keep(server)
+            threading.Thread(target=self._requests, args=(client, server, asked), daemon=True).start()
+            with contextlib.suppress(OSError), server.makefile("rb") as answers:
+                while body := self._message(answers):
+                    client.sendall(self._harm(asked.pop(body[:4], None), body.replace(self._theirs, self._ours)))
+
+    @staticmethod
+    def _message(stream):
+        size = stream.read(4)
+        return stream.read(struct.unpack(">i", size)[0]) if len(size) == 4 else b""
+
+    def _requests(self, client, server, asked):
+        with contextlib.suppress(OSError), client.makefile("rb") as requests:
+            while body := self._message(requests):
+                asked[body[4:8]] = struct.unpack_from(">h", body)[0]
+                server.sendall(struct.pack(">i", len(body)) + body)
+        with contextlib.suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
+
+    def _harm(self, api, body):
+        whole = struct.pack(">i", len(body)) + body
+        if not self._way:
+            return whole
+        api = self.APIS.get(api, str(api))
+        with self._lock:
+            number = self._count[api] = self._count.get(api, 0) + 1
+            chance = random.Random(f"{self.seed} {self._way} {api} {number}")
+            if chance.random() >= (max(self._rate, 0.4) if self.told.get(api, 0) < self.FIRST else self._rate):
+                return whole
+            self.told[api] = self.told.get(api, 0) + 1
+        if self._way == "noticed":
+            return self._noticed(chance, api, body)
+        out = bytearray(body)
+        for _ in range(chance.choice([1, 1, 1, 2, 4])):
+            self._any(chance, out)
+        return struct.pack(">i", len(out)) + out
+
+    @staticmethod
+    def _noticed(chance, api, body):
+        if api == "Fetch" and (parts := checked(body)):
+            out, (first, end) = bytearray(body), chance.choice(parts)
+            out[chance.randrange(first, end)] ^= 1 << chance.randrange(8)
+            return struct.pack(">i", len(out)) + out
+        how = chance.randrange(6)
+        if how == 0:
+            return struct.pack(">i", chance.choice([-1, -(1 << 31), 0, 3, (1 << 31) - 1])) + body
+        if how == 1:
+            return struct.pack(">i", len(body)) + struct.pack(">i", chance.randrange(1 << 31)) + body[4:]
+        out = body[: chance.randrange(4, max(5, len(body)))]
+        return struct.pack(">i", len(out)) + out
+
+    def _any(self, chance, out):
+        """One place behind the request's number, in the first bytes as often as in all others."""
+        if len(out) <= 4:
+            return
+        at = chance.randrange(4, chance.choice([len(out), min(len(out), 60)]))
+        how = chance.randrange(8)
+        if how == 0:
+            del out[at : at + chance.randrange(1, 9)]
+        elif how == 1:
+            del out[at:]
+        elif how == 2:
+            out[at:at] = out[max(4, at - 20) : at]
+        elif how < 5:
+            word = chance.choice(self.WORDS)
+            out[at : at + len(word)] = word
+        else:
+            out[at] ^= 1 << chance.randrange(8)
 
 
 def _answer(body, status="200 OK", headers=(), length=None):
