@@ -44,8 +44,8 @@ static enum sl_rc act_on_all(struct run *r)
                 SL_TRY(sl_dlq_aside_neighbours(r->aside, &opts, &r->dlq->err));
         }
         SL_TRY(sl_dlq_run_scan(r->dlq, &scan));
-        enum sl_rc rc;
-        while ((rc = sl_dlq_scan_next(scan, &items, &n, &r->dlq->err)) == SL_OK && n)
+        enum sl_rc rc = SL_OK;
+        while (rc == SL_OK && (rc = sl_dlq_scan_next(scan, &items, &n, &r->dlq->err)) == SL_OK && n)
                 for (uint32_t i = 0; i < n && rc == SL_OK; i++) {
                         r->selected++;
                         rc = act_on(r, &items[i]);

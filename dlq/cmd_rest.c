@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "dlq/cmd_lend.h"
 #include "dlq/decode.h"
+#include "dlq/place.h"
 #include "dlq/spool.h"
 
 #define ASK_MS 15000
@@ -214,15 +215,6 @@ static bool take_body(struct sl_rest_call *c, struct sl_dlq_request *q)
         return false;
 }
 
-static bool is_topic(const char *name)
-{
-        size_t n = strlen(name);
-        for (const char *p = name; *p; p++)
-                if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
-                        return false;
-        return n && n < 250;
-}
-
 /* What a command has from --command-config is the worker's own; a registry that values are read with by default, too.
  */
 static void add_client(struct sl_props *client, const struct sl_worker_cfg *cfg)
@@ -346,9 +338,9 @@ static bool open_request(struct sl_rest_call *c, struct sl_dlq_request *q, bool 
         add_client(&run->opts.client, r->cfg);
         int code = sl_dlq_run_connect(run);
         if (code == SL_EXIT_OK && !any_topic &&
-            (!is_topic(run->opts.topic) ||
+            (!sl_dlq_is_topic(sl_str_c(run->opts.topic)) ||
              sl_admin_topic_partitions(run->admin, run->opts.topic, ASK_MS, &partitions, &run->err) != SL_OK))
-                code = is_topic(run->opts.topic) ? sl_dlq_failed(run) : SL_EXIT_OK;
+                code = sl_dlq_is_topic(sl_str_c(run->opts.topic)) ? sl_dlq_failed(run) : SL_EXIT_OK;
         if (code != SL_EXIT_OK) {
                 sl_dlq_request_fail(c, q, code);
                 return false;

@@ -428,8 +428,8 @@ static enum sl_rc read_all(struct sl_dlq_ledger *l, bool *ret_blocked, struct sl
         uint32_t n;
 
         SL_TRY(sl_reader_open(&opts, &r, err));
-        enum sl_rc rc;
-        while ((rc = sl_reader_next(r, &messages, &n, err)) == SL_OK && n)
+        enum sl_rc rc = SL_OK;
+        while (rc == SL_OK && (rc = sl_reader_next(r, &messages, &n, err)) == SL_OK && n)
                 for (uint32_t i = 0; i < n && rc == SL_OK; i++)
                         rc = apply(l, &messages[i], err);
         const struct sl_reader_part *parts = sl_reader_parts(r, &n);

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The topics of a replay (see place.h). */
 #include "dlq/place.h"
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include "dlq/fits.h"
 #include "kafka/admin.h"
 
 #define ASK_MS 15000
+
+bool sl_dlq_is_topic(struct sl_str name)
+{
+        for (size_t i = 0; i < name.len; i++)
+                if (!isalnum((unsigned char)name.ptr[i]) && (!name.ptr[i] || !strchr("._-", name.ptr[i])))
+                        return false;
+        return name.len && name.len < 250 && !sl_str_eqc(name, ".") && !sl_str_eqc(name, "..");
+}
 
 enum sl_rc sl_dlq_place_describe(struct sl_dlq_place *p, struct sl_admin *admin, struct sl_err *err)
 {
@@ -38,6 +47,9 @@ enum sl_rc sl_dlq_place_describe(struct sl_dlq_place *p, struct sl_admin *admin,
 enum sl_rc sl_dlq_place_of(struct sl_dlq_places *all, struct sl_str topic, struct sl_admin *admin, uint16_t *ret,
                            struct sl_err *err)
 {
+        const bool can_be = sl_dlq_is_topic(topic);
+        if (!can_be)
+                topic = SL_STR(""); /* all of them: brokers would refuse the question */
         for (uint32_t i = all->count; i-- > 0;)
                 if (sl_str_eqc(topic, all->items[i].name)) {
                         *ret = (uint16_t)i;
@@ -48,9 +60,9 @@ enum sl_rc sl_dlq_place_of(struct sl_dlq_places *all, struct sl_str topic, struc
                                all->count);
         all->items = sl_realloc(all->items, (all->count + 1) * sizeof(*all->items));
         struct sl_dlq_place *p = &all->items[all->count];
-        *p = (struct sl_dlq_place){.name = sl_strndup(topic.ptr, topic.len)};
+        *p = (struct sl_dlq_place){.name = sl_strndup(topic.ptr, topic.len), .room = INT64_MAX};
         *ret = (uint16_t)all->count++;
-        return sl_dlq_place_describe(p, admin, err);
+        return can_be ? sl_dlq_place_describe(p, admin, err) : SL_OK;
 }
 
 void sl_dlq_place_free(struct sl_dlq_place *p)

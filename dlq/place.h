@@ -20,9 +20,11 @@ struct sl_dlq_places {
         struct sl_dlq_place *items;
         uint32_t count;
 };
+/* Can a topic be called so? Headers may say anything. */
+bool sl_dlq_is_topic(struct sl_str name);
 /* Ask the brokers about the topic of this name; the rest is zero. */
 enum sl_rc sl_dlq_place_describe(struct sl_dlq_place *p, struct sl_admin *admin, struct sl_err *err);
-/* The number of a topic, which is asked for when it is new. */
+/* The number of a topic, which is asked for when it is new; all names that none can have are one that isn't there. */
 enum sl_rc sl_dlq_place_of(struct sl_dlq_places *all, struct sl_str topic, struct sl_admin *admin, uint16_t *ret,
                            struct sl_err *err);
 void sl_dlq_place_free(struct sl_dlq_place *p); /* accepts a zeroed struct, as the next one does */

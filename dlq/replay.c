@@ -255,7 +255,7 @@ static enum sl_rc select_all(struct run *r)
         opts.unjudged = !opts.improve && !sl_dlq_filter_judges(&r->filter);
         enum sl_rc rc = sl_dlq_scan_open(&opts, &scan, r->err);
         if (rc == SL_OK) {
-                while ((rc = sl_dlq_scan_next(scan, &items, &n, r->err)) == SL_OK && n)
+                while (rc == SL_OK && (rc = sl_dlq_scan_next(scan, &items, &n, r->err)) == SL_OK && n)
                         for (uint32_t i = 0; i < n && rc == SL_OK; i++) {
                                 sl_arena_reset(&r->arena);
                                 rc = consider(r, &items[i]);

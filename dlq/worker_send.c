@@ -57,6 +57,10 @@ static enum sl_rc describe(struct batch *b, struct sl_dlq_goal *g)
         struct sl_err ignored = {0}; /* without the right to ask it is taken for one that keeps all */
         if (g->asked_ms && b->now_ms - g->asked_ms < GOAL_MS)
                 return SL_OK;
+        if (!*g->name) { /* no topic can be called as the letter says */
+                g->room = INT64_MAX;
+                return SL_OK;
+        }
         int32_t before = g->partitions;
         SL_TRY(sl_admin_topic_partitions(admin, g->name, SL_DLQ_ASK_MS, &g->partitions, b->err));
         if (g->partitions != before) {
@@ -360,7 +364,7 @@ static enum sl_rc read_due(struct batch *b)
         opts.ranges = ranges;
         enum sl_rc rc = sl_dlq_scan_open(&opts, &scan, b->err);
         if (rc == SL_OK) {
-                while ((rc = sl_dlq_scan_next(scan, &items, &n, b->err)) == SL_OK && n)
+                while (rc == SL_OK && (rc = sl_dlq_scan_next(scan, &items, &n, b->err)) == SL_OK && n)
                         for (uint32_t i = 0; i < n && rc == SL_OK; i++) {
                                 struct sl_wait_entry *e = find_due(b, &items[i]);
                                 if (!e)

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "dlq/decode.h"
 #include "dlq/letter.h"
+#include "dlq/place.h"
 #include "dlq/worker.h"
 
 #define BACK_MS 1000      /* after somebody fenced us */
@@ -502,7 +503,7 @@ struct sl_dlq_goal *sl_dlq_topic_goal(struct sl_dlq_topic *t, struct sl_str topi
         if (g)
                 return g;
         g = sl_calloc(1, sizeof(*g));
-        g->name = sl_strndup(topic.ptr, topic.len);
+        g->name = sl_dlq_is_topic(topic) ? sl_strndup(topic.ptr, topic.len) : sl_strdup("");
         sl_buf_adds(&labels, t->w->env->metric_labels);
         sl_metric_label(&labels, "topic", t->name);
         sl_metric_label(&labels, "target", g->name);

@@ -59,7 +59,7 @@ static void set(struct sl_dlq_item *it, struct sl_str topic, struct sl_str parti
         it->wrapped = true;
 }
 
-/* {"metadata":{"originalTopic":...,"failureReason":...,"retryCount":...},"payload":...} */
+/* {"metadata":{"originalTopic":...,"failureReason":...,"retryCount":...},"payload":...}; one of reason and count is enough. */
 static bool metadata_shape(struct sl_dlq_item *it, struct sl_arena *arena)
 {
         static const char *const outer[] = {"metadata", "payload"};

@@ -841,3 +841,28 @@ def test_nothing_of_a_record_moves_the_terminal(kafka, dlq, names):
     assert "ff" * 32 + "...\n" in dlq("show", dead)
     told = dlq("replay", dead, "--enum", f"{odd}=x")
     assert "red" in told and not {"\x1b", "\x07"} & set(told)
+
+
+def test_odd_names_of_topics_are_left(kafka, dlq, names):
+    """Headers may say anything: what no topic can be called isn't there, and the others go."""
+    source, dead = names
+    kafka.create_topic(source)
+    kafka.create_topic(dead)
+    odd = ["a b", "x" * 300, "a/b", "..", source + "\0", "nobody-made-this"]
+    produce(kafka, dead, [letter(topic, 0, n, b"k%d" % n) for n, topic in enumerate([*odd, source])])
+    plan = dlq.plan(dead, "--apply")
+    assert counts(plan) == expect(selected=7, replay=1, left=6, shapes=1), plan
+    assert plan["left_shapes"][0]["reason"] == "its original topic does not exist"
+    assert [record.key for record in kafka.consume_all(source)] == [b"k6"]
+
+
+def test_what_fails_while_it_reads_is_told(kafka, dlq, names, tmp_path):
+    """It was an empty plan, and with --apply a job that had finished."""
+    source, dead = names
+    kafka.create_topic(source)
+    kafka.create_topic(dead)
+    produce(kafka, dead, [letter(source, 0, 0, b"k", b"\0\0\0\0\1abc"), letter(source, 0, 1, b"k", b'{"a":1}')])
+    away = tmp_path / "away.properties"
+    away.write_text("schema.registry.url=http://127.0.0.1:1\n")
+    dlq("replay", dead, "--command-config", away, "--where", "a=1", code=4)
+    assert "Registry" in dlq.stderr

@@ -502,6 +502,14 @@ def test_a_record_that_its_topic_refuses_stays(made, kafka):
     assert made.worker.status(made.name)["tasks"][0]["state"] == "RUNNING"
 
 
+def test_a_letter_of_a_name_that_no_topic_has_holds_nothing_up(made, kafka):
+    made.fail(letter("no such topic!", 0, 1, b"odd"), letter(made.source, 0, 7, b"good"))
+    made.run()
+    made.wait_value("sluice_dlq_retried_total", 1, **{"class": "transient"})
+    assert [record.key for record in made.arrived(1)] == [b"good"]
+    assert made.value("sluice_dlq_open_letters", **{"class": "transient"}) == 1
+
+
 def test_two_connectors_do_not_fence_each_other(made, kafka):
     """A topic in two connectors: the second one stands back, the first goes on."""
     made.run()
