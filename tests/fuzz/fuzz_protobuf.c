@@ -64,7 +64,7 @@ static void read_and_write(const struct plan *plan, struct sl_str bytes, struct 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        /* The fixed text's plans are made once: with what it imports that takes a hundred times as long as a row. */
+        /* The fixed text's plans are made once: with what it imports that takes most of the time. */
         static struct sl_arena kept, arena;
         static struct plan plans[OPTIONS];
         struct sl_str bytes = {(const char *)data, size}, text = {0};
