@@ -74,10 +74,10 @@ static _Atomic int running; /* tasks alive */
 static void *toy_main(void *arg)
 {
         struct toy_task *t = arg;
-        bool shown_paused = !t->pause;
         if (t->opts.sink)
                 t->opts.on_topic(t->opts.arg, t->name, t->opts.id, "used");
         pthread_mutex_lock(&t->lock);
+        bool shown_paused = !t->pause;
         while (!t->stop) {
                 if (shown_paused != t->pause && !t->fail) {
                         shown_paused = t->pause;
