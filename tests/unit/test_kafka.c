@@ -127,6 +127,7 @@ static struct sl_consumer *consumer(const char *group, const char *topic, struct
                                         .client_id = "c",
                                         .group_id = group,
                                         .topics = &topics,
+                                        .own_topic = "t-own",
                                         .assigned = on_assigned,
                                         .revoked = on_revoked,
                                         .arg = seen};
@@ -604,6 +605,9 @@ static void test_a_fenced_consumer_stays_fenced(void **state)
                 usleep(50 * 1000);
         assert_int_equal(err.id, SL_E_KAFKA_FENCED);
         assert_int_equal(err.rc, SL_TRANSIENT);
+        sl_err_clear(&err);
+        assert_int_equal(sl_consumer_read_too(c, &err), SL_TRANSIENT);
+        assert_int_equal(err.id, SL_E_KAFKA_FENCED);
         sl_consumer_close(c);
         sl_batch_free(&batch);
         sl_props_free(&connector);

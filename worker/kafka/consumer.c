@@ -267,7 +267,7 @@ enum sl_rc sl_consumer_read_too(struct sl_consumer *c, struct sl_err *err)
 {
         rd_kafka_topic_partition_list_add(c->subscribed, c->own_topic, RD_KAFKA_PARTITION_UA);
         rd_kafka_resp_err_t code = rd_kafka_subscribe(c->rk, c->subscribed);
-        return code ? sl_kafka_fail(err, code, "The topic %s can't be subscribed to", c->own_topic) : SL_OK;
+        return code ? sl_kafka_fail(err, reason_of(c, code), "The topic %s can't be subscribed to", c->own_topic) : SL_OK;
 }
 
 static enum sl_rc start(struct sl_consumer *c, const struct sl_consumer_opts *opts, struct sl_err *err)
