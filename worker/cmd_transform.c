@@ -108,7 +108,7 @@ static enum sl_rc read_line(struct run *r, struct sl_str line, struct sl_record 
         SL_TRY(read_number(r, "partition", part[M_PARTITION], &partition, err));
         SL_TRY(read_number(r, "offset", part[M_OFFSET], &offset, err));
         SL_TRY(read_number(r, "timestamp", part[M_TIMESTAMP], &rec->timestamp_ms, err));
-        if (partition > INT32_MAX)
+        if (partition != (int32_t)partition)
                 return sl_fail(err, SL_E_DECODE, "\"partition\" of a record is at most %d", INT32_MAX);
         rec->partition = (int32_t)partition;
         r->offset = offset;

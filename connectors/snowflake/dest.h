@@ -14,7 +14,7 @@ struct sl_sf_dest {
         struct sl_sf_table *table;
         struct sl_sf_encoder *encoder;
         uint64_t serial;               /* of the description that the encoder has; the table may have freed it since */
-        uint32_t altered;              /* grows with each change of its columns by us: channels are opened again */
+        uint32_t altered;              /* grows with each change of its columns that a record was in want of: channels are opened again */
         bool ready;
         bool checked; /* rows are compared with desc; false: Snowflake alone says what it makes of them */
         bool silent;  /* the warning about lost rejects was given */

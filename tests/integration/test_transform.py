@@ -78,9 +78,10 @@ def test_usage(tmp_path):
 
 def test_lines_that_are_no_record(tmp_path):
     """Each is one error: nothing is left out in silence."""
-    lines = ['{"topic":"a"}{"topic":"b"}', '{"topic":"a"} x', '{"topic":"a","partition":4294967296}', '{"topic":"a"}  ', ""]
+    lines = ['{"topic":"a"}{"topic":"b"}', '{"topic":"a"} x', '{"topic":"a","partition":4294967296}', '{"topic":"a"}  ', "",
+             '{"topic":"a","partition":-4294967295}']  # fmt: skip
     code, out, _ = transform(tmp_path, ROUTE, lines)
-    assert code == 1 and [("error" in line) for line in out] == [True, True, True, False, True], out
+    assert code == 1 and [("error" in line) for line in out] == [True, True, True, False, True, True], out
     folder = os.open(tmp_path, os.O_RDONLY)
     command = [BINARY, "transform", tmp_path / "connector.json"]
     done = subprocess.run(command, stdin=folder, capture_output=True, check=False)

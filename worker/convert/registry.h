@@ -64,7 +64,7 @@ enum sl_rc sl_registry_subject(const struct sl_registry_cfg *cfg, bool is_key, s
                                struct sl_buf *out, struct sl_err *err);
 /* The id under which `text` may be written for subject, by auto.register.schemas, use.latest.version, use.schema.id and
  * normalize.schemas: registers it, or looks it up, or gives the latest (or the given) version, whose schema is then the one to write
- * with (*ret is what to write with in every case; its text may differ from `text` then, and latest.compatibility.strict is for the
+ * with (*ret is what to write with in every case; its text may differ from `text` then, and sl_registry_strict is for the
  * converter to check; one of another type is an error). Waits. refs may be NULL. With latest_ttl_s >= 0 only who asks again sees a newer
  * version; the same version is the same pointer. */
 enum sl_rc sl_registry_write(struct sl_registry *r, const char *subject, enum sl_registry_type type, struct sl_str text,
