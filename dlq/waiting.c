@@ -57,12 +57,14 @@ int64_t sl_waiting_next(const struct sl_waiting *w)
         return w->count ? sl_wait_when(&w->items[0]) : INT64_MAX;
 }
 
-size_t sl_waiting_signal(struct sl_waiting *w, uint16_t signal)
+size_t sl_waiting_signal(struct sl_waiting *w, uint16_t signal, int64_t due_ms)
 {
         size_t n = 0;
         for (size_t i = 0; i < w->count; i++)
                 if (w->items[i].signal == signal) {
                         w->items[i].signal = 0;
+                        if (w->items[i].due_ms < due_ms)
+                                w->items[i].due_ms = due_ms;
                         n++;
                 }
         for (size_t i = n ? w->count / 2 : 0; i-- > 0;)

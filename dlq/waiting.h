@@ -26,8 +26,8 @@ void sl_waiting_push(struct sl_waiting *w, const struct sl_wait_entry *e);
 bool sl_waiting_pop(struct sl_waiting *w, int64_t now_ms, struct sl_wait_entry *ret);
 /* When the next one's time comes; INT64_MAX = never. */
 int64_t sl_waiting_next(const struct sl_waiting *w);
-/* A signal came: who waits for it waits only for its due time. Returns how many did. */
-size_t sl_waiting_signal(struct sl_waiting *w, uint16_t signal);
+/* A signal came: who waits for it waits only for its due time, which is due_ms or later now. Returns how many did. */
+size_t sl_waiting_signal(struct sl_waiting *w, uint16_t signal, int64_t due_ms);
 void sl_waiting_free(struct sl_waiting *w);
 
 /* All of the partition before end, and behind the run before it, was seen at this time. */

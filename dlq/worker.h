@@ -36,7 +36,7 @@ struct sl_dlq_signal {
         bool there;      /* an id that the registry has: for ever */
         bool known;      /* the subject was asked for once */
         int64_t version; /* the newest that was seen; 0 = the registry does not know the subject. A target's shape (assist.h) */
-        int64_t at_ms;   /* when it was seen first; 0 = before anybody looked */
+        int64_t at_ms;   /* when it was seen first, of a target a little later: who was seen before goes back; 0 = before anybody looked */
         int64_t ask_ms;  /* not before; monotonic */
         uint32_t waiters;
         const struct sl_dlq_topic *of; /* whose assistant asks for a target */

@@ -12,6 +12,7 @@
 
 #define ROUND 50       /* questions in one turn: others wait meanwhile */
 #define AWAY_MS 5000   /* until one that does not answer is asked again */
+#define STALE_MS 3000  /* a sink may refuse so long by what its target was before (snowflake/dest.c: two seconds) */
 
 static uint16_t find(struct sl_dlq_worker *w, const char *subject, int32_t id)
 {
@@ -116,7 +117,7 @@ static enum sl_rc ask(struct sl_dlq_worker *w, struct sl_dlq_signal *s, bool *re
         }
         *ret_came = s->known && (s->of ? now != s->version : now > s->version);
         if (*ret_came)
-                s->at_ms = sl_wall_ms();
+                s->at_ms = sl_wall_ms() + (s->of ? STALE_MS : 0);
         for (uint32_t i = 0; (!s->known || now != s->version) && i < w->topic_count; i++)
                 w->topics[i].dirty = true;
         s->version = now;
@@ -146,7 +147,7 @@ void sl_dlq_signals_poll(struct sl_dlq_worker *w)
                         return;
                 }
                 for (uint32_t t = 0; came && t < w->topic_count; t++)
-                        (void)sl_waiting_signal(&w->topics[t].waiting, (uint16_t)(s - w->signals + 1));
+                        (void)sl_waiting_signal(&w->topics[t].waiting, (uint16_t)(s - w->signals + 1), s->of ? s->at_ms : 0);
         }
 }
 

@@ -105,6 +105,36 @@ def test_a_letter_waits_for_its_column(worker, kafka, snowflake, unique):
     assert len(dead_letters(kafka, dead)) == 1
 
 
+def test_a_column_comes_just_after_a_look(worker, kafka, snowflake, unique):
+    """The sink looks at its table every two seconds at most: letters that it refused by an older look go back once more."""
+    dead = f"{unique}-dlq"
+    for topic in (unique, dead):
+        kafka.create_topic(topic)
+    snowflake.sql(f'create table "{unique}" (record_metadata variant, "id" number) enable_schema_evolution = false')
+    more = {"errors.tolerance": "all", "errors.deadletterqueue.topic.name": dead, "errors.deadletterqueue.topic.replication.factor": "1",
+            "errors.deadletterqueue.context.headers.enable": "true", "snowflake.validation": "client_side"}  # fmt: skip
+    worker.run(unique, {**config(snowflake, unique), **more})
+    mender = {"connector.class": "sluice.dlq", "dlq.topics": dead, "dlq.ledger.topic": f"{unique}-ledger", "dlq.audit.topic": f"{unique}-audit",
+              "dlq.poll.interval.ms": "50", "dlq.signal.interval.ms": "1100", "dlq.target.interval.ms": "1100", "dlq.retry.schema_mismatch.initial.ms": "10"}  # fmt: skip
+    worker.run(f"{unique}-mend", mender)
+    produce(kafka, unique, [{"id": 1, "note": "x"}])
+
+    def known():
+        values = [json.loads(r.value) for r in kafka.consume_all(f"{unique}-ledger") if json.loads(r.key)[0] == "worker"]
+        return values and f"{unique}\n{unique}" in values[-1]["subjects"]
+
+    wait_until(known, 30, "the columns are known")
+    time.sleep(3)  # the sink's last look is older than two seconds
+    probe = confluent_kafka.Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": f"{unique}-probe"})
+    produce(kafka, unique, [{"id": 2, "never": "x"}])
+    dead_end = confluent_kafka.TopicPartition(dead, 0)
+    wait_until(lambda: probe.get_watermark_offsets(dead_end, timeout=10)[1] >= 2, 30, "the sink looked, and refused")
+    probe.close()
+    snowflake.sql(f'alter table "{unique}" add column "note" varchar')
+    landed_rows = f'select "id", "note" from "{unique}" order by 1'
+    wait_until(lambda: snowflake.rows(landed_rows) == [(1, "x")], 20, "the row with its column")
+
+
 def test_tables_grow_with_their_records(worker, kafka, snowflake, unique):
     """Three partitions, nested and wide values, a column that comes in the middle, tombstones; a table that did not exist."""
     kafka.create_topic(unique, 3)
