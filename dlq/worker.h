@@ -39,7 +39,7 @@ struct sl_dlq_signal {
         int64_t at_ms;   /* when it was seen first, of a target a little later: who was seen before goes back; 0 = before anybody looked */
         int64_t ask_ms;  /* not before; monotonic */
         uint32_t waiters;
-        const struct sl_dlq_topic *of; /* whose assistant asks for a target */
+        struct sl_dlq_topic *of; /* whose assistant asks for a target; NULL: it is none, or no letter has asked for it yet */
 };
 #define SL_DLQ_SIGNALS_MAX 1000
 #define SL_DLQ_NO_SIGNAL UINT16_MAX /* there is nobody to ask: it never comes */
@@ -164,6 +164,8 @@ enum sl_rc sl_dlq_topic_commit(struct sl_dlq_topic *t, struct sl_err *err);
 void sl_dlq_topic_free(struct sl_dlq_topic *t);
 /* The goal of this name, made at the first time. */
 struct sl_dlq_goal *sl_dlq_topic_goal(struct sl_dlq_topic *t, struct sl_str topic);
+/* Look who lends, if it was not looked at for a while. */
+void sl_dlq_topic_lenders(struct sl_dlq_topic *t);
 void sl_dlq_topic_scan_opts(struct sl_dlq_topic *t, struct sl_dlq_scan_opts *ret);
 
 /* ---- worker_record.c ---- */
@@ -181,7 +183,7 @@ enum sl_rc sl_dlq_topic_due(struct sl_dlq_topic *t, bool *ret_more, struct sl_er
 /* ---- worker_signals.c ---- */
 
 /* What a letter has to wait for: 0 = nothing any more, SL_DLQ_NO_SIGNAL = something that can't be asked for. */
-uint16_t sl_dlq_signal_of(const struct sl_dlq_topic *t, const struct sl_dlq_item *it, int64_t seen_ms);
+uint16_t sl_dlq_signal_of(struct sl_dlq_topic *t, const struct sl_dlq_item *it, int64_t seen_ms);
 /* Ask the registry and targets, if it is time; who waited for what has come waits no more. */
 void sl_dlq_signals_poll(struct sl_dlq_worker *w);
 json_t *sl_dlq_signals_json(const struct sl_dlq_worker *w);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "dlq/decode.h"
 #include "dlq/letter.h"
+#include "dlq/place.h"
 #include "dlq/worker.h"
 
 #define ROUND 50       /* questions in one turn: others wait meanwhile */
@@ -29,14 +30,14 @@ static uint16_t find(struct sl_dlq_worker *w, const char *subject, int32_t id)
 }
 
 /* Refused by a sink's target: does that say what has to fit? */
-static uint16_t target_of(const struct sl_dlq_topic *t, const struct sl_dlq_item *it)
+static uint16_t target_of(struct sl_dlq_topic *t, const struct sl_dlq_item *it)
 {
         struct sl_buf key = {0};
         uint16_t n = SL_DLQ_NO_SIGNAL;
-        if (it->class != SL_SCHEMA || it->stage != SL_STAGE_TASK_PUT || !it->connector.len || !it->origin.topic.len || !t->assist)
+        if (it->class != SL_SCHEMA || it->stage != SL_STAGE_TASK_PUT || !it->connector.len || !sl_dlq_is_topic(it->origin.topic) || !t->assist)
                 return n;
         sl_buf_add(&key, it->connector.ptr, it->connector.len);
-        if (t->w->assist->has_shape(t->assist, sl_buf_cstr(&key))) {
+        if (!memchr(key.ptr, 0, key.len) && t->w->assist->has_shape(t->assist, sl_buf_cstr(&key))) {
                 sl_buf_printf(&key, "\n%.*s", SL_FMT(it->origin.topic));
                 n = find(t->w, sl_buf_cstr(&key), 0);
                 if (n != SL_DLQ_NO_SIGNAL)
@@ -49,7 +50,7 @@ static uint16_t target_of(const struct sl_dlq_topic *t, const struct sl_dlq_item
 static uint16_t subject_of(struct sl_dlq_worker *w, struct sl_str topic)
 {
         struct sl_buf subject = {0};
-        if (!w->decode || !topic.ptr)
+        if (!w->decode || !sl_dlq_is_topic(topic)) /* headers may say anything, and no registry has a subject of that */
                 return SL_DLQ_NO_SIGNAL;
         sl_buf_printf(&subject, "%.*s-value", SL_FMT(topic));
         uint16_t n = find(w, sl_buf_cstr(&subject), 0);
@@ -57,7 +58,7 @@ static uint16_t subject_of(struct sl_dlq_worker *w, struct sl_str topic)
         return n;
 }
 
-uint16_t sl_dlq_signal_of(const struct sl_dlq_topic *t, const struct sl_dlq_item *it, int64_t seen_ms)
+uint16_t sl_dlq_signal_of(struct sl_dlq_topic *t, const struct sl_dlq_item *it, int64_t seen_ms)
 {
         struct sl_dlq_worker *w = t->w;
         struct sl_str rest;
@@ -89,10 +90,11 @@ static void count_waiters(struct sl_dlq_worker *w)
 static enum sl_rc look(struct sl_dlq_worker *w, const struct sl_dlq_signal *s, int64_t *ret, struct sl_err *err)
 {
         const struct sl_registry_schema *schema = NULL;
-        const char *topic = s->subject ? strchr(s->subject, '\n') : NULL;
-        if (topic) {
+        if (s->of) {
+                const char *topic = strchr(s->subject, '\n');
                 struct sl_buf connector = {0};
                 sl_buf_add(&connector, s->subject, (size_t)(topic - s->subject));
+                sl_dlq_topic_lenders(s->of); /* its configuration may be another one since, its key too */
                 enum sl_rc rc = w->assist->shape(s->of->assist, sl_buf_cstr(&connector), topic + 1, w->env->stop, ret, err);
                 sl_buf_free(&connector);
                 return rc;

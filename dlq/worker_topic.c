@@ -293,7 +293,7 @@ void sl_dlq_topic_scan_opts(struct sl_dlq_topic *t, struct sl_dlq_scan_opts *ret
                                          .improve_arg = t->assist};
 }
 
-static void ask_lenders(struct sl_dlq_topic *t)
+void sl_dlq_topic_lenders(struct sl_dlq_topic *t)
 {
         struct sl_dlq_worker *w = t->w;
         if (!w->assist || (t->lent_ms && sl_mono_ms() - t->lent_ms < LENT_MS))
@@ -345,7 +345,7 @@ static enum sl_rc read_new(struct sl_dlq_topic *t, const struct sl_reader_part *
 {
         struct sl_dlq_scan_opts opts;
         int64_t now = sl_wall_ms();
-        ask_lenders(t);
+        sl_dlq_topic_lenders(t);
         sl_dlq_topic_scan_opts(t, &opts);
         opts.ranges = ranges;
         opts.range_count = n;

@@ -9,12 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
+#include "dlq/decode.h"
 #include "dlq/letter.h"
 #include "dlq/opts.h"
 #include "dlq/policy.h"
 #include "dlq/rules.h"
 #include "dlq/scan.h"
 #include "dlq/waiting.h"
+#include "dlq/worker.h"
 
 static unsigned seed;
 
@@ -375,6 +377,150 @@ static void test_actions(void **state)
         refused(RULE(",\"action\":\"repair\",\"repair\":{\"transforms\":{}}"), "the key transforms");
 }
 
+/* ---- what is waited for ---- */
+
+struct sl_dlq_assist {
+        int64_t shape;
+        unsigned looks, asked;
+};
+
+static struct sl_dlq_assist *lends(void *program, const struct sl_dlq_assist_opts *opts)
+{
+        (void)opts;
+        return program;
+}
+
+static bool looks(struct sl_dlq_assist *a)
+{
+        a->looks++;
+        return true;
+}
+
+static bool sink_has_shape(const struct sl_dlq_assist *a, const char *connector)
+{
+        (void)a;
+        return strcmp(connector, "sink") == 0;
+}
+
+static enum sl_rc shape_now(const struct sl_dlq_assist *a, const char *connector, const char *topic, const atomic_bool *stop, int64_t *ret,
+                            struct sl_err *err)
+{
+        (void)stop;
+        (void)err;
+        assert_string_equal(connector, "sink");
+        assert_string_equal(topic, "orders");
+        ((struct sl_dlq_assist *)a)->asked++;
+        *ret = a->shape;
+        return SL_OK;
+}
+
+struct asking {
+        struct sl_dlq_worker w;
+        struct sl_dlq_topic t;
+        struct sl_dlq_assist a;
+        struct sl_dlq_worker_cfg cfg;
+        struct sl_loop_env env;
+        struct sl_dlq_assist_ops ops;
+        atomic_bool stop;
+};
+
+static void begin_asking(struct asking *g)
+{
+        struct sl_props client = {0};
+        struct sl_err err = {0};
+        *g = (struct asking){.cfg = {.connect = "self", .target_ms = 1000000},
+                             .ops = {.open = lends, .refresh = looks, .has_shape = sink_has_shape, .shape = shape_now},
+                             .a = {.shape = 7}};
+        g->ops.program = &g->a;
+        g->env.stop = &g->stop;
+        sl_props_set(&client, "schema.registry.url", "http://127.0.0.1:1");
+        sl_props_set(&client, "max.retries", "0");
+        assert_int_equal(sl_dlq_decode_new(&client, &g->w.decode, &err), SL_OK);
+        sl_props_free(&client);
+        g->w.cfg = &g->cfg;
+        g->w.env = &g->env;
+        g->w.assist = &g->ops;
+        g->w.topics = &g->t;
+        g->w.topic_count = 1;
+        g->t.w = &g->w;
+        sl_dlq_topic_lenders(&g->t);
+}
+
+static void end_asking(struct asking *g)
+{
+        sl_dlq_signals_free(&g->w);
+        sl_dlq_decode_free(g->w.decode);
+        sl_waiting_free(&g->t.waiting);
+}
+
+static uint16_t wait_for(struct asking *g, struct sl_str connector, struct sl_str topic, int64_t seen_ms)
+{
+        const struct sl_dlq_item it = {
+                .code = "schema", .class = SL_SCHEMA, .stage = SL_STAGE_TASK_PUT, .connector = connector, .origin = {.topic = topic}};
+        uint16_t n = sl_dlq_signal_of(&g->t, &it, seen_ms);
+        sl_waiting_push(&g->t.waiting, &(struct sl_wait_entry){.due_ms = 1, .expires_ms = INT64_MAX, .signal = n});
+        return n;
+}
+
+static void ask_now(struct asking *g)
+{
+        for (uint32_t i = 0; i < g->w.signal_count; i++)
+                g->w.signals[i].ask_ms = 0;
+        g->w.signal_at_ms = 0;
+        sl_dlq_signals_poll(&g->w);
+}
+
+/* A table that is another one releases who waits for it, over a restart, too; it is asked with what its connector is now. */
+static void test_targets(void **state)
+{
+        (void)state;
+        struct asking g, later;
+        begin_asking(&g);
+        assert_int_equal(wait_for(&g, SL_STR("sink"), SL_STR("orders"), 5), 1);
+        ask_now(&g);
+        ask_now(&g);
+        assert_int_equal(g.a.asked, 2);
+        assert_int_equal(g.t.waiting.items[0].signal, 1);
+        assert_int_equal(g.a.looks, 1);
+        g.t.lent_ms -= 3600000;
+        g.a.shape = 3; /* not newer: another one */
+        ask_now(&g);
+        assert_int_equal(g.a.looks, 2);
+        assert_int_equal(g.t.waiting.items[0].signal, 0);
+        assert_int_equal(wait_for(&g, SL_STR("sink"), SL_STR("orders"), 5), 0);
+        assert_int_equal(wait_for(&g, SL_STR("sink"), SL_STR("orders"), INT64_MAX), 1);
+        json_t *kept = sl_dlq_signals_json(&g.w);
+        begin_asking(&later);
+        sl_dlq_signals_load(&later.w, kept);
+        later.a.shape = 4;
+        ask_now(&later); /* nobody waits yet */
+        assert_int_equal(later.a.asked, 0);
+        assert_int_equal(wait_for(&later, SL_STR("sink"), SL_STR("orders"), INT64_MAX), 1);
+        ask_now(&later);
+        assert_int_equal(later.t.waiting.items[0].signal, 0);
+        json_decref(kept);
+        end_asking(&g);
+        end_asking(&later);
+}
+
+/* Headers of letters may say anything: what no topic or connector is called is asked nobody, and does not end the process. */
+static void test_odd_targets(void **state)
+{
+        (void)state;
+        struct asking g;
+        begin_asking(&g);
+        const struct sl_str topics[] = {SL_STR("sink\norders"), SL_STR("a\nb"), {"orders\0x", 8}, SL_STR("a b"), SL_STR("")};
+        for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
+                assert_int_equal(wait_for(&g, SL_STR("other"), topics[i], 5), SL_DLQ_NO_SIGNAL);
+                assert_int_equal(wait_for(&g, SL_STR("sink"), topics[i], 5), SL_DLQ_NO_SIGNAL);
+        }
+        assert_int_equal(wait_for(&g, (struct sl_str){"sink\0x", 6}, SL_STR("orders"), 5), 1); /* of the subject orders-value */
+        for (int i = 0; i < 3; i++)
+                ask_now(&g);
+        assert_int_equal(g.a.asked, 0);
+        end_asking(&g);
+}
+
 int main(void)
 {
         const char *given = getenv("SLUICE_SEED");
@@ -384,6 +530,7 @@ int main(void)
                 cmocka_unit_test(test_delays),  cmocka_unit_test(test_limits), cmocka_unit_test(test_budget),
                 cmocka_unit_test(test_breaker), cmocka_unit_test(test_waiting), cmocka_unit_test(test_seen),
                 cmocka_unit_test(test_sets),    cmocka_unit_test(test_actions), cmocka_unit_test(test_returns),
+                cmocka_unit_test(test_targets), cmocka_unit_test(test_odd_targets),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
