@@ -119,7 +119,6 @@ void sl_dlq_run_improve(void *arg, struct sl_dlq_item *it, struct sl_arena *aren
         }
 }
 
-/* The topics that records without origin may come from: --source, those of --connect's connectors, the name's. */
 /* One that a person named: a wrong name would leave everything unresolved without a word. */
 static enum sl_rc is_there(struct sl_dlq_run *run, const char *topic, const char *option)
 {
@@ -128,6 +127,7 @@ static enum sl_rc is_there(struct sl_dlq_run *run, const char *topic, const char
         return n > 0 ? SL_OK : sl_fail(&run->err, SL_E_CONFIG, "There is no topic %s to search for origins (%s)", topic, option);
 }
 
+/* The topics that records without origin may come from: --source, those of --connect's connectors, the name's. */
 static enum sl_rc find_origins(struct sl_dlq_run *run, const struct sl_dlq_scan_opts *scan)
 {
         const char *topics[SL_DLQ_LENT_TOPICS + 3];

@@ -160,7 +160,7 @@ static bool read_rfc3339(const char *v, int64_t *ret_ms)
         if (*s == '+' || *s == '-') {
                 int h, m;
                 char more;
-                if (sscanf(s + 1, "%2d:%2d%c", &h, &m, &more) != 2 || h > 23 || m > 59)
+                if (sscanf(s + 1, "%2d:%2d%c", &h, &m, &more) != 2 || h < 0 || h > 23 || m < 0 || m > 59)
                         return false;
                 offset = (*s == '-' ? -1 : 1) * (h * 60 + m) * 60000L;
         } else if (!date_only && strcasecmp(s, "Z") != 0) {
@@ -189,13 +189,13 @@ static bool read_offsets(struct parse *p, const char *v)
                 if (good && *end == ':') {
                         const char *from = end + 1;
                         a = strtoll(from, &end, 10);
-                        good = end > from && a >= 0;
+                        good = end > from && a >= 0 && a < INT64_MAX; /* the range ends behind it */
                         b = a;
                         if (good && *end == '-') {
                                 from = end + 1;
                                 b = strtoll(from, &end, 10);
+                                good = end == from || (b >= a && b < INT64_MAX);
                                 b = end > from ? b : -1; /* open end */
-                                good = b == -1 || b >= a;
                         }
                 }
                 if (f->range_count == SL_DLQ_RANGES_MAX)

@@ -559,8 +559,10 @@ static void options(void **state)
         assert_int_equal(o.filter.groups[0], 255);
         sl_dlq_opts_free(&o);
         char *const *bad[] = {ARGS("--topic", "t"), ARGS("--bootstrap-server", "b"), ARGS(BASE, "--class", "odd"), ARGS(BASE, "--offsets", "0:9-3"),
-                              ARGS(BASE, "--offsets", "0:1,0:2-1"), ARGS(BASE, "--since", "yesterday"), ARGS(BASE, "--since", "2026-11-31T00:00:00Z"),
-                              ARGS(BASE, "--until", "2026-02-29"), ARGS(BASE, "--until", "2026-02-28T10:00:00+25:00"), ARGS(BASE, "--where", "a..b=1"),
+                              ARGS(BASE, "--offsets", "0:1,0:2-1"), ARGS(BASE, "--offsets", "0:5--1"),
+                              ARGS(BASE, "--offsets", "0:9223372036854775807"), ARGS(BASE, "--offsets", "0:1-9223372036854775807"), ARGS(BASE, "--since", "yesterday"), ARGS(BASE, "--since", "2026-11-31T00:00:00Z"),
+                              ARGS(BASE, "--until", "2026-02-29"), ARGS(BASE, "--until", "2026-02-28T10:00:00+25:00"),
+                              ARGS(BASE, "--until", "2026-02-28T10:00:00+-5:00"), ARGS(BASE, "--where", "a..b=1"),
                               ARGS(BASE, "--where", "a[=1"), ARGS(BASE, "--group", "12"), ARGS(BASE, "--apply"),
                               ARGS(BASE, "what"), ARGS(BASE, "--limit", "0"), ARGS(BASE, "--json=1"), ARGS(BASE, "--topic")};
         for (size_t i = 0; i < COUNT(bad); i++) {
