@@ -179,6 +179,10 @@ def run(step, size, timeout):
         one["result"] = json.loads(written.read_text())
         if not verdicts(one["result"]):
             one["failed"] = "says nothing of what was wanted"
+        try:
+            one["plot"] = plot.bars(step.title, step.draw(one["result"]))
+        except (KeyError, TypeError, StopIteration) as error:  # the others go on
+            one["failed"] = one["failed"] or f"has not the figures of its plot: {error!r}"
     return one
 
 
@@ -212,6 +216,7 @@ def report(args, steps, done, about):
     out += [f"{len(missed)} of {count} figures that were wanted are missed, {len(failed)} of {len(done)} benches failed.", ""]
     out += [f"- {line}" for line in failed + missed]
     out += [f"- **not run yet**: {', '.join(not_run)}"] if not_run else []
+    out += [f"- left out by the options: {', '.join(args.left_out)}"] if args.left_out else []
     out += [""] if out[-1] else []
     out += ["## The machine", "", *(f"- {line}" for line in about), f"- took {sum(one['seconds'] for one in done.values()) / 60:.0f} minutes"]
     for step in steps:
@@ -219,10 +224,10 @@ def report(args, steps, done, about):
             continue
         one = done[step.name]
         out += ["", f"## {step.title}", "", f"`{f'tests/bench/run {step.bench} ' + one['options']}".rstrip() + f"`: {one['seconds']:.0f} s", ""]
-        if one["result"]:
+        if one.get("plot"):
             drawing = args.report.parent / "bench" / f"{step.name}.svg"
             drawing.parent.mkdir(parents=True, exist_ok=True)
-            drawing.write_text(plot.bars(step.title, step.draw(one["result"])))
+            drawing.write_text(one["plot"])
             out += [f"![{step.title}](bench/{step.name}.svg)", ""]
         out += ["```", *words(one["lines"]), "```"]
     args.report.write_text("\n".join(out) + "\n")
@@ -239,7 +244,9 @@ def main(steps, argv=None):
     args = parser.parse_args(argv)
     if unknown := set(args.only or []) - {step.name for step in steps}:
         parser.error(f"no such bench: {' '.join(sorted(unknown))}")
+    known = [step.name for step in steps]
     steps = [step for step in steps if step.sizes[SIZES.index(args.size)] is not None and (not args.only or step.name in args.only)]
+    args.left_out = [name for name in known if name not in {step.name for step in steps}]
     about, done = machine(), {}
     for step in steps:
         print(f"{step.title} ...", flush=True)

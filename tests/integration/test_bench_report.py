@@ -73,6 +73,7 @@ def test_a_miss_is_not_green_and_stands_first(run, result):
         ((None, 0, 0), "wrote no result"),
         ((FINE, 30, 0), "took longer than 2 s"),
         (({"rate": 1.0}, 0, 0), "says nothing of what was wanted"),
+        (({"wanted": FINE["wanted"]}, 0, 0), "has not the figures of its plot: KeyError('rate')"),
     ],
 )
 def test_a_bench_that_failed_is_not_green(run, bad, why):
@@ -90,4 +91,9 @@ def test_an_old_result_is_none(run, tmp_path):
 
 def test_sizes(run):
     code, text = run("--quick", one=(FINE, 0, 0))
-    assert code == 0 and "`tests/bench/run all --quick`" in text
+    assert code == 0 and "`tests/bench/run all --quick`" in text and "left out" not in text
+
+
+def test_what_is_left_out_is_told(run):
+    code, text = run("--only", "two", one=(FINE, 0, 0), two=(FINE, 0, 0), three=(FINE, 0, 0))
+    assert code == 0 and text.index("- left out by the options: one, three") < text.index("## Title of two")
