@@ -598,6 +598,17 @@ static bool plain_member(struct sl_resolve *r, const struct sl_value *in, struct
         return good;
 }
 
+/* A member under its new name must be the only one: of two of a name readers take one, and the other is lost. */
+static bool are_single(struct sl_resolve *r, const struct sl_value *in, const struct sl_value *items)
+{
+        for (uint32_t i = 0; i < in->len; i++)
+                for (uint32_t k = 0; items[2 * i].ptr != in->items[2 * i].ptr && k < in->len; k++)
+                        if (k != i && sl_str_eq(sl_v_as_str(&items[2 * i]), sl_v_as_str(&items[2 * k])))
+                                return REFUSE(r, "%s: --rename makes a second member %.*s", path(r),
+                                              (int)(items[2 * i].len < 60 ? items[2 * i].len : 60), items[2 * i].ptr);
+        return true;
+}
+
 /* A default's value in JSON: a number, true, false or null where it reads as one, else a string. */
 static struct sl_value plain_default(const char *text)
 {
@@ -651,6 +662,8 @@ static bool change_plain(struct sl_resolve *r, const struct sl_value *in, struct
                 for (uint32_t i = 0; i < in->len; i++)
                         if (!plain_member(r, &in->items[2 * i], &items[2 * i], &items[2 * i + 1]))
                                 return false;
+                if (!are_single(r, in, items))
+                        return false;
                 *ret = sl_v_items(SL_MAP, items, add_defaults(r, items, in->len));
                 return true;
         }

@@ -346,6 +346,10 @@ static void plain_json(void **state)
         check(&o, "{\"currency\":null}", "{\"currency\":\"EUR\"}", NULL);
         check(&o, "{\"currency\":\"USD\",\"n\":3.0,\"m\":3}", "{\"currency\":\"USD\",\"n\":3.0,\"m\":3}", NULL);
         check(&o, "{\"id\":\"x\"}", NULL, "id: the text can't be read as INT64");
+        check(&o, "{\"amt\":3,\"amount\":4}", NULL, "the value: --rename makes a second member amount");
+        struct sl_dlq_opts two = {.rename = {{"amt=amount", "sum=amount"}, 2}};
+        check(&two, "{\"lines\":[{\"amt\":3},{\"sum\":4}]}", "{\"lines\":[{\"amount\":3},{\"amount\":4}]}", NULL);
+        check(&two, "{\"lines\":[{\"amt\":3},{\"sum\":4,\"amt\":5}]}", NULL, "lines: --rename makes a second member amount");
 }
 
 static const struct sl_schema *record_of(const struct sl_field *fields, uint32_t n)
