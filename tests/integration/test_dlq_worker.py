@@ -143,7 +143,7 @@ def test_transient_letters_are_retried_once(made, kafka):
     """Each lands once, as the original was; failures of other classes stay, duplicates count once, nothing is retried early."""
     made.fail(letter(made.source, 1, 5, b"a", b"\x00\xff"), letter(made.source, 1, 5, b"a", b"\x00\xff"))
     made.fail(letter(made.source, 0, 7, None, None), letter(made.source, 1, 8, b"b", b"late", cause="com.acme.PriceRuleException"))
-    made.run()
+    made.run(**{"consumer.override.message.max.bytes": 2_000_000})  # more than a scan fetches at a time
     begun = time.time() * 1000
     records = made.arrived(2)
     made.wait_value("sluice_dlq_retried_total", 2, **{"class": "transient"})

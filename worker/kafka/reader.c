@@ -140,6 +140,7 @@ static enum sl_rc new_client(struct sl_reader *r, const struct sl_reader_opts *o
                                              "queued.max.messages.kbytes", "8192",
                                              "fetch.message.max.bytes",  "1048576",
                                              "fetch.max.bytes",          "1048576",
+                                             "message.max.bytes",        "1000000", /* an override may have more, which librdkafka refuses */
                                              "fetch.wait.max.ms",        "50",
                                              NULL};
         rd_kafka_conf_t *conf;
