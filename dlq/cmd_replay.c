@@ -234,7 +234,7 @@ int sl_dlq_cmd_replay(struct sl_dlq_run *run)
                         break;
                 /* The registry's client has tried for a while; who asks for a plan sits in front of it. */
                 bool asks = !opts.apply && run->err.id == SL_E_REGISTRY_UNREACHABLE;
-                if (!again || asks || i == TRIES) {
+                if (!again || asks || i == TRIES || atomic_load(&run->stop)) {
                         rc = run->err.rc;
                         break;
                 }

@@ -866,3 +866,24 @@ def test_what_fails_while_it_reads_is_told(kafka, dlq, names, tmp_path):
     away.write_text("schema.registry.url=http://127.0.0.1:1\n")
     dlq("replay", dead, "--command-config", away, "--where", "a=1", code=4)
     assert "Registry" in dlq.stderr
+
+
+def test_ctrl_c_says_what_stands(kafka, dlq, names):
+    """130 and a sentence, soon; the same line goes on with the rest, and each goes once."""
+    source, dead = names
+    kafka.create_topic(source)
+    kafka.create_topic(dead)
+    produce(kafka, dead, [letter(source, 0, n, b"%d" % n) for n in range(60)])
+
+    def begun():
+        return any(json.loads(r.value)["action"] == "replay.begun" for r in kafka.consume_all("sluice-dlq-audit") if r.key == dead.encode())
+
+    line = ("--apply", "--rate", "1/s")  # a minute, if nobody ended it
+    running = dlq.start("replay", dead, *line)
+    wait_until(begun, 30, "the job has begun")
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=20 * SLOW)
+    assert running.returncode == 130, said
+    assert "interrupted; what was committed stands, and the same command line goes on" in said
+    assert counts(dlq.plan(dead, "--apply", "--rate", "1000/s"))["replay"] == 60  # of the whole job
+    assert sorted(int(r.key) for r in kafka.consume_all(source)) == list(range(60))
