@@ -21,11 +21,10 @@ static bool json_is(struct sl_str json, const char *path, const char *value, str
         return found.ptr ? sl_str_eqc(found, value) : strcmp(value, "null") == 0;
 }
 
-static bool in_ranges(const struct sl_dlq_filter *f, const struct sl_dlq_item *it)
+bool sl_dlq_filter_place(const struct sl_dlq_filter *f, int32_t partition, int64_t offset)
 {
         for (uint32_t i = 0; i < f->range_count; i++)
-                if (f->ranges[i].id == it->partition && it->offset >= f->ranges[i].begin &&
-                    (f->ranges[i].end < 0 || it->offset < f->ranges[i].end))
+                if (f->ranges[i].id == partition && offset >= f->ranges[i].begin && (f->ranges[i].end < 0 || offset < f->ranges[i].end))
                         return true;
         return !f->range_count;
 }
@@ -50,7 +49,7 @@ uint32_t sl_dlq_filter_parts(const struct sl_dlq_filter *f, struct sl_reader_par
 
 bool sl_dlq_filter_early(const struct sl_dlq_filter *f, const struct sl_dlq_item *it, struct sl_arena *arena)
 {
-        if (!in_ranges(f, it))
+        if (!sl_dlq_filter_place(f, it->partition, it->offset))
                 return false;
         if (f->since_ms && it->timestamp_ms < f->since_ms)
                 return false;

@@ -21,6 +21,8 @@ struct sl_dlq_filter {
 };
 /* What is to be read for its ranges: one a partition, into ret[SL_DLQ_RANGES_MAX]. */
 uint32_t sl_dlq_filter_parts(const struct sl_dlq_filter *f, struct sl_reader_part *ret);
+/* Is the place in one of its ranges? Nothing else of a record needs to be known, so what lies between ranges is not looked at. */
+bool sl_dlq_filter_place(const struct sl_dlq_filter *f, int32_t partition, int64_t offset);
 /* What can be told before a record is classified (cheap), and after it. arena: scratch memory of the record. */
 bool sl_dlq_filter_early(const struct sl_dlq_filter *f, const struct sl_dlq_item *it, struct sl_arena *arena);
 bool sl_dlq_filter_late(const struct sl_dlq_filter *f, const struct sl_dlq_item *it);

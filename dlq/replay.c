@@ -76,7 +76,7 @@ static enum sl_rc selected(struct run *r, struct sl_dlq_item *it, bool *ret)
 {
         const struct sl_reader_part *part = sl_dlq_job_part(r->job, it->partition);
         *ret = false;
-        if (!part || it->offset >= part->end)
+        if (!part || it->offset >= part->end || !sl_dlq_filter_place(&r->filter, it->partition, it->offset))
                 return SL_OK;
         SL_TRY(sl_dlq_item_text(r->o->scan.decode, &r->filter, it, &r->arena, r->err));
         bool wanted = sl_dlq_filter_early(&r->filter, it, &r->arena) && sl_dlq_filter_late(&r->filter, it);

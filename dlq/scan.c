@@ -224,7 +224,7 @@ static enum sl_rc next_messages(struct sl_dlq_scan *s, const struct sl_kmsg **re
 enum sl_rc sl_dlq_scan_next(struct sl_dlq_scan *s, struct sl_dlq_item **ret, uint32_t *ret_n, struct sl_err *err)
 {
         const struct sl_kmsg *msgs;
-        uint32_t got, n = 0;
+        uint32_t got, meant, n = 0;
         do {
                 sl_arena_reset(&s->arena);
                 SL_TRY(next_messages(s, &msgs, &got, err));
@@ -232,10 +232,12 @@ enum sl_rc sl_dlq_scan_next(struct sl_dlq_scan *s, struct sl_dlq_item **ret, uin
                         s->cap = got;
                         s->items = sl_realloc(s->items, s->cap * sizeof(*s->items));
                 }
+                meant = 0;
                 for (uint32_t i = 0; i < got; i++)
-                        sl_dlq_item_parse(&s->items[i], &msgs[i], s->opts.rules, &s->arena);
-                SL_TRY(fetch_originals(s, got, err));
-                for (uint32_t i = 0; i < got; i++) {
+                        if (sl_dlq_filter_place(s->opts.filter, msgs[i].partition, msgs[i].offset))
+                                sl_dlq_item_parse(&s->items[meant++], &msgs[i], s->opts.rules, &s->arena);
+                SL_TRY(fetch_originals(s, meant, err));
+                for (uint32_t i = 0; i < meant; i++) {
                         struct sl_dlq_item *it = &s->items[n];
                         if (n != i)
                                 *it = s->items[i];

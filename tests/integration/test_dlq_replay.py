@@ -866,6 +866,10 @@ def test_what_fails_while_it_reads_is_told(kafka, dlq, names, tmp_path):
     away.write_text("schema.registry.url=http://127.0.0.1:1\n")
     dlq("replay", dead, "--command-config", away, "--where", "a=1", code=4)
     assert "Registry" in dlq.stderr
+    produce(kafka, dead, [letter(source, 0, n, b"k", b) for n, b in ((2, b"\0\0\0\0\1abc"), (3, b'{"a":1}'))])
+    where = ("--command-config", away, "--where", "a=1", "--offsets")
+    assert counts(dlq.plan(dead, *where, "0:1")) == expect(selected=1, replay=1)  # of the others nothing needs to be known
+    assert [one["offset"] for one in map(json.loads, dlq("list", dead, *where, "0:3,0:1", "--json").splitlines())] == [1, 3]
 
 
 def test_ctrl_c_says_what_stands(kafka, dlq, names):
