@@ -263,6 +263,17 @@ def test_every_step_of_a_new_connector(make_worker, kafka, tmp_path, unique, act
         assert [r.value for r in wait_until(lambda t=topic: kafka.consume_all(t), what=f"the line, after {point}")] == [b"one"], point
 
 
+def test_a_join_that_fails(make_worker):
+    """Joining is tried once more; a worker that still can't join ends and says so."""
+    worker = make_worker(env={"SLUICE_FAULTS": script("cluster.before_join@1", "fail")}).start()
+    assert "fault point cluster.before_join struck" in worker.log_text() and "tried once more" in worker.log_text()
+    assert worker.stop() == 0
+    worker.env["SLUICE_FAULTS"] = ",".join(script(f"cluster.before_join@{n}", "fail") for n in (1, 2))
+    with pytest.raises(stand.StandError, match="ended with 4"):
+        worker.start()
+    assert "the worker can't start: joining the cluster" in worker.log_text()
+
+
 def connect_headers(topic, partition, offset):
     values = {
         "topic": topic,

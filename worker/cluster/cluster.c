@@ -237,7 +237,8 @@ enum sl_rc sl_cluster_open(const struct sl_cluster_opts *opts, struct sl_cluster
                 rc = open_member(c, err);
         if (rc == SL_OK) {
                 atomic_store(&c->fresh, alone(c));
-                rc = announce(c, c->placement.version, err); /* nothing runs here yet */
+                rc = SL_FAULT("cluster.before_join") ? sl_fail(err, SL_E_KAFKA, "fault point cluster.before_join")
+                                                     : announce(c, c->placement.version, err); /* nothing runs here yet */
         }
         if (rc != SL_OK) {
                 sl_err_prefix(err, "joining the cluster %s", opts->cfg->group_id);

@@ -77,6 +77,14 @@ static enum sl_rc open_cluster(struct sl_herder *h, struct sl_err *err)
                 .wake = sl_herder_wake,
                 .arg = h,
         };
+        /* A process that was frozen here finds its time over before anything was tried: once more. */
+        struct sl_err why = {0};
+        enum sl_rc rc = sl_cluster_open(&opts, &h->cluster, &why);
+        if (rc != SL_TRANSIENT || stopping(h)) {
+                *err = why;
+                return rc;
+        }
+        sl_log_err(SL_LOG_WARN, &why, "tried once more");
         return sl_cluster_open(&opts, &h->cluster, err);
 }
 
