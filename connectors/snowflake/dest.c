@@ -133,11 +133,11 @@ static enum sl_rc first(struct sl_sf_dests *ts, struct sl_sf_dest *t, struct sl_
         return SL_OK;
 }
 
-/* The table describes itself anew when it likes: what the encoder has must be what it has now, before the next row. */
-static enum sl_rc follow(struct sl_sf_dests *ts, struct sl_sf_dest *t, struct sl_err *err)
+/* The table describes itself anew when it likes (fresh: now): what the encoder has must be what it has now, before the next row. */
+static enum sl_rc follow(struct sl_sf_dests *ts, struct sl_sf_dest *t, bool fresh, struct sl_err *err)
 {
         const struct sl_sf_desc *desc;
-        enum sl_rc rc = curable(sl_sf_table_describe(t->table, false, &desc, err), err);
+        enum sl_rc rc = curable(sl_sf_table_describe(t->table, fresh, &desc, err), err);
         if (rc == SL_OK && desc->serial != t->serial)
                 use_desc(ts->cfg, t, desc);
         return rc;
@@ -147,7 +147,7 @@ enum sl_rc sl_sf_dest_prepare(struct sl_sf_dests *ts, struct sl_sf_dest *t, stru
 {
         if (!t->ready)
                 return curable(first(ts, t, err), err);
-        return t->checked ? follow(ts, t, err) : SL_OK;
+        return t->checked ? follow(ts, t, false, err) : SL_OK;
 }
 
 enum sl_rc sl_sf_dest_evolve(struct sl_sf_dests *ts, struct sl_sf_dest *t, struct sl_err *err)
@@ -164,16 +164,12 @@ enum sl_rc sl_sf_dest_evolve(struct sl_sf_dests *ts, struct sl_sf_dest *t, struc
 
 enum sl_rc sl_sf_dest_again(struct sl_sf_dests *ts, struct sl_sf_dest *t, bool *ret, struct sl_err *err)
 {
-        const struct sl_sf_desc *desc;
         int64_t now = sl_mono_ms();
         *ret = false;
         if (!t->checked || (t->again_ms && now - t->again_ms < AGAIN_MS))
                 return SL_OK;
         t->again_ms = now;
-        enum sl_rc rc = curable(sl_sf_table_describe(t->table, true, &desc, err), err);
-        if (rc != SL_OK)
-                return rc;
-        use_desc(ts->cfg, t, desc);
+        SL_TRY(follow(ts, t, true, err));
         *ret = true;
         return SL_OK;
 }

@@ -72,8 +72,8 @@ def restarting(worker, name, *words):
         assert word in trace, trace
 
 
-def test_a_letter_waits_for_its_column(worker, kafka, snowflake, unique):
-    """A table that the sink may not change: its letters go back by themselves when somebody has added the column."""
+def fixed_table(worker, kafka, snowflake, unique, poll_ms, retry_ms):
+    """A table that the sink may not change, and a dead-letter connector for what does not fit; gives the dead-letter topic."""
     dead = f"{unique}-dlq"
     for topic in (unique, dead):
         kafka.create_topic(topic)
@@ -82,20 +82,29 @@ def test_a_letter_waits_for_its_column(worker, kafka, snowflake, unique):
             "errors.deadletterqueue.context.headers.enable": "true", "snowflake.validation": "client_side"}  # fmt: skip
     worker.run(unique, {**config(snowflake, unique), **more})
     mender = {"connector.class": "sluice.dlq", "dlq.topics": dead, "dlq.ledger.topic": f"{unique}-ledger", "dlq.audit.topic": f"{unique}-audit",
-              "dlq.poll.interval.ms": "100", "dlq.signal.interval.ms": "1100", "dlq.target.interval.ms": "1100", "dlq.retry.schema_mismatch.initial.ms": "100"}  # fmt: skip
+              "dlq.poll.interval.ms": str(poll_ms), "dlq.signal.interval.ms": "1100", "dlq.target.interval.ms": "1100",
+              "dlq.retry.schema_mismatch.initial.ms": str(retry_ms)}  # fmt: skip
     worker.run(f"{unique}-mend", mender)
+    return dead
+
+
+def columns_known(kafka, unique):
+    """Has the dead-letter connector noted what fits in the table?"""
+    values = [json.loads(r.value) for r in kafka.consume_all(f"{unique}-ledger") if json.loads(r.key)[0] == "worker"]
+    return values and f"{unique}\n{unique}" in values[-1]["subjects"]
+
+
+def test_a_letter_waits_for_its_column(worker, kafka, snowflake, unique):
+    """A table that the sink may not change: its letters go back by themselves when somebody has added the column."""
+    dead = fixed_table(worker, kafka, snowflake, unique, poll_ms=100, retry_ms=100)
     produce(kafka, unique, [{"id": 0}, {"id": 1, "note": "x"}, {"id": 2}])
 
     def waits():
         values = [s.value for s in Metrics(worker).all("sluice_dlq_waiting_letters", connector=f"{unique}-mend")]
         return sum(values) == 1
 
-    def known():
-        values = [json.loads(r.value) for r in kafka.consume_all(f"{unique}-ledger") if json.loads(r.key)[0] == "worker"]
-        return values and f"{unique}\n{unique}" in values[-1]["subjects"]
-
     wait_until(waits, 30, "the letter waits")
-    wait_until(known, 30, "the columns are known")
+    wait_until(lambda: columns_known(kafka, unique), 30, "the columns are known")
     time.sleep(3)  # asked twice more, and nothing has changed
     assert [i for (i,) in snowflake.rows(f'select "id" from "{unique}" order by 1')] == [0, 2]
     snowflake.sql(f'alter table "{unique}" add column "note" varchar')
@@ -107,23 +116,10 @@ def test_a_letter_waits_for_its_column(worker, kafka, snowflake, unique):
 
 def test_a_column_comes_just_after_a_look(worker, kafka, snowflake, unique):
     """The sink looks at its table every two seconds at most: letters that it refused by an older look go back once more."""
-    dead = f"{unique}-dlq"
-    for topic in (unique, dead):
-        kafka.create_topic(topic)
-    snowflake.sql(f'create table "{unique}" (record_metadata variant, "id" number) enable_schema_evolution = false')
-    more = {"errors.tolerance": "all", "errors.deadletterqueue.topic.name": dead, "errors.deadletterqueue.topic.replication.factor": "1",
-            "errors.deadletterqueue.context.headers.enable": "true", "snowflake.validation": "client_side"}  # fmt: skip
-    worker.run(unique, {**config(snowflake, unique), **more})
-    mender = {"connector.class": "sluice.dlq", "dlq.topics": dead, "dlq.ledger.topic": f"{unique}-ledger", "dlq.audit.topic": f"{unique}-audit",
-              "dlq.poll.interval.ms": "50", "dlq.signal.interval.ms": "1100", "dlq.target.interval.ms": "1100", "dlq.retry.schema_mismatch.initial.ms": "10"}  # fmt: skip
-    worker.run(f"{unique}-mend", mender)
+    dead = fixed_table(worker, kafka, snowflake, unique, poll_ms=50, retry_ms=10)
     produce(kafka, unique, [{"id": 1, "note": "x"}])
 
-    def known():
-        values = [json.loads(r.value) for r in kafka.consume_all(f"{unique}-ledger") if json.loads(r.key)[0] == "worker"]
-        return values and f"{unique}\n{unique}" in values[-1]["subjects"]
-
-    wait_until(known, 30, "the columns are known")
+    wait_until(lambda: columns_known(kafka, unique), 30, "the columns are known")
     time.sleep(3)  # the sink's last look is older than two seconds
     probe = confluent_kafka.Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": f"{unique}-probe"})
     produce(kafka, unique, [{"id": 2, "never": "x"}])
