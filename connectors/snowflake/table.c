@@ -86,9 +86,8 @@ static enum sl_rc gate_enter(struct sl_sf_table *t, struct held *h, struct sl_er
         h->gate = sl_buf_cstr(&t->gate);
         pthread_mutex_lock(&gates_lock);
         while (rc == SL_OK && is_held(h->gate)) {
-                int64_t until = sl_wall_ns() + GATE_WAIT_MS * 1000000LL;
-                struct timespec ts = {until / 1000000000, until % 1000000000};
-                pthread_cond_timedwait(&gates_freed, &gates_lock, &ts);
+                struct timespec until = sl_mono_after(GATE_WAIT_MS);
+                pthread_cond_clockwait(&gates_freed, &gates_lock, CLOCK_MONOTONIC, &until);
                 if (!t->opts.tick)
                         continue;
                 pthread_mutex_unlock(&gates_lock);

@@ -266,8 +266,8 @@ static void test_bad_schemas(void **state sl_unused)
                 "{\"type\":\"int\",\"connect.version\":\"x\"}",
                 "{\"type\":\"int\",\"connect.parameters\":[]}",
                 "{\"type\":\"int\",\"connect.type\":\"int9\"}",
-                "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"io.confluent.connect.avro.MapEntry\","
-                "\"fields\":[]}}",
+                ("{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"io.confluent.connect.avro.MapEntry\","
+                 "\"fields\":[]}}"),
         };
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
                 struct codec c;

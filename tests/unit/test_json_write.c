@@ -312,7 +312,7 @@ static void repeated_structs(void **state)
         (void)state;
         struct sl_field inner[9];
         for (int i = 0; i < 9; i++)
-                inner[i] = (struct sl_field)F("abcdefghi" + i, O(i % 2 ? SL_STRING : SL_INT64));
+                inner[i] = (struct sl_field)F(&"abcdefghi"[i], O(i % 2 ? SL_STRING : SL_INT64));
         const struct sl_schema *schema = STRUCT(F("s", sl_schema_intern(&(struct sl_schema){
                                                                .type = SL_STRUCT, .fields = inner, .field_count = 9})));
         struct sl_json_writer *kept = sl_json_writer_new(SL_DECIMAL_BASE64, true);

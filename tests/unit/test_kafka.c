@@ -189,7 +189,7 @@ static void test_refused_first_batch(void **state)
         ok(sl_producer_begin(p, &err));
         rd_kafka_mock_push_request_errors(mock, 0 /* Produce */, 1, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
         for (int i = 0; i < 5; i++)
-                ok(put(p, "t-first", 0, "12345" + i, "v", &err));
+                ok(put(p, "t-first", 0, &"12345"[i], "v", &err));
         ok(sl_producer_commit(p, &err));
         sl_producer_free(p);
 

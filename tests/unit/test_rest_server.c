@@ -249,8 +249,8 @@ static void header_rules(void **state)
                 "set : b",
                 "set X-A: ",
                 "setDate X-A: later",
-                "set X-A: a\x01"
-                "b",
+                ("set X-A: a\x01"
+                 "b"),
                 "set X-A: b,",
                 "set Content-Length: 3",
         };
