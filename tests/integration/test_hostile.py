@@ -104,6 +104,7 @@ class Lines:
         self.proxy, self.path, self.topic, self.count = proxy, path, topic, 0
         base = {"bootstrap.servers": f"127.0.0.1:{proxy.port}", "key.converter": STRING, "value.converter": STRING}
         kinds = ["", *(f"{kind}." for kind in ("producer", "consumer", "admin"))]
+        base |= {"rebalance.timeout.ms": 10000, "consumer.max.poll.interval.ms": 10000}  # so long a member waits for a lost answer
         self.worker = make_worker(base | {f"{kind}{key}": value for kind in kinds for key, value in QUICK.items()})
         self.source = {"connector.class": "FileStreamSource", "file": str(path), "topic": topic}
         self.sink = s3_config(store, topic, flush_size=5, s3_retry_backoff_ms=10)

@@ -13,6 +13,7 @@ import pytest
 
 import stand
 from conftest import wait_until
+from hostile import Broker
 
 BINARY = os.environ.get("SLUICE_KAFKA_MEMBER", stand.PLACES["SLUICE_ROOT"] / "build" / "dev" / "tests" / "kafka_member")
 SHORT, LONG = 3000, 60000
@@ -100,8 +101,8 @@ class Process:
 def start(kafka, tmp_path):
     made = []
 
-    def make(*args):
-        process = Process(tmp_path / f"{len(made)}.log", kafka.bootstrap, *args)
+    def make(*args, bootstrap=kafka.bootstrap):
+        process = Process(tmp_path / f"{len(made)}.log", bootstrap, *args)
         made.append(process)
         return process
 
@@ -114,10 +115,10 @@ def start(kafka, tmp_path):
 def cluster(start, unique):
     """cluster("a", "b", session=SHORT) gives members that have joined one after the other: the first is the leader."""
 
-    def join(*names, session=LONG, wait=True):
+    def join(*names, session=LONG, rebalance=LONG, wait=True, **where):
         members = []
         for name in names:
-            members.append(start(unique, "cluster", name, session, 500))
+            members.append(start(unique, "cluster", name, session, 500, rebalance, **where))
             if wait:
                 wait_until(lambda: members[-1].joined, what=f"{name} joined")
         return members
@@ -233,6 +234,20 @@ def test_a_session_of_a_quarter_of_an_hour(cluster):
     """Longer than librdkafka lets a request wait."""
     (a,) = cluster("a", session=900000)
     assert a.list() == ["a"]
+
+
+def test_a_lost_answer_to_joining(cluster, kafka):
+    """As when the coordinator's machine or a firewall between vanishes while the group waits for others: no reset, no answer."""
+    with Broker(kafka.port, SEED) as proxy:
+        proxy.keep_back("JoinGroup", 2)  # the first one only gives a new member its id
+        (a,) = cluster("a", session=SHORT, rebalance=4000, bootstrap=f"127.0.0.1:{proxy.port}")
+        assert proxy.kept_back["JoinGroup"] == 0 and a.list() == ["a"]
+
+
+def test_polled_more_seldom_than_a_rebalance_waits(cluster):
+    a, b = cluster("a", "b", session=SHORT, rebalance=SHORT)
+    a.must("sleep 5000")
+    wait_until(lambda: a.joined and a.proved and b.joined and a.list() == ["a", "b"], what="both are members again")
 
 
 def test_members_of_another_kind(cluster, kafka):

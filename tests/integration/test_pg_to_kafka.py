@@ -243,6 +243,7 @@ def test_stop_and_restart_without_loss_or_duplicate(env_worker, kafka, database)
     worker.run("pg", database.config(table_include_list="public.accounts"))
     topic = f"{database.prefix}.public.accounts"
     written = 3
+    read(kafka, topic, written)  # RUNNING comes before the snapshot, as in Connect
     for turn in range(4):
         rows = 2000
         database.sql(f"insert into accounts select i, 'x' from generate_series({written + 1}, {written + rows}) i")

@@ -171,7 +171,7 @@ class Broker(_Listener):
     def __init__(self, target, seed):
         self.target, self.seed = target, seed
         self.spare()
-        self.told = {}
+        self.told, self.kept_back = {}, {}
         self._count = {}
         super().__init__()
         self._theirs, self._ours = (b"127.0.0.1" + struct.pack(">i", port) for port in (target, self.port))
@@ -181,6 +181,10 @@ class Broker(_Listener):
 
     def spare(self):
         self._way, self._rate = None, 0
+
+    def keep_back(self, api, count):
+        """The next so many answers of this API never come."""
+        self.kept_back = {api: count}
 
     def serve(self, client):
         asked = {}  # request's number: API
@@ -206,9 +210,13 @@ class Broker(_Listener):
 
     def _harm(self, api, body):
         whole = struct.pack(">i", len(body)) + body
+        api = self.APIS.get(api, str(api))
+        with self._lock:
+            if self.kept_back.get(api):
+                self.kept_back[api] -= 1
+                return b""
         if not self._way:
             return whole
-        api = self.APIS.get(api, str(api))
         with self._lock:
             number = self._count[api] = self._count.get(api, 0) + 1
             chance = random.Random(f"{self.seed} {self._way} {api} {number}")

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One worker's membership and one compacted store, without the worker: for tests that kill and stop it. Takes a command
- * a line on standard input, answers each with a line of JSON, and ends with its input. kafka_member BOOTSTRAP GROUP
- * TOPIC INSTANCE SESSION_MS HEARTBEAT_MS     a member; topic exists state | prove MS | list | leave kafka_member
- * BOOTSTRAP TOPIC                                            a store; topic is made fence ID (- = plain) | put K=V... |
- * refresh MS | state Members are polled when librdkafka calls, and every second. */
+ * a line on standard input, answers each with a line of JSON, and ends with its input.
+ *
+ * - kafka_member BOOTSTRAP GROUP TOPIC INSTANCE SESSION_MS HEARTBEAT_MS REBALANCE_MS: a member; the topic exists.
+ *   state | prove MS | list | hammer | sleep MS | leave
+ * - kafka_member BOOTSTRAP TOPIC: a store; the topic is made.
+ *   fence ID (- = plain) | put K=V... | refresh MS | state
+ *
+ * Members are polled when librdkafka calls, and every second. */
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -113,6 +117,9 @@ static void member_command(char *line, int64_t began)
                 answer(SL_OK, NULL, began, "");
         } else if (strcmp(line, "list") == 0) {
                 list(began);
+        } else if (strncmp(line, "sleep ", 6) == 0) {
+                poll(NULL, 0, atoi(line + 6)); /* and nothing is polled */
+                answer(SL_OK, NULL, began, "");
         } else if (strcmp(line, "leave") == 0) {
                 end_member();
                 answer(SL_OK, NULL, began, "");
@@ -137,6 +144,7 @@ static enum sl_rc open_member(char **argv, struct sl_err *err)
                                       .client_id = argv[4],
                                       .session_timeout_ms = atoi(argv[5]),
                                       .heartbeat_ms = atoi(argv[6]),
+                                      .rebalance_timeout_ms = atoi(argv[7]),
                                       .wake = wake};
         return sl_member_new(&opts, &member, err);
 }
@@ -245,7 +253,7 @@ int main(int argc, char **argv)
 {
         struct sl_err err = {0};
 
-        if (argc != 3 && argc != 7)
+        if (argc != 3 && argc != 8)
                 return 2;
         sl_log_init(getenv("MEMBER_DEBUG") ? SL_LOG_DEBUG : SL_LOG_INFO, false);
         sl_props_set(&props, "bootstrap.servers", argv[1]);
@@ -260,7 +268,7 @@ int main(int argc, char **argv)
         wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         enum sl_rc rc = sl_admin_new(&cfg, "admin", &admin, &err);
         if (rc == SL_OK)
-                rc = argc == 7 ? open_member(argv, &err) : open_store(argv, &err);
+                rc = argc == 8 ? open_member(argv, &err) : open_store(argv, &err);
         if (rc == SL_OK)
                 run();
         else

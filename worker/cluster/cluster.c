@@ -183,6 +183,7 @@ static enum sl_rc open_member(struct sl_cluster *c, struct sl_err *err)
                 .client_id = client_id,
                 .session_timeout_ms = cfg->session_ms,
                 .heartbeat_ms = cfg->heartbeat_ms,
+                .rebalance_timeout_ms = cfg->rebalance_timeout_ms,
                 .wake = c->opts.wake,
                 .arg = c->opts.arg,
         };

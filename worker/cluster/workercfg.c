@@ -182,7 +182,9 @@ const struct sl_cfg_def sl_worker_defs[] = {
          .group = "Cluster", .doc = "How often a worker shows that it lives; at most a third of session.timeout.ms."},
         {SL_CFG_INT(T, rebalance_timeout_ms, "rebalance.timeout.ms"), .def = "60000", .flags = SL_CFG_HAS_MIN,
          .min = 1, .group = "Cluster",
-         .doc = "A task that moves waits so long for its old worker to end it; then it starts and fences the old one."},
+         .doc = "A task that moves waits so long for its old worker to end it; then it starts and fences the old one. A "
+                "rebalance waits so long for a worker that does not join it, and a worker for the answer to its joining (at "
+                "least session.timeout.ms)."},
         {SL_CFG_LONG(T, rebalance_delay_ms, "scheduled.rebalance.max.delay.ms"), .def = "0", .flags = SL_CFG_HAS_MIN,
          .group = "Cluster",
          .doc = "How long the tasks of a lost worker wait for it to come back. Differs from Connect's default "

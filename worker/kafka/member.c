@@ -22,6 +22,7 @@
 #define ASK_MS 3000
 #define JOIN_PATIENCE_MS 2000
 #define SOCKET_MOST_MS 300000 /* librdkafka takes no more */
+#define POLL_MOST_MS 86400000 /* nor of this */
 
 /* Where a handle thinks it stands in the group. */
 struct place {
@@ -138,22 +139,27 @@ static void on_event(rd_kafka_t *rk, void *opaque)
 
 static enum sl_rc configure(const struct sl_member *m, rd_kafka_conf_t *conf, struct sl_err *err)
 {
-        char session[16], heartbeat[16], limit[16], why[256];
+        char session[16], heartbeat[16], rebalance[16], limit[16], why[256];
         const char *const forced[] = {
                 "group.id", m->opts.group_id, "group.instance.id", m->opts.instance_id, "group.protocol", "classic",
                 "partition.assignment.strategy", "cooperative-sticky", "session.timeout.ms", session,
                 "heartbeat.interval.ms", heartbeat,
-                /* The caller polls every second; this is also how long a rebalance waits for a live member that
-                   doesn't. */
-                "max.poll.interval.ms", "900000",
+                /* Also how long a rebalance waits for a live member that does not come, and how long the answer to JoinGroup is
+                   waited for: one that got lost with its connection's other end keeps us out for so long. */
+                "max.poll.interval.ms", rebalance,
                 /* A rebalance is not gone through while a commit, one of our proofs, has no answer: librdkafka gives up one
                    that waits for a coordinator that was away after this time. Joining has a limit of its own. */
                 "socket.timeout.ms", limit, "topic.metadata.refresh.interval.ms", "2000", "enable.auto.commit",
                 "false", "enable.auto.offset.store", "false", "enable.partition.eof", "false",
                 "allow.auto.create.topics", "false", "queued.max.messages.kbytes", "1024", NULL};
 
+        const int wait = m->opts.rebalance_timeout_ms;
         snprintf(session, sizeof(session), "%d", m->opts.session_timeout_ms);
         snprintf(heartbeat, sizeof(heartbeat), "%d", m->opts.heartbeat_ms);
+        snprintf(rebalance, sizeof(rebalance), "%d",
+                 wait < m->opts.session_timeout_ms ? m->opts.session_timeout_ms
+                 : wait > POLL_MOST_MS             ? POLL_MOST_MS
+                                                   : wait); /* as librdkafka takes it */
         snprintf(limit, sizeof(limit), "%d",
                  m->opts.session_timeout_ms < SOCKET_MOST_MS ? m->opts.session_timeout_ms : SOCKET_MOST_MS);
         for (size_t i = 0; forced[i]; i += 2)

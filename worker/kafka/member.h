@@ -21,6 +21,7 @@ struct sl_member_opts {
         const char *instance_id;   /* group.instance.id: [a-zA-Z0-9._-], at most 249 */
         const char *client_id;
         int session_timeout_ms, heartbeat_ms;
+        int rebalance_timeout_ms;  /* how long a rebalance waits for a member, and a member for the answer to its joining */
         /* There may be something for sl_member_poll. From one of librdkafka's threads: must not block or call back. May be NULL. */
         void (*wake)(void *arg);
         void *arg;

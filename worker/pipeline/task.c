@@ -12,7 +12,8 @@
 #include "pipeline/internal.h"
 
 #define BACKOFF_FIRST_MS 500
-#define BACKOFF_MAX_MS 60000
+#define BACKOFF_MAX_MS 10000  /* what was away for long is noticed soon when it is back */
+#define RECURS_MAX_MS 60000   /* see recurs() */
 #define GRACE_MS 3000
 
 const char *sl_task_state_name(enum sl_task_state s)
@@ -112,11 +113,19 @@ static bool restartable(const struct sl_err *err)
         return err->rc == SL_TRANSIENT && err->scope != SL_SCOPE_RECORD;
 }
 
+/* A line that opened has its trouble behind it; but two that fence each other open each time, and so does one whose rows
+ * need a registry that is away, or whose object's name is taken. */
+static bool recurs(const struct sl_err *err)
+{
+        return err->id == SL_E_KAFKA_FENCED || err->id == SL_E_REGISTRY_UNREACHABLE || err->id == SL_E_S3_EXISTS;
+}
+
 static int64_t backoff_ms(uint32_t attempt, const struct sl_err *err, unsigned *seed)
 {
         int64_t ms = (int64_t)BACKOFF_FIRST_MS << (attempt < 8 ? attempt : 7);
-        if (ms > BACKOFF_MAX_MS)
-                ms = BACKOFF_MAX_MS;
+        int64_t most = recurs(err) ? RECURS_MAX_MS : BACKOFF_MAX_MS;
+        if (ms > most)
+                ms = most;
         if (err->retry_after_ms > ms)
                 ms = err->retry_after_ms;
         return ms / 2 + rand_r(seed) % (ms / 2 + 1);
@@ -149,10 +158,7 @@ static void run(struct sl_task *t)
                                                : sl_sink_run(t, &opened, &err);
                 if (rc == SL_OK || (err.id == SL_E_STOPPED && sl_task_halted(t)))
                         continue;
-                /* A line that opened has its trouble behind it; but two that fence each other open each time, and so does one whose rows
-                 * need a registry that is away, or whose object's name is taken. */
-                bool recurs = err.id == SL_E_KAFKA_FENCED || err.id == SL_E_REGISTRY_UNREACHABLE || err.id == SL_E_S3_EXISTS;
-                if (opened && (!recurs || sl_mono_ms() - began >= BACKOFF_MAX_MS))
+                if (opened && (!recurs(&err) || sl_mono_ms() - began >= RECURS_MAX_MS))
                         attempt = 0;
                 sl_taskstats_class(t->stats, rc);
                 int32_t max = restart_max(t);
