@@ -605,7 +605,7 @@ class Chaos(base.Run):
         """The topic of `spare` is deleted and made again; what commits from then on must be in the new one."""
         topic = pipe.topics["spare"]
         with self.locks["topic"]:
-            stand.wait_until(lambda: self.make_anew(topic), 60 * SLOW, f"a new {topic}", 0.2)
+            stand.wait_until(lambda: self.make_anew(topic), 180 * SLOW, f"a new {topic}", 0.2)
             pipe.seen.pop(topic, None)
             pipe.since = stand.wait_until(lambda: self.postgres.sql("select last_value from audit_n_seq", pipe.name)[0][0], 60, "audit's end")
 
@@ -637,6 +637,8 @@ class Chaos(base.Run):
         pipe.tear_down()
         violations = pipe.report.wrong + self.broken
         violations += self.at_rest(pipe) if not violations else []
+        if not violations:
+            self.forget(name)
         with contextlib.suppress(requests.RequestException):
             self.injected = sum(self.account.state()["injected"].values())
         self.looks += pipe.watch.looks
@@ -649,6 +651,13 @@ class Chaos(base.Run):
             print(f"         {violation}", flush=True)
         return {"round": number, "counts": pipe.counts, "faults": dict(faults), "looks": pipe.watch.looks, "memory": pipe.watch.memory,
                 "plan": plan, "violations": violations}  # fmt: skip
+
+    def forget(self, name):
+        """A round's topics, which nothing reads any more: after SIGKILL a broker reads again what all topics hold before it answers."""
+        with contextlib.suppress(confluent_kafka.KafkaException):
+            old = [topic for topic in self.admin.list_topics(timeout=10).topics if re.match(rf"{name}\D", topic)]
+            for answer in self.admin.delete_topics(old, operation_timeout=10).values() if old else ():
+                answer.result(15)
 
     def at_rest(self, pipe):
         """I8: what the workers still hold when they have nothing to do."""
