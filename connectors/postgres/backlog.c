@@ -24,8 +24,8 @@
 #include "base/fault.h"
 #include "connectors/postgres/slot.h"
 
-#define RING_BYTES (16u << 20)
-#define RING_ROWS (1u << 16)
+#define RING_BYTES (4u << 20)
+#define RING_ROWS (1u << 15)
 #define ROW_COST 64 /* of malloc and the ring */
 #define ADVANCE_BYTES (256 << 20)
 #define ADVANCE_MS 5000

@@ -80,6 +80,7 @@ void sl_pg_relations_init(struct sl_pg_relations *r)
         r->source_schema = sl_schema_intern(&s);
         r->block_schema = sl_schema_intern(&b);
         sl_arena_init(&r->arena, 16 * 1024);
+        sl_arena_init(&r->scratch, 4096);
 }
 
 void sl_pg_relations_free(struct sl_pg_relations *r)
@@ -87,6 +88,7 @@ void sl_pg_relations_free(struct sl_pg_relations *r)
         sl_map_free(&r->map, NULL);
         sl_map_free(&r->topics, NULL);
         sl_arena_free(&r->arena);
+        sl_arena_free(&r->scratch);
 }
 
 static struct sl_str oid_key(const uint32_t *oid)
@@ -264,12 +266,12 @@ static const struct sl_schema *row_struct(struct sl_pg_relations *r, const struc
 {
         uint32_t n = 0;
         int field_mode = r->cfg->adjust_field;
-        struct sl_field *fields = sl_arena_alloc(&r->arena, (rel->n + 2) * sizeof(*fields));
+        struct sl_field *fields = sl_arena_alloc(&r->scratch, (rel->n + 2) * sizeof(*fields));
         if (key) {
                 for (uint32_t k = 0; k < rel->nkey; k++) {
                         struct sl_pg_column *col = &rel->cols[rel->key_cols[k]];
                         col->key = (int32_t)k;
-                        fields[n++] = (struct sl_field){sl_pg_adjust_name(field_mode, false, col->name, &r->arena), 0,
+                        fields[n++] = (struct sl_field){sl_pg_adjust_name(field_mode, false, col->name, &r->scratch), 0,
                                                         col->key_schema};
                 }
                 if (rel->identity.ptr)
@@ -278,15 +280,15 @@ static const struct sl_schema *row_struct(struct sl_pg_relations *r, const struc
                 for (uint32_t i = 0; i < rel->n; i++)
                         if (rel->cols[i].out >= 0)
                                 fields[n++] = (struct sl_field){
-                                        sl_pg_adjust_name(field_mode, false, rel->cols[i].name, &r->arena), 0,
+                                        sl_pg_adjust_name(field_mode, false, rel->cols[i].name, &r->scratch), 0,
                                         rel->cols[i].schema};
         }
-        const char *name = sl_arena_printf(&r->arena, "%s.%s", rel->topic.ptr, key ? "Key" : "Value");
+        const char *name = sl_arena_printf(&r->scratch, "%s.%s", rel->topic.ptr, key ? "Key" : "Value");
         struct sl_schema s = {.type = SL_STRUCT,
                               .optional = !key,
                               .fields = fields,
                               .field_count = n,
-                              .name = sl_pg_adjust_name(r->cfg->adjust_schema, true, name, &r->arena)};
+                              .name = sl_pg_adjust_name(r->cfg->adjust_schema, true, name, &r->scratch)};
         return sl_schema_intern(&s);
 }
 
@@ -320,12 +322,12 @@ static void bind_envelope(struct sl_pg_relations *r, struct sl_pg_relation *rel)
                                           {"ts_ms", 0, oi64},
                                           {"ts_us", 0, oi64},
                                           {"ts_ns", 0, oi64}};
-        const char *name = sl_arena_printf(&r->arena, "%s.Envelope", rel->topic.ptr);
+        const char *name = sl_arena_printf(&r->scratch, "%s.Envelope", rel->topic.ptr);
         struct sl_schema s = {.type = SL_STRUCT,
                               .version = 2,
                               .fields = fields,
                               .field_count = 8,
-                              .name = sl_pg_adjust_name(r->cfg->adjust_schema, true, name, &r->arena)};
+                              .name = sl_pg_adjust_name(r->cfg->adjust_schema, true, name, &r->scratch)};
         rel->envelope_schema = sl_schema_intern(&s);
         sl_pg_relation_source(r, rel);
 }
@@ -342,16 +344,33 @@ void sl_pg_relation_source(const struct sl_pg_relations *r, struct sl_pg_relatio
         src[SL_PG_S_TABLE] = sl_v_str(sl_str_c(rel->table));
 }
 
-/* Bind and keep a relation whose wire part is filled in; the one known already when nothing changed. */
-static enum sl_rc finish(struct sl_pg_relations *r, struct sl_pg_relation *rel, const PGresult *cat, char identity,
+/* A copy of the wire part that lasts. */
+static struct sl_pg_relation *keep(struct sl_pg_relations *r, const struct sl_pg_relation *seen)
+{
+        struct sl_pg_relation *rel = sl_arena_alloc(&r->arena, sizeof(*rel));
+        size_t size = (seen->n + 1) * sizeof(*rel->cols);
+        *rel = *seen;
+        rel->schema = sl_arena_strdup(&r->arena, seen->schema);
+        rel->table = sl_arena_strdup(&r->arena, seen->table);
+        rel->cols = memcpy(sl_arena_alloc(&r->arena, size), seen->cols, size);
+        for (uint32_t i = 0; i < rel->n; i++)
+                rel->cols[i].name = sl_arena_strdup(&r->arena, seen->cols[i].name);
+        return rel;
+}
+
+/* Bind and keep a relation whose wire part was seen; the one known already when nothing changed: Postgres describes a table
+ * again after every ANALYZE. */
+static enum sl_rc finish(struct sl_pg_relations *r, const struct sl_pg_relation *seen, const PGresult *cat, char identity,
                          struct sl_pg_relation **ret, struct sl_err *err)
 {
         struct sl_buf print = {0};
-        struct sl_pg_relation *before = sl_map_get(&r->map, oid_key(&rel->oid));
-        fingerprint(rel, cat, &print);
+        struct sl_pg_relation *before = sl_map_get(&r->map, oid_key(&seen->oid)), *rel = NULL;
+        fingerprint(seen, cat, &print);
         bool same = before && sl_str_eq(before->print, (struct sl_str){print.ptr, print.len});
-        if (!same)
+        if (!same) {
+                rel = keep(r, seen);
                 rel->print = (struct sl_str){sl_arena_strndup(&r->arena, print.ptr, print.len), print.len};
+        }
         sl_buf_free(&print);
         if (same) {
                 *ret = before;
@@ -411,16 +430,17 @@ static enum sl_rc await_catalog(struct sl_pg_relations *r, const struct sl_pg_re
 enum sl_rc sl_pg_relation_from_message(struct sl_pg_relations *r, const struct sl_pgoutput *m, struct sl_err *err)
 {
         sl_auto_pgresult *cat = NULL;
-        struct sl_pg_relation *rel = sl_arena_zalloc(&r->arena, sizeof(*rel)), *kept;
+        sl_arena_reset(&r->scratch);
+        struct sl_pg_relation *rel = sl_arena_zalloc(&r->scratch, sizeof(*rel)), *kept;
         rel->oid = m->oid;
-        rel->schema = m->schema.len ? sl_arena_strndup(&r->arena, m->schema.ptr, m->schema.len) : "pg_catalog";
-        rel->table = sl_arena_strndup(&r->arena, m->name.ptr, m->name.len);
+        rel->schema = m->schema.len ? sl_arena_strndup(&r->scratch, m->schema.ptr, m->schema.len) : "pg_catalog";
+        rel->table = sl_arena_strndup(&r->scratch, m->name.ptr, m->name.len);
         rel->n = m->n;
-        rel->cols = sl_arena_zalloc(&r->arena, (rel->n + 1) * sizeof(*rel->cols));
+        rel->cols = sl_arena_zalloc(&r->scratch, (rel->n + 1) * sizeof(*rel->cols));
         struct sl_cur items = m->items;
         for (uint32_t i = 0; i < rel->n; i++) {
                 struct sl_pgoutput_column c = sl_pgoutput_column(&items);
-                rel->cols[i].name = sl_arena_strndup(&r->arena, c.name.ptr, c.name.len);
+                rel->cols[i].name = sl_arena_strndup(&r->scratch, c.name.ptr, c.name.len);
                 rel->cols[i].type = c.type;
                 rel->cols[i].typmod = c.typmod;
                 rel->cols[i].wire_key = c.key;
@@ -435,21 +455,22 @@ enum sl_rc sl_pg_relation_from_catalog(struct sl_pg_relations *r, PGconn *conn, 
 {
         sl_auto_pgresult *cat = NULL;
         SL_TRY(ask_catalog(r, conn, oid, &cat, err));
-        struct sl_pg_relation *rel = sl_arena_zalloc(&r->arena, sizeof(*rel));
+        sl_arena_reset(&r->scratch);
+        struct sl_pg_relation *rel = sl_arena_zalloc(&r->scratch, sizeof(*rel));
         int n = PQntuples(cat);
         if (n == 0) {
                 *ret = NULL;
                 return SL_OK;
         }
         rel->oid = oid;
-        rel->schema = sl_arena_strdup(&r->arena, PQgetvalue(cat, 0, C_SCHEMA));
-        rel->table = sl_arena_strdup(&r->arena, PQgetvalue(cat, 0, C_TABLE));
-        rel->cols = sl_arena_zalloc(&r->arena, ((size_t)n + 1) * sizeof(*rel->cols));
+        rel->schema = PQgetvalue(cat, 0, C_SCHEMA);
+        rel->table = PQgetvalue(cat, 0, C_TABLE);
+        rel->cols = sl_arena_zalloc(&r->scratch, ((size_t)n + 1) * sizeof(*rel->cols));
         for (int i = 0; i < n; i++) {
                 if (PQgetvalue(cat, i, C_GENERATED)[0] == 't') /* not published, so not in the stream either */
                         continue;
                 struct sl_pg_column *col = &rel->cols[rel->n++];
-                col->name = sl_arena_strdup(&r->arena, PQgetvalue(cat, i, C_NAME));
+                col->name = PQgetvalue(cat, i, C_NAME);
                 col->type = (uint32_t)strtoul(PQgetvalue(cat, i, C_TYPE), NULL, 10);
                 col->typmod = atoi(PQgetvalue(cat, i, C_TYPMOD));
                 col->wire_key = atoi(PQgetvalue(cat, i, C_KEY)) > 0;

@@ -388,8 +388,8 @@ def workload_report(args, results, rows):
         row = {"seconds": seconds, "rate_to_pg_recvlogical": spread([b["seconds"] / r["seconds"] for b, r in zip(base, runs)])}
         for key in ("cpu_seconds", "walsender_cpu_seconds", "broker_cpu_seconds", "rss_peak_mb"):
             if key in runs[0]:
-                scale = 1 if key == "rss_peak_mb" else 1e6 / rows
-                row[key if scale == 1 else key + "_per_million"] = spread([r[key] * scale for r in runs])
+                name, scale = (key, 1) if key == "rss_peak_mb" else (f"{key}_per_million", 1e6 / rows)
+                row[name] = spread([r[key] * scale for r in runs])
         summary[who] = row
         cell = lambda key, pick="median": f"{row[key][pick]:.2f}" if key in row else ""  # noqa: E731
         wall = f"{seconds['median']:.2f} ({seconds['min']:.2f}-{seconds['max']:.2f})"

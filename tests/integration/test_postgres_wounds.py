@@ -219,6 +219,29 @@ def test_39_a_value_of_300_mb(own_worker, kafka, database):
     assert [record.value["op"] for record in read(kafka, f"{database.prefix}.public.t", 2, 120)] == ["c", "c"]
 
 
+def test_a_table_that_is_described_again_and_again(own_worker, kafka, database):
+    """Postgres does so after every ANALYZE, of autovacuum's too: what stays the same takes no more memory."""
+    columns = ", ".join(f"c{i} int" for i in range(800))
+    database.sql(f"create table t (id int primary key, {columns})")
+    own_worker.run("pg", database.config(table_include_list="public.t"))
+    topic, rounds = f"{database.prefix}.public.t", 0
+
+    def analyzed(times):
+        nonlocal rounds
+        with database.connect(autocommit=True) as db:
+            for rounds in range(rounds + 1, rounds + times + 1):
+                db.execute(f"insert into t (id) values ({rounds})")
+                db.execute("analyze t")
+        wait_until(lambda: written(kafka, topic) >= rounds, 60, "the records")
+        assert len(read(kafka, topic, rounds)) == rounds
+        return int(pathlib.Path(f"/proc/{own_worker.pid}/statm").read_text().split()[1]) * 4096 >> 20
+
+    before = analyzed(30)
+    after = analyzed(200)
+    if SLOW == 1:
+        assert after - before < 10, f"{before} MB, then {after} MB"
+
+
 class LazyPostgres(stand.Postgres):
     """Flushes WAL when a synchronous commit asks for it. The end of a segment would flush, so one segment holds all."""
 

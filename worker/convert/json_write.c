@@ -506,6 +506,7 @@ static sl_cold enum sl_rc bind_schema(struct sl_json_writer *w, const struct sl_
                 encoder_free(e);
                 return rc;
         }
+        e->steps = sl_realloc(e->steps, e->count * sizeof(*e->steps)); /* there may be a thousand tables */
         sl_plans_put(&w->encoders, schema, *ret = e);
         return SL_OK;
 }
