@@ -282,6 +282,17 @@ enum sl_rc sl_pg_spool_abort(struct sl_pg_spool *sp, uint32_t xid, uint32_t sub,
         return SL_OK;
 }
 
+bool sl_pg_spool_subs(struct sl_pg_spool *sp, uint32_t xid, struct sl_buf *out)
+{
+        const struct txn *x = *find(sp, xid);
+        if (!x || !x->sub_count)
+                return false;
+        for (uint32_t i = 0; i < x->sub_count; i++)
+                sl_buf_printf(out, "%c%u", i ? ',' : '{', x->subs[i].xid);
+        sl_buf_addc(out, '}');
+        return true;
+}
+
 /* ---- reading ---- */
 
 enum sl_rc sl_pg_spool_replay(struct sl_pg_spool *sp, uint32_t xid, bool *ret_empty, uint64_t *ret_first,

@@ -23,6 +23,8 @@ enum sl_rc sl_pg_spool_add(struct sl_pg_spool *sp, uint32_t xid, uint64_t lsn, c
                            struct sl_err *err);
 /* Forget the subtransaction, or all of it (sub == xid); what is not known had no messages. */
 enum sl_rc sl_pg_spool_abort(struct sl_pg_spool *sp, uint32_t xid, uint32_t sub, struct sl_err *err);
+/* The subtransactions of which messages wait, as SQL's '{1,2}'; false = none. */
+bool sl_pg_spool_subs(struct sl_pg_spool *sp, uint32_t xid, struct sl_buf *out);
 /* Bytes that wait, in memory and on disk. */
 uint64_t sl_pg_spool_bytes(const struct sl_pg_spool *sp);
 

@@ -13,6 +13,11 @@
  * Meanwhile other transactions and keepalives go their way, and what they confirm may lie behind the open transaction's changes:
  * the server sends every transaction that commits after the confirmed LSN, from its first change on.
  *
+ * Servers of 14 to 17, maybe later ones, do not always say that a subtransaction was rolled back: not when its changes had been put
+ * aside on the server's disk before it streamed them, as those before the place where the session begins are
+ * (ReorderBufferTruncateTXN marks as streamed what has changes in memory, and tells the end of nothing else). So at the commit the
+ * server's own record of all subtransactions is asked, and a transaction with an untold one is read again through SQL, unstreamed.
+ *
  * The walsender calls send() for every row; when we sleep on the socket each of these wakes us, which costs it more than the row
  * itself. So after a read that gave many rows we sleep by the clock, and read what has gathered. */
 #include <stdio.h>
@@ -228,13 +233,44 @@ static enum sl_rc bracket(struct sl_pg_task *t, char kind, uint64_t lsn, struct 
         return sl_pg_line_message(t->line, lsn, (struct sl_str){msg, (size_t)(p - msg)}, b, &used, err);
 }
 
+/* Is any of these subtransactions rolled back, or so old that nobody knows? $1: the lower 32 bits of their xids, which are near n.
+ * One of a transaction that is committing can still be in progress. */
+static const char undone_sql[] =
+        "SELECT 1 FROM (SELECT x, n, pg_catalog.mod(n - x, 4294967296) AS d FROM pg_catalog.unnest($1::bigint[]) x, (SELECT"
+        " pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::numeric AS n) s) i WHERE coalesce("
+        "pg_catalog.pg_xact_status((n - d + CASE WHEN d > 2147483648 THEN 4294967296 ELSE 0 END)::text::xid8), 'aborted')"
+        " = 'aborted' LIMIT 1";
+
+/* Do all changes in the spool belong to the committed transaction? If not, the stream is left at once, before anything behind it is
+ * read; the backlog's reader finds the transaction behind the line's position. */
+static enum sl_rc check_subs(struct sl_pg_task *t, uint32_t xid, bool *ret_whole, struct sl_err *err)
+{
+        sl_auto_pgresult *res = NULL;
+        struct sl_buf subs = {0};
+        enum sl_rc rc = SL_OK;
+        *ret_whole = true;
+        if (sl_pg_spool_subs(t->st.spool, xid, &subs)) {
+                const char *params[] = {sl_buf_cstr(&subs)};
+                rc = sl_pg_query(*t->rels.catalog, &t->who, &res, err, undone_sql, 1, params);
+                *ret_whole = rc == SL_OK && PQntuples(res) == 0;
+        }
+        sl_buf_free(&subs);
+        if (rc != SL_OK || *ret_whole)
+                return rc;
+        sl_warn("the server did not say that a part of transaction %u was rolled back (a fault of PostgreSQL's streaming): the "
+                "transaction is read again without streaming, and so is what follows until the task opens again",
+                xid);
+        t->st.unstreamed = t->st.far = true;
+        return SL_OK;
+}
+
 /* A message about a streamed transaction, or of one of its blocks. */
 static enum sl_rc streamed(struct sl_pg_task *t, uint64_t lsn, struct sl_str msg, struct sl_batch *b, struct sl_err *err)
 {
         struct sl_pg_stream *s = &t->st;
         struct sl_pgoutput_block m;
         uint64_t first;
-        bool empty;
+        bool empty, whole;
         SL_TRY(sl_pgoutput_decode_block(msg, s->block, &m, err));
         if (!s->spool || s->unstreamed)
                 return sl_fail(err, SL_E_PG_PROTOCOL, "the server streams a transaction unasked");
@@ -248,6 +284,9 @@ static enum sl_rc streamed(struct sl_pg_task *t, uint64_t lsn, struct sl_str msg
         case 'A':
                 return sl_pg_spool_abort(s->spool, m.xid, m.sub, err);
         case 'c':
+                SL_TRY(check_subs(t, m.xid, &whole, err));
+                if (sl_unlikely(!whole))
+                        return SL_OK;
                 SL_TRY(sl_pg_spool_replay(s->spool, m.xid, &empty, &first, err));
                 if (empty && PQserverVersion(t->repl) >= 150000) /* unstreamed it would not be sent either */
                         return sl_pg_spool_abort(s->spool, m.xid, m.xid, err);

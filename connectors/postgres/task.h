@@ -32,7 +32,7 @@ struct sl_pg_stream {
         int64_t sent_us;   /* the server's clock when it sent the last message */
         uint64_t read_lsn; /* of the last message: while a transaction is streamed no commit moves the line */
         struct sl_pg_spool *spool; /* of protocol 2, once it was used; lives as long as the task */
-        bool unstreamed; /* the server could not do it */
+        bool unstreamed; /* the server could not do it, or not right */
         bool block;     /* inside a block of a streamed transaction */
         bool replaying; /* its end has come: the line gets it from the spool before anything else is read */
         struct sl_pgoutput_block commit; /* of the replayed one */

@@ -2,12 +2,14 @@
 """Transactions that the server streams before they end. The server's logical_decoding_work_mem is 64 kB, so that nearly all
 are; each test makes sure that they were."""
 
+import contextlib
 import json
 import os
 import pathlib
 import random
 import time
 
+import psycopg
 import pytest
 
 import stand
@@ -202,6 +204,52 @@ def test_random_transactions(make_worker, database, kafka, seed, tmp_path):
             assert row | got[key] == row, f"seed {seed}: {table} {key}"
     assert streamed(database, names[1]) > 1 and streamed(database, names[2]) > 0
     assert not any(tmp_path.glob("sluice-spool*"))
+
+
+@pytest.mark.parametrize("slots", [True, False])
+def test_untold_rollback(make_worker, database, kafka, slots):
+    """What a transaction did before the place where a session begins is on the server's disk when it is streamed, and that a savepoint
+    of it is rolled back the server (14 to 17) then does not say. Without a free slot there is no reading through SQL either."""
+    database.sql("create table big(id int primary key, note text); create table small(id serial primary key)")
+    database.sql(f"create publication {database.publication} for all tables")
+    worker = make_worker(env={"PGPASSWORD": PG_PASSWORD}).start()
+    worker.run("c", database.config(snapshot_mode="no_data", publication_autocreate_mode="disabled", sluice_backlog_bytes="-1",
+                                    status_update_interval_ms="200"))  # fmt: skip
+    rows = "insert into big select i, '{}' from generate_series({}, {}) i"
+    fill = [f"{database.slot}_{i}" for i in range(20)]
+    with database.connect(autocommit=True) as long:
+        long.execute("begin")
+        long.execute(rows.format("kept", 1, 5000))
+        long.execute("savepoint s")
+        long.execute(rows.format("undone", 5001, 10000))
+        database.sql("insert into small default values")
+        here = database.wal_position()
+        read(kafka, f"{database.prefix}.public.small", 1, 60)
+        database.sql("insert into small default values")
+        wait_until(lambda: database.confirmed() >= here, what="the slot in the midst of the transaction")
+        assert worker.stop() == 0
+        long.execute(rows.format("undone", 10001, 10300))  # with these it streams for the first time
+        long.execute("rollback to s")
+        long.execute(rows.format("kept", 20001, 25000))
+        long.execute("commit")
+    database.sql("insert into small default values")
+    try:
+        if not slots:
+            with contextlib.suppress(psycopg.Error):
+                for name in fill:
+                    database.sql(f"select pg_create_physical_replication_slot('{name}')")
+        worker.start()
+        records = read(kafka, f"{database.prefix}.public.big", 10000, 60)
+        read(kafka, f"{database.prefix}.public.small", 3)
+    finally:
+        database.sql("select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_type = 'physical'")
+    assert [r.value["after"]["id"] for r in records] == [*range(1, 5001), *range(20001, 25001)]
+    assert "did not say that a part of transaction" in worker.log_text()
+    worker.kill()
+    worker.start()
+    database.sql("insert into small default values")
+    assert [r.value["after"]["id"] for r in read(kafka, f"{database.prefix}.public.small", 4)] == [1, 2, 3, 4]
+    assert len(kafka.consume_all(f"{database.prefix}.public.big")) == 10000
 
 
 def spool_bytes(worker, directory):
