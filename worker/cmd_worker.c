@@ -22,7 +22,6 @@
 #include "kafka/aside.h"
 #include "rest/server.h"
 
-#define ASIDE_MS 2000
 
 struct worker {
         struct sl_worker_cfg cfg;
@@ -215,7 +214,7 @@ int sl_cmd_worker(const struct sl_args *args)
         sl_rest_server_free(w.rest);
         sl_dlq_rest_free(w.dlq);
         sl_herder_free(w.herder);
-        bool ended = sl_kafka_wait_aside(ASIDE_MS);
+        bool ended = sl_kafka_wait_aside(SL_KAFKA_ASIDE_MS);
         if (w.herder)
                 sl_info("stopped");
         if (!ended)

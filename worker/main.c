@@ -3,8 +3,10 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "cmd.h"
 #include "convert/convert.h"
+#include "kafka/aside.h"
 
 const struct sl_plugins sl_built_in = {
         .sources = sl_sources,
@@ -83,6 +85,16 @@ static int help(int argc, char **argv)
         return argc > 2 ? SL_EXIT_USAGE : SL_EXIT_OK;
 }
 
+/* exit() runs what libraries do at the end, which must not be under clients that have not ended yet. */
+static int leave(int code)
+{
+        if (!sl_kafka_wait_aside(SL_KAFKA_ASIDE_MS)) {
+                fflush(NULL);
+                _exit(code);
+        }
+        return code;
+}
+
 int main(int argc, char **argv)
 {
         set_stacks();
@@ -93,7 +105,7 @@ int main(int argc, char **argv)
                 name = "version";
         for (const struct sl_command *c = sl_commands; c->name; c++)
                 if (strcmp(c->name, name) == 0)
-                        return run(c, argc - 2, argv + 2);
+                        return leave(run(c, argc - 2, argv + 2));
         if (*name)
                 fprintf(stderr, "sluice: unknown command %.100s\n\n", name);
         usage(stderr);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "kafka/aside.h"
 #include "kafka/compact.h"
 #include "kafka/member.h"
 
@@ -278,5 +279,6 @@ int main(int argc, char **argv)
         sl_admin_free(admin);
         sl_props_free(&props);
         sl_buf_free(&applied);
+        sl_kafka_wait_aside(60000); /* exit() frees what clients use */
         return rc == SL_OK ? 0 : 1;
 }

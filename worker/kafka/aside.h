@@ -7,6 +7,7 @@
 
 /* Call end(arg) in a thread of its own; at once, here, if no thread can be had. */
 void sl_kafka_aside(void (*end)(void *arg), void *arg);
+#define SL_KAFKA_ASIDE_MS 2000 /* so long the end of a process waits for them; then _exit, as exit() frees what they use */
 /* Wait until all of them have ended. False: some have not. @thread any */
 bool sl_kafka_wait_aside(int timeout_ms);
 #endif
