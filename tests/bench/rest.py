@@ -58,7 +58,9 @@ def one(connection, request):
     lines = head.decode("latin-1").split("\r\n")
     if " 200 " not in lines[0] + " ":
         raise RuntimeError(f"{lines[0]} for {request.split()[1]!r}")
-    length = next(int(line.partition(":")[2]) for line in lines if line.lower().startswith("content-length:"))
+    length = next((int(line.partition(":")[2]) for line in lines if line.lower().startswith("content-length:")), None)
+    if length is None:
+        return unmeasured(connection, body, b"transfer-encoding: chunked" in head.lower())
     have = len(body)
     while have < length:
         part = connection.recv(1 << 20)
@@ -66,6 +68,18 @@ def one(connection, request):
             raise ConnectionError("closed inside the answer")
         have += len(part)
     return length
+
+
+def unmeasured(connection, body, chunked):
+    """The JVM's answer that is larger than its buffer: in chunks, or up to the connection's end."""
+    while not (chunked and body.endswith(b"\r\n0\r\n\r\n")):
+        part = connection.recv(1 << 20)
+        if not part and chunked:
+            raise ConnectionError("closed inside the answer")
+        if not part:
+            break
+        body += part
+    return len(body)
 
 
 def connect(port):
