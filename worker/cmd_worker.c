@@ -22,7 +22,6 @@
 #include "kafka/aside.h"
 #include "rest/server.h"
 
-
 struct worker {
         struct sl_worker_cfg cfg;
         struct sl_plugin_set plugins;

@@ -364,18 +364,17 @@ static enum sl_rc finish(struct sl_pg_relations *r, const struct sl_pg_relation 
                          struct sl_pg_relation **ret, struct sl_err *err)
 {
         struct sl_buf print = {0};
-        struct sl_pg_relation *before = sl_map_get(&r->map, oid_key(&seen->oid)), *rel = NULL;
+        struct sl_pg_relation *before = sl_map_get(&r->map, oid_key(&seen->oid));
         fingerprint(seen, cat, &print);
         bool same = before && sl_str_eq(before->print, (struct sl_str){print.ptr, print.len});
-        if (!same) {
-                rel = keep(r, seen);
-                rel->print = (struct sl_str){sl_arena_strndup(&r->arena, print.ptr, print.len), print.len};
-        }
-        sl_buf_free(&print);
         if (same) {
+                sl_buf_free(&print);
                 *ret = before;
                 return SL_OK;
         }
+        struct sl_pg_relation *rel = keep(r, seen);
+        rel->print = (struct sl_str){sl_arena_strndup(&r->arena, print.ptr, print.len), print.len};
+        sl_buf_free(&print);
         rel->captured = sl_pg_filter_table(r->filter, rel->schema, rel->table);
         if (rel->captured) {
                 SL_TRY(bind_columns(r, rel, cat, err));

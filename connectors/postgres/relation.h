@@ -69,7 +69,7 @@ struct sl_pg_relations {
         const struct sl_pg_who *who;
         PGconn **catalog;            /* where to ask; must be idle while a relation is made */
         struct sl_arena arena;       /* the task's life */
-        struct sl_arena scratch;     /* what a message or the catalog says, until it is known to be new */
+        struct sl_arena scratch;     /* while one is made: what a message or the catalog says, and what its schemas are made from */
         struct sl_map map;           /* oid (4 bytes) -> struct sl_pg_relation */
         struct sl_map topics;        /* topic -> struct sl_pg_relation: the first table that got it */
         struct sl_pg_relation *last; /* of the last look-up */

@@ -155,8 +155,12 @@ class Lines:
 
     def all_run(self):
         self.restart()
-        parts = [part for name in ("source", "sink") for status in [self.worker.status(name)] for part in [status["connector"], *status["tasks"]]]
-        down = [part for part in parts if part["state"] != "RUNNING"]
+        down = [
+            part
+            for status in map(self.worker.status, ("source", "sink"))
+            for part in [status["connector"], *status["tasks"]]
+            if part["state"] != "RUNNING"
+        ]
         assert not down, down
         return True
 
