@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "base/fault.h"
 #include "base/log.h"
 #include "dlq/act.h"
 #include "dlq/cmd_rest.h"
@@ -33,6 +34,7 @@ struct sl_dlq_jobs {
         pthread_cond_t moved;
         struct job *list;
         uint32_t threads;
+        uint64_t ended; /* so many have */
 };
 
 static const char *const state_names[] = {"running", "finished", "cancelled", "failed"};
@@ -192,6 +194,7 @@ static void *run_job(void *arg)
         job->error = error;
         job->plan = plan;
         job->state = cancelled ? CANCELLED : error ? FAILED : FINISHED;
+        j->ended++;
         j->threads--;
         forget_old(j);
         pthread_cond_broadcast(&j->moved);
@@ -208,7 +211,7 @@ static void set_text(json_t *obj, const char *name, const char *text)
         json_object_set_new(obj, name, v ? v : json_null());
 }
 
-/* What is known here, over what the ledger says. */
+/* What is known here, over what the ledger says. That it finished is the ledger's to say: its counts stand with that. */
 static void overlay(struct sl_dlq_jobs *j, json_t *shown)
 {
         const char *topic = sl_json_str(shown, "topic"), *id = sl_json_str(shown, "job");
@@ -216,12 +219,31 @@ static void overlay(struct sl_dlq_jobs *j, json_t *shown)
         bool finished = ledger && strcmp(ledger, "finished") == 0;
         const struct job *job = topic && id ? find(j, topic, id) : NULL;
         const char *state = finished ? "finished" : "unfinished";
-        if (job && (job->state == RUNNING || job->state == FINISHED || !finished))
+        if (job && (job->state == RUNNING || !ledger || (!finished && job->state != FINISHED)))
                 state = state_names[job->state];
         set_text(shown, "state", state);
         set_text(shown, "error", job ? job->error : NULL);
         if (job && job->plan)
                 json_object_set_new(shown, "plan", json_loads(job->plan, 0, NULL));
+}
+
+/* Returns with the lock held: none has ended since the ledger was read, so that it is not older than what is known
+ * here. */
+static enum sl_rc read_ledger(struct sl_dlq_jobs *j, const struct sl_dlq_jobs_opts *opts, json_t **ret,
+                              struct sl_err *err)
+{
+        pthread_mutex_lock(&j->lock);
+        for (;;) {
+                uint64_t ended = j->ended;
+                pthread_mutex_unlock(&j->lock);
+                enum sl_rc rc = sl_dlq_jobs_read(opts, ret, err);
+                (void)SL_FAULT("dlq.jobs_read"); /* only to sleep here */
+                pthread_mutex_lock(&j->lock);
+                if (rc != SL_OK || ended == j->ended)
+                        return rc;
+                json_decref(*ret);
+                *ret = NULL;
+        }
 }
 
 static json_t *unknown_to_ledger(const struct job *job)
@@ -236,9 +258,8 @@ enum sl_rc sl_dlq_jobs_list(struct sl_dlq_rest *r, struct sl_dlq_request *q, con
         struct sl_dlq_jobs *j = sl_dlq_rest_jobs(r);
         json_t *shown;
         size_t i;
-        SL_TRY(sl_dlq_jobs_read(&opts, ret, &q->run.err));
-        pthread_mutex_lock(&j->lock);
-        for (const struct job *job = j->list; job; job = job->next) {
+        enum sl_rc rc = read_ledger(j, &opts, ret, &q->run.err);
+        for (const struct job *job = j->list; job && rc == SL_OK; job = job->next) {
                 bool there = topic && strcmp(job->topic, topic) != 0; /* not asked for */
                 json_array_foreach(*ret, i, shown)
                 {
@@ -250,7 +271,7 @@ enum sl_rc sl_dlq_jobs_list(struct sl_dlq_rest *r, struct sl_dlq_request *q, con
         }
         json_array_foreach(*ret, i, shown) overlay(j, shown);
         pthread_mutex_unlock(&j->lock);
-        return SL_OK;
+        return rc;
 }
 
 /* A thread for the job, which is in the list then. */

@@ -35,6 +35,10 @@ def hook():
 
 @pytest.fixture(scope="module")
 def worker(binary, kafka, hook, tmp_path_factory):
+    yield from run_worker(binary, kafka, hook, tmp_path_factory)
+
+
+def run_worker(binary, kafka, hook, tmp_path_factory, env=None):
     group = f"group-{uuid.uuid4().hex[:8]}"
     properties = {"bootstrap.servers": kafka.bootstrap, "group.id": group, "offset.storage.partitions": 1}
     alert = "sluice.dlq.alert"
@@ -44,7 +48,7 @@ def worker(binary, kafka, hook, tmp_path_factory):
     for kind in ("config", "offset", "status"):
         properties[f"{kind}.storage.topic"] = f"{group}-{kind}"
         properties[f"{kind}.storage.replication.factor"] = 1
-    worker = Sluice(binary, tmp_path_factory.mktemp("worker"), kafka, properties).start()
+    worker = Sluice(binary, tmp_path_factory.mktemp("worker"), kafka, properties, env=env).start()
     yield worker
     code = worker.stop()
     for word in ("AddressSanitizer", "LeakSanitizer", "runtime error:", "ThreadSanitizer"):
@@ -196,6 +200,27 @@ def test_wrong_input_says_what_to_do(kafka, worker, names):
         assert answer.json()["error_code"] == status and text in answer.json()["message"], answer.text
     assert worker.rest("PUT", f"/dlq/{dead}/replays", json={}).status_code == 405
     assert worker.rest("GET", f"/dlq/{dead}/nothing").status_code == 404
+
+
+@pytest.fixture
+def slow_reader(binary, kafka, hook, tmp_path_factory):
+    """A worker that thinks for 2 s over what the ledger said when it is asked for replays, from the second time on."""
+    sleeps = ",".join(f"dlq.jobs_read=sleep:2000@{n}" for n in range(2, 14))
+    yield from run_worker(binary, kafka, hook, tmp_path_factory, {"SLUICE_FAULTS": sleeps})
+
+
+def test_a_replay_that_ends_while_it_is_looked_at(kafka, slow_reader, names):
+    """Its state and its counts are of one moment: never finished with what had been replayed before."""
+    source, dead = names
+    fill(kafka, source, dead)
+    answer = slow_reader.rest("POST", f"/dlq/{dead}/replays", json={"class": "transient", "rate": "7/s", "apply": True})
+    assert answer.status_code == 202, answer.text
+    for _ in range(10):
+        shown = get(slow_reader, f"{dead}/replays/{answer.json()['job']}")
+        assert shown["state"] in ("running", "finished") and (shown["replay"] == 7) >= (shown["state"] == "finished"), shown
+        if shown["state"] == "finished":
+            return
+    raise AssertionError("the replay has not finished")
 
 
 def test_a_replay_goes_like_the_command(kafka, worker, dlq, names):
