@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "dlq/act.h"
 #include "dlq/cmd_lend.h"
 #include "dlq/decode.h"
 #include "dlq/origin.h"
@@ -244,9 +245,24 @@ int sl_dlq_run_connect(struct sl_dlq_run *run)
         return connect(run) == SL_OK ? SL_EXIT_OK : sl_dlq_failed(run);
 }
 
+/* Until whoever asks next, for a plan or for the job, sees what the last transaction says. */
+static void await_ledger(struct sl_dlq_run *run)
+{
+        const char *ledger = sl_dlq_act_topic(&run->opts.client, SL_DLQ_LEDGER_KEY, SL_DLQ_LEDGER_TOPIC);
+        struct sl_err ignored = {0};
+        int32_t partitions;
+        if (sl_admin_topic_partitions(run->admin, ledger, ASK_MS, &partitions, &ignored) == SL_OK)
+                sl_dlq_await_readers(run->admin, ledger, partitions);
+}
+
 int sl_dlq_run_command(struct sl_dlq_run *run)
 {
-        int code = find_command(run->command)->run(run);
+        const struct sl_dlq_command *c = find_command(run->command);
+        bool writes = c->cmd == SL_DLQ_REPLAY ? run->opts.apply
+                                              : (c->cmd & (SL_DLQ_QUARANTINE | SL_DLQ_RELEASE | SL_DLQ_DISCARD)) && !run->opts.dry_run;
+        int code = c->run(run);
+        if (writes && code != SL_EXIT_UNREACHABLE)
+                await_ledger(run);
         if (fflush(run->out) != 0 && code == SL_EXIT_OK) {
                 fprintf(run->say, "sluice: the output could not be written: %s\n", strerror(errno));
                 code = SL_EXIT_FAILED;

@@ -17,7 +17,6 @@
 #define KEPT 64    /* replays that have ended and are remembered */
 #define BEGIN_S 10 /* so long a request waits for the replay to begin */
 #define CANCEL_S 30
-#define ASK_MS 15000
 
 struct job {
         struct job *next; /* newest first */
@@ -153,16 +152,6 @@ static enum sl_rc audit_cancel(const struct job *job, const struct sl_dlq_run *r
         return rc;
 }
 
-/* Until whoever asks for the job sees what its last transaction says. */
-static void await_ledger(struct sl_dlq_run *run)
-{
-        const char *ledger = sl_dlq_act_topic(&run->opts.client, SL_DLQ_LEDGER_KEY, SL_DLQ_LEDGER_TOPIC);
-        struct sl_err ignored = {0};
-        int32_t partitions;
-        if (sl_admin_topic_partitions(run->admin, ledger, ASK_MS, &partitions, &ignored) == SL_OK)
-                sl_dlq_await_readers(run->admin, ledger, partitions);
-}
-
 static void *run_job(void *arg)
 {
         struct job *job = arg;
@@ -178,7 +167,6 @@ static void *run_job(void *arg)
         pthread_mutex_unlock(&j->lock);
         if (cancelled && audit_cancel(job, &q->run, &err) != SL_OK)
                 sl_log_err(SL_LOG_WARN, &err, "the end of a replay is not in the audit topic");
-        await_ledger(&q->run);
         char *error = code == SL_EXIT_OK || cancelled ? NULL : sl_dlq_request_error(q, code);
         sl_log_write(error ? SL_LOG_WARN : SL_LOG_INFO, "replay %s of %s %s%s", job->id, job->topic,
                      cancelled ? "was cancelled"

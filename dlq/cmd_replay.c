@@ -104,6 +104,24 @@ static bool smaller_batches(const struct sl_dlq_run *run, struct sl_dlq_replay_o
         return true;
 }
 
+static void pause_s(void)
+{
+        nanosleep(&(struct timespec){.tv_sec = PAUSE_S}, NULL);
+}
+
+/* Was the failed try's end committed after all? */
+static bool has_ended(struct sl_dlq_run *run, const struct sl_dlq_replay_opts *opts, const struct sl_dlq_job *job)
+{
+        bool ended = false;
+        for (int i = 1; i < TRIES && may_pass(run) && !atomic_load(&run->stop); i++) {
+                struct sl_err why = {0};
+                if (sl_dlq_replay_ended(opts, job, &ended, &why) == SL_OK)
+                        return ended;
+                pause_s();
+        }
+        return false;
+}
+
 static enum sl_rc replay(struct sl_dlq_run *run, struct sl_dlq_replay_opts *opts, struct sl_chain *chain,
                          bool *ret_again)
 {
@@ -118,6 +136,10 @@ static enum sl_rc replay(struct sl_dlq_run *run, struct sl_dlq_replay_opts *opts
                 rc = sl_dlq_repair_new(&run->opts, chain, &opts->repair, &run->err);
         if (rc == SL_OK)
                 rc = sl_dlq_replay(opts, &job, &plan, &run->err);
+        if (rc != SL_OK && has_ended(run, opts, &job)) {
+                sl_err_clear(&run->err);
+                rc = SL_OK;
+        }
         sl_dlq_repair_free(opts->repair);
         opts->repair = NULL;
         if (opts->progress == show_progress)
@@ -239,7 +261,7 @@ int sl_dlq_cmd_replay(struct sl_dlq_run *run)
                         break;
                 }
                 fprintf(run->say, "sluice: %s; %s\n", run->err.msg, opts.apply ? "going on from what has been done" : "beginning again");
-                nanosleep(&(struct timespec){.tv_sec = PAUSE_S}, NULL);
+                pause_s();
         }
         sl_chain_free(chain);
         sl_buf_free(&own);

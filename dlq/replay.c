@@ -681,21 +681,29 @@ static enum sl_rc begin_returns(struct run *r)
         return sl_returns_begin(&r->returns, &opts, r->job->id, r->err);
 }
 
+/* From here on nobody else acts on the topic, and what an earlier run of this job had sent is committed or gone. *target
+ * is borrowed. */
+static enum sl_rc open_act(const struct sl_dlq_replay_opts *o, struct sl_buf *target, struct sl_dlq_act **ret,
+                           struct sl_err *err)
+{
+        struct sl_dlq_act_opts act = {.cfg = o->scan.cfg,
+                                      .admin = o->scan.admin,
+                                      .topic = o->scan.topic,
+                                      .write = o->apply,
+                                      .batch_bytes = o->batch_bytes,
+                                      .stop = o->scan.stop};
+        if (o->target_connector)
+                sl_buf_printf(target, "connector:%s", o->target_connector);
+        else
+                sl_buf_printf(target, o->target_topic ? "topic:%s" : "original", o->target_topic);
+        act.target = sl_buf_cstr(target);
+        return sl_dlq_act_open(&act, ret, err);
+}
+
 static enum sl_rc go(struct run *r)
 {
-        struct sl_dlq_act_opts act = {.cfg = r->o->scan.cfg,
-                                      .admin = r->o->scan.admin,
-                                      .topic = r->o->scan.topic,
-                                      .write = r->o->apply,
-                                      .batch_bytes = r->o->batch_bytes,
-                                      .stop = r->o->scan.stop};
         struct sl_buf target = {0};
-        if (r->o->target_connector)
-                sl_buf_printf(&target, "connector:%s", r->o->target_connector);
-        else
-                sl_buf_printf(&target, r->o->target_topic ? "topic:%s" : "original", r->o->target_topic);
-        act.target = sl_buf_cstr(&target);
-        enum sl_rc rc = sl_dlq_act_open(&act, &r->act, r->err);
+        enum sl_rc rc = open_act(r->o, &target, &r->act, r->err);
         if (rc == SL_OK) {
                 r->ledger = sl_dlq_act_ledger(r->act);
                 r->poison.opts.act = r->act;
@@ -755,5 +763,33 @@ enum sl_rc sl_dlq_replay(const struct sl_dlq_replay_opts *opts, struct sl_dlq_jo
         sl_arena_free(&r.arena);
         sl_buf_free(&r.flat);
         free(r.headers);
+        return rc;
+}
+
+static bool same_parts(const struct sl_dlq_job *a, const struct sl_dlq_job *b)
+{
+        bool same = a->part_count == b->part_count;
+        for (uint32_t i = 0; i < a->part_count && same; i++)
+                same = a->parts[i].begin == b->parts[i].begin && a->parts[i].end == b->parts[i].end;
+        return same;
+}
+
+enum sl_rc sl_dlq_replay_ended(const struct sl_dlq_replay_opts *opts, const struct sl_dlq_job *job, bool *ret,
+                               struct sl_err *err)
+{
+        struct sl_dlq_job told = {0};
+        struct sl_dlq_act *act = NULL;
+        struct sl_buf target = {0};
+        *ret = false;
+        if (!opts->apply || job->state != SL_JOB_FINISHED)
+                return SL_OK;
+        enum sl_rc rc = open_act(opts, &target, &act, err);
+        memcpy(told.id, job->id, sizeof(told.id));
+        if (rc == SL_OK)
+                rc = sl_dlq_job_load(&told, sl_dlq_act_ledger(act), err);
+        *ret = rc == SL_OK && told.state == SL_JOB_FINISHED && same_parts(&told, job);
+        sl_dlq_job_free(&told);
+        sl_dlq_act_close(act);
+        sl_buf_free(&target);
         return rc;
 }

@@ -35,4 +35,9 @@ struct sl_dlq_replay_opts {
  * set, or more came back than max_failures, or any of the canary; what had been done stands. Free the plan in any case. */
 enum sl_rc sl_dlq_replay(const struct sl_dlq_replay_opts *opts, struct sl_dlq_job *job, struct sl_dlq_plan *plan,
                          struct sl_err *err);
+/* job: as an sl_dlq_replay left it that failed. Has its last transaction arrived all the same, although its commit was
+ * not answered? Then job and its plan say what was done, and a new try would be the next job of these arguments. Fences
+ * as sl_dlq_replay does. */
+enum sl_rc sl_dlq_replay_ended(const struct sl_dlq_replay_opts *opts, const struct sl_dlq_job *job, bool *ret,
+                               struct sl_err *err);
 #endif

@@ -612,6 +612,27 @@ def avro(schema, schema_id, value):
     return b"\0" + schema_id.to_bytes(4, "big") + out.getvalue()
 
 
+def test_an_unanswered_commit_is_no_second_job(kafka, dlq, names):
+    """The try after a commit whose answer was lost goes on from what the ledger says, the last one's, too: it tells what the
+    job did, not that nothing was left to do."""
+    source, dead = names
+    kafka.create_topic(source)
+    kafka.create_topic(dead)
+    for nth in range(1, 6):
+        produce(kafka, dead, [letter(source, 0, 10 * nth + i, value=b"%d" % nth) for i in range(7)])
+        env = {**os.environ, "SLUICE_FAULTS": f"dlq.after_commit=fail@{nth}"}
+        done = subprocess.run(dlq.command("replay", dead, "--json", "--apply"), capture_output=True, text=True, timeout=120 * SLOW, env=env)
+        assert done.returncode == 0, done.stderr
+        plan = json.loads(done.stdout.splitlines()[-1])
+        assert (plan["replay"], plan["selected"]) == (7, 7), (nth, plan, done.stderr)
+        if "fault point" not in done.stderr:
+            break
+    assert nth > 2, "the job was made and ended in more than one transaction"
+    assert len(kafka.consume_all(source)) == 7 * nth
+    audit = [json.loads(r.value) for r in kafka.consume_all("sluice-dlq-audit") if r.key == dead.encode()]
+    assert [a["result"]["replay"] for a in audit if a["action"] == "replay.finished"] == [7] * nth
+
+
 def test_drill_09_repair_avro(kafka, registry, dlq, names, tmp_path):
     """The 23,000 payments: a string became an enum, a field was renamed and widened, another one is new."""
     source, dead = names
