@@ -600,14 +600,21 @@ static void test_a_fenced_consumer_stays_fenced(void **state)
         struct sl_consumer *c = consumer("g-fenced", "t-fenced", &seen);
         assert_int_equal(read_n(c, &batch, 1, 20000), 1);
         struct sl_tp_offset item = {.tp = {sl_consumer_intern(c, "t-fenced"), 0}, .offset = 1};
-        rd_kafka_mock_push_request_errors(mock, 12 /* Heartbeat */, 1, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID);
-        for (int i = 0; i < 100 && sl_consumer_commit(c, &item, 1, 5000, &err) == SL_OK; i++)
+        rd_kafka_mock_push_request_errors(mock, 12 /* Heartbeat */, 2, RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS,
+                                          RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID);
+        for (int i = 0; i < 300 && sl_consumer_commit(c, &item, 1, 5000, &err) == SL_OK; i++)
                 usleep(50 * 1000);
         assert_int_equal(err.id, SL_E_KAFKA_FENCED);
         assert_int_equal(err.rc, SL_TRANSIENT);
         sl_err_clear(&err);
         assert_int_equal(sl_consumer_read_too(c, &err), SL_TRANSIENT);
         assert_int_equal(err.id, SL_E_KAFKA_FENCED);
+        /* It has not polled all the while: that its partitions go and that it is fenced come together, and both are told. */
+        sl_err_clear(&err);
+        for (int i = 0; i < 50 && sl_consumer_poll(c, &batch, 100, &err) == SL_OK; i++)
+                sl_batch_reset(&batch);
+        assert_int_equal(err.id, SL_E_KAFKA_FENCED);
+        assert_int_equal(seen.revoked, 1);
         sl_consumer_close(c);
         sl_batch_free(&batch);
         sl_props_free(&connector);

@@ -515,6 +515,17 @@ static void take_chunk(struct sl_consumer *c, struct sl_batch *batch, ssize_t n)
         }
 }
 
+/* Of an assignment that has ended: its next owner reads the records again. What else is told is told once, and to us: without the
+ * error of a client that is done for, nobody would open another one. */
+static void drop_chunk(struct sl_consumer *c, ssize_t n)
+{
+        for (ssize_t i = 0; i < n; i++) {
+                if (c->chunk[i]->err && c->chunk[i]->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
+                        error_message(c, c->chunk[i]);
+                rd_kafka_message_destroy(c->chunk[i]);
+        }
+}
+
 /* Read what is there into the batch, without waiting. True when the queue had no more. */
 static bool drain(struct sl_consumer *c, struct sl_batch *batch)
 {
@@ -523,9 +534,8 @@ static bool drain(struct sl_consumer *c, struct sl_batch *batch)
         while (!sl_batch_full(batch)) {
                 uint32_t room = batch->max_records - batch->count;
                 ssize_t n = rd_kafka_consume_batch_queue(c->queue, 0, c->chunk, room < CHUNK ? room : CHUNK);
-                if (c->pending) { /* what was read belongs to an assignment that has ended: its next owner reads it
-                                     again */
-                        destroy_chunk(c, n);
+                if (c->pending) {
+                        drop_chunk(c, n);
                         batch->count = before;
                         handle_pending(c);
                         return false;
