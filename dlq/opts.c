@@ -223,24 +223,43 @@ static bool read_pair(struct parse *p, const char *option, const char *v, const 
         return true;
 }
 
-/* F=X of a repair. Two answers to one question are a mistake of the line; which one counts would be a guess. */
-static bool add_repair(struct parse *p, enum option option, const char *name, struct sl_dlq_texts *list, const char *v)
+bool sl_dlq_repair_text(struct sl_dlq_texts *list, enum sl_dlq_repair_text what, const char *name, const char *form,
+                        const char *v, char *why, size_t n)
 {
         const char *eq = strchr(v, '=');
-        enum sl_type ignored;
-        if (!eq || (eq == v && option != O_ENUM)) /* a symbol may have been empty */
-                return REFUSE(p, "%s needs %s, not %.50s", name, p->form, v);
-        const int n = (int)(eq - v);
-        if (!eq[1] && (option == O_RENAME || option == O_CAST))
-                return REFUSE(p, "%s says nothing behind %.50s", name, v);
-        for (uint32_t i = 0; i < list->count; i++)
-                if (strncmp(list->items[i], v, (size_t)n + 1) == 0 && strcmp(list->items[i], v) != 0)
-                        return REFUSE(p, "%s is given twice for %.*s: %.100s and %.100s", name, n > 50 ? 50 : n, v, list->items[i], v);
-        if (option == O_CAST && !sl_resolve_type(eq + 1, &ignored))
-                p->odd_cast = v;
-        if (list->count == sizeof(list->items) / sizeof(list->items[0]))
-                return REFUSE(p, "%s is given too often", name);
+        if (!eq || (eq == v && what != SL_DLQ_ENUM)) { /* a symbol may have been empty */
+                snprintf(why, n, "%s needs %s, not %.50s", name, form, v);
+                return false;
+        }
+        const int len = (int)(eq - v);
+        if (!eq[1] && (what == SL_DLQ_RENAME || what == SL_DLQ_CAST)) {
+                snprintf(why, n, "%s says nothing behind %.50s", name, v);
+                return false;
+        }
+        for (uint32_t i = 0; i < list->count; i++) {
+                const char *other = list->items[i];
+                if (strcmp(other, v) == 0)
+                        return true;
+                if (strncmp(other, v, (size_t)len + 1) == 0) {
+                        snprintf(why, n, "%s is given twice for %.*s: %.100s and %.100s", name, len > 50 ? 50 : len, v, other, v);
+                        return false;
+                }
+        }
+        if (list->count == sizeof(list->items) / sizeof(list->items[0])) {
+                snprintf(why, n, "%s is given too often", name);
+                return false;
+        }
         list->items[list->count++] = v;
+        return true;
+}
+
+static bool add_repair(struct parse *p, enum sl_dlq_repair_text what, const char *name, struct sl_dlq_texts *list, const char *v)
+{
+        enum sl_type ignored;
+        if (!sl_dlq_repair_text(list, what, name, p->form, v, p->why, p->n))
+                return false;
+        if (what == SL_DLQ_CAST && !sl_resolve_type(strchr(v, '=') + 1, &ignored))
+                p->odd_cast = v;
         return true;
 }
 
@@ -369,13 +388,13 @@ static bool apply_action(struct parse *p, enum option option, const char *name, 
                 o->value_version = (int32_t)n;
                 return true;
         case O_RENAME:
-                return add_repair(p, option, name, &o->rename, v);
+                return add_repair(p, SL_DLQ_RENAME, name, &o->rename, v);
         case O_DEFAULT:
-                return add_repair(p, option, name, &o->defaults, v);
+                return add_repair(p, SL_DLQ_DEFAULT, name, &o->defaults, v);
         case O_CAST:
-                return add_repair(p, option, name, &o->cast, v);
+                return add_repair(p, SL_DLQ_CAST, name, &o->cast, v);
         case O_ENUM:
-                return add_repair(p, option, name, &o->enums, v);
+                return add_repair(p, SL_DLQ_ENUM, name, &o->enums, v);
         case O_RATE:
                 return read_rate(p, v);
         case O_CANARY:

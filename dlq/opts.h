@@ -69,6 +69,11 @@ struct sl_dlq_opt {
         unsigned commands;
 };
 bool sl_dlq_opts_at(size_t i, struct sl_dlq_opt *ret); /* false: there are no more */
+/* A text of a repair, FIELD=TEXT, into its list, which borrows it. Two answers to one question are a mistake of who gives them; which one
+ * counts would be a guess. false: why (of n bytes) names the option by name and says what it needs by form. */
+enum sl_dlq_repair_text { SL_DLQ_RENAME, SL_DLQ_DEFAULT, SL_DLQ_CAST, SL_DLQ_ENUM };
+bool sl_dlq_repair_text(struct sl_dlq_texts *list, enum sl_dlq_repair_text what, const char *name, const char *form,
+                        const char *v, char *why, size_t n);
 /* A value of --rules or --transforms that is not a file's name, but what would stand in it. */
 static inline bool sl_dlq_inline(const char *value)
 {

@@ -393,21 +393,19 @@ static int64_t member(const struct sl_schema *from, const struct sl_value *in, s
         return -1;
 }
 
-/* The old name of the field at hand: --rename OLD=NEW, where OLD has the same place. */
-static struct sl_str old_name(const struct sl_resolve *r, struct sl_str own)
+/* The next old name of the field at hand, from option *at on: --rename OLD=NEW, where OLD has the same place. */
+static bool old_name(const struct sl_resolve *r, uint32_t *at, struct sl_str *ret)
 {
         const struct sl_dlq_texts *list = &r->o->rename;
-        for (uint32_t i = 0; i < list->count; i++) {
-                const char *eq = strchr(list->items[i], '=');
+        while (*at < list->count) {
+                const char *text = list->items[(*at)++], *eq = strchr(text, '=');
                 if (!names(r, eq + 1, strlen(eq + 1)))
                         continue;
-                struct sl_str old = {list->items[i], (size_t)(eq - list->items[i])};
-                const char *dot = memrchr(old.ptr, '.', old.len);
-                if (dot)
-                        old = (struct sl_str){dot + 1, old.len - (size_t)(dot + 1 - old.ptr)};
-                return old;
+                const char *dot = memrchr(text, '.', (size_t)(eq - text));
+                *ret = dot ? (struct sl_str){dot + 1, (size_t)(eq - dot - 1)} : (struct sl_str){text, (size_t)(eq - text)};
+                return true;
         }
-        return own;
+        return false;
 }
 
 static struct sl_value zero_of(enum sl_type type)
@@ -493,16 +491,18 @@ static bool fill(struct sl_resolve *r, const struct sl_schema *to, struct sl_val
 static bool struct_field(struct sl_resolve *r, const struct sl_schema *from, const struct sl_value *in,
                          const struct sl_field *f, bool *used, struct sl_value *ret)
 {
-        struct sl_str own = {f->name, f->name_len}, name = old_name(r, own);
+        struct sl_str own = {f->name, f->name_len}, name = own;
         const struct sl_schema *schema;
         const struct sl_value *value = NULL;
-        int64_t i = sl_str_eq(name, own) ? numbered(from, f) : -1;
-        if (i >= 0) {
+        uint32_t at = 0;
+        bool told = old_name(r, &at, &name);
+        int64_t i = told ? member(from, in, name, &schema, &value) : numbered(from, f);
+        while (i < 0 && old_name(r, &at, &name)) /* letters of several versions: the name that this one has */
+                i = member(from, in, name, &schema, &value);
+        if (i >= 0 && !told) {
                 schema = from->fields[i].schema;
                 value = &in->items[i];
                 name = (struct sl_str){from->fields[i].name, from->fields[i].name_len};
-        } else {
-                i = member(from, in, name, &schema, &value);
         }
         bool renamed = i >= 0 && !sl_str_eq(name, own);
         if (i < 0)

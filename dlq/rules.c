@@ -313,18 +313,18 @@ static enum sl_rc only(json_t *obj, const char *id, const char *const *names, st
 }
 
 /* ["old=new", ...], as the option of replay takes them one by one. */
-static enum sl_rc read_texts(struct sl_dlq_rules *r, const char *id, const char *name, const json_t *list,
+static enum sl_rc read_texts(struct sl_dlq_rules *r, const char *id, const char *name, enum sl_dlq_repair_text what, const json_t *list,
                              struct sl_dlq_texts *ret, struct sl_err *err)
 {
-        size_t i, cap = sizeof(ret->items) / sizeof(ret->items[0]);
+        char why[400];
+        size_t i;
         const json_t *one;
-        if (list && (!json_is_array(list) || json_array_size(list) > cap))
-                return sl_fail(err, SL_E_CONFIG, "rule %s: %s of its repair is an array of at most %zu texts", id, name, cap);
+        if (list && !json_is_array(list))
+                return sl_fail(err, SL_E_CONFIG, "rule %s: %s of its repair is an array of texts", id, name);
         json_array_foreach(list, i, one) {
-                const char *text = json_string_value(one), *eq = text ? strchr(text, '=') : NULL;
-                if (!eq || (eq == text && strcmp(name, "enum") != 0))
-                        return sl_fail(err, SL_E_CONFIG, "rule %s: %s of its repair needs texts such as \"field=text\"", id, name);
-                ret->items[ret->count++] = keep(r, text);
+                const char *text = json_is_string(one) ? keep(r, json_string_value(one)) : "";
+                if (!sl_dlq_repair_text(ret, what, name, "texts such as \"field=text\"", text, why, sizeof(why)))
+                        return sl_fail(err, SL_E_CONFIG, "rule %s: repair: %s", id, why);
         }
         return SL_OK;
 }
@@ -353,10 +353,11 @@ static enum sl_rc read_repair(struct sl_dlq_rules *r, json_t *obj, struct rule *
         o->value_subject = keep(r, sl_json_str(obj, "value-subject"));
         o->value_version = (int32_t)sl_json_int(obj, "value-version", 0);
         o->allow_lossy = sl_json_bool(obj, "allow-lossy", false);
-        const struct { const char *name; struct sl_dlq_texts *texts; } lists[] = {
-                {"rename", &o->rename}, {"default", &o->defaults}, {"cast", &o->cast}, {"enum", &o->enums}};
+        const struct { const char *name; enum sl_dlq_repair_text what; struct sl_dlq_texts *texts; } lists[] = {
+                {"rename", SL_DLQ_RENAME, &o->rename}, {"default", SL_DLQ_DEFAULT, &o->defaults},
+                {"cast", SL_DLQ_CAST, &o->cast}, {"enum", SL_DLQ_ENUM, &o->enums}};
         for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-                SL_TRY(read_texts(r, id, lists[i].name, json_object_get(obj, lists[i].name), lists[i].texts, err));
+                SL_TRY(read_texts(r, id, lists[i].name, lists[i].what, json_object_get(obj, lists[i].name), lists[i].texts, err));
         for (uint32_t i = 0; i < o->cast.count && !o->value_subject; i++)
                 if (!sl_resolve_type(strchr(o->cast.items[i], '=') + 1, &ignored))
                         return sl_fail(err, SL_E_CONFIG, "rule %s: cast of its repair knows no type as in %s", id, o->cast.items[i]);

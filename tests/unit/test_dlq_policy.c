@@ -373,6 +373,8 @@ static void test_actions(void **state)
         refused(RULE(",\"action\":\"repair\",\"repair\":{}"), "repair is an object");
         refused(RULE(",\"action\":\"repair\",\"repair\":{\"rename\":\"a=b\"}"), "array");
         refused(RULE(",\"action\":\"repair\",\"repair\":{\"rename\":[\"ab\"]}"), "field=text");
+        refused(RULE(",\"action\":\"repair\",\"repair\":{\"rename\":[\"a=\"]}"), "rename says nothing behind a=");
+        refused(RULE(",\"action\":\"repair\",\"repair\":{\"default\":[\"a=1\",\"a=2\"]}"), "default is given twice for a: a=1 and a=2");
         refused(RULE(",\"action\":\"repair\",\"repair\":{\"renames\":[]}"), "unknown member");
         refused(RULE(",\"action\":\"repair\",\"repair\":{\"transforms\":{}}"), "the key transforms");
 }

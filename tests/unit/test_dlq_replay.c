@@ -381,6 +381,19 @@ static void schemas(void **state)
         assert_true(sl_resolve_value(&r, from, &value, to, &out));
         assert_false(sl_resolve_value(&r, to, &out, from, &value)); /* back: narrower needs a cast */
         assert_non_null(strstr(r.why, "old: it is missing"));
+        /* Letters of several versions: each has one of the old names; both would be two values for one field. */
+        const struct sl_field older_fields[] = {{"older", 5, sl_schema_of(SL_INT32, false)}, {"gone", 4, sl_schema_of(SL_STRING, true)}};
+        const struct sl_field both_fields[] = {{"old", 3, sl_schema_of(SL_INT32, false)}, {"older", 5, sl_schema_of(SL_INT32, false)}};
+        struct sl_dlq_opts two = {.rename = {{"older=new", "old=new"}, 2}};
+        r.o = &two;
+        in[1] = SL_V_NULL;
+        assert_true(sl_resolve_value(&r, from, &value, to, &out));
+        assert_int_equal(out.items[0].i64, 5);
+        assert_true(sl_resolve_value(&r, record_of(older_fields, 2), &value, to, &out));
+        assert_int_equal(out.items[0].i64, 5);
+        in[1] = sl_v_i64(SL_INT32, 6);
+        assert_false(sl_resolve_value(&r, record_of(both_fields, 2), &value, to, &out));
+        assert_non_null(strstr(r.why, "old: the new schema has no such field"));
         sl_resolve_free(&r);
         sl_arena_free(&arena);
 }
