@@ -374,7 +374,7 @@ class Kafka(Part):
         return consume_all(self.bootstrap, topic, isolation)
 
 
-def consume_all(bootstrap, topic, isolation="read_committed", timeout=60, since=None):
+def consume_all(bootstrap, topic, isolation="read_committed", timeout=180, since=None):
     """All records of a topic that are there now - up to the last stable offset, or the high watermark with
     read_uncommitted - by partition and offset. A topic that isn't there has none. since: {partition: offset} to begin at."""
     admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})  # a failure is raised
