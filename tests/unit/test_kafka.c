@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/log.h"
@@ -197,6 +198,39 @@ static void test_refused_first_batch(void **state)
         assert_int_equal(read_n(c, &batch, 5, 15000), 5);
         sl_batch_free(&batch);
         sl_consumer_close(c);
+}
+
+static int64_t cpu_us(void)
+{
+        struct rusage u;
+
+        getrusage(RUSAGE_SELF, &u);
+        return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
+}
+
+/* While a commit waits for a slow broker the machine's other processes, the broker among them, have the processor. */
+static void test_a_waiting_commit_sleeps(void **state)
+{
+        struct sl_err err = {0};
+
+        (void)state;
+        sl_props_set(&worker, "producer.batch.size", "1"); /* each record is a batch */
+        struct sl_producer *p = producer("txn-sleep");
+        sl_props_set(&worker, "producer.batch.size", "1000000");
+        rd_kafka_mock_topic_create(mock, "t-sleep", 1, 1);
+        ok(sl_producer_begin(p, &err));
+        for (int i = 0; i < 30; i++) /* more than may be on their way at once */
+                ok(put(p, "t-sleep", 0, "k", "v", &err));
+        rd_kafka_mock_broker_set_rtt(mock, 1, 300);
+        int64_t cpu = cpu_us(), wall = sl_mono_us();
+        ok(sl_producer_commit(p, &err));
+        cpu = cpu_us() - cpu;
+        wall = sl_mono_us() - wall;
+        rd_kafka_mock_broker_set_rtt(mock, 1, 0);
+        print_message("%ld ms of the processor in %ld ms\n", cpu / 1000, wall / 1000);
+        assert_true(wall > 1000000);
+        assert_true(cpu < wall / 4);
+        sl_producer_free(p);
 }
 
 static void test_failed_record_demands_abort(void **state)
@@ -739,6 +773,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_transaction_commit_and_abort),
                 cmocka_unit_test(test_refused_first_batch),
+                cmocka_unit_test(test_a_waiting_commit_sleeps),
                 cmocka_unit_test(test_failed_record_demands_abort),
                 cmocka_unit_test(test_fenced),
                 cmocka_unit_test(test_slow_commit_is_resumed_with_ticks),
