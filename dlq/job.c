@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
+#include "base/fault.h"
 #include "config/textfile.h"
 #include "dlq/act.h"
 #include "dlq/opts.h"
@@ -211,6 +212,7 @@ const struct sl_reader_part *sl_dlq_job_part(const struct sl_dlq_job *job, int32
 enum sl_rc sl_dlq_job_freeze(struct sl_dlq_job *job, struct sl_admin *admin, const char *topic, struct sl_err *err)
 {
         int32_t n = 0;
+        SL_FAULT_TRY("dlq.before_freeze", SL_E_KAFKA, err);
         SL_TRY(sl_admin_topic_partitions(admin, topic, ASK_MS, &n, err));
         if (n <= 0)
                 return sl_fail(err, SL_E_KAFKA_FATAL, "There is no topic %s", topic);

@@ -29,6 +29,7 @@ struct sl_dlq_job {
         int64_t since_ms, until_ms;    /* "-2h" means what it meant at the first --apply */
         struct sl_dlq_counts counts;   /* done so far, committed or in the open transaction */
         struct sl_buf args, begun, by; /* for people: the arguments, when and who */
+        bool ending; /* this run has told its end to the ledger, or tried to */
 };
 /* The id of a job: of the dead-letter topic, and of what in the arguments says which records go where and as what. The
  * order of different options doesn't matter; --apply, --rate, --canary, --max-failures, --reason, --json, --connect and addresses don't count; of

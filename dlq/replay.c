@@ -664,6 +664,7 @@ static enum sl_rc finish(struct run *r)
 {
         const struct sl_dlq_counts *c = &r->job->counts;
         r->job->state = SL_JOB_FINISHED;
+        r->job->ending = true;
         SL_TRY(audit(r, "replay.finished", true));
         SL_TRY(commit(r));
         for (uint32_t i = 0; i < c->target_count; i++)
@@ -781,7 +782,7 @@ enum sl_rc sl_dlq_replay_ended(const struct sl_dlq_replay_opts *opts, const stru
         struct sl_dlq_act *act = NULL;
         struct sl_buf target = {0};
         *ret = false;
-        if (!opts->apply || job->state != SL_JOB_FINISHED)
+        if (!job->ending)
                 return SL_OK;
         enum sl_rc rc = open_act(opts, &target, &act, err);
         memcpy(told.id, job->id, sizeof(told.id));

@@ -618,16 +618,17 @@ def test_an_unanswered_commit_is_no_second_job(kafka, dlq, names):
     source, dead = names
     kafka.create_topic(source)
     kafka.create_topic(dead)
-    for nth in range(1, 6):
+    # The second fault: before the job begins, when all that the ledger knows is that the job before has ended.
+    for nth, fault in enumerate(["dlq.after_commit=fail@1", "dlq.before_freeze=fail@1", *(f"dlq.after_commit=fail@{n}" for n in range(2, 6))], 1):
         produce(kafka, dead, [letter(source, 0, 10 * nth + i, value=b"%d" % nth) for i in range(7)])
-        env = {**os.environ, "SLUICE_FAULTS": f"dlq.after_commit=fail@{nth}"}
+        env = {**os.environ, "SLUICE_FAULTS": fault}
         done = subprocess.run(dlq.command("replay", dead, "--json", "--apply"), capture_output=True, text=True, timeout=120 * SLOW, env=env)
         assert done.returncode == 0, done.stderr
         plan = json.loads(done.stdout.splitlines()[-1])
-        assert (plan["replay"], plan["selected"]) == (7, 7), (nth, plan, done.stderr)
+        assert (plan["replay"], plan["selected"]) == (7, 7), (fault, plan, done.stderr)
         if "fault point" not in done.stderr:
             break
-    assert nth > 2, "the job was made and ended in more than one transaction"
+    assert nth > 3, "the job was made and ended in more than one transaction"
     assert len(kafka.consume_all(source)) == 7 * nth
     audit = [json.loads(r.value) for r in kafka.consume_all("sluice-dlq-audit") if r.key == dead.encode()]
     assert [a["result"]["replay"] for a in audit if a["action"] == "replay.finished"] == [7] * nth
