@@ -211,8 +211,7 @@ def test_kill_9_at_random_costs_time(poisoned, kafka):
     then it is put aside, and the ledger has told it alone for two processes."""
     print(f"SLUICE_SEED={SEED}")
     chance = random.Random(SEED)
-    values = [b'{"id":%d,"slow":1}' % i for i in range(600)]
-    poisoned.fill(values)
+    poisoned.fill([b'{"id":%d,"slow":1}' % i for i in range(600)])
     kills = 0
     for _ in range(14):
         job = poisoned.dlq.start("replay", poisoned.dead, *poisoned.args)
