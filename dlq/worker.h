@@ -68,13 +68,13 @@ struct sl_dlq_goal {
         char *name, *labels;
 };
 
-/* What was done in the open transaction, for the audit topic. */
+enum sl_dlq_stat { SL_DLQ_RETRIED, SL_DLQ_REPAIRED, SL_DLQ_PUT_ASIDE, SL_DLQ_THROWN_AWAY, SL_DLQ_STATS_COUNT };
+/* What was done in the open transaction: the audit topic's with it, the metrics' behind it. */
 struct sl_dlq_done {
-        uint64_t retried, repaired, quarantined, discarded, duplicates, obsolete;
+        uint64_t by[SL_DLQ_STATS_COUNT][SL_DLQ_CLASSES];
+        uint64_t duplicates, obsolete;
         uint64_t *rules; /* uses by rule's number */
 };
-
-enum sl_dlq_stat { SL_DLQ_RETRIED, SL_DLQ_REPAIRED, SL_DLQ_PUT_ASIDE, SL_DLQ_THROWN_AWAY, SL_DLQ_STATS_COUNT };
 struct sl_dlq_topic_stats {
         char *labels, *class_labels[SL_DLQ_CLASSES];
         struct sl_metric *open[SL_DLQ_CLASSES], *done[SL_DLQ_STATS_COUNT][SL_DLQ_CLASSES];
@@ -194,11 +194,13 @@ void sl_dlq_signals_free(struct sl_dlq_worker *w);
 
 void sl_dlq_stats_open(struct sl_dlq_topic *t);
 void sl_dlq_stats_close(struct sl_dlq_topic *t);
-/* An open letter more (by 1) or less (by -1). */
+/* An open letter more (by 1), or less (by -1) when what closes it is committed. */
 void sl_dlq_stats_letter(struct sl_dlq_topic *t, enum sl_rc class, int64_t timestamp_ms, int by);
 void sl_dlq_stats_reset(struct sl_dlq_topic *t);
-void sl_dlq_stats_done(struct sl_dlq_topic *t, enum sl_dlq_stat stat, enum sl_rc class);
-void sl_dlq_stats_rule(struct sl_dlq_topic *t, const struct sl_dlq_rule *rule);
+/* What was done in the transaction so far. */
+uint64_t sl_dlq_stats_done(const struct sl_dlq_topic *t, enum sl_dlq_stat stat);
+/* The transaction is committed: now it counts, and begins anew. */
+void sl_dlq_stats_commit(struct sl_dlq_topic *t);
 /* What is worked out now and then: ages, what retention leaves. */
 void sl_dlq_stats_tick(struct sl_dlq_topic *t);
 #endif

@@ -250,6 +250,12 @@ static enum sl_rc take_retry(struct batch *b, const struct sl_dlq_item *it, cons
         return SL_OK;
 }
 
+static void count_rule(struct sl_dlq_topic *t, const struct sl_dlq_rule *rule)
+{
+        if (rule)
+                t->done.rules[rule->number]++;
+}
+
 /* The letter is closed by us. */
 static void settle(struct batch *b, const struct sl_wait_entry *e, int64_t timestamp_ms, enum sl_dlq_state state)
 {
@@ -278,8 +284,7 @@ static enum sl_rc put_aside(struct batch *b, const struct sl_dlq_item *it, const
         sl_buf_free(&more);
         SL_TRY(rc);
         (void)sl_idset_add(&t->taken, sl_dlq_identity(it));
-        t->done.quarantined++;
-        sl_dlq_stats_done(t, SL_DLQ_PUT_ASIDE, it->class);
+        t->done.by[SL_DLQ_PUT_ASIDE][it->class]++;
         settle(b, &fate->wait, it->timestamp_ms, SL_DLQ_QUARANTINED);
         return SL_OK;
 }
@@ -287,8 +292,7 @@ static enum sl_rc put_aside(struct batch *b, const struct sl_dlq_item *it, const
 static enum sl_rc discard(struct batch *b, const struct sl_dlq_item *it, const struct sl_dlq_fate *fate)
 {
         SL_TRY(sl_dlq_act_begin(b->t->act, b->err));
-        b->t->done.discarded++;
-        sl_dlq_stats_done(b->t, SL_DLQ_THROWN_AWAY, it->class);
+        b->t->done.by[SL_DLQ_THROWN_AWAY][it->class]++;
         settle(b, &fate->wait, it->timestamp_ms, SL_DLQ_DISCARDED);
         return SL_OK;
 }
@@ -307,7 +311,7 @@ static enum sl_rc take(struct batch *b, const struct sl_dlq_item *it)
         }
         if (fate.what == SL_FATE_RETRY)
                 return take_retry(b, it, &fate);
-        sl_dlq_stats_rule(t, it->rule);
+        count_rule(t, it->rule);
         SL_TRY(fate.what == SL_FATE_QUARANTINE ? put_aside(b, it, &fate) : discard(b, it, &fate));
         return sl_dlq_act_due(t->act) ? sl_dlq_topic_commit(t, b->err) : SL_OK;
 }
@@ -524,12 +528,9 @@ static enum sl_rc write_one(struct batch *b, const struct retry *e)
         } else {
                 SL_TRY(send(b, e));
                 count_sent(b, e);
-                t->done.retried++;
-                t->done.repaired += e->repaired;
-                sl_dlq_stats_done(t, SL_DLQ_RETRIED, (enum sl_rc)e->wait.class);
-                if (e->repaired)
-                        sl_dlq_stats_done(t, SL_DLQ_REPAIRED, (enum sl_rc)e->wait.class);
-                sl_dlq_stats_rule(t, e->rule);
+                t->done.by[SL_DLQ_RETRIED][e->wait.class]++;
+                t->done.by[SL_DLQ_REPAIRED][e->wait.class] += e->repaired;
+                count_rule(t, e->rule);
         }
         settle(b, &e->wait, e->letter_ms, state);
         return sl_dlq_act_due(t->act) ? sl_dlq_topic_commit(t, b->err) : SL_OK;
@@ -537,7 +538,7 @@ static enum sl_rc write_one(struct batch *b, const struct retry *e)
 
 static enum sl_rc write_all(struct batch *b)
 {
-        if (b->t->done.quarantined || b->t->done.discarded) /* reading the target may take longer than a transaction */
+        if (sl_dlq_stats_done(b->t, SL_DLQ_PUT_ASIDE) || sl_dlq_stats_done(b->t, SL_DLQ_THROWN_AWAY)) /* reading the target may take longer than a transaction */
                 SL_TRY(sl_dlq_topic_commit(b->t, b->err));
         if (!b->count)
                 return SL_OK;

@@ -96,7 +96,8 @@ void sl_dlq_stats_letter(struct sl_dlq_topic *t, enum sl_rc class, int64_t times
 {
         struct sl_dlq_topic_stats *s = &t->stats;
         s->counts[class] += by;
-        sl_metric_set(s->open[class], s->counts[class]);
+        if (by > 0)
+                sl_metric_set(s->open[class], s->counts[class]);
         if (timestamp_ms < 0)
                 return;
         struct sl_dlq_age *age = age_of(s, timestamp_ms / MINUTE_MS, by > 0);
@@ -108,17 +109,30 @@ void sl_dlq_stats_letter(struct sl_dlq_topic *t, enum sl_rc class, int64_t times
         }
 }
 
-void sl_dlq_stats_done(struct sl_dlq_topic *t, enum sl_dlq_stat stat, enum sl_rc class)
+uint64_t sl_dlq_stats_done(const struct sl_dlq_topic *t, enum sl_dlq_stat stat)
 {
-        sl_metric_add(t->stats.done[stat][class], 1);
+        uint64_t n = 0;
+        for (int c = 0; c < SL_DLQ_CLASSES; c++)
+                n += t->done.by[stat][c];
+        return n;
 }
 
-void sl_dlq_stats_rule(struct sl_dlq_topic *t, const struct sl_dlq_rule *rule)
+void sl_dlq_stats_commit(struct sl_dlq_topic *t)
 {
-        if (!rule)
-                return;
-        t->done.rules[rule->number]++;
-        sl_metric_add(t->w->rule_uses[rule->number], 1);
+        struct sl_dlq_topic_stats *s = &t->stats;
+        uint64_t *rules = t->done.rules;
+        for (int c = SL_TRANSIENT; c < SL_DLQ_CLASSES; c++) {
+                sl_metric_set(s->open[c], s->counts[c]);
+                for (int i = 0; i < SL_DLQ_STATS_COUNT; i++)
+                        if (t->done.by[i][c])
+                                sl_metric_add(s->done[i][c], (int64_t)t->done.by[i][c]);
+        }
+        for (uint32_t i = 0; i < t->w->rule_count; i++) {
+                if (rules[i])
+                        sl_metric_add(t->w->rule_uses[i], (int64_t)rules[i]);
+                rules[i] = 0;
+        }
+        t->done = (struct sl_dlq_done){.rules = rules};
 }
 
 /* Without the right to ask the topic is taken for one that keeps all. */

@@ -397,9 +397,15 @@ static enum sl_rc look(struct sl_dlq_topic *t, struct sl_err *err)
 
 /* --- Committing ------------------------------------------------------------------------------------------------------- */
 
-static bool did_something(const struct sl_dlq_done *d)
+static bool did_something(const struct sl_dlq_topic *t)
 {
-        return d->retried || d->quarantined || d->discarded || d->duplicates || d->obsolete;
+        return sl_dlq_stats_done(t, SL_DLQ_RETRIED) || sl_dlq_stats_done(t, SL_DLQ_PUT_ASIDE) ||
+               sl_dlq_stats_done(t, SL_DLQ_THROWN_AWAY) || t->done.duplicates || t->done.obsolete;
+}
+
+static json_t *done_json(const struct sl_dlq_topic *t, enum sl_dlq_stat stat)
+{
+        return json_integer((json_int_t)sl_dlq_stats_done(t, stat));
 }
 
 static enum sl_rc audit(struct sl_dlq_topic *t, struct sl_err *err)
@@ -409,29 +415,21 @@ static enum sl_rc audit(struct sl_dlq_topic *t, struct sl_err *err)
         for (uint32_t i = 0; i < t->w->rule_count; i++)
                 if (d->rules[i])
                         json_object_set_new(rules, sl_dlq_rules_at(t->w->rules, i)->id, json_integer((json_int_t)d->rules[i]));
-        sl_auto_json *result = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "connector", t->w->env->connector,
-                                         "retried", (json_int_t)d->retried, "repaired", (json_int_t)d->repaired,
-                                         "quarantined", (json_int_t)d->quarantined, "discarded",
-                                         (json_int_t)d->discarded, "duplicates", (json_int_t)d->duplicates, "obsolete",
-                                         (json_int_t)d->obsolete, "rules", rules);
+        sl_auto_json *result =
+                json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "connector", t->w->env->connector, "retried",
+                          done_json(t, SL_DLQ_RETRIED), "repaired", done_json(t, SL_DLQ_REPAIRED), "quarantined",
+                          done_json(t, SL_DLQ_PUT_ASIDE), "discarded", done_json(t, SL_DLQ_THROWN_AWAY), "duplicates",
+                          (json_int_t)d->duplicates, "obsolete", (json_int_t)d->obsolete, "rules", rules);
         return sl_dlq_act_audit(t->act, "connector", NULL, result, err);
-}
-
-static void forget_done(struct sl_dlq_topic *t)
-{
-        uint64_t *rules = t->done.rules;
-        t->done = (struct sl_dlq_done){.rules = rules};
-        if (t->w->rule_count)
-                memset(rules, 0, t->w->rule_count * sizeof(*rules));
 }
 
 enum sl_rc sl_dlq_topic_commit(struct sl_dlq_topic *t, struct sl_err *err)
 {
         sl_dlq_record_put(t);
-        if (did_something(&t->done))
+        if (did_something(t))
                 SL_TRY(audit(t, err));
         SL_TRY(sl_dlq_act_commit(t->act, err));
-        forget_done(t);
+        sl_dlq_stats_commit(t);
         t->dirty = false;
         t->committed = true;
         return SL_OK;

@@ -301,6 +301,7 @@ def test_another_process_fences_a_replay(kafka, worker, dlq, names):
     source, dead = names
     fill(kafka, source, dead, 300)
     job = post(worker, f"{dead}/replays", {"apply": True, "rate": "5/s"}, 202)["job"]
+    wait_until(lambda: kafka.consume_all(source), what="it replays")  # the request waits for it no longer than 10 s
     assert dlq.plan(dead, "--apply", "--key", "k1")["job"] != job
     shown = wait_state(worker, dead, job, "failed", "finished")
     assert shown["state"] == "failed" and "Run it again when that one has ended" in shown["error"]

@@ -413,6 +413,29 @@ def test_what_was_not_sent_is_not_counted(make_worker, kafka, unique, tmp_path):
     wait_until(lambda: sum(last_record(kafka, made)["budgets"].get("transient", {}).values()) == 5, what="they are counted")
 
 
+def test_what_is_not_committed_is_not_counted(make_worker, kafka, unique, tmp_path):
+    """Another one may fence the connector before its commit: metrics must not say before it what then has not happened."""
+    worker = make_worker(env={"SLUICE_FAULTS": "dlq.before_commit=sleep:5000@3"})  # the first two: who acts, what was seen
+    made = Stand(worker, kafka, unique)
+    path = tmp_path / "rules.json"
+    path.write_text(json.dumps({"rules": [rule("bad", "poison", "quarantine")]}))
+    made.fail(letter(made.source, 0, 9, b"bad", cause=DATA, message="poison"))
+    worker.start()
+    worker.create(made.name, made.config(**{"dlq.rules.file": path}))
+    seen = set()
+
+    def counted():
+        at_once = made.metrics()
+        names = ("open_letters", "quarantined_total", "rule_uses_total")
+        _, ended, _ = found = tuple(sum(s.value for s in at_once.all(f"sluice_dlq_{name}", connector=made.name)) for name in names)
+        seen.add(found)
+        assert found in ((0, 0, 0), (1, 0, 0)) or len(kafka.consume_all(f"{made.dead}-quarantine")) == 1, found
+        return ended
+
+    wait_until(counted, what="it is quarantined and counted")
+    assert (1, 0, 0) in seen, seen
+
+
 def test_a_death_while_nothing_is_read_accuses_no_letter(make_worker, kafka, unique):
     """Behind a scan the ledger names no letters any more, also before what follows from them is committed."""
     worker = make_worker(env={"SLUICE_FAULTS": "dlq.before_commit=kill@2"})  # one life that ends without a word: from now on steps are told

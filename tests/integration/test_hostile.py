@@ -204,6 +204,18 @@ def test_broker_any(make_worker, kafka, store, tmp_path, unique):
         assert [record.value["n"] for record in read(kafka, f"{unique}x", lines.count)] == list(range(lines.count))
 
 
+def test_a_place_that_does_not_exist(make_worker, kafka, tmp_path, unique):
+    """The worker's own topics are read to their end also after a record that claimed to stand far behind it."""
+    with Broker(kafka.port, SEED) as proxy:
+        worker = make_worker({"bootstrap.servers": f"127.0.0.1:{proxy.port}", "key.converter": STRING, "value.converter": STRING}).start()
+        config = {"connector.class": "FileStreamSource", "file": str(tmp_path / "none"), "topic": unique}
+        proxy.displace(4)
+        worker.create("first", config)
+        wait_until(lambda: not proxy.displaced, what="the record is read")
+        for n in range(5):
+            assert worker.create(f"later-{n}", config)["config"]["topic"] == unique
+
+
 @pytest.mark.timeout(550)
 def test_http(make_worker, kafka, store, snowflake, tmp_path, unique):
     """Registry, S3 and Snowflake give every bad answer that there is; nothing crashes, hangs or grows, and then each works."""

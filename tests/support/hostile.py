@@ -172,6 +172,7 @@ class Broker(_Listener):
         self.target, self.seed = target, seed
         self.spare()
         self.told, self.kept_back = {}, {}
+        self.displaced = 0
         self._count = {}
         super().__init__()
         self._theirs, self._ours = (b"127.0.0.1" + struct.pack(">i", port) for port in (target, self.port))
@@ -185,6 +186,10 @@ class Broker(_Listener):
     def keep_back(self, api, count):
         """The next so many answers of this API never come."""
         self.kept_back = {api: count}
+
+    def displace(self, count):
+        """The next so many answers to Fetch that have records say that these stand far behind the partition's end."""
+        self.displaced = count
 
     def serve(self, client):
         asked = {}  # request's number: API
@@ -215,6 +220,10 @@ class Broker(_Listener):
             if self.kept_back.get(api):
                 self.kept_back[api] -= 1
                 return b""
+            if self.displaced and api == "Fetch" and (parts := checked(body)):
+                self.displaced -= 1
+                base = parts[0][0] - 21  # the CRC begins behind it
+                return whole[: base + 4] + struct.pack(">q", 1 << 40) + whole[base + 12 :]
         if not self._way:
             return whole
         with self._lock:

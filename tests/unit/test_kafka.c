@@ -281,6 +281,28 @@ static void test_fenced(void **state)
         sl_producer_free(p);
 }
 
+/* The fence reaches it with the answer to a Produce: each call behind it says so, too. */
+static void test_fenced_while_it_sends(void **state)
+{
+        struct sl_err err = {0}, put_why = {0}, serve_why = {0}, commit_why = {0};
+        struct sl_producer *p = producer("txn-3b");
+
+        (void)state;
+        ok(sl_producer_begin(p, &err));
+        rd_kafka_mock_push_request_errors(mock, 0 /* Produce */, 1, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH);
+        enum sl_rc rc = SL_OK;
+        for (int i = 0; i < 500 && rc == SL_OK; i++) {
+                rc = put(p, "t-fence", 0, "k", "v", &put_why);
+                usleep(20000);
+        }
+        assert_int_equal(put_why.id, SL_E_KAFKA_FENCED);
+        assert_int_not_equal(sl_producer_serve(p, 100, &serve_why), SL_OK);
+        assert_int_equal(serve_why.id, SL_E_KAFKA_FENCED);
+        assert_int_not_equal(sl_producer_commit(p, &commit_why), SL_OK);
+        assert_int_equal(commit_why.id, SL_E_KAFKA_FENCED);
+        sl_producer_free(p);
+}
+
 static int ticks;
 static enum sl_rc tick(void *arg, struct sl_err *err)
 {
@@ -776,6 +798,7 @@ int main(void)
                 cmocka_unit_test(test_a_waiting_commit_sleeps),
                 cmocka_unit_test(test_failed_record_demands_abort),
                 cmocka_unit_test(test_fenced),
+                cmocka_unit_test(test_fenced_while_it_sends),
                 cmocka_unit_test(test_slow_commit_is_resumed_with_ticks),
                 cmocka_unit_test(test_init_lowers_the_transaction_timeout),
                 cmocka_unit_test(test_full_queue_wakes_the_fd),

@@ -38,6 +38,7 @@ struct sl_compact {
         enum { NOTHING, COMMIT, ABORT } unsettled; /* how the transaction that the producer has open must end */
         bool lost;       /* fenced: the producer is gone, and only sl_compact_fence may make another */
         int64_t give_up; /* when the producer's call that is under way must end */
+        const struct sl_compact_record *awaited; /* was written, and is to be read back */
         struct sl_err failure;
         rd_kafka_message_t *chunk[CHUNK];
 };
@@ -248,10 +249,17 @@ static struct part *find_part(struct sl_compact *c, int32_t id)
         return NULL;
 }
 
+static bool is_record(const struct sl_compact_record *r, struct sl_str key, struct sl_str value)
+{
+        bool same = r->value.ptr ? value.ptr && sl_str_eq(value, r->value) : !value.ptr;
+        return same && sl_str_eq(key, r->key);
+}
+
 static void take(struct sl_compact *c, const rd_kafka_message_t *m)
 {
         struct part *part = find_part(c, m->partition);
         int64_t next = m->err ? m->offset : m->offset + 1;
+        struct sl_str key = {m->key, m->key ? m->key_len : 0}, value = {m->payload, m->payload ? m->len : 0};
 
         if (m->err && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
                 /* Lost leaders and connections come back; a refusal doesn't. */
@@ -263,9 +271,10 @@ static void take(struct sl_compact *c, const rd_kafka_message_t *m)
                 return;
         }
         if (!m->err)
-                c->opts.apply(c->opts.apply_arg, (struct sl_str){m->key, m->key ? m->key_len : 0},
-                              (struct sl_str){m->payload, m->payload ? m->len : 0}, m->offset);
-        if (part && next > part->next)
+                c->opts.apply(c->opts.apply_arg, key, value, m->offset);
+        if (!m->err && c->awaited && is_record(c->awaited, key, value))
+                c->awaited = NULL;
+        if (part && (next > part->next || !m->err)) /* a record further back: the one before claimed a wrong place */
                 part->next = next;
 }
 
@@ -406,8 +415,11 @@ enum sl_rc sl_compact_refresh(struct sl_compact *c, int timeout_ms, struct sl_er
                 return keep(err, &why);
         for (uint32_t i = 0; i < c->count; i++)
                 SL_TRY(read_end(c, &c->parts[i], deadline, err));
-        while ((part = behind(c))) {
+        while ((part = behind(c)) || c->awaited) {
                 int64_t left = deadline - sl_mono_ms();
+                if (over(c, deadline) && !part)
+                        return sl_fail(err, SL_E_KAFKA, "What was written to topic %s could not be read back in %d ms",
+                                       c->opts.topic, timeout_ms);
                 if (over(c, deadline))
                         return sl_fail(err, SL_E_KAFKA,
                                        "%s-%d could not be read to its end in %d ms: at offset %ld of %ld (an open "
@@ -503,7 +515,12 @@ enum sl_rc sl_compact_put_all(struct sl_compact *c, const struct sl_compact_reco
         int64_t deadline = sl_mono_ms() + timeout_ms;
 
         SL_TRY(write_all(c, records, n, deadline, err));
-        return n ? sl_compact_refresh(c, left_ms(deadline), err) : SL_OK;
+        if (!n)
+                return SL_OK;
+        c->awaited = &records[n - 1]; /* positions are believed, but where a record stands nothing protects on its way here */
+        enum sl_rc rc = sl_compact_refresh(c, left_ms(deadline), err);
+        c->awaited = NULL;
+        return rc;
 }
 
 enum sl_rc sl_compact_write(struct sl_compact *c, struct sl_str key, struct sl_str value, int timeout_ms,
