@@ -193,8 +193,14 @@ def test_broker_any(make_worker, kafka, store, tmp_path, unique):
         files = open_files(lines.worker)
         lines.suffer("any", (0.02, 0.1, 0.5), 60)
         proxy.cut()
+
+        def deleted(name):
+            answer = lines.worker.rest("DELETE", f"/connectors/{name}")
+            print(name, answer.status_code, answer.text)
+            return answer.status_code in (204, 404)
+
         for name in ("source", "sink"):
-            wait_until(lambda name=name: lines.worker.rest("DELETE", f"/connectors/{name}").status_code in (204, 404), 60, "deletion")
+            wait_until(lambda name=name: deleted(name), 60, "deletion")
         wait_until(lambda: open_files(lines.worker) <= files + 8, 60, "the connections to end")
         if SLOW == 1:
             assert lines.worker.rss_peak_kb() < 500_000
@@ -214,6 +220,23 @@ def test_a_place_that_does_not_exist(make_worker, kafka, tmp_path, unique):
         wait_until(lambda: not proxy.displaced, what="the record is read")
         for n in range(5):
             assert worker.create(f"later-{n}", config)["config"]["topic"] == unique
+
+
+def test_a_wrong_listener(make_worker, kafka, store, tmp_path, unique):
+    """A broker that told a name for itself that doesn't exist, and then the right one: clients find it again."""
+    with Broker(kafka.port, SEED) as proxy:
+        lines = Lines(make_worker, proxy, store, tmp_path / "lines", unique)
+        lines.start()
+        proxy.misname(True)
+        proxy.cut()
+        began = time.monotonic()
+        while time.monotonic() < began + 15:
+            lines.feed()
+            lines.worker.rest("POST", "/connectors/source/restart?includeTasks=true", timeout=100 * SLOW)
+            time.sleep(0.5)
+        proxy.misname(False)
+        wait_until(lines.all_run, 60, "both running")
+        assert [record.value["n"] for record in read(kafka, unique, lines.count, timeout=60)] == list(range(lines.count))
 
 
 @pytest.mark.timeout(550)

@@ -73,7 +73,7 @@ def metadata(kafka, group, topic, partition=0):
     consumer = confluent_kafka.Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": group})
     with contextlib.closing(consumer):
         [part] = consumer.committed([confluent_kafka.TopicPartition(topic, partition)], 10)
-        return part.offset, re.sub("^sluice-doubt/1 [^;]*;", "", part.metadata or "")
+        return part.offset, re.sub("^sluice-doubt/2 [^;]*;", "", part.metadata or "")
 
 
 TIMED = {"locale": "en-US", "timezone": "UTC", "timestamp.extractor": "Record"}

@@ -173,6 +173,7 @@ class Broker(_Listener):
         self.spare()
         self.told, self.kept_back = {}, {}
         self.displaced = 0
+        self.misnamed = False
         self._count = {}
         super().__init__()
         self._theirs, self._ours = (b"127.0.0.1" + struct.pack(">i", port) for port in (target, self.port))
@@ -191,6 +192,10 @@ class Broker(_Listener):
         """The next so many answers to Fetch that have records say that these stand far behind the partition's end."""
         self.displaced = count
 
+    def misname(self, on):
+        """From now on the broker says that it has a host name that doesn't exist; or the truth again."""
+        self.misnamed = on
+
     def serve(self, client):
         asked = {}  # request's number: API
         with socket.create_connection(("127.0.0.1", self.target)) as server:
@@ -198,7 +203,8 @@ class Broker(_Listener):
             threading.Thread(target=self._requests, args=(client, server, asked), daemon=True).start()
             with contextlib.suppress(OSError), server.makefile("rb") as answers:
                 while body := self._message(answers):
-                    client.sendall(self._harm(asked.pop(body[:4], None), body.replace(self._theirs, self._ours)))
+                    ours = b"nowhere.x" + self._ours[-4:] if self.misnamed else self._ours
+                    client.sendall(self._harm(asked.pop(body[:4], None), body.replace(self._theirs, ours)))
 
     @staticmethod
     def _message(stream):

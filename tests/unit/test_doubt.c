@@ -18,7 +18,7 @@ static const char *foreign(const char *text)
 {
         static char out[SL_DOUBT_MAX * 2];
         const char *number = strchr(text, ' ') + 1;
-        snprintf(out, sizeof(out), "sluice-doubt/1 7%s", strchr(number, ' '));
+        snprintf(out, sizeof(out), "sluice-doubt/2 7%s", strchr(number, ' '));
         return out;
 }
 
@@ -48,6 +48,27 @@ static void what_another_process_wrote_is_evidence(void **state)
         sl_buf_free(&text);
 }
 
+static void what_was_passed_is_not_suspected(void **state)
+{
+        (void)state;
+        struct sl_doubt d = {.lives = 2, .from = 100, .to = 130, .passed = 121}, got;
+        struct sl_buf text = {0};
+        sl_doubt_write(&d, 95, "theirs", &text);
+        assert_string_equal(sl_doubt_read(foreign(sl_buf_cstr(&text)), 95, &got), "theirs");
+        assert_int_equal(got.from, 121);
+        assert_int_equal(got.to, 130);
+        assert_int_equal(got.passed, 121);
+        sl_buf_clear(&text);
+        d.passed = 130;
+        sl_doubt_write(&d, 95, NULL, &text);
+        assert_null(sl_doubt_read(foreign(sl_buf_cstr(&text)), 95, &got));
+        assert_int_equal(got.to, 0);
+        assert_int_equal(got.lives, 2);
+        assert_null(sl_doubt_read(foreign(sl_buf_cstr(&text)), 130, &got));
+        assert_int_equal(got.passed, 0);
+        sl_buf_free(&text);
+}
+
 static void without_doubt_nothing_is_added(void **state)
 {
         (void)state;
@@ -66,7 +87,7 @@ static void without_doubt_nothing_is_added(void **state)
 static void it_has_room(void **state)
 {
         (void)state;
-        struct sl_doubt d = {.lives = UINT32_MAX, .from = INT64_MAX - 1, .to = INT64_MAX, .tries = UINT32_MAX};
+        struct sl_doubt d = {.lives = UINT32_MAX, .from = INT64_MAX - 1, .to = INT64_MAX, .tries = UINT32_MAX, .passed = INT64_MAX};
         struct sl_buf text = {0};
         for (int i = 0; i < 9; i++)
                 sl_doubt_bury(&d, INT64_MAX - i);
@@ -79,8 +100,8 @@ static void it_has_room(void **state)
 static void what_cannot_be_read_is_none(void **state)
 {
         (void)state;
-        static const char *const bad[] = {"sluice-doubt/1 ", "sluice-doubt/1 7 1 2", "sluice-doubt/1 7 x;theirs", "sluice-doubt/1 ;",
-                                          "sluice-doubt/1 7 1 5 6 1 x y;theirs"};
+        static const char *const bad[] = {"sluice-doubt/2 ", "sluice-doubt/2 7 1 2", "sluice-doubt/2 7 x;theirs", "sluice-doubt/2 ;",
+                                          "sluice-doubt/2 7 1 5 6 1 0 x y;theirs", "sluice-doubt/1 7 1 5 6 1 8;theirs"};
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
                 struct sl_doubt got;
                 const char *theirs = sl_doubt_read(bad[i], 0, &got);
@@ -119,9 +140,9 @@ static void names_of_replay_topics(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(what_another_process_wrote_is_evidence), cmocka_unit_test(without_doubt_nothing_is_added),
-                cmocka_unit_test(it_has_room),                            cmocka_unit_test(what_cannot_be_read_is_none),
-                cmocka_unit_test(names_of_replay_topics),
+                cmocka_unit_test(what_another_process_wrote_is_evidence), cmocka_unit_test(what_was_passed_is_not_suspected),
+                cmocka_unit_test(without_doubt_nothing_is_added),         cmocka_unit_test(it_has_room),
+                cmocka_unit_test(what_cannot_be_read_is_none),            cmocka_unit_test(names_of_replay_topics),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -312,6 +312,44 @@ static enum sl_rc tick(void *arg, struct sl_err *err)
         return ticks >= *limit ? sl_fail(err, SL_E_STOPPED, "asked to stop") : SL_OK;
 }
 
+struct moved {
+        rd_kafka_mock_cluster_t *cluster;
+        int port, ticks;
+};
+
+static enum sl_rc move_back(void *arg, struct sl_err *err)
+{
+        struct moved *m = arg;
+
+        (void)err;
+        if (++m->ticks == 3)
+                rd_kafka_mock_broker_set_host_port(m->cluster, 1, "127.0.0.1", m->port);
+        return SL_OK;
+}
+
+/* The only broker tells a wrong address for a while, as one that moves may, or one with a wrong listener. */
+static void test_a_broker_that_told_a_wrong_address(void **state)
+{
+        struct sl_err err = {0};
+        struct sl_props props = {0};
+        struct moved moved = {.cluster = rd_kafka_mock_cluster_new(host, 1)};
+        const char *address = rd_kafka_mock_cluster_bootstraps(moved.cluster);
+        struct sl_producer_opts opts = {
+                .cfg = {.worker = &props}, .client_id = "p", .transactional_id = "txn-moved", .tick = move_back, .tick_arg = &moved};
+        struct sl_producer *p;
+
+        (void)state;
+        moved.port = atoi(strchr(address, ':') + 1);
+        sl_props_set(&props, "bootstrap.servers", address);
+        rd_kafka_mock_broker_set_host_port(moved.cluster, 1, "127.0.0.1", 1); /* nobody listens there */
+        ok(sl_producer_new(&opts, &p, &err));
+        ok(sl_producer_init(p, &err)); /* gives up after a minute */
+        assert_true(moved.ticks >= 3);
+        sl_producer_free(p);
+        rd_kafka_mock_cluster_destroy(moved.cluster);
+        sl_props_free(&props);
+}
+
 static void test_slow_commit_is_resumed_with_ticks(void **state)
 {
         struct sl_err err = {0};
@@ -800,6 +838,7 @@ int main(void)
                 cmocka_unit_test(test_fenced),
                 cmocka_unit_test(test_fenced_while_it_sends),
                 cmocka_unit_test(test_slow_commit_is_resumed_with_ticks),
+                cmocka_unit_test(test_a_broker_that_told_a_wrong_address),
                 cmocka_unit_test(test_init_lowers_the_transaction_timeout),
                 cmocka_unit_test(test_full_queue_wakes_the_fd),
                 cmocka_unit_test(test_queue_has_room_for_a_message),

@@ -124,7 +124,7 @@ struct sl_tp_offset {
          * SL_OFFSET_METADATA_MAX bytes. NULL = none. */
         const char *metadata;
 };
-#define SL_OFFSET_METADATA_MAX (4096 - 192) /* offset.metadata.max.bytes of brokers that were left as they are, without what the core adds */
+#define SL_OFFSET_METADATA_MAX (4096 - 224) /* offset.metadata.max.bytes of brokers that were left as they are, without what the core adds */
 /* Durable offsets, filled by a sink; arrays (and metadata) in the arena given. */
 struct sl_offsets {
         struct sl_tp_offset *items;

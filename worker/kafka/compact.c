@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include "base/clock.h"
+#include "base/log.h"
 #include "kafka/compact.h"
 #include "kafka/kconf.h"
 #include "kafka/producer.h"
@@ -262,12 +263,16 @@ static void take(struct sl_compact *c, const rd_kafka_message_t *m)
         struct sl_str key = {m->key, m->key ? m->key_len : 0}, value = {m->payload, m->payload ? m->len : 0};
 
         if (m->err && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-                /* Lost leaders and connections come back; a refusal doesn't. */
+                /* Lost leaders and connections come back; a refusal doesn't. What no broker says to a Fetch is no reason for
+                 * the worker to end. */
                 struct sl_err why = {0};
-                if (sl_kafka_fail(&why, m->err, "Topic %s can't be read: %s", c->opts.topic,
-                                  rd_kafka_message_errstr(m)) == SL_FATAL &&
-                    c->failure.id == SL_E_NONE)
+                enum sl_rc rc = sl_kafka_fail(&why, m->err, "Topic %s can't be read: %s", c->opts.topic, rd_kafka_message_errstr(m));
+                bool refused = why.id == SL_E_KAFKA_AUTH || m->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+                               m->err == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+                if (refused && c->failure.id == SL_E_NONE)
                         c->failure = why;
+                else if (rc == SL_FATAL)
+                        sl_log_err(SL_LOG_WARN, &why, "the worker's topic is read again");
                 return;
         }
         if (!m->err)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See doubt.h. The text: "sluice-doubt/1 <process> <lives> <from> <to> <tries>[ <dead offset>...];" and the sink's metadata. */
+/* See doubt.h. The text: "sluice-doubt/2 <process> <lives> <from> <to> <tries> <passed>[ <dead offset>...];" and the sink's metadata. Of
+ * another version only the latter is taken. */
 #include "pipeline/doubt.h"
 
 #include <inttypes.h>
@@ -9,7 +10,8 @@
 
 #include "base/clock.h"
 
-#define HEAD "sluice-doubt/1 "
+#define MARK "sluice-doubt/"
+#define HEAD MARK "2 "
 
 static uint64_t process;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -30,20 +32,21 @@ static const char *number(const char *p, int base, int64_t *ret)
 const char *sl_doubt_read(const char *metadata, int64_t committed, struct sl_doubt *ret)
 {
         *ret = (struct sl_doubt){0};
-        if (!metadata || strncmp(metadata, HEAD, sizeof(HEAD) - 1) != 0)
+        if (!metadata || strncmp(metadata, MARK, sizeof(MARK) - 1) != 0)
                 return metadata;
         pthread_once(&once, number_process);
         const char *end = strchr(metadata, ';'), *p = metadata + sizeof(HEAD) - 1;
-        int64_t who = 0, n[4] = {0}, dead;
-        p = end ? number(p, 16, &who) : NULL;
-        for (int i = 0; p && i < 4; i++)
+        int64_t who = 0, n[5] = {0}, dead;
+        p = end && strncmp(metadata, HEAD, sizeof(HEAD) - 1) == 0 ? number(p, 16, &who) : NULL;
+        for (int i = 0; p && i < 5; i++)
                 p = number(p, 10, &n[i]);
         if (!p)
                 return end && end[1] ? end + 1 : NULL;
         bool ours = (uint64_t)who == process;
         ret->lives = n[0] < 0 ? 0 : (uint32_t)n[0];
-        if (!ours && n[2] > committed) {
-                ret->from = n[1];
+        ret->passed = n[4] > committed ? n[4] : 0;
+        if (!ours && n[2] > committed && n[2] > n[4]) {
+                ret->from = n[1] > n[4] ? n[1] : n[4];
                 ret->to = n[2];
                 ret->tries = (uint32_t)n[3];
         }
@@ -63,8 +66,8 @@ void sl_doubt_write(const struct sl_doubt *d, int64_t committed, const char *met
                 dead |= d->dead[i] >= committed;
         if (d->lives || dead) {
                 bool range = d->to > committed;
-                sl_buf_printf(out, HEAD "%" PRIx64 " %u %" PRId64 " %" PRId64 " %u", process, d->lives, range ? d->from : 0,
-                              range ? d->to : 0, range ? d->tries : 0);
+                sl_buf_printf(out, HEAD "%" PRIx64 " %u %" PRId64 " %" PRId64 " %u %" PRId64, process, d->lives, range ? d->from : 0,
+                              range ? d->to : 0, range ? d->tries : 0, d->passed > committed ? d->passed : 0);
                 for (uint32_t i = 0; i < d->dead_count; i++)
                         if (d->dead[i] >= committed)
                                 sl_buf_printf(out, " %" PRId64, d->dead[i]);

@@ -4,18 +4,20 @@
  * written by nobody but the partition's owner. Pure but for the process's own number; sink_doubt.c decides what to do.
  *
  * Evidence grows with each life that ends without a word: (1) a mark that one began, (2) the range of records that it worked
- * on, (3) one record, tried alone once, (4) twice. After that the record is given up unread. */
+ * on, (3) one record, tried alone once, (4) twice. After that the record is given up unread. A record that one process has passed is
+ * never suspected: the sink may have it in the target already, and would store those around it again without it. */
 #ifndef SL_PIPELINE_DOUBT_H
 #define SL_PIPELINE_DOUBT_H
 #include "base/str.h"
 
 #define SL_DOUBT_TRIES 2     /* so often a record is tried alone */
 #define SL_DOUBT_DEAD 4      /* records given up beyond one committed offset */
-#define SL_DOUBT_MAX 192     /* bytes of its text */
+#define SL_DOUBT_MAX 224     /* bytes of its text */
 struct sl_doubt {
         uint32_t lives;      /* that began and did not end well, with ours; 0 = all is well */
         uint32_t tries;      /* of a single record */
         int64_t from, to;    /* offsets that were worked on; to 0 = none */
+        int64_t passed;      /* a process that lived behind it has put all records below; 0 = none beyond what is committed */
         int64_t dead[SL_DOUBT_DEAD];
         uint32_t dead_count;
 };

@@ -5,6 +5,7 @@
  *   2. Somebody began here and ended without a word: before each round the group is told which records it is about.
  *   3. A process ended in such a round: its records go one by one, each told before.
  *   4. It ended twice with the same single record: that one is resolved as failed, unread. The others have gone on.
+ * Records that were put and survived are written down with each commit and are not suspected any more (doubt.h).
  * A process that lives takes back what it told as soon as it waits for anything, fails or gives partitions up, so that only a
  * death leaves evidence. A death by something else (kill -9, the machine) costs the next life a commit a round, and the one
  * after it one for each record of a round; it gives no record up unless it comes twice in the millisecond of the same one.
@@ -124,7 +125,7 @@ static void tell(struct line *l, const struct sl_record *recs, uint32_t n, bool 
                         continue;
                 if (!p->opened)
                         open_part(p, sl_read_offset(rec));
-                if (single || watched(p))
+                if (sl_read_offset(rec) >= p->found.passed && (single || watched(p)))
                         tell_about(p, sl_read_offset(rec), single);
                 news |= p->stale;
         }

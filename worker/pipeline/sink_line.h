@@ -41,6 +41,7 @@ struct line {
         struct sl_record *rest; /* of the batch: behind the part that is worked on */
         uint32_t rest_count;
         bool doubtful; /* some partition is to be read with care, or marked */
+        bool at_work;  /* records are decoded, transformed or put: part.put names some that have not passed yet */
         struct sl_batch batch, idle; /* idle: what comes while partitions are paused: nothing */
         uint32_t rebalances;
         struct sl_map seen; /* topics read, names only */

@@ -80,8 +80,10 @@ enum sl_rc sl_line_commit(struct line *l, struct sl_err *err)
         sl_arena_reset(&l->offsets_arena);
         struct sl_tp_offset *items = sl_arena_alloc(&l->offsets_arena, (l->part_count + 1) * sizeof(*items));
         for (uint32_t i = 0; i < l->part_count; i++) {
-                const struct part *p = &l->parts[i];
+                struct part *p = &l->parts[i];
                 int64_t to = committable(p);
+                if (!l->at_work && p->put > p->doubt.passed)
+                        p->doubt.passed = p->put;
                 bool moved = to > p->committed || p->metadata_new;
                 moves |= moved;
                 if (moved || p->stale)
@@ -626,6 +628,7 @@ static bool replays_due(const struct line *l)
 
 enum sl_rc sl_line_work(struct line *l, struct sl_err *err)
 {
+        l->at_work = true;
         SL_TRY(prepare(l, err));
         l->put_ms = sl_mono_ms();
         if (l->batch.count)
@@ -633,6 +636,7 @@ enum sl_rc sl_line_work(struct line *l, struct sl_err *err)
         SL_TRY(put(l, err));
         if (l->batch.count)
                 SL_FAULT_TRY("sink.after_put", SL_E_KAFKA, err);
+        l->at_work = false;
         sl_metric_add(l->m_put, l->batch.count);
         return SL_OK;
 }
