@@ -87,7 +87,7 @@ static void test_budget(void **state)
         (void)state;
         for (int round = 0; round < 20; round++) {
                 struct sl_budget b = {0};
-                int64_t now = 1 + up_to(100000000), most = 1 + up_to(50), newest = 0;
+                int64_t now = 3600000 + up_to(100000000), most = 1 + up_to(50), newest = 0; /* no minute 0: it is nobody's */
                 int n = 0, refused = 0;
                 for (int i = 0; i < TAKES; i++) {
                         if (!up_to(9))
