@@ -277,8 +277,19 @@ class Pipe:
             db.execute(ledger.insert("spare", "nextval('keys')", "currval('keys')"))
         self.wait("the slot at the end", lambda: (self.confirmed() or 0) > target, 90)
 
+    def all_visible(self):
+        """A commit is answered before its markers stand in all partitions: until then readers don't see its records."""
+        latest, known = confluent_kafka.admin.OffsetSpec.latest(), self.chaos.admin.list_topics(timeout=10).topics
+        asked = {confluent_kafka.TopicPartition(topic, number): latest for topic in self.topics.values() for number in known[topic].partitions}
+        ends = []
+        for level in (confluent_kafka.IsolationLevel.READ_COMMITTED, confluent_kafka.IsolationLevel.READ_UNCOMMITTED):
+            answers = self.chaos.admin.list_offsets(asked, isolation_level=level, request_timeout=10)
+            ends.append({(place.topic, place.partition): answer.result().offset for place, answer in answers.items()})
+        return ends[0] == ends[1]
+
     def wait_sinks(self):
         """Until the groups' offsets are behind the last records."""
+        self.wait("the end of the last transactions", self.all_visible, 90)
         for sink, tables in self.fed.items():
             wanted = {}
             for topic in (self.topics[table] for table in tables):

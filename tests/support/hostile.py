@@ -235,7 +235,8 @@ class Broker(_Listener):
         with self._lock:
             number = self._count[api] = self._count.get(api, 0) + 1
             chance = random.Random(f"{self.seed} {self._way} {api} {number}")
-            if chance.random() >= (max(self._rate, 0.4) if self.told.get(api, 0) < self.FIRST else self._rate):
+            told = self.told.get(api, 0)
+            if chance.random() >= max(self._rate, 0.8 if not told else 0.4 if told < self.FIRST else 0):
                 return whole
             self.told[api] = self.told.get(api, 0) + 1
         if self._way == "noticed":
